@@ -1,0 +1,1 @@
+"""Repository to Pack: sync, select, render, overlay. It knows no model."""

@@ -1,0 +1,256 @@
+"""A context's repositories as they live: fetched, packed, carried from push to push, read.
+
+One `Codebase` per context. `sync` fetches, `pack` brings the prefix up to the fetched commits in
+the cheapest way and returns it, `snapshot` reads what is behind that very pack. Replicas that
+share a state send the same bytes: whoever is first writes what stands, the others adopt it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.clock import Now
+from bot.context.assembly import Assembly, Member, Source, omissions
+from bot.context.config import ContextConfig, RepositoryConfig
+from bot.context.count import CountTokens, Estimator
+from bot.context.credentials import Tokens
+from bot.context.errors import BusyError, RepositoryError
+from bot.context.facts import FactsCache, Progress
+from bot.context.git import GitRepository
+from bot.context.keeping import Keeper
+from bot.context.pack import Omission, Pack, RepositoryState
+from bot.context.plan import Decision
+from bot.context.select import Rules, masked_note, printable
+from bot.context.snapshot import GitSnapshot, View
+from bot.context.state import MemoryState, PackState
+from bot.context.sync import Bounds, Clone, Sources
+
+
+@dataclass
+class _Followed:
+    """One repository: its clone, and when it was last known to be up to date."""
+
+    config: RepositoryConfig
+    clone: Clone
+    source: Source
+    head: str | None = None
+    synced_at: float | None = None
+    failure: RepositoryError | None = None
+
+
+class Codebase:
+    """The repositories of one context.
+
+    `home` is where clones and caches are kept, `now` the wall clock, `estimator` what tokens are
+    counted by to begin with, `count` the server's own counter where there is one, `state` where
+    base and overlays outlive the process, `tokens` what private repositories are fetched with,
+    `sources` what may be fetched at all.
+    """
+
+    def __init__(
+        self,
+        config: ContextConfig,
+        home: Path,
+        *,
+        now: Now,
+        estimator: Estimator | None = None,
+        count: CountTokens | None = None,
+        state: PackState | None = None,
+        tokens: Tokens | None = None,
+        sources: Sources | None = None,
+        bounds: Bounds | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self.config = config
+        self._now = now
+        self._followed = [
+            _follow(repository, home, tokens, sources, bounds) for repository in config.repositories
+        ]
+        self._keeper = Keeper(
+            config.name,
+            config.pack_fingerprint,
+            [followed.source for followed in self._followed],
+            config.budget_tokens,
+            config.model,
+            MemoryState() if state is None else state,
+            estimator=estimator,
+            count=count,
+            progress=progress,
+        )
+        self._pack: Pack | None = None
+        self._lock = asyncio.Lock()
+
+    def __repr__(self) -> str:
+        state = repr(self._keeper.assembly) if self._keeper.assembly else "not packed"
+        return f"<Codebase {self.config.name}: {state}>"
+
+    # --- fetching --------------------------------------------------------------------------------
+
+    async def sync(self) -> bool:
+        """Fetch every repository; True where a head is not the packed one.
+
+        A repository that cannot be fetched keeps its last good commit, and `pack` says since when.
+
+        Raises:
+            ForewarmError: one could not be fetched and there is nothing of it yet.
+        """
+        await asyncio.gather(*(self._sync(followed) for followed in self._followed))
+        packed = self._keeper.assembly.members if self._keeper.assembly else ()
+        return self._heads() != [member.commit for member in packed]
+
+    async def _sync(self, followed: _Followed) -> None:
+        try:
+            followed.head = await followed.clone.fetch()
+        except BusyError:
+            # Another process fetches the same clone right now: its result is as good as ours.
+            followed.head = await asyncio.to_thread(followed.clone.head)
+        except RepositoryError as error:
+            followed.failure = error
+            followed.head = await asyncio.to_thread(followed.clone.head)
+            if followed.head is None:
+                raise
+            if followed.synced_at is None:
+                followed.synced_at = await asyncio.to_thread(followed.clone.fetched_at)
+            return
+        if followed.head is not None:
+            followed.failure = None
+            followed.synced_at = self._now()
+            await asyncio.to_thread(followed.clone.note_fetched, followed.synced_at)
+
+    # --- packing ---------------------------------------------------------------------------------
+
+    async def pack(self, *, cold: bool = False) -> Pack:
+        """Bring the prefix up to the fetched commits and return it.
+
+        `cold` says that nothing of it is cached any more: updates are then folded into new bases.
+
+        Raises:
+            ForewarmError: a repository cannot be read.
+        """
+        async with self._lock:
+            if any(followed.head is None for followed in self._followed):
+                await self.sync()
+            assembly = await self._keeper.bring(
+                self._heads(), cold=cold, refresh=self._fetched_heads
+            )
+            self._pack = await asyncio.to_thread(self._describe, assembly)
+            return self._pack
+
+    @property
+    def assembly(self) -> Assembly:
+        """What the last `pack` put together. Raises `RuntimeError` before the first."""
+        if self._keeper.assembly is None:
+            raise RuntimeError("pack() comes first")
+        return self._keeper.assembly
+
+    def _heads(self) -> list[str]:
+        return [followed.head or "" for followed in self._followed]
+
+    async def _fetched_heads(self) -> list[str]:
+        await self.sync()
+        return self._heads()
+
+    def learn(self, estimated: int, actual: int) -> None:
+        """Correct the estimator by what a reply said a text took that was estimated before."""
+        self._keeper.estimator = self._keeper.estimator.corrected(estimated, actual)
+
+    @property
+    def estimator(self) -> Estimator:
+        return self._keeper.estimator
+
+    @property
+    def decision(self) -> Decision | None:
+        """What the last `pack` did and why; None for a first build."""
+        return self._keeper.decision
+
+    # --- telling ---------------------------------------------------------------------------------
+
+    def repositories(self) -> tuple[RepositoryState, ...]:
+        """Return where each repository stands now, also when only a fetch has failed since."""
+        return tuple(
+            _state(followed, member)
+            for followed, member in zip(self._followed, self.assembly.members, strict=True)
+        )
+
+    def snapshot(self) -> GitSnapshot:
+        """Return the files behind the last pack.
+
+        Raises:
+            RuntimeError: nothing has been packed yet.
+        """
+        assembly = self.assembly
+        assert self._pack is not None
+        return GitSnapshot(
+            [
+                View(followed.source, state, member.standing.survey, member.base_commit)
+                for followed, member, state in zip(
+                    self._followed, assembly.members, self._pack.repositories, strict=True
+                )
+            ]
+        )
+
+    def _describe(self, assembly: Assembly) -> Pack:
+        members = assembly.members
+        omitted = tuple(
+            Omission(member.base.repository, printable(path), reason)
+            for member in members
+            for path, reason in {**omissions(member), **_masked(member)}.items()
+        )
+        files = sum(len(member.standing.shown) for member in members)
+        return Pack(assembly.blocks, self.repositories(), omitted, files)
+
+
+def _follow(
+    repository: RepositoryConfig,
+    home: Path,
+    tokens: Tokens | None,
+    sources: Sources | None,
+    bounds: Bounds | None,
+) -> _Followed:
+    clone = Clone(
+        repository.name,
+        repository.address,
+        repository.ref,
+        home,
+        tokens=tokens,
+        sources=sources,
+        depth=repository.depth,
+        bounds=bounds,
+    )
+    cache = FactsCache(home / "facts" / f"{clone.git_dir.stem}.json")
+    source = Source(rules_of(repository), GitRepository(clone.git_dir, repository.name), cache)
+    return _Followed(repository, clone, source)
+
+
+def rules_of(repository: RepositoryConfig) -> Rules:
+    """Return what a context says of one repository's files."""
+    return Rules(
+        repository.name,
+        repository.include,
+        repository.exclude,
+        repository.first,
+        repository.max_file_bytes,
+    )
+
+
+def _masked(member: Member) -> Mapping[str, str]:
+    notes = {path: masked_note(file) for path, file in member.standing.shown.items()}
+    return {path: note for path, note in notes.items() if note is not None}
+
+
+def _state(followed: _Followed, member: Member) -> RepositoryState:
+    failure = followed.failure
+    return RepositoryState(
+        name=member.base.repository,
+        url=followed.config.address.remote,
+        ref=followed.config.ref,
+        commit=member.commit,
+        committed_at=member.standing.survey.committed_at,
+        base_commit=member.base_commit,
+        web=followed.config.web_template,
+        stale_since=None if failure is None else (followed.synced_at or 0.0),
+        stale_reason=None if failure is None else failure.user_message,
+    )

