@@ -1,0 +1,1 @@
+"""The Anthropic edge: Pack to Prefix to requests; usage, prices, model capabilities."""

@@ -1,0 +1,75 @@
+"""What the server says of its models, asked once per model and kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import anthropic
+import structlog
+
+from bot.claude.errors import ClaudeError, ErrorKind
+from bot.claude.failures import failure, lacks_endpoint
+from bot.claude.models import Capabilities, from_model_info, listed
+
+LOOK_UP_SECONDS = 10.0
+_FATAL: frozenset[ErrorKind] = frozenset({"authentication", "unknown_model"})
+
+_log = structlog.get_logger(__name__)
+
+
+class Catalogue:
+    """The Models API, where there is one; models.toml where there is none."""
+
+    def __init__(self, sdk: anthropic.AsyncAnthropic) -> None:
+        self._sdk = sdk
+        self._known: dict[str, Capabilities] = {}
+        self._lock = asyncio.Lock()
+
+    async def capabilities(self, model: str) -> Capabilities:
+        """Return what the model accepts.
+
+        Raises `ClaudeError` where the key is refused or the server says that it has no such model.
+        Any other failure, a server without a Models API among them, yields what models.toml knows;
+        what could not be asked is asked again the next time.
+        """
+        async with self._lock:
+            if model in self._known:
+                return self._known[model]
+            try:
+                found = await self._ask(model)
+            except ClaudeError as failed:
+                if failed.kind in _FATAL:
+                    raise
+                _log.warning("models_api_failed", model=model, kind=failed.kind)
+                return listed(model)
+            self._known[model] = found
+            return found
+
+    def known(self, model: str) -> Capabilities:
+        """Return what was learnt of the model by now, without asking; else `listed`."""
+        return self._known.get(model) or listed(model)
+
+    async def _ask(self, model: str) -> Capabilities:
+        one = await self._get(f"/v1/models/{model}", model)
+        if one is not None:
+            return from_model_info(model, one)
+        every = await self._get("/v1/models", model)
+        rows = every.get("data") if every else None
+        for row in rows if isinstance(rows, list) else ():
+            if isinstance(row, Mapping) and model in (row.get("id"), *(row.get("aliases") or ())):
+                return from_model_info(model, row)
+        return listed(model)
+
+    async def _get(self, path: str, model: str) -> Mapping[str, Any] | None:
+        """Return the object at a path, or None where the server has no such endpoint."""
+        try:
+            found = await self._sdk.get(
+                path, cast_to=object, options={"max_retries": 0, "timeout": LOOK_UP_SECONDS}
+            )
+        except Exception as error:
+            if lacks_endpoint(error, model):
+                return None
+            raise failure(error, model) from error
+        return found if isinstance(found, Mapping) else None

@@ -1,0 +1,126 @@
+"""What tokens cost, from one data file."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from bot.claude.usage import Usage
+
+_DATED = re.compile(r"-\d{8}$")
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """USD per million tokens, by what happened to them (facts/anthropic.md §10)."""
+
+    input: float
+    write_5m: float
+    write_1h: float
+    read: float
+    output: float
+
+    def of(self, usage: Usage) -> float:
+        """Return what this usage costs, in USD."""
+        return (
+            usage.input * self.input
+            + usage.write_5m * self.write_5m
+            + usage.write_1h * self.write_1h
+            + usage.cache_read * self.read
+            + usage.output * self.output
+        ) / 1_000_000
+
+
+FREE = Price(0.0, 0.0, 0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Tariff:
+    """A model's price, and the other one for prompts longer than `tier_tokens`."""
+
+    base: Price
+    tier_tokens: int | None = None
+    above: Price | None = None
+
+    def at(self, prompt_tokens: int) -> Price:
+        if self.above is None or self.tier_tokens is None or prompt_tokens <= self.tier_tokens:
+            return self.base
+        return self.above
+
+
+def is_claude(model: str) -> bool:
+    """Tell whether the id names a model of Anthropic's, as against one served locally."""
+    return model.startswith("claude-")
+
+
+def price_of(model: str, prompt_tokens: int = 0) -> Price:
+    """Return the price of a model for a prompt of this length, cached tokens included.
+
+    A model that is not Claude's runs on the team's own hardware and costs nothing. A Claude model
+    that the list does not hold is taken to be as dear as the dearest of its family (opus, sonnet,
+    haiku…), or of all: money caps must err towards stopping too early. `is_priced` tells.
+    """
+    if not is_claude(model):
+        return FREE
+    tariff = _tariffs().get(_DATED.sub("", model))
+    return tariff.at(prompt_tokens) if tariff else _dearest(model, prompt_tokens)
+
+
+def is_priced(model: str) -> bool:
+    """Tell whether the price of this model is known rather than assumed."""
+    return not is_claude(model) or _DATED.sub("", model) in _tariffs()
+
+
+def priced_models() -> tuple[str, ...]:
+    """Return the ids of all models in the price list."""
+    return tuple(_tariffs())
+
+
+def cost(model: str, usage: Usage) -> float:
+    """Return what a request of this usage cost, in USD.
+
+    The tier follows from the whole prompt: plain, read and written tokens together.
+    """
+    return price_of(model, usage.total_input).of(usage)
+
+
+@cache
+def _tariffs() -> dict[str, Tariff]:
+    text = files("bot.claude").joinpath("prices.toml").read_text("utf-8")
+    return {model: _tariff(row) for model, row in tomllib.loads(text)["models"].items()}
+
+
+def _tariff(row: dict[str, object]) -> Tariff:
+    above = row.pop("above", None)
+    tier = row.pop("tier_tokens", None)
+    return Tariff(
+        base=_price(row),
+        tier_tokens=tier if isinstance(tier, int) else None,
+        above=_price(above) if isinstance(above, dict) else None,
+    )
+
+
+def _price(row: dict[str, object]) -> Price:
+    def usd(key: str) -> float:
+        value = row[key]
+        if not isinstance(value, int | float) or value < 0:
+            raise ValueError(f"prices.toml: {key} must be a number of USD, not {value!r}")
+        return float(value)
+
+    return Price(usd("input"), usd("write_5m"), usd("write_1h"), usd("read"), usd("output"))
+
+
+def _dearest(model: str, prompt_tokens: int) -> Price:
+    family = "-".join(model.split("-")[:2])
+    kin = [name for name in _tariffs() if name.startswith(f"{family}-")] or list(_tariffs())
+    prices = [_tariffs()[name].at(prompt_tokens) for name in kin]
+    return Price(
+        input=max(p.input for p in prices),
+        write_5m=max(p.write_5m for p in prices),
+        write_1h=max(p.write_1h for p in prices),
+        read=max(p.read for p in prices),
+        output=max(p.output for p in prices),
+    )

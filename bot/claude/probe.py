@@ -1,0 +1,128 @@
+"""Tries out one model on one server: what it accepts, and whether warmth works there.
+
+Sends a warm-up of a made-up prefix just long enough to be cached, then a question on it, so it
+costs a fraction of a cent (on the dearest models, a few cents).
+"""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from bot.claude.client import ClaudeClient
+from bot.claude.models import Capabilities, ModelSettings, settle
+from bot.claude.prefix import Prefix, build_prefix
+from bot.claude.prices import cost, is_priced
+from bot.claude.records import Label
+from bot.claude.request import question_request
+from bot.claude.stream import Ended
+from bot.claude.warmth import COVERED, WarmResult
+from bot.context.pack import Block, Pack
+
+LEAST_TOKENS = 1_000
+MARGIN = 1.6
+"""Tokenizers differ: the prefix must be longer than the least that is cached on any of them."""
+
+_QUESTION = [{"role": "user", "content": "Reply with the single word: ready"}]
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What trying out a model found. Seconds run from sending to the first event of the reply."""
+
+    capabilities: Capabilities
+    settings: ModelSettings
+    priced: bool
+    warmed: WarmResult
+    read: int
+    cold_seconds: float
+    warm_seconds: float
+    usd: float
+
+    @property
+    def works(self) -> bool:
+        """Whether the question read what the warm-up had put into the cache."""
+        return self.warmed.complete and self.read >= COVERED * self.warmed.tokens
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What somebody should know before relying on this model: a sentence each."""
+        model, found = self.settings.model, []
+        if not self.capabilities.known:
+            found.append(
+                f"The server does not say what {model} accepts, so its window is taken to be "
+                f"{self.capabilities.max_input_tokens} tokens and thinking is left to it."
+            )
+        if not self.priced:
+            found.append(
+                f"The price of {model} is not in the list, so the dearest of its family counts "
+                "against the money caps."
+            )
+        if not self.warmed.complete:
+            found.append(f"The warm-up left the prefix cold: {self.warmed.missed}.")
+        elif not self.works:
+            found.append(
+                f"The question read {self.read} of {self.warmed.tokens} warmed tokens: something "
+                "between here and the model changes requests or spreads them over several caches."
+            )
+        return tuple(found)
+
+    def __repr__(self) -> str:
+        state = "warmth works" if self.works else "warmth does not work"
+        return f"<Probe of {self.settings.model}: {state}, {len(self.problems)} problems>"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the findings for machines."""
+        return {
+            "model": self.settings.model,
+            "works": self.works,
+            "problems": list(self.problems),
+            "settings": asdict(self.settings),
+            "max_input_tokens": self.capabilities.max_input_tokens,
+            "max_tokens": self.capabilities.max_tokens,
+            "warmed_tokens": self.warmed.tokens,
+            "read_tokens": self.read,
+            "cold_seconds": self.cold_seconds,
+            "warm_seconds": self.warm_seconds,
+            "usd": self.usd,
+        }
+
+
+async def probe(client: ClaudeClient, model: str, salt: str) -> Probe:
+    """Warm a prefix nobody has used before, ask on it, and report. Raises `ClaudeError`.
+
+    `salt` must be new each time, or an entry of the last probe would pass for a warm-up's work.
+    """
+    capabilities = await client.capabilities(model)
+    settings = settle(capabilities, max_tokens=64)
+    prefix = _prefix(capabilities, settings, salt)
+    warmed = await client.warm(prefix, label=Label("warm"))
+    ended, seconds, usd = await _ask(client, prefix)
+    return Probe(
+        capabilities=capabilities,
+        settings=settings,
+        priced=is_priced(model),
+        warmed=warmed,
+        read=ended.usage.cache_read,
+        cold_seconds=warmed.seconds,
+        warm_seconds=seconds,
+        usd=warmed.usd + usd,
+    )
+
+
+def _prefix(capabilities: Capabilities, settings: ModelSettings, salt: str) -> Prefix:
+    tokens = round(max(LEAST_TOKENS, capabilities.cacheable) * MARGIN)
+    lines = (f"constant_{n} = {n * 7919 % 10_007}\n" for n in range(tokens // 8))
+    block = Block("base", "probe", "".join(lines), tokens)
+    return build_prefix(Pack((block,), (), (), 1), [], settings, salt)
+
+
+async def _ask(client: ClaudeClient, prefix: Prefix) -> tuple[Ended, float, float]:
+    request = question_request(prefix, "5m", _QUESTION)
+    sent = client.now()
+    async with aclosing(client.stream(request, label=Label("question"))) as events:
+        heard = [event async for event in events]
+    ended = heard[-1]
+    assert isinstance(ended, Ended)
+    return ended, ended.started_at - sent, cost(prefix.model, ended.usage)

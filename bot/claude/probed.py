@@ -1,0 +1,28 @@
+"""What a probe of a real service found, in words and in a form that can be sent to others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Outcome = Literal["found", "person", "unprobed", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """One thing that was not established before. `facts` hold no token, name, id or address.
+
+    `person` means that somebody has to do something for it, `unprobed` that it cannot be told from
+    outside, or not within minutes; `text` says what, or why.
+    """
+
+    item: str
+    outcome: Outcome
+    text: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def line(self) -> str:
+        """Return it as one line of JSON."""
+        return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True)
