@@ -1,0 +1,1 @@
+"""When to spend on warmth: signals, governor (pure), driver."""

@@ -1,0 +1,43 @@
+"""What touching a prefix costs: money by life, seconds of prefill, the worth of a second."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.claude.prices import Price, price_of
+from bot.claude.usage import Ttl
+
+MILLION = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """USD for one prefix: writing it with either life, reading it, a second of waiting.
+
+    `prefill` is the seconds that a cold request waits longer than a warm one.
+    """
+
+    write_5m: float
+    write_1h: float
+    read: float
+    prefill: float
+    second: float
+
+    def write(self, ttl: Ttl) -> float:
+        return self.write_5m if ttl == "5m" else self.write_1h
+
+
+def costs_of(price: Price, tokens: int, prefill: float, wait_cost_per_hour: float) -> Costs:
+    """Return the costs of a prefix of this many tokens."""
+    return Costs(
+        write_5m=price.write_5m * tokens / MILLION,
+        write_1h=price.write_1h * tokens / MILLION,
+        read=price.read * tokens / MILLION,
+        prefill=prefill,
+        second=wait_cost_per_hour / 3600,
+    )
+
+
+def costs_for(model: str, tokens: int, prefill: float, wait_cost_per_hour: float) -> Costs:
+    """Return the costs of a prefix on this model, at list prices."""
+    return costs_of(price_of(model, tokens), tokens, prefill, wait_cost_per_hour)

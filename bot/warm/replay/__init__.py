@@ -1,0 +1,1 @@
+"""Traces replayed through the governor, beside fixed strategies and a clairvoyant one."""

@@ -1,0 +1,146 @@
+"""A trace replayed through the very governor that the bot runs."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from bot.claude.usage import Ttl, Usage
+from bot.warm.costs import Costs
+from bot.warm.facts import Decision, PrefixFacts, Result
+from bot.warm.governor import Governor
+from bot.warm.limits import Limits
+from bot.warm.replay.baselines import Bill
+from bot.warm.replay.rules import CacheEntry, Served
+from bot.warm.replay.traces import Event
+from bot.warm.signals import Signal, SignalKind
+
+CHANNEL = "C0TRACE"
+UNLIMITED = Limits(daily_usd=math.inf)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One request that was made."""
+
+    t: float
+    action: Literal["warm", "refresh", "question"]
+    ttl: Ttl
+    reason: str
+
+
+class Replay:
+    """Feeds events to a governor and serves its requests by the rules of the simulation."""
+
+    def __init__(
+        self,
+        facts: PrefixFacts,
+        costs: Costs,
+        warm_ttft: float,
+        *,
+        limits: Limits = UNLIMITED,
+        log: Callable[[Line], Any] = lambda line: None,
+    ) -> None:
+        self.governor = Governor(limits)
+        self._facts = facts
+        self._costs = costs
+        self._warm = warm_ttft
+        self._log = log
+        self._entry = CacheEntry(costs)
+        self._look_at = math.inf
+        self._replies: list[tuple[float, int, str, Ttl, Result]] = []
+        self._sent = 0
+        self.api_usd = 0.0
+        self.waits: list[float] = []
+
+    def run(self, seen: Sequence[Event]) -> Bill:
+        """Replay all events in order; return the bill."""
+        for _ in self.steps(seen):
+            pass
+        return Bill(self.api_usd, tuple(self.waits))
+
+    def steps(self, seen: Sequence[Event]) -> Iterator[Event]:
+        """Replay the events one by one."""
+        for event in seen:
+            self._until(event.at)
+            self._heed(self._take(event))
+            yield event
+
+    def _take(self, event: Event) -> Decision | None:
+        if event.kind == "question":
+            self._ask(event)
+            return None
+        kind: SignalKind = "modal_typing"
+        thread = None if event.opens else str(event.thread)
+        if event.kind == "message":
+            kind = "channel_message" if event.opens else "thread_message"
+        return self.governor.signal(
+            self._facts,
+            Signal(
+                kind=kind,
+                workspace="T0TRACE",
+                at=event.at,
+                channel=CHANNEL,
+                thread=thread,
+                user=event.user,
+            ),
+        )
+
+    def _until(self, at: float) -> None:
+        """Let everything happen that is due before `at`: replies first, then looks."""
+        while True:
+            reply_at = self._replies[0][0] if self._replies else math.inf
+            if min(reply_at, self._look_at) > at:
+                return
+            if reply_at <= self._look_at:
+                self._reply()
+            else:
+                now, self._look_at = self._look_at, math.inf
+                self._heed(self.governor.look(self._facts.key, now))
+
+    def _heed(self, decision: Decision | None) -> None:
+        if decision is None:
+            return
+        if decision.action != "warm" and decision.action != "refresh":
+            self._look_at = decision.next_look_at or math.inf
+            return
+        served = self._entry.request(decision.at, decision.ttl)
+        request = self.governor.begin(decision)
+        self._log(Line(decision.at, decision.action, decision.ttl, decision.reason))
+        self._account(served, decision.at, request, decision.ttl)
+        self._look_at = math.inf
+
+    def _ask(self, event: Event) -> None:
+        decision = self.governor.question(
+            self._facts, CHANNEL, str(event.thread), event.user, event.at
+        )
+        served = self._entry.request(event.at, decision.ttl)
+        self.governor.sent(self._facts.key, decision.ttl, event.at)
+        self._log(Line(event.at, "question", decision.ttl, decision.reason))
+        self.waits.append(served.held_up)
+        self._account(served, event.at, "", decision.ttl)
+        self._look_at = math.inf
+
+    def _account(self, served: Served, at: float, request: str, ttl: Ttl) -> None:
+        self.api_usd += served.usd
+        took = self._warm + (self._costs.prefill if served.wrote else 0.0)
+        tokens = self._facts.tokens
+        usage = Usage(
+            cache_read=0 if served.wrote else tokens,
+            write_5m=tokens if served.wrote and ttl == "5m" else 0,
+            write_1h=tokens if served.wrote and ttl == "1h" else 0,
+        )
+        result = Result(usage=usage, usd=served.usd, started_at=at, seconds=took)
+        self._sent += 1
+        begun = at + served.held_up + (0.0 if request else self._warm)
+        heapq.heappush(self._replies, (begun, self._sent, request, ttl, result))
+
+    def _reply(self) -> None:
+        at, _, request, ttl, result = heapq.heappop(self._replies)
+        if request:
+            self._heed(self.governor.end(request, result, at))
+        else:
+            self._heed(self.governor.replied(self._facts.key, ttl, result, at))

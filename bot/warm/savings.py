@@ -1,0 +1,56 @@
+"""What warmth has saved so far against prompt caching alone: speculation is paid out of that.
+
+Beside every prefix runs a shadow: what the same questions would have cost had nobody warmed
+anything, each writing for 5 minutes where it found nothing. Waiting counts at its price on both
+sides. A speculative request must fit into what was saved, a small part of the shadow's own bill,
+and a credit worth so many cold waits: where waiting costs nothing, there is no credit.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bot.warm.costs import Costs
+
+PART = 0.018
+"""The part of the shadow's bill by which ours may exceed it."""
+CREDIT = 20.0
+"""Cold waits that may be spent on learning before anything was saved."""
+SHADOW_LIFE = 300.0
+
+
+class Savings:
+    """The two bills of one prefix, in USD, waits valued."""
+
+    __slots__ = ("_shadow_until", "ours", "shadow")
+
+    def __init__(self) -> None:
+        self.ours = 0.0
+        self.shadow = 0.0
+        self._shadow_until = float("-inf")
+
+    def asked(self, at: float, costs: Costs) -> None:
+        """A question came: charge the shadow."""
+        if at < self._shadow_until:
+            self.shadow += costs.read
+        else:
+            self.shadow += costs.write_5m + costs.second * costs.prefill
+        self._shadow_until = at + SHADOW_LIFE
+
+    def spent(self, usd: float) -> None:
+        """Charge ours: money, or waiting at its price."""
+        self.ours += usd
+
+    def allows(self, usd: float, costs: Costs) -> bool:
+        """Tell whether so much more may be spent on a guess."""
+        credit = CREDIT * costs.second * costs.prefill
+        return self.ours + usd <= self.shadow * (1.0 + PART) + credit
+
+    def snapshot(self) -> dict[str, Any]:
+        return {"ours": self.ours, "shadow": self.shadow}
+
+    @classmethod
+    def restored(cls, saved: dict[str, Any]) -> Savings:
+        savings = cls()
+        savings.ours, savings.shadow = float(saved["ours"]), float(saved["shadow"])
+        return savings
