@@ -1,0 +1,1 @@
+"""Question to answer: transcript, model loop, stream engine, citations, receipt."""

@@ -1,0 +1,355 @@
+"""The rounds of one answer: ask the model, look up what it wants to see, ask again.
+
+Every round sends what the last one sent and more, so it reads the cache that the last one wrote.
+The loop knows nothing of Slack: words and look-ups go to a `Screen`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import AsyncGenerator, Sequence
+from concurrent.futures import Executor
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from bot.answer.endings import Ending, ending_for, ending_of
+from bot.answer.ports import JsonObject, Passage, TaskStatus
+from bot.answer.tools import Looked, look_up_in, title
+from bot.claude.errors import ClaudeError, CutStream
+from bot.claude.prefix import Prefix
+from bot.claude.prices import cost
+from bot.claude.records import Label, Purpose
+from bot.claude.request import Request, question_request
+from bot.claude.stream import Ended, Event, Started, Text
+from bot.claude.usage import Usage
+from bot.clock import Now
+from bot.context.pack import Snapshot
+
+NO_MORE = "(No more look-ups are possible. Answer now with what you know; say what is missing.)"
+NO_ROOM = "There is no room left for this result; answer with what you know."
+TOO_MANY = "Too many look-ups at once; ask for this one again if you still need it."
+WAITING = "is waiting for Claude, which is busy…"
+RETRIED = frozenset({"rate_limited", "overloaded", "server", "connection", "timeout", "cut"})
+
+
+class Model(Protocol):
+    """The Anthropic edge, as an answer uses it."""
+
+    def stream(
+        self, request: Request, *, label: Label | None = None
+    ) -> AsyncGenerator[Event, None]: ...
+
+
+class Screen(Protocol):
+    """Where words and look-ups become visible."""
+
+    async def feed(self, text: str) -> None: ...
+
+    async def task(self, id: str, title: str, status: TaskStatus) -> None: ...
+
+    async def rewind(self, text: str) -> None:
+        """The words after `text` did not come to their end: what stands must be replaced."""
+
+    async def say(self, status: str) -> None:
+        """Show a status while nothing is said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """What one answer may use. Seconds, tokens (uncached input and output), characters.
+
+    `pause` is the first wait before asking again; `patience` the longest that Claude may ask for.
+    """
+
+    rounds: int = 8
+    at_once: int = 6
+    tokens: int = 80_000
+    characters: int = 160_000
+    seconds: float = 180.0
+    look_up_seconds: float = 12.0
+    attempts: int = 3
+    pause: float = 1.0
+    patience: float = 20.0
+
+
+@dataclass(slots=True)
+class Progress:
+    """What an answer has come to; truthful at any moment, also when it is cut short.
+
+    `settled` is the text of the replies that are complete, `reply` that of the running one, both
+    raw. `rounds` are the complete messages after the question. Times are Unix seconds, None for
+    what has not happened; `usage` is that of the first reply.
+    """
+
+    settled: str = ""
+    reply: str = ""
+    rounds: list[JsonObject] = field(default_factory=list)
+    replies: int = 0
+    look_ups: int = 0
+    requested_at: float | None = None
+    started_at: float | None = None
+    first_text_at: float | None = None
+    usage: Usage = field(default_factory=Usage)
+    usd: float = 0.0
+    read: int = 0
+    spent: int = 0
+
+    @property
+    def text(self) -> str:
+        """All that was shown, raw; words before and after a look-up are paragraphs of their own."""
+        return self.settled + self.gap + self.reply
+
+    @property
+    def gap(self) -> str:
+        return "\n\n" if self.settled and self.reply and not self.settled.endswith("\n\n") else ""
+
+    def turn(self, asked: JsonObject) -> tuple[JsonObject, ...]:
+        """Return the turn as the thread's next question replays it; empty if nothing was said."""
+        if not self.reply.strip():
+            return ()
+        last = {"role": "assistant", "content": [{"type": "text", "text": self.reply}]}
+        return (asked, *self.rounds, last)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the loop is to answer: the prefix, the messages, and how the requests are labelled."""
+
+    id: str
+    context: str
+    prefix: Prefix
+    passage: Passage
+    messages: Sequence[JsonObject]
+    snapshot: Snapshot
+    purpose: Purpose = "question"
+
+
+class Loop:
+    """Runs one answer to its end. `progress` may be read at any time."""
+
+    def __init__(
+        self,
+        model: Model,
+        asked: Asked,
+        screen: Screen,
+        *,
+        executor: Executor,
+        now: Now,
+        allowance: Allowance | None = None,
+    ) -> None:
+        self._model = model
+        self._asked = asked
+        self._screen = screen
+        self._executor = executor
+        self._now = now
+        self._allowance = allowance or Allowance()
+        self._characters = 0
+        self.progress = Progress()
+
+    def __repr__(self) -> str:
+        p = self.progress
+        return (
+            f"<Loop {self._asked.id}: {p.replies} replies, {p.look_ups} look-ups,"
+            f" {len(p.text)} characters>"
+        )
+
+    async def run(self) -> Ending:
+        """Answer; return how it ended. Raises nothing of Claude's: an error is an ending too."""
+        began = asyncio.get_running_loop().time()
+        try:
+            while True:
+                last = self._is_last(began)
+                if last:
+                    self._close_look_ups()
+                ended = await self._reply()
+                uses = [block for block in ended.content if block["type"] == "tool_use"]
+                if ended.stop_reason != "tool_use" or not uses:
+                    return self._end(ended)
+                if last:
+                    return Ending("exhausted")
+                await self._look_up(ended, uses)
+        except ClaudeError as error:
+            self._asked.passage.failed(error.kind, error.retry_after)
+            return ending_for(error)
+        finally:
+            # Whoever waits for this request must not wait for one that was cut off.
+            self._asked.passage.failed("cancelled")
+
+    def _is_last(self, began: float) -> bool:
+        allowed, progress = self._allowance, self.progress
+        elapsed = asyncio.get_running_loop().time() - began
+        return progress.replies > 0 and (
+            progress.replies >= allowed.rounds
+            or progress.spent >= allowed.tokens
+            or self._characters >= allowed.characters
+            or elapsed >= allowed.seconds
+        )
+
+    def _end(self, ended: Ended) -> Ending:
+        ending = ending_of(ended.stop_reason)
+        if ending.kind == "complete" and not self.progress.text.strip():
+            return Ending("empty")
+        return ending
+
+    # --- one reply ------------------------------------------------------------------------------
+
+    async def _reply(self) -> Ended:
+        """Return a complete reply; one that broke off, or came to nothing, is asked for again."""
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                ended = await self._stream()
+                if attempt > 1 or not self._is_blank(ended):
+                    return ended
+            except ClaudeError as error:
+                pause = self._pause(error, attempt)
+                if pause is None:
+                    raise
+                if self.progress.reply:
+                    self.progress.reply = ""
+                    await self._screen.rewind(self.progress.text)
+                else:
+                    await self._screen.say(WAITING)
+                await asyncio.sleep(pause)
+
+    def _is_blank(self, ended: Ended) -> bool:
+        return ended.stop_reason == "end_turn" and not self.progress.text.strip()
+
+    def _pause(self, error: ClaudeError, attempt: int) -> float | None:
+        """Return the seconds to wait before asking again; None where it would not help.
+
+        What people have begun to read is replaced once, not over and over. The spread keeps many
+        answers that failed together from coming back together; it depends on the question alone.
+        """
+        attempts = 2 if self.progress.reply else self._allowance.attempts
+        if error.kind not in RETRIED or attempt >= attempts:
+            return None
+        spread = zlib.crc32(f"{self._asked.id}/{attempt}".encode()) % 1000 / 1000
+        if error.retry_after is None:
+            return self._allowance.pause * 2.0 ** (attempt - 1) * (1 + spread / 2)
+        if error.retry_after > self._allowance.patience:
+            return None
+        return error.retry_after + self._allowance.pause * spread
+
+    async def _stream(self) -> Ended:
+        progress = self.progress
+        messages = [*self._asked.messages, *progress.rounds]
+        passage = self._asked.passage
+        request = question_request(
+            self._asked.prefix,
+            passage.ttl,
+            messages,
+            diagnose=passage.previous is not None,
+            previous=passage.previous,
+        )
+        sent_at = self._now()
+        if progress.requested_at is None:
+            progress.requested_at = sent_at
+        usage, ended = Usage(), None
+        try:
+            async with aclosing(self._model.stream(request, label=self._label())) as events:
+                async for event in events:
+                    match event:
+                        case Started():
+                            usage = event.usage
+                            self._started(event, sent_at)
+                        case Text():
+                            await self._words(event)
+                        case Ended():
+                            usage, ended = event.usage, event
+        finally:
+            self._account(usage)
+        if ended is None:
+            raise CutStream(model=self._asked.prefix.model)
+        progress.replies += 1
+        return ended
+
+    def _label(self) -> Label:
+        return Label(
+            purpose=self._purpose(),
+            context=self._asked.context,
+            question=self._asked.id,
+            expected=self._asked.passage.expected,
+        )
+
+    def _purpose(self) -> Purpose:
+        # A draft's rounds are accounted with it: nobody has asked for them yet.
+        later = self.progress.rounds and self._asked.purpose == "question"
+        return "round" if later else self._asked.purpose
+
+    def _started(self, event: Started, sent_at: float) -> None:
+        progress = self.progress
+        self._asked.passage.began(
+            event.usage,
+            seconds=event.at - sent_at,
+            message_id=event.message_id,
+            missed=event.miss,
+        )
+        # A reply that never came to words leaves its place to the one that is asked for again.
+        if progress.first_text_at is None and progress.replies == 0:
+            progress.started_at, progress.usage = event.at, event.usage
+
+    async def _words(self, event: Text) -> None:
+        progress = self.progress
+        if progress.first_text_at is None:
+            progress.first_text_at = event.at
+        opening = not progress.reply
+        progress.reply += event.text
+        await self._screen.feed(progress.gap + event.text if opening else event.text)
+
+    def _account(self, usage: Usage) -> None:
+        progress = self.progress
+        progress.usd += cost(self._asked.prefix.model, usage)
+        progress.read += usage.cache_read
+        if progress.replies:
+            progress.spent += usage.input + usage.written + usage.output
+
+    # --- look-ups -------------------------------------------------------------------------------
+
+    def _close_look_ups(self) -> None:
+        """Tell the model beside the last results; another `tool_choice` would cost the cache."""
+        final = self.progress.rounds[-1]
+        note = {"type": "text", "text": NO_MORE}
+        self.progress.rounds[-1] = {**final, "content": [*final["content"], note]}
+
+    async def _look_up(self, ended: Ended, uses: Sequence[JsonObject]) -> None:
+        """Run the look-ups of one reply side by side and add the round to the conversation."""
+        looked = await asyncio.gather(*(self._one(at, use) for at, use in enumerate(uses)))
+        fitted = [self._fitted(one) for one in looked]
+        results = [_result(use, one) for use, one in zip(uses, fitted, strict=True)]
+        progress = self.progress
+        progress.rounds += [
+            {"role": "assistant", "content": list(ended.content)},
+            {"role": "user", "content": results},
+        ]
+        progress.settled, progress.reply = progress.text, ""
+
+    async def _one(self, at: int, use: JsonObject) -> Looked:
+        if at >= self._allowance.at_once:
+            return Looked(TOO_MANY, error=True)
+        shown = title(use["name"], use["input"])
+        await self._screen.task(use["id"], shown, "in_progress")
+        looked = await look_up_in(
+            self._executor,
+            self._allowance.look_up_seconds,
+            self._asked.snapshot,
+            use["name"],
+            use["input"],
+        )
+        self.progress.look_ups += 1
+        await self._screen.task(use["id"], shown, "error" if looked.error else "complete")
+        return looked
+
+    def _fitted(self, looked: Looked) -> Looked:
+        self._characters += len(looked.text)
+        if self._characters > self._allowance.characters:
+            return replace(looked, text=NO_ROOM, error=True)
+        return looked
+
+
+def _result(use: JsonObject, looked: Looked) -> JsonObject:
+    result = {"type": "tool_result", "tool_use_id": use["id"], "content": looked.text}
+    return {**result, "is_error": True} if looked.error else result

@@ -1,0 +1,79 @@
+"""A question as it reached us, on whichever surface it was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Surface = Literal["mention", "thread", "dm", "modal", "shortcut", "channel"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A file on a message. `preview` is the start of a text snippet, where Slack sent one.
+
+    `whole` says that the preview is all there is; `url` needs the bot's token to be read.
+    """
+
+    id: str
+    name: str
+    kind: str
+    size: int = 0
+    snippet: bool = False
+    preview: str | None = None
+    whole: bool = False
+    url: str | None = None
+
+
+def file_of(slack: Mapping[str, Any]) -> File:
+    """Return Slack's file object as a `File`; missing fields are empty, never an error."""
+    preview = slack.get("preview")
+    mimetype = str(slack.get("mimetype") or "")
+    return File(
+        id=str(slack.get("id") or ""),
+        name=str(slack.get("name") or slack.get("title") or "a file"),
+        kind=mimetype or str(slack.get("filetype") or "unknown"),
+        size=int(slack.get("size") or 0),
+        snippet=slack.get("mode") == "snippet" or mimetype.startswith("text/"),
+        preview=preview if isinstance(preview, str) else None,
+        whole=isinstance(preview, str) and not slack.get("preview_is_truncated"),
+        url=slack.get("url_private_download") or slack.get("url_private"),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Who asked what, where, and when by which clock.
+
+    `ts` is the message's Slack time stamp, a string; for a modal it is the id of the submission
+    and `asked_at` is None: a modal has no Slack stamp. `thread` is the thread the answer goes to
+    (the question's own ts where it opens one), or None for a channel's top level. `asked_at` and
+    `received_at` are Unix seconds. `context` is set where the asker chose one.
+    """
+
+    id: str
+    workspace: str
+    channel: str
+    ts: str
+    thread: str | None
+    user: str
+    text: str
+    surface: Surface
+    received_at: float
+    asked_at: float | None
+    in_thread: bool = False
+    context: str | None = None
+    enterprise: str | None = None
+    user_team: str | None = None
+    files: tuple[File, ...] = field(default=())
+
+    @property
+    def is_stamped(self) -> bool:
+        """Whether `ts` is Slack's time stamp of a message, as against a modal's submission."""
+        return self.surface not in ("modal", "shortcut")
+
+    @property
+    def root(self) -> str:
+        """The thread that question and answer belong to."""
+        return self.thread or self.ts

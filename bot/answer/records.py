@@ -1,0 +1,81 @@
+"""What the journal keeps of questions and answers. No message text, ever."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from bot.answer.question import Surface
+
+Outcome = Literal[
+    "answered", "stopped", "refused", "failed", "overloaded", "expired", "denied", "no_context"
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """The perceived wait in seconds, split. `delivery` is None where Slack stamped nothing."""
+
+    delivery: float | None
+    queue: float
+    join: float
+    prefill: float
+    thinking: float
+    paint: float
+
+    @property
+    def total(self) -> float:
+        known = (self.queue, self.join, self.prefill, self.thinking, self.paint)
+        return sum(known) + (self.delivery or 0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionReceived:
+    at: float
+    question: str
+    workspace: str
+    channel: str
+    thread: str | None
+    user: str
+    surface: Surface
+    asked_at: float | None
+    context: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstWords:
+    """The first words are on screen: Slack has answered the call that shows them.
+
+    `slack_wait` is ts(answer) - ts(question) where the words created the message, on Slack's clock
+    alone; `wait.total - slack_wait` is the skew between Slack's clock and ours.
+    """
+
+    at: float
+    question: str
+    context: str
+    wait: Wait
+    warm: bool
+    slack_wait: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionEnded:
+    at: float
+    question: str
+    context: str | None
+    outcome: Outcome
+    cited: int = 0
+    corrected: int = 0
+    struck: int = 0
+    rounds: int = 0
+    characters: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedbackGiven:
+    at: float
+    question: str
+    context: str | None
+    user: str
+    value: Literal["up", "down"]
+    fingerprint: str | None

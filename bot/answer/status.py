@@ -1,0 +1,75 @@
+"""The status under a question while nothing is said yet: the cheapest first feedback there is."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+from bot.answer.ports import SlackCallError, SlackCalls, Target
+
+READING = "is reading the code…"
+GAP = 1.5
+"""Seconds between two statuses of one answer: only the newest counts."""
+KEPT = 100.0
+"""Seconds after which a status is shown again: Slack clears it after 120 (facts/slack.md §2.5)."""
+
+
+class StatusLine:
+    """Shows the newest status, one call at a time. A place that refuses one is not asked again."""
+
+    def __init__(self, calls: SlackCalls, target: Target) -> None:
+        self._calls = calls
+        self._target = target
+        self._wanted = ""
+        self._shown = False
+        self._calling = False
+        self._changed = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._closed = target.thread is None
+
+    def show(self, text: str) -> None:
+        """Show a status soon; returns at once. Brackets are dropped: names may be hostile."""
+        plain = text.replace("<", "").replace(">", "")
+        if self._closed or plain == self._wanted:
+            return
+        self._wanted = plain
+        self._changed.set()
+        if self._task is None:
+            self._task = asyncio.ensure_future(self._run())
+
+    async def close(self, *, replied: bool) -> None:
+        """Show nothing more. Slack clears a status at a reply; where none came, it is cleared.
+
+        A status that was still on its way may arrive after the reply: that one is cleared too.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        clear = self._calling or (self._shown and not replied)
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        if clear:
+            await self._call("")
+
+    async def _run(self) -> None:
+        while True:
+            self._changed.clear()
+            if not await self._call(self._wanted):
+                return
+            self._shown = True
+            await asyncio.sleep(GAP)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(KEPT):
+                    await self._changed.wait()
+
+    async def _call(self, text: str) -> bool:
+        """Tell whether the next status may do better, if this one failed."""
+        self._calling = True
+        try:
+            await self._calls.set_status(self._target, text)
+        except SlackCallError as error:
+            return error.failure in ("rate_limited", "server", "unknown_outcome")
+        finally:
+            self._calling = False
+        return True

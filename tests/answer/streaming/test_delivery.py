@@ -1,0 +1,321 @@
+"""The shell over the engine: what it sends when, what it reports, how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bot.answer.calls import Append, Start, Stop, Update
+from bot.answer.citing import CheckedText, Checker
+from bot.answer.delivery import Delivery
+from bot.answer.pacer import Pacer
+from bot.answer.ports import Target
+from bot.context.pack import Change, Match, RepositoryState
+from bot.playground import leaping
+
+if TYPE_CHECKING:
+    from tests.answer.streaming.conftest import Workspace
+
+TARGET = Target("T1", "C1", "1789999999.000001", "U1", "T1")
+RECEIPT = [{"type": "context", "elements": []}]
+WEB = "https://github.com/acme/app/blob/{sha}/{path}#L{start}-L{end}"
+STATE = RepositoryState("app", "https://github.com/acme/app", "main", "a" * 40, 0, "a" * 40, WEB)
+
+
+class Files:
+    """A snapshot of one file; reading it takes real threads."""
+
+    def repositories(self) -> Sequence[RepositoryState]:
+        return [STATE]
+
+    def paths(self, repository: str) -> Sequence[str]:
+        return ["src/auth.py"]
+
+    def read(self, repository: str, path: str) -> str | None:
+        return "one\ntwo\nthree\n"
+
+    def read_base(self, repository: str, path: str) -> str | None:
+        return self.read(repository, path)
+
+    def search(
+        self, pattern: str, *, regex: bool, repository: str | None, under: str | None, limit: int
+    ) -> Sequence[Match]:
+        return []
+
+    def history(self, repository: str, path: str, limit: int) -> Sequence[Change]:
+        return []
+
+
+def deliver(workspace: Workspace, **more: Any) -> Delivery:
+    loop = asyncio.get_running_loop()
+    return Delivery(workspace.calls(TARGET), TARGET, Pacer(), loop.time, **more)
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
+    leaping.run(main)
+
+
+def test_the_first_word_is_under_way_before_the_next_is_there(
+    make_workspace: type[Workspace],
+) -> None:
+    """Feeding returns at once, and the first call leaves within the same turn of the loop."""
+
+    async def main() -> None:
+        workspace = make_workspace()
+        delivery = deliver(workspace)
+        begun = asyncio.get_running_loop().time()
+        await delivery.feed("The")
+        painted = await delivery.first_painted
+        assert painted.at - begun == pytest.approx(workspace.latency)
+        assert workspace.log[0][2] == Start("The")
+        await delivery.finish(RECEIPT, None)
+
+    run(main())
+
+
+def test_what_stands_is_what_was_fed_and_the_end_tells_so(make_workspace: type[Workspace]) -> None:
+    """The receipt's numbers and the journal's come from here."""
+
+    async def main() -> None:
+        workspace = make_workspace()
+        noted: list[str] = []
+
+        async def note(ts: str) -> None:
+            noted.append(ts)
+
+        delivery = deliver(workspace, noted=note)
+        for number in range(200):
+            await delivery.feed(f"word{number} ")
+            await asyncio.sleep(0.02)
+        end = await delivery.finish(RECEIPT, "_Cut short._")
+        (shown,) = workspace.thread(TARGET).standing()
+        assert shown.text.startswith("word0 word1 ")
+        assert shown.text.endswith("word199 \n\n_Cut short._")
+        assert shown.blocks == RECEIPT
+        assert (end.messages, end.first_ts, end.mode) == ((shown.ts,), shown.ts, "stream")
+        assert (end.characters, end.failure) == (sum(len(f"word{n} ") for n in range(200)), None)
+        assert noted == [shown.ts]
+
+    run(main())
+
+
+def test_a_citation_becomes_a_link_though_its_file_is_read_meanwhile(
+    make_workspace: type[Workspace],
+) -> None:
+    """The loop never reads a file itself; the last citation's file is waited for at the end."""
+
+    async def main() -> None:
+        workspace = make_workspace()
+        delivery = deliver(workspace, check=CheckedText(Checker(Files())))
+        await delivery.feed("It is in `src/auth.py:2`")
+        assert await delivery.settle() == (1, 0, 0)
+        end = await delivery.finish(RECEIPT, None)
+        shown = "".join(one.text for one in workspace.thread(TARGET).standing())
+        page = f"https://github.com/acme/app/blob/{'a' * 40}/src/auth.py#L2-L2"
+        assert shown == f"It is in [`src/auth.py:2`]({page})"
+        assert (end.cited, end.corrected, end.struck) == (1, 0, 0)
+
+    run(main())
+
+
+def test_a_held_tail_leaves_when_its_time_is_up(make_workspace: type[Workspace]) -> None:
+    """A model that pauses within a path must not keep a word back for longer than 150 ms."""
+
+    async def main() -> None:
+        workspace = make_workspace()
+        delivery = deliver(workspace, check=CheckedText(Checker(Files())))
+        begun = asyncio.get_running_loop().time()
+        await delivery.feed("`src/auth.py:")
+        painted = await delivery.first_painted
+        assert painted.at - begun <= 0.15 + workspace.latency + 0.001
+        await delivery.finish(RECEIPT, None)
+
+    run(main())
+
+
+def test_a_stop_in_slack_is_told_to_whoever_pays_for_the_model(
+    make_workspace: type[Workspace],
+) -> None:
+    """The model call ends when `stopped` is set; what was said stays, with its receipt."""
+
+    async def main() -> None:
+        workspace = make_workspace()
+        workspace.faults.extend(["fine", "user_stop"])
+        delivery = deliver(workspace)
+        await delivery.feed("Hello ")
+        await delivery.first_painted
+        await delivery.feed("world")
+        await delivery.stopped.wait()
+        assert delivery.stopped_by_user
+        end = await delivery.finish(RECEIPT, "_Stopped._")
+        (shown,) = workspace.thread(TARGET).standing()
+        assert end.stopped
+        assert shown.text.startswith("Hello ")
+        assert shown.text.endswith("_Stopped._")
+        assert shown.blocks == RECEIPT
+
+    run(main())
+
+
+def test_a_stop_by_button_shows_no_further_message(make_workspace: type[Workspace]) -> None:
+    """What was said is kept, and the answer has its end."""
+
+    async def main() -> None:
+        workspace = make_workspace()
+        delivery = deliver(workspace)
+        await delivery.feed("Hello ")
+        await delivery.first_painted
+        await delivery.stop()
+        await delivery.feed("never said")
+        await delivery.finish(RECEIPT, "_Stopped._")
+        (shown,) = workspace.thread(TARGET).standing()
+        assert shown.text == "Hello \n\n_Stopped._"
+        assert shown.stream == "completed"
+
+    run(main())
+
+
+def test_who_abandons_an_answer_learns_what_stands(make_workspace: type[Workspace]) -> None:
+    """The next attempt replaces it in place, even while its first call is still under way."""
+
+    async def main() -> None:
+        workspace = make_workspace()
+        delivery = deliver(workspace)
+        await delivery.feed("Hello ")
+        await asyncio.sleep(workspace.latency / 4)
+        standing = await delivery.abandon()
+        (shown,) = workspace.thread(TARGET).standing()
+        assert list(standing) == [shown.ts]
+        anew = deliver(workspace, replaces=standing)
+        await anew.feed("Another answer")
+        await anew.finish(RECEIPT, None)
+        (shown,) = workspace.thread(TARGET).standing()
+        assert (shown.ts, shown.text) == (standing[0], "Another answer")
+        assert shown.stream == "completed"
+
+    run(main())
+
+
+def test_an_abandoned_answer_whose_start_is_in_doubt_is_looked_for(
+    make_workspace: type[Workspace],
+) -> None:
+    """A message that nobody knows of would stay beside the next attempt for ever."""
+
+    async def main() -> None:
+        workspace = make_workspace()
+        workspace.faults.append("lost_after")
+        delivery = deliver(workspace)
+        await delivery.feed("Hello ")
+        await asyncio.sleep(workspace.latency / 4)
+        standing = await delivery.abandon()
+        assert [one.ts for one in workspace.thread(TARGET).standing()] == list(standing)
+
+    run(main())
+
+
+def test_a_rate_limit_is_waited_out_and_remembered(make_workspace: type[Workspace]) -> None:
+    """The pacer hears of a 429, and the text comes after it, once."""
+
+    async def main() -> None:
+        workspace = make_workspace()
+        workspace.faults.extend(["fine", "rate_limited"])
+        delivery = deliver(workspace)
+        await delivery.feed("Hello ")
+        await delivery.first_painted
+        await delivery.feed("big new world")
+        await asyncio.sleep(5.0)
+        await delivery.finish(RECEIPT, None)
+        (shown,) = workspace.thread(TARGET).standing()
+        assert shown.text == "Hello big new world"
+        appends = [at for at, _, call in workspace.log if isinstance(call, Append)]
+        assert appends[1] - appends[0] >= 2.0
+
+    run(main())
+
+
+def test_tasks_go_out_with_the_stream_and_first_words_right_behind(
+    make_workspace: type[Workspace],
+) -> None:
+    """A task is no paint; words that follow it wait for nothing."""
+
+    async def main() -> None:
+        workspace = make_workspace()
+        delivery = deliver(workspace)
+        await delivery.task("t1", "search", "in_progress")
+        await asyncio.sleep(0.3)
+        assert not delivery.first_painted.done()
+        begun = asyncio.get_running_loop().time()
+        await delivery.task("t1", "search", "complete")
+        await delivery.feed("Found it")
+        painted = await delivery.first_painted
+        assert painted.at - begun <= 2 * workspace.latency + 0.01
+        await delivery.finish(RECEIPT, None)
+        (shown,) = workspace.thread(TARGET).standing()
+        assert shown.tasks == {"t1": "complete"}
+
+    run(main())
+
+
+def test_an_answer_without_words_paints_nothing(make_workspace: type[Workspace]) -> None:
+    """Whoever waits for the first words must not wait for ever."""
+
+    async def main() -> None:
+        workspace = make_workspace()
+        delivery = deliver(workspace)
+        end = await delivery.finish(RECEIPT, "_I can't help with that._")
+        assert delivery.first_painted.cancelled()
+        assert end.first_ts is None
+        (shown,) = workspace.thread(TARGET).standing()
+        assert shown.text == "_I can't help with that._"
+
+    run(main())
+
+
+def test_the_last_stop_ends_the_session_and_a_roll_does_not(
+    make_workspace: type[Workspace],
+) -> None:
+    """Under agent_view a session stays "processing" until it is told otherwise."""
+
+    async def main() -> None:
+        workspace = make_workspace()
+        delivery = deliver(workspace)
+        await delivery.feed("First words. ")
+        await delivery.first_painted
+        for _ in range(30):
+            await delivery.feed("A paragraph of some length. " * 20 + "\n\n")
+            await asyncio.sleep(0.5)
+        await delivery.finish(RECEIPT, None)
+        stops = [call for _, _, call in workspace.log if isinstance(call, Stop)]
+        assert [stop.final for stop in stops] == [False] * (len(stops) - 1) + [True]
+        assert len(stops) >= 2
+        assert not any(isinstance(call, Update) for _, _, call in workspace.log)
+
+    run(main())
+
+
+def test_two_hundred_answers_at_once_keep_every_byte(make_workspace: type[Workspace]) -> None:
+    """The pacer is given room, so that the shell itself is what is tried."""
+
+    async def main() -> None:
+        workspace = make_workspace(limited=False)
+        targets = [Target("T1", f"C{n}", f"{n}.0", "U1", "T1") for n in range(200)]
+        loop, pacer = asyncio.get_running_loop(), Pacer()
+
+        async def answer(target: Target) -> None:
+            calls = workspace.calls(target)
+            delivery = Delivery(calls, target, pacer, loop.time)
+            for word in range(100):
+                await delivery.feed(f"w{word} ")
+                await asyncio.sleep(0.02)
+            await delivery.finish(RECEIPT, None)
+
+        await asyncio.gather(*(answer(target) for target in targets))
+        whole = "".join(f"w{word} " for word in range(100)).split()
+        for target in targets:
+            shown = "".join(one.text for one in workspace.thread(target).standing())
+            assert shown.split() == whole
+
+    run(main())

@@ -1,0 +1,242 @@
+"""What the filter lets out: links that hold, nothing else alive, no text lost, little held back."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator, Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from bot.answer.citing import HELD, HOLD, CitationFilter
+from bot.answer.escape import escape
+from bot.answer.links import Hosts
+from bot.answer.sources import FileKey, PathIndex, Source
+from bot.context.pack import RepositoryState
+
+WEB = "https://github.com/acme/app/blob/{sha}/{path}#L{start}-L{end}"
+STATE = RepositoryState("app", "https://github.com/acme/app", "main", "a" * 40, 0, "b" * 40, WEB)
+PAGE = f"https://github.com/acme/app/blob/{'a' * 40}"
+CODE = "import os\n\ndef login(user):\n    token = make_token(user)\n    return token\n"
+PATHS = ["src/auth.py", "app/[slug]/page.tsx", "src/odd (1).py", "src/__init__.py", "README.md"]
+INDEX = PathIndex([STATE], {"app": PATHS})
+SOURCES: dict[FileKey, Source] = {("app", path): Source(CODE, CODE) for path in PATHS}
+HOSTS = Hosts([STATE], ["docs.example.com"])
+COMMON = MarkdownIt("commonmark").enable("table").enable("strikethrough")
+
+
+def whole(text: str) -> str:
+    """Return what a text becomes that comes in one piece."""
+    check = CitationFilter(HOSTS, INDEX, SOURCES)
+    check.feed(text, 0.0)
+    return check.settled(0.0, final=True)
+
+
+def in_pieces(
+    pieces: Sequence[str], gaps: Sequence[float], sources: dict[FileKey, Source]
+) -> tuple[str, CitationFilter]:
+    check, now, out = CitationFilter(HOSTS, INDEX, sources), 0.0, []
+    for piece, gap in zip(pieces, gaps, strict=False):
+        check.feed(piece, now)
+        now += gap
+        out.append(check.settled(now))
+    out.append(check.settled(now, final=True))
+    return "".join(out), check
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("See `src/auth.py:3`.", f"See [`src/auth.py:3`]({PAGE}/src/auth.py#L3-L3)."),
+        ("See src/auth.py:3-5, and", f"See [`src/auth.py:3-5`]({PAGE}/src/auth.py#L3-L5), and"),
+        ("[login](src/auth.py#L3)", f"[login]({PAGE}/src/auth.py#L3-L3)"),
+        ("[`login`](src/auth.py:3)", f"[`login`]({PAGE}/src/auth.py#L3-L3)"),
+        ("`auth.py#login`", f"[`src/auth.py#login`]({PAGE}/src/auth.py#L3-L3)"),
+        (f"[x]({PAGE.replace('a' * 40, 'main')}/src/auth.py#L3)", f"[x]({PAGE}/src/auth.py#L3-L3)"),
+        (
+            "`make_token` (`src/auth.py:2`)",
+            f"`make_token` ([`src/auth.py:4`]({PAGE}/src/auth.py#L4-L4))",
+        ),
+        (
+            "```py\ndef login(user):\n```\n`src/auth.py:5`",
+            f"```py\ndef login(user):\n```\n[`src/auth.py:3`]({PAGE}/src/auth.py#L3-L3)",
+        ),
+        (
+            "`app/[slug]/page.tsx:3`",
+            f"`app/[slug]/page.tsx:3` [↗]({PAGE}/app/%5Bslug%5D/page.tsx#L3-L3)",
+        ),
+        ("`src/__init__.py:3`", f"[`src/__init__.py:3`]({PAGE}/src/__init__.py#L3-L3)"),
+        ("`src/nope.py:3` and `src/auth.py:99`", "`src/nope.py:3` and `src/auth.py:99`"),
+        ("[x](https://evil.example/?d=1)", "x (`https://evil.example/?d=1`)"),
+        ("see https://evil.example/a?b=1&c=2.", "see `https://evil.example/a?b=1&c=2`."),
+        ("https://docs.example.com/a", "[https://docs.example.com/a](https://docs.example.com/a)"),
+        ("![a picture](https://evil.example/p.png) here", "a picture here"),
+        ("[1]: https://evil.example", "[1] : `https://evil.example`"),
+        ("- [ ] open\n- [x] done", "- [ ] open\n- [x] done"),
+        ("`a < b` and List<int>", "`a < b` and List<int>"),
+        ("a `lonely tick\nnext", "a `lonely tick`\nnext"),
+        ("```\n[x](https://in.code)\n```\n", "```\n[x](https://in.code)\n```\n"),
+    ],
+)
+def test_what_becomes_of_a_text(text: str, shown: str) -> None:
+    """Each kind of citation and link, and what it must become."""
+    assert whole(text) == shown
+
+
+@pytest.mark.parametrize("text", ["`src/auth.py:3-5`", "[login](src/auth.py#L3)", "**bold** `x`"])
+def test_the_pieces_in_which_a_text_comes_make_no_difference(text: str) -> None:
+    """Tokens end anywhere: within a path, a link, a number."""
+    for cut in range(1, len(text)):
+        shown, _ = in_pieces([text[:cut], text[cut:]], [0.02, 0.02], SOURCES)
+        assert shown == whole(text)
+
+
+def test_first_words_are_not_held_back() -> None:
+    """Only what could still become a citation, a link or a fence waits."""
+    for words in ("The", "The answer", "Yes.", "**Yes", "In short, `main", "1. First", "#"):
+        check = CitationFilter(HOSTS, INDEX, SOURCES)
+        check.feed(words, 0.0)
+        if "`" not in words:
+            assert check.settled(0.0) == words
+
+
+@pytest.mark.parametrize(
+    "tail", ["`src/auth.py:1", "[a link](https://gi", "src/auth.p", "&am", "``"]
+)
+def test_an_open_tail_waits_no_longer_than_its_time(tail: str) -> None:
+    """A model that pauses in a path must not keep the words before it off the screen."""
+    check = CitationFilter(HOSTS, INDEX, SOURCES)
+    check.feed(f"Look at {tail}", 10.0)
+    assert check.settled(10.0) == "Look at "
+    assert check.due == 10.0 + HOLD
+    released = check.settled(10.0 + HOLD)
+    assert released
+    assert check.due is None
+    assert "](" not in released
+
+
+def test_a_tail_is_never_longer_than_its_bound() -> None:
+    """However long a link's text grows, most of it is on screen."""
+    check = CitationFilter(HOSTS, INDEX, SOURCES)
+    fed = shown = 0
+    for _ in range(100):
+        check.feed("[some words ", 1.0)
+        fed += len("[some words ")
+        shown += len(check.settled(1.0))
+        assert fed - shown <= HELD
+
+
+def test_a_citation_waits_for_its_file_but_not_for_long() -> None:
+    """Files are read in threads; what has not come in time is shown without its link."""
+    check = CitationFilter(HOSTS, INDEX)
+    check.feed("See `src/auth.py:3` there", 0.0)
+    assert check.settled(0.0) == "See "
+    assert check.wanted() == [("app", "src/auth.py")]
+    assert check.wanted() == []
+    check.supply(("app", "src/auth.py"), SOURCES["app", "src/auth.py"])
+    assert check.settled(0.01) == f"[`src/auth.py:3`]({PAGE}/src/auth.py#L3-L3) there"
+    late = CitationFilter(HOSTS, INDEX)
+    late.feed("See `src/auth.py:3` there", 0.0)
+    assert late.settled(HOLD) == "See `src/auth.py:3` there"
+    assert late.counts == (0, 0, 1)
+
+
+def test_before_the_paths_are_known_text_flows_and_citations_wait() -> None:
+    """The list of paths is read once for a snapshot, while the first words go out."""
+    check = CitationFilter(HOSTS)
+    check.feed("First words, then `src/auth.py:3` here", 0.0)
+    assert check.settled(0.0) == "First words, then "
+    check.know(INDEX)
+    check.settled(0.0)
+    check.supply(("app", "src/auth.py"), SOURCES["app", "src/auth.py"])
+    assert check.settled(0.01).startswith("[`src/auth.py:3`](")
+
+
+def test_citations_are_counted_by_their_fate() -> None:
+    """The counts go to the receipt and the store."""
+    check = CitationFilter(HOSTS, INDEX, SOURCES)
+    check.feed("`src/auth.py:3`, `auth.py:3`, `src/nope.py:3`, `just_code`, https://a.example", 0.0)
+    check.settled(0.0, final=True)
+    assert check.counts == (1, 1, 1)
+
+
+ATOMS = [
+    *("`", "``", "```", "```py\n", "```\n", "~~~\n", "\t```", "[", "]", "(", ")", "](", "!", "!["),
+    *("](https://evil.com/?q=1)", "[x](https://evil.com)", "![a](https://evil.com/p.png)"),
+    *("https://evil.com/", "http://evil.com", "www.evil.com/x", "https://", "://", "evil.com"),
+    *("\\", "\\`", "\n", "\n\n", "  ", "    ", "- ", "1. ", "> ", "# ", "\t", '"', "'", "*", "_"),
+    *("| a | b |\n|---|---|\n", "src/auth.py", ":3", "-5", "#login", "src/auth.py:3", "a&b", "&"),
+    *("`src/auth.py:3-5`", "[l](src/auth.py#L3)", "https://github.com/o/r?x=(1)", "&lt;", "|"),
+    *("[l](https://github.com/acme/app/blob/main/src/auth.py#L3-L4)", "&#104;ttps://evil.com"),
+    *("<https://evil.com>", "<!channel>", "[1]: https://evil.com\n", "[1]: <//evil.com>\n", "[1]"),
+    *("[x](javascript:alert(1))", "[x](//evil.com)", "[x](<https://evil.com>)", " word ", "[x]"),
+    *("[x](https&#58;//evil.com)", "[x](https://github.com@evil.com)", "javascript:alert(1)"),
+    *(
+        "[x](https://github.com\\@evil.com)",
+        "[x](https://github.com.evil.com/)",
+        "def login(user):\n",
+    ),
+]
+ALLOWED = re.compile(r"https://(?:github\.com|docs\.example\.com|(?:\w+\.)?slack\.com)(?:[/?#]|\Z)")
+
+
+def alive(tokens: Sequence[Token]) -> Iterator[tuple[str, str]]:
+    """Yield what a Markdown parser would let live: links, images, and bare addresses in prose."""
+    depth = 0
+    for token in tokens:
+        if token.type == "link_open":
+            yield "link", str(token.attrs["href"])
+        elif token.type == "image":
+            yield "image", str(token.attrs["src"])
+        depth += token.nesting if token.type.startswith("link_") else 0
+        if token.type == "text" and not depth:
+            for found in re.finditer(r"(?:https?://|www\.)[^\s<>]*", token.content):
+                yield "bare", found[0]
+        if token.children:
+            yield from alive(token.children)
+
+
+@settings(max_examples=600, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    size=st.integers(1, 25),
+    cuts=st.lists(st.floats(0, 1), max_size=8),
+    gaps=st.lists(st.sampled_from([0.0, 0.02, 0.2, 1.0]), min_size=9, max_size=9),
+    known=st.booleans(),
+)
+def test_no_link_comes_alive_but_those_that_are_allowed(
+    seed: int, size: int, cuts: list[float], gaps: list[float], known: bool
+) -> None:
+    """Repository and thread are hostile: what they make the model say must lead nowhere."""
+    text = "".join(random.Random(seed).choices(ATOMS, k=size))
+    places = sorted(int(cut * len(text)) for cut in cuts)
+    pieces = [text[a:b] for a, b in zip([0, *places], [*places, len(text)], strict=True)]
+    shown, _ = in_pieces(pieces, gaps, SOURCES if known else {})
+    for kind, address in alive(COMMON.parse(escape(shown))):
+        # An address that only an entity makes one is shown as text, not read again.
+        if kind == "bare" and address not in shown:
+            continue
+        assert kind != "image"
+        assert ALLOWED.match(address), (kind, address, shown)
+
+
+SAID = [
+    *("word", "a_b", "`code`", "`src/auth.py:3`", "src/auth.py:3", "x[0]", "it's", "**b**", "e.g."),
+    *("\n", "\n\n", "- item", "1:1", "50%", "a/b", "`f(x)[0]`", "(see)", "&amp;", "C#", "~2"),
+]
+PROSE = st.lists(st.sampled_from(SAID), max_size=60).map(" ".join)
+
+
+@settings(max_examples=300, deadline=None)
+@given(text=PROSE, cuts=st.lists(st.floats(0, 1), max_size=12))
+def test_no_character_is_lost_or_doubled(text: str, cuts: list[float]) -> None:
+    """Links are added around what the model said; what it said stays."""
+    places = sorted(int(cut * len(text)) for cut in cuts)
+    pieces = [text[a:b] for a, b in zip([0, *places], [*places, len(text)], strict=True)]
+    shown, _ = in_pieces(pieces, [0.01] * len(pieces), SOURCES)
+    unlinked = re.sub(r"\[(`[^`]*`)\]\(https://github[^)]*\)", r"\1", shown)
+    assert unlinked.replace("`", "") == text.replace("`", "")

@@ -1,0 +1,52 @@
+"""What is held back for a draft, and how it is let go."""
+
+from __future__ import annotations
+
+from bot.answer.ports import TaskStatus
+from bot.answer.relay import Relay
+
+
+class Paper:
+    """A screen that keeps what was shown, in order."""
+
+    def __init__(self) -> None:
+        self.shown: list[str] = []
+
+    async def feed(self, text: str) -> None:
+        self.shown.append(text)
+
+    async def task(self, id: str, title: str, status: TaskStatus) -> None:
+        self.shown.append(f"[{title}: {status}]")
+
+    async def rewind(self, text: str) -> None:
+        self.shown.append(f"<{text}>")
+
+    async def say(self, status: str) -> None:
+        self.shown.append(f"({status})")
+
+
+async def test_everything_is_held_until_somebody_looks_and_passed_on_after() -> None:
+    """What was said out of sight comes at once; look-ups that are over are nobody's news."""
+    relay, paper = Relay(), Paper()
+    await relay.feed("One ")
+    await relay.task("t1", "Reading a", "in_progress")
+    await relay.task("t1", "Reading a", "complete")
+    await relay.task("t2", "Reading b", "in_progress")
+    await relay.say("is waiting")
+    await relay.feed("two")
+    await relay.attach(paper)
+    assert paper.shown == ["One two", "[Reading b: in_progress]"]
+    await relay.feed(" three")
+    await relay.rewind("One")
+    await relay.say("is waiting")
+    assert paper.shown[2:] == [" three", "<One>", "(is waiting)"]
+
+
+async def test_what_broke_off_out_of_sight_is_never_seen() -> None:
+    """A stream that was cut and asked for again leaves only the words of the second one."""
+    relay, paper = Relay(), Paper()
+    await relay.feed("settled, then half")
+    await relay.rewind("settled, ")
+    await relay.feed("whole")
+    await relay.attach(paper)
+    assert paper.shown == ["settled, whole"]

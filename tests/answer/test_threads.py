@@ -1,0 +1,185 @@
+"""Threads are read once, and follow events from then on, in whatever order these come."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, cast
+
+import pytest
+
+from bot.answer.ports import SlackCallError, SlackCalls
+from bot.answer.said import Own, Said
+from bot.answer.threads import Threads
+
+OWN = Own("UBOT", "B1", "T1")
+ROOT = "1790000000.000001"
+
+
+class Replies:
+    """A thread in Slack; `gate` holds its reading back."""
+
+    def __init__(self, *messages: dict[str, Any]) -> None:
+        self.messages = list(messages)
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.reads = 0
+        self.fails: SlackCallError | None = None
+
+    async def replies(
+        self, channel: str, thread: str, oldest: str | None = None
+    ) -> Sequence[dict[str, Any]]:
+        self.reads += 1
+        found = list(self.messages)
+        await self.gate.wait()
+        if self.fails is not None:
+            raise self.fails
+        return found
+
+
+def message(n: int, text: str, **fields: Any) -> dict[str, Any]:
+    stamp = f"1790000000.{n:06d}"
+    return {"ts": stamp, "thread_ts": ROOT, "user": "U1", "text": text, "channel": "C1", **fields}
+
+
+def edit(n: int, text: str) -> dict[str, Any]:
+    return {"channel": "C1", "subtype": "message_changed", "message": message(n, text)}
+
+
+def deletion(n: int) -> dict[str, Any]:
+    gone = message(n, "gone")
+    return {
+        "channel": "C1",
+        "subtype": "message_deleted",
+        "deleted_ts": gone["ts"],
+        "previous_message": gone,
+    }
+
+
+def threads(replies: Replies, capacity: int = 10) -> Threads:
+    return Threads(cast(SlackCalls, replies), OWN, capacity)
+
+
+async def texts(of: Threads) -> list[str]:
+    return [one.text for one in await of.read("T1", "C1", ROOT)]
+
+
+async def test_a_thread_is_fetched_once_and_then_follows_events() -> None:
+    """`conversations.replies` is dear; the events come anyway."""
+    replies = Replies(message(1, "root"), message(2, "old"))
+    held = threads(replies)
+    assert await texts(held) == ["root", "old"]
+    held.heard("T1", message(3, "new"))
+    held.heard("T1", edit(2, "old, mended"))
+    held.heard("T1", deletion(1))
+    assert await texts(held) == ["old, mended", "new"]
+    assert replies.reads == 1
+
+
+async def test_questions_that_come_together_share_one_fetch() -> None:
+    """Ten people asking in one thread must not read it ten times."""
+    replies = Replies(message(1, "root"))
+    replies.gate.clear()
+    held = threads(replies)
+    reading = [asyncio.create_task(texts(held)) for _ in range(5)]
+    await asyncio.sleep(0.01)
+    reading[0].cancel()
+    replies.gate.set()
+    done = await asyncio.gather(*reading, return_exceptions=True)
+    assert done[1:] == [["root"]] * 4
+    assert replies.reads == 1
+
+
+async def test_what_events_tell_during_the_fetch_is_newer_than_what_it_finds() -> None:
+    """An edit or a deletion must not be undone by a read that began before it."""
+    replies = Replies(message(1, "root"), message(2, "old"), message(3, "gone"))
+    replies.gate.clear()
+    held = threads(replies)
+    reading = asyncio.create_task(texts(held))
+    await asyncio.sleep(0.01)
+    held.heard("T1", edit(2, "mended"))
+    held.heard("T1", deletion(3))
+    held.heard("T1", message(4, "late"))
+    replies.gate.set()
+    assert await reading == ["root", "mended", "late"]
+
+
+async def test_an_original_that_comes_after_its_edit_does_not_undo_it() -> None:
+    """Slack promises no order."""
+    held = threads(Replies())
+    held.opened("T1", "C1", Said(ROOT, "U1", "person", "root"))
+    held.heard("T1", edit(2, "mended"))
+    held.heard("T1", message(2, "first"))
+    assert await texts(held) == ["root", "mended"]
+
+
+async def test_a_thread_that_opens_with_a_question_is_never_fetched() -> None:
+    """Nothing can stand in it yet: the first words come that much sooner."""
+    replies = Replies()
+    held = threads(replies)
+    held.opened("T1", "C1", Said(ROOT, "U1", "person", "root"))
+    held.heard("T1", message(2, "more"))
+    assert await texts(held) == ["root", "more"]
+    assert replies.reads == 0
+
+
+async def test_a_failed_fetch_is_tried_again_by_the_next_question() -> None:
+    """One 429 must not make a thread unreadable for ever."""
+    replies = Replies(message(1, "root"))
+    replies.fails = SlackCallError("rate_limited", "ratelimited", 1)
+    held = threads(replies)
+    with pytest.raises(SlackCallError):
+        await texts(held)
+    replies.fails = None
+    assert await texts(held) == ["root"]
+
+
+async def test_threads_nobody_asked_in_are_not_held_and_old_ones_are_forgotten() -> None:
+    """A busy workspace has more threads than memory."""
+    held = threads(Replies(), capacity=2)
+    held.heard("T1", message(2, "overheard"))
+    assert repr(held) == "<Threads: 0 held, 0 whole>"
+    for n in range(5):
+        held.opened("T1", "C1", Said(f"1790000000.00000{n}", "U1", "person", "root"))
+    assert repr(held) == "<Threads: 2 held, 2 whole>"
+
+
+async def test_events_without_what_they_should_hold_do_nothing() -> None:
+    """Whatever Slack sends, the listener must live."""
+    held = threads(Replies())
+    held.opened("T1", "C1", Said(ROOT, "U1", "person", "root"))
+    crooked: list[dict[str, Any]] = [
+        {},
+        {"channel": "C1", "subtype": "message_changed"},
+        {"channel": "C1", "subtype": "message_deleted"},
+        {"channel": "C1", "ts": 5},
+        {"channel": "C1", "subtype": "message_changed", "message": "x"},
+    ]
+    for event in crooked:
+        held.heard("T1", event)
+    assert await texts(held) == ["root"]
+
+
+async def test_the_text_that_is_held_has_a_bound_however_long_the_threads_are() -> None:
+    """Two thousand threads of pasted logs would be a gigabyte."""
+    held = Threads(cast(SlackCalls, Replies()), OWN, characters=1_000)
+    for n in range(5):
+        held.opened("T1", "C1", Said(f"1790000000.00000{n}", "U1", "person", "x" * 400))
+    assert repr(held) == "<Threads: 2 held, 2 whole>"
+    held.heard("T1", {**message(9, "y" * 5_000), "thread_ts": "1790000000.000004"})
+    assert repr(held) == "<Threads: 1 held, 1 whole>"
+
+
+async def test_messages_that_nobody_lived_to_note_are_found_by_author_and_time() -> None:
+    """A process can die between Slack's acceptance of a message and its own note of it."""
+    replies = Replies(
+        message(1, "root", user="UBOT"),
+        message(2, "the question"),
+        message(3, "another answer", user="UBOT"),
+        message(4, "hm", user="U2"),
+        message(5, "", user=None, bot_id="B1"),
+        message(6, "half of", user="UBOT"),
+    )
+    other = frozenset({str(message(3, "")["ts"])})
+    found = await threads(replies).own_since("C1", ROOT, str(message(2, "")["ts"]), other)
+    assert found == (message(5, "")["ts"], message(6, "")["ts"])

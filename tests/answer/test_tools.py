@@ -1,0 +1,188 @@
+"""The model's look-ups: bounded, on the pinned files only, and harmless whatever is asked."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.answer.tools import (
+    DECLARATIONS,
+    MAX_CHARACTERS,
+    MAX_LINES,
+    MAX_MATCHES,
+    look_up,
+    look_up_in,
+    title,
+)
+from bot.context.pack import Change, RepositoryState
+from bot.errors import ForewarmError
+
+if TYPE_CHECKING:
+    from tests.answer.conftest import Files
+
+
+def test_the_declarations_are_always_the_same_bytes() -> None:
+    """They open the warm prefix: another byte is another cache entry for everybody."""
+    assert [tool["name"] for tool in DECLARATIONS] == ["search", "read", "list", "history"]
+    assert json.dumps(DECLARATIONS) == json.dumps(json.loads(json.dumps(DECLARATIONS)))
+    for tool in DECLARATIONS:
+        assert set(tool["input_schema"]["required"]) <= set(tool["input_schema"]["properties"])
+
+
+def test_read_numbers_the_lines_it_shows(files: Files) -> None:
+    """The model cites by line."""
+    assert look_up(files, "read", {"path": "./a.py"}).text.splitlines() == [
+        "1\tdef answer(question: str) -> str:",
+        "2\t    return question[::-1]",
+        "[lines 1-2 of 2]",
+    ]
+
+
+def test_a_long_file_is_read_in_portions(files: Files) -> None:
+    """One look-up must not fill the window."""
+    shown = look_up(files, "read", {"path": "src/b.py", "start": 11}).text.splitlines()
+    assert len(shown) == MAX_LINES + 1
+    assert shown[0].startswith("11\t")
+    assert shown[-1] == f"[lines 11-{MAX_LINES + 10} of 500]"
+    rest = look_up(files, "read", {"path": "src/b.py", "start": 500, "end": 9}).text
+    assert rest.splitlines() == ["500\tx = 1", "[lines 500-500 of 500]"]
+
+
+def test_a_path_that_is_not_there_is_answered_with_those_that_are(files: Files) -> None:
+    """Models misremember directories more often than names."""
+    looked = look_up(files, "read", {"path": "lib/b.py"})
+    assert looked.error
+    assert "src/b.py" in looked.text
+
+
+def test_search_names_place_and_line_and_says_when_there_is_more(files: Files) -> None:
+    """What was cut must not pass for everything there is."""
+    assert look_up(files, "search", {"pattern": "[::-1]"}).text == ("a.py:2: return question[::-1]")
+    many = look_up(files, "search", {"pattern": "x", "under": "src/"}).text.splitlines()
+    assert len(many) == MAX_MATCHES + 1
+    assert "there are more" in many[-1]
+    assert look_up(files, "search", {"pattern": "nowhere"}).text == "Nothing was found."
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(ForewarmError("The expression cannot be read."), "cannot be read"), (OSError("x"), "failed")],
+)
+def test_what_goes_wrong_with_a_look_up_is_told_to_the_model(
+    files: Files, monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
+) -> None:
+    """It can ask in another way; an exception would end the answer."""
+
+    def fail(*_: Any, **__: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(files, "search", fail)
+    looked = look_up(files, "search", {"pattern": "(", "regex": True})
+    assert looked.error
+    assert told in looked.text
+
+
+def test_many_files_are_listed_by_directory(files: Files) -> None:
+    """A thousand paths say less than forty directories."""
+    files.files |= {f"lib/m{n}.py": "" for n in range(300)}
+    assert look_up(files, "list", {}).text.splitlines() == [
+        "a.py",
+        "lib/ (300 files)",
+        "src/ (2 files)",
+    ]
+    assert look_up(files, "list", {"under": "src"}).text == "src/b.py\nsrc/c.py"
+    assert look_up(files, "list", {"under": "nowhere"}).error
+
+
+def test_history_tells_who_changed_it_when_and_why(files: Files) -> None:
+    """ "Why is it so?" is answered by commits as often as by code."""
+    files.changes = [Change("c" * 40, 86_400.0, "Ann", "Reverse it")]
+    assert look_up(files, "history", {"path": "a.py"}).text == (
+        "cccccccccccc 1970-01-02 Ann: Reverse it"
+    )
+
+
+def test_among_several_repositories_one_must_be_named(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same path may stand in both."""
+    other = RepositoryState("web", "u", "main", "b" * 40, 0.0, "b" * 40, None)
+    monkeypatch.setattr(files, "repositories", lambda: [files.state, other])
+    looked = look_up(files, "read", {"path": "a.py"})
+    assert looked.error
+    assert "payments, web" in looked.text
+    assert not look_up(files, "read", {"path": "a.py", "repository": "payments"}).error
+    assert look_up(files, "read", {"path": "a.py", "repository": "nope"}).error
+    assert look_up(files, "search", {"pattern": "def"}).text.startswith("payments:a.py:1:")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=6,
+)
+
+
+@given(
+    st.sampled_from(["search", "read", "list", "history", "rm"]),
+    st.dictionaries(
+        st.sampled_from(["path", "pattern", "regex", "under", "start", "end", "repository", "x"]),
+        JSON,
+    ),
+)
+def test_no_input_of_the_model_raises_or_overflows(name: str, wanted: dict[str, Any]) -> None:
+    """The schema is a request to the model, not a promise of it."""
+    looked = look_up(_files(), name, wanted)
+    assert isinstance(looked.text, str)
+    assert len(looked.text) <= MAX_CHARACTERS + 60
+    shown = title(name, wanted)
+    assert len(shown) <= 120
+    assert "\n" not in shown
+
+
+def _files() -> Any:
+    class Small:
+        state = RepositoryState("r", "u", "main", "a" * 40, 0.0, "a" * 40, None)
+
+        def repositories(self) -> list[RepositoryState]:
+            return [self.state]
+
+        def paths(self, repository: str) -> list[str]:
+            return ["a.py", "b/c.py"]
+
+        def read(self, repository: str, path: str) -> str | None:
+            return "line " * 9_000 + "\n" * 3 if path == "a.py" else None
+
+        def search(self, *_: Any, **__: Any) -> list[Any]:
+            return []
+
+        def history(self, *_: Any) -> list[Any]:
+            return []
+
+    return Small()
+
+
+async def test_a_look_up_that_hangs_is_given_up_and_said_so(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hostile pattern costs one thread for a while, and the answer goes on."""
+    release = threading.Event()
+
+    def hang(*_: Any, **__: Any) -> Any:
+        release.wait(10)
+        return []
+
+    monkeypatch.setattr(files, "search", hang)
+    with ThreadPoolExecutor(1) as executor:
+        looked = await look_up_in(executor, 0.02, files, "search", {"pattern": "(a+)+$"})
+        assert looked.error
+        assert "longer" in looked.text
+        release.set()
+        await asyncio.sleep(0)
