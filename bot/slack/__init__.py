@@ -1,0 +1,1 @@
+"""The Slack edge: listeners that turn an event into one domain call."""

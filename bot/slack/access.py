@@ -1,0 +1,111 @@
+"""Who may do what where: one table, audited, failing closed (design §8).
+
+Pure. Whoever calls it brings the facts (`Person`, `Place`); what is not known counts against.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Kind = Literal["member", "guest", "external", "bot"]
+Where = Literal["own", "other", "dm"]
+Act = Literal["ask", "warm", "configure", "see_cost"]
+
+
+class AccessRules(Protocol):
+    """What a context says of access (`[access]` in its file)."""
+
+    @property
+    def guests(self) -> bool: ...
+    @property
+    def external(self) -> bool: ...
+    @property
+    def bots(self) -> Collection[str]: ...
+    @property
+    def operators(self) -> Collection[str]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who acts. `belongs` says whether they are in one of the context's channels."""
+
+    id: str
+    kind: Kind
+    belongs: bool
+    admin: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where they act. `shared` marks a channel that another organisation is in."""
+
+    where: Where
+    shared: bool = False
+    creator: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """A refusal: `rule` for the audit log, `message` for the person."""
+
+    rule: str
+    message: str
+
+
+def decide(act: Act, person: Person, place: Place, rules: AccessRules) -> Denied | None:
+    """Return None where the act is allowed, else why it is not.
+
+    | act       | who                                            | where                          |
+    |-----------|------------------------------------------------|--------------------------------|
+    | ask, warm | members; guests, externals, bots if allowed    | its channels; elsewhere only   |
+    |           |                                                | members of one of them; shared |
+    |           |                                                | channels if externals may      |
+    | configure | operators, admins, the channel's creator       | anywhere                       |
+    | see_cost  | operators, admins                              | anywhere                       |
+    """
+    if act in ("ask", "warm"):
+        return _kind(person, rules) or _place(person, place, rules)
+    if person.kind != "member":
+        return Denied("outsider", "Only members of this workspace can change what I answer from.")
+    if person.admin or person.id in rules.operators:
+        return None
+    if act == "configure" and place.creator is not None and person.id == place.creator:
+        return None
+    return Denied(
+        "not_operator",
+        "Only this channel's creator, a workspace admin or a listed operator can do that.",
+    )
+
+
+def _kind(person: Person, rules: AccessRules) -> Denied | None:
+    if person.kind == "guest" and not rules.guests:
+        return Denied(
+            "guest", "I can't answer guests about this code; a workspace member can ask for you."
+        )
+    if person.kind == "external" and not rules.external:
+        return Denied(
+            "external",
+            "I can't answer people from other organisations about this code;"
+            " a member of this workspace can ask for you.",
+        )
+    if person.kind == "bot" and person.id not in rules.bots:
+        return Denied("bot", "I don't answer other bots unless the context lists them.")
+    return None
+
+
+def _place(person: Person, place: Place, rules: AccessRules) -> Denied | None:
+    if place.shared and not rules.external:
+        return Denied(
+            "shared_channel",
+            "I don't answer about this code in a channel shared with another organisation;"
+            " ask me in a direct message instead.",
+        )
+    if place.where == "own" or person.belongs:
+        return None
+    return Denied(
+        "not_in_channel",
+        "I answer about this code only for members of its channels; join one of them and ask"
+        " again.",
+    )

@@ -1,0 +1,64 @@
+"""One aiohttp session for every call to Slack, and two clients over it.
+
+`AsyncWebClient` opens a new connection for each call unless it is given a session, and its default
+retry handler resends a message that Slack had already taken (facts/slack.md §0.6). So reads go
+through a client that retries, and whatever creates or changes text through one that never does.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import aiohttp
+from slack_sdk.http_retry.builtin_async_handlers import (
+    AsyncConnectionErrorRetryHandler,
+    AsyncRateLimitErrorRetryHandler,
+)
+from slack_sdk.web.async_client import AsyncWebClient
+
+CALL_TIMEOUT = 30.0
+# The SDK logs whole requests, message text included, at DEBUG: its loggers never go below INFO.
+SDK_LOGGERS = ("slack_sdk", "slack_bolt")
+
+
+@dataclass(frozen=True, slots=True)
+class SlackClients:
+    """`reads` may resend a call; `writes` never does. Both share one session."""
+
+    reads: AsyncWebClient
+    writes: AsyncWebClient
+    session: aiohttp.ClientSession
+
+    async def close(self) -> None:
+        await self.session.close()
+
+
+def quiet_logger() -> logging.Logger:
+    """Return the logger handed to the SDK, which would log message text at DEBUG."""
+    logger = logging.getLogger("slack_sdk.forewarm")
+    logger.setLevel(logging.INFO)
+    return logger
+
+
+def connect(token: str | None, api_url: str) -> SlackClients:
+    """Build the clients; must run inside the event loop that will use them."""
+    session = aiohttp.ClientSession(
+        timeout=aiohttp.ClientTimeout(total=CALL_TIMEOUT),
+        connector=aiohttp.TCPConnector(limit=64, keepalive_timeout=60),
+    )
+    logger = quiet_logger()
+    reads = AsyncWebClient(
+        token=token,
+        base_url=api_url,
+        session=session,
+        logger=logger,
+        retry_handlers=[
+            AsyncConnectionErrorRetryHandler(max_retry_count=2),
+            AsyncRateLimitErrorRetryHandler(max_retry_count=2),
+        ],
+    )
+    writes = AsyncWebClient(
+        token=token, base_url=api_url, session=session, logger=logger, retry_handlers=[]
+    )
+    return SlackClients(reads, writes, session)

@@ -1,0 +1,237 @@
+"""`/codebase`: shows and changes what a channel answers from. Nothing changes before Save.
+
+What a form holds becomes a draft, the draft a preview, and only a preview can be saved. Drafts
+live in the store under a name of their own, since a view carries no more than 3,000 characters.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.context.config import ContextConfig
+from bot.context.urls import parse_url
+from bot.errors import ForewarmError
+from bot.slack import codebase_views as views
+from bot.slack import edits
+from bot.slack.access import Denied, Place, decide
+from bot.slack.codebase_views import Preview, Summary
+from bot.slack.courtesy import courtesy
+from bot.slack.people import People
+from bot.slack.ports import Contexts
+
+SETTLE_SECONDS = 0.4
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A context as Slack's side holds it. `version` is None where it is not stored yet."""
+
+    name: str
+    body: Mapping[str, Any]
+    version: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A change that was previewed and not yet saved."""
+
+    held: Held
+    body: Mapping[str, Any]
+
+
+class Shelf(Protocol):
+    """Contexts set inside Slack: kept in the store, merged with the files, built by the library."""
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The hosts whose repositories may be attached."""
+
+    @property
+    def operators(self) -> tuple[str, ...]: ...
+
+    async def held(self, workspace: str, channel: str) -> Held: ...
+
+    def summary(self, name: str, body: Mapping[str, Any]) -> Summary: ...
+
+    async def preview(self, held: Held, body: Mapping[str, Any]) -> Preview:
+        """Build the context without showing it to anybody; raise a `ForewarmError` if it fails."""
+
+    async def keep_draft(self, key: str, draft: Draft) -> None: ...
+
+    async def draft(self, key: str) -> Draft | None: ...
+
+    async def save(self, workspace: str, user: str, draft: Draft) -> bool:
+        """Save and use it; False where somebody else has changed it since."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """Access rules of a channel without a context: nobody is allowed anything by them."""
+
+    guests: bool = False
+    external: bool = False
+    bots: tuple[str, ...] = ()
+    operators: tuple[str, ...] = ()
+
+
+class Codebase:
+    """The command and its views."""
+
+    def __init__(
+        self, client: AsyncWebClient, people: People, contexts: Contexts, shelf: Shelf
+    ) -> None:
+        self._client = client
+        self._people = people
+        self._contexts = contexts
+        self._shelf = shelf
+
+    def __repr__(self) -> str:
+        return f"<Codebase over {self._shelf!r}>"
+
+    async def command(
+        self, workspace: str, channel: str, user: str, trigger: str, text: str
+    ) -> None:
+        """Open the summary; `attach URL [ref]` opens the form with the address filled in."""
+        held = await self._shelf.held(workspace, channel)
+        place = views.Place(workspace, channel, held.name)
+        words = text.split()
+        denied = await self._denied(user, channel)
+        if len(words) > 1 and words[0] == "attach" and denied is None:
+            ref = words[2] if len(words) > 2 else "HEAD"
+            edit = edits.RepositoryEdit(url=words[1], ref=ref)
+            view = views.repository_form(place, edit, self._shelf.hosts)
+        else:
+            view = self._summary(place, held, denied)
+        await courtesy("codebase", self._client.views_open(trigger_id=trigger, view=view))
+
+    def _summary(self, place: views.Place, held: Held, denied: Denied | None) -> views.View:
+        summary = self._shelf.summary(held.name, held.body)
+        shown = replace(
+            summary, may_change=denied is None, refusal=denied.message if denied else None
+        )
+        return views.summary_view(place, shown)
+
+    async def pressed(self, user: str, trigger: str, view: Mapping[str, Any], what: str) -> None:
+        """A button of the summary: open the form it leads to."""
+        place = views.place_of(view)
+        if await self._denied(user, place.channel) is not None:
+            return
+        held = await self._shelf.held(place.workspace, place.channel)
+        verb, _, name = what.partition(":")
+        if verb == "settings":
+            form = views.settings_form(place, settings_of(held.body))
+        elif verb == "change":
+            form = views.repository_form(
+                replace(place, replaces=name), _repository_of(held.body, name), self._shelf.hosts
+            )
+        elif verb == "detach":
+            await self._detach(trigger, place, held, name)
+            return
+        else:
+            form = views.repository_form(place, None, self._shelf.hosts)
+        await courtesy("codebase", self._client.views_push(trigger_id=trigger, view=form))
+
+    async def _detach(self, trigger: str, place: views.Place, held: Held, name: str) -> None:
+        first = views.working_view(place)
+        pushed = await courtesy("codebase", self._client.views_push(trigger_id=trigger, view=first))
+        if pushed is None:
+            return
+        body = edits.without_repository(held.body, name)
+        await self._preview(str(pushed["view"]["id"]), place, held, body)
+
+    async def repository(self, user: str, view: Mapping[str, Any], shown: str) -> None:
+        """The form of a repository was sent: preview what it would come to."""
+        place = views.place_of(view)
+        if await self._denied(user, place.channel) is not None:
+            return
+        held = await self._shelf.held(place.workspace, place.channel)
+        edit = views.read_repository(view, place.replaces)
+        body = edits.with_channel(
+            edits.with_repository(held.body, edit, _name_of(edit.url)), place.channel
+        )
+        await self._preview(shown, place, held, body)
+
+    async def settings(self, user: str, view: Mapping[str, Any], shown: str) -> None:
+        """The form of the settings was sent: preview what it would come to."""
+        place = views.place_of(view)
+        if await self._denied(user, place.channel) is not None:
+            return
+        held = await self._shelf.held(place.workspace, place.channel)
+        body = edits.with_settings(held.body, views.read_settings(view))
+        await self._preview(shown, place, held, body)
+
+    async def _preview(
+        self, view_id: str, place: views.Place, held: Held, body: Mapping[str, Any]
+    ) -> None:
+        # The view that says "working" travels in the acknowledgement, which leaves on its own
+        # connection: an update that overtook it would be painted over by it.
+        await asyncio.sleep(SETTLE_SECONDS)
+        try:
+            preview = await self._shelf.preview(held, body)
+        except ForewarmError as error:
+            view = views.problem_view(place, error.user_message)
+            await courtesy("codebase", self._client.views_update(view_id=view_id, view=view))
+            return
+        key = uuid.uuid4().hex
+        await self._shelf.keep_draft(key, Draft(held, body))
+        view = views.preview_view(replace(place, draft=key), preview)
+        await courtesy("codebase", self._client.views_update(view_id=view_id, view=view))
+
+    async def save(self, user: str, view: Mapping[str, Any]) -> str:
+        """Save what was previewed; return what to say about it."""
+        place = views.place_of(view)
+        if (denied := await self._denied(user, place.channel)) is not None:
+            return denied.message
+        draft = await self._shelf.draft(place.draft or "")
+        if draft is None:
+            return "This preview is too old; open /codebase again."
+        if not await self._shelf.save(place.workspace, user, draft):
+            return "Somebody else changed this channel's codebase meanwhile; open /codebase again."
+        return "Saved."
+
+    async def _denied(self, user: str, channel: str) -> Denied | None:
+        context: ContextConfig | None = self._contexts.for_channel(channel)
+        operators = (*(context.access.operators if context else ()), *self._shelf.operators)
+        person = await self._people.person(user, ())
+        facts = await self._people.channel(channel)
+        place = Place("own", facts.shared, facts.creator)
+        return decide("configure", person, place, _Rules(operators=operators))
+
+
+def settings_of(body: Mapping[str, Any]) -> edits.SettingsEdit:
+    """Return the settings of a stored context as the form shows them."""
+    limits, warm, access = (body.get(table) or {} for table in ("limits", "warm", "access"))
+    return edits.SettingsEdit(
+        model=body.get("model"),
+        instructions=str(body.get("instructions") or ""),
+        budget_tokens=body.get("budget_tokens"),
+        mode=body.get("mode"),
+        answers_daily_usd=limits.get("answers_daily_usd"),
+        warm_daily_usd=warm.get("daily_limit_usd"),
+        user_per_hour=limits.get("user_per_hour"),
+        guests=bool(access.get("guests")),
+        external=bool(access.get("external")),
+        answer_drafts=bool(body.get("answer_drafts")),
+    )
+
+
+def _repository_of(body: Mapping[str, Any], name: str) -> edits.RepositoryEdit | None:
+    for one in body.get("repositories") or ():
+        if one.get("name") == name:
+            return edits.RepositoryEdit(
+                url=str(one.get("url") or ""),
+                ref=str(one.get("ref") or "HEAD"),
+                include=tuple(one.get("include") or ()),
+                exclude=tuple(one.get("exclude") or ()),
+            )
+    return None
+
+
+def _name_of(url: str) -> str:
+    return parse_url(url).name

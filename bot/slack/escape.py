@@ -1,0 +1,10 @@
+"""Makes foreign text harmless where Slack reads mrkdwn (facts/slack.md §9). Pure."""
+
+from __future__ import annotations
+
+_MRKDWN = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+
+
+def escape_mrkdwn(text: str) -> str:
+    """Return text that mrkdwn shows as it is: no ping, no link, no entity comes alive."""
+    return text.translate(_MRKDWN)

@@ -1,0 +1,209 @@
+"""The Home tab as Slack takes it. Pure: figures in, blocks out; every name is escaped here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bot.slack.escape import escape_mrkdwn
+
+Block = dict[str, Any]
+REFRESH = "forewarm_refresh"
+CHARTS = "forewarm_charts"
+CONTEXTS_SHOWN = 30
+CATEGORIES = 20  # the most that a chart takes (facts/slack.md §2.6)
+MISSES_SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContextShown:
+    """A context as anybody who may ask it sees it."""
+
+    name: str
+    standing: str
+    waits: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoneyShown:
+    """What one context cost, today and this month, in USD."""
+
+    name: str
+    today_answers: float
+    today_warmth: float
+    month_answers: float
+    month_warmth: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayShown:
+    """One day: USD by purpose, median perceived wait in seconds warm and cold."""
+
+    day: str
+    answers: float
+    warmth: float
+    warm_p50: float | None
+    cold_p50: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorShown:
+    """What operators see beside it. Rates run from 0 to 1; None is unknown."""
+
+    money: Sequence[MoneyShown]
+    days: Sequence[DayShown]
+    warm_p50: float | None
+    warm_p95: float | None
+    cold_p50: float | None
+    cold_p95: float | None
+    hit_rate: float | None
+    used: int
+    wasted: int
+    unanswered: int
+    misses: Sequence[tuple[str, int]]
+
+
+def home_view(
+    contexts: Sequence[ContextShown], operator: OperatorShown | None, *, charts: bool = True
+) -> dict[str, Any]:
+    """Return the tab; `charts` False gives tables in their place, where Slack refuses the block."""
+    blocks = [_header("What you can ask about"), *map(_context, contexts[:CONTEXTS_SHOWN])]
+    if not contexts:
+        blocks.append(_section("Nothing yet: ask in a channel that has a codebase."))
+    if operator is not None:
+        blocks += _operator(operator, charts)
+    blocks.append(
+        _buttons(charts_in_dm=operator is not None and bool(operator.days) and not charts)
+    )
+    return {"type": "home", "blocks": blocks}
+
+
+def charts_message(days: Sequence[DayShown]) -> tuple[str, list[Block]]:
+    """Return the figures as a message: the text that stands where charts cannot, and charts."""
+    return _table(days), _charts(days)
+
+
+def _context(one: ContextShown) -> Block:
+    lines = [f"*{escape_mrkdwn(one.name)}*", escape_mrkdwn(one.standing), escape_mrkdwn(one.waits)]
+    return _section("\n".join(line for line in lines if line))
+
+
+def _operator(shown: OperatorShown, charts: bool) -> list[Block]:
+    blocks = [
+        {"type": "divider"},
+        _header("Money"),
+        _section(_money(shown.money)),
+        _header("Waits and warmth"),
+        _section(_waits(shown)),
+    ]
+    if shown.days:
+        blocks += _charts(shown.days) if charts else [_section(_table(shown.days))]
+    if shown.misses:
+        listed = [f"• {escape_mrkdwn(why)}: {count}" for why, count in shown.misses[:MISSES_SHOWN]]
+        blocks.append(_section("*Warmed but missed this month*\n" + "\n".join(listed)))
+    return blocks
+
+
+def _money(money: Sequence[MoneyShown]) -> str:
+    if not money:
+        return "Nothing was spent this month."
+    return "\n".join(
+        f"*{escape_mrkdwn(one.name)}*: today ${one.today_answers:.2f} answers,"
+        f" ${one.today_warmth:.2f} warmth; this month ${one.month_answers:.2f} answers,"
+        f" ${one.month_warmth:.2f} warmth"
+        for one in money[:CONTEXTS_SHOWN]
+    )
+
+
+def _waits(shown: OperatorShown) -> str:
+    hits = "unknown" if shown.hit_rate is None else f"{shown.hit_rate:.0%}"
+    return "\n".join(
+        [
+            f"*Warm*: p50 {_seconds(shown.warm_p50)}, p95 {_seconds(shown.warm_p95)}",
+            f"*Cold*: p50 {_seconds(shown.cold_p50)}, p95 {_seconds(shown.cold_p95)}",
+            f"*Answered warm*: {hits}",
+            f"*Warm-ups*: {shown.used} used, {shown.wasted} wasted",
+            f"*Questions without an answer*: {shown.unanswered}",
+        ]
+    )
+
+
+def _charts(days: Sequence[DayShown]) -> list[Block]:
+    last = days[-CATEGORIES:]
+    money = [("answers", [d.answers for d in last]), ("warmth", [d.warmth for d in last])]
+    waits = [
+        ("warm", [d.warm_p50 or 0.0 for d in last]),
+        ("cold", [d.cold_p50 or 0.0 for d in last]),
+    ]
+    labels = [day.day[5:] for day in last]
+    return [
+        _chart("Money by day", "bar", labels, money, "USD"),
+        _chart("Median wait for the first words", "line", labels, waits, "seconds"),
+    ]
+
+
+def _chart(
+    title: str,
+    kind: str,
+    labels: Sequence[str],
+    series: Sequence[tuple[str, Sequence[float]]],
+    unit: str,
+) -> Block:
+    return {
+        "type": "data_visualization",
+        "title": title[:50],
+        "chart": {
+            "type": kind,
+            "series": [
+                {
+                    "name": name,
+                    "data": [
+                        {"label": label, "value": round(value, 4)}
+                        for label, value in zip(labels, values, strict=True)
+                    ],
+                }
+                for name, values in series
+            ],
+            "axis_config": {"categories": list(labels), "x_label": "day", "y_label": unit},
+        },
+    }
+
+
+def _table(days: Sequence[DayShown]) -> str:
+    rows = ["day         answers  warmth    warm    cold"]
+    rows += [
+        f"{d.day}  ${d.answers:>6.2f} ${d.warmth:>6.2f}"
+        f" {_seconds(d.warm_p50):>7} {_seconds(d.cold_p50):>7}"
+        for d in days[-CATEGORIES:]
+    ]
+    return "```" + "\n".join(rows) + "```"
+
+
+def _seconds(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f} s"
+
+
+def _buttons(*, charts_in_dm: bool) -> Block:
+    buttons = [_button("Refresh", REFRESH)]
+    if charts_in_dm:
+        buttons.append(_button("Send me the charts", CHARTS))
+    return {"type": "actions", "block_id": REFRESH, "elements": buttons}
+
+
+def _button(text: str, action: str) -> Block:
+    return {
+        "type": "button",
+        "action_id": action,
+        "text": {"type": "plain_text", "text": text},
+    }
+
+
+def _header(text: str) -> Block:
+    return {"type": "header", "text": {"type": "plain_text", "text": text}}
+
+
+def _section(text: str) -> Block:
+    # Verbatim: an address that somebody gave as a name becomes no link.
+    shown = {"type": "mrkdwn", "text": text[:2900], "verbatim": True}
+    return {"type": "section", "text": shown}

@@ -1,0 +1,113 @@
+"""How Slack reaches the bot: Socket Mode, or signed HTTP. The same Bolt app stands behind both."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+from aiohttp import hdrs, web
+from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_sdk.errors import SlackApiError
+
+from bot.errors import ForewarmError
+from bot.slack.client import SlackClients, quiet_logger
+
+log = structlog.get_logger(__name__)
+
+EVENTS_PATH = "/slack/events"
+# Two sockets, so that Slack's refresh of one loses nothing: the SDK closes the old one before it
+# opens the new one (facts/slack.md §3.2).
+SOCKETS = 2
+PING_SECONDS = 10.0
+CLOSE_SECONDS = 5.0
+
+
+class ConnectionRefused(ForewarmError):
+    """Slack would not let us in. `error` is Slack's own word."""
+
+    def __init__(self, error: str, what: str, remedy: str) -> None:
+        super().__init__(f"Slack refused {what} ({error}): {remedy}")
+        self.error = error
+
+
+class Sockets:
+    """Socket Mode over two connections."""
+
+    def __init__(self, app: AsyncApp, app_token: str, clients: SlackClients) -> None:
+        self._app = app
+        self._token = app_token
+        self._clients = clients
+        self._handlers: list[AsyncSocketModeHandler] = []
+
+    def __repr__(self) -> str:
+        return f"<Sockets: {len(self._handlers)} opened>"
+
+    async def start(self) -> None:
+        """Open both connections; raise `ConnectionRefused` where the token is no good."""
+        await self._try_token()
+        for _ in range(SOCKETS):
+            handler = AsyncSocketModeHandler(
+                self._app,
+                self._token,
+                logger=quiet_logger(),
+                web_client=self._clients.reads,
+                ping_interval=PING_SECONDS,
+            )
+            self._handlers.append(handler)
+            await handler.connect_async()
+
+    async def _try_token(self) -> None:
+        """Ask for one connection first: the SDK's client tries a refused token for ever."""
+        try:
+            await self._clients.reads.apps_connections_open(app_token=self._token)
+        except SlackApiError as error:
+            raise ConnectionRefused(
+                str(error.response.get("error")),
+                "SLACK_APP_TOKEN",
+                "make an app-level token with the scope connections:write under Basic Information"
+                " and switch Socket Mode on.",
+            ) from None
+
+    async def alive(self) -> bool:
+        """Tell whether at least one connection carries events right now."""
+        for handler in self._handlers:
+            if await handler.client.is_connected():
+                return True
+        return False
+
+    async def stop(self, seconds: float = CLOSE_SECONDS) -> None:
+        """Close both; envelopes that are not acknowledged go to another replica."""
+        closing = [asyncio.ensure_future(handler.close_async()) for handler in self._handlers]
+        self._handlers.clear()
+        if closing:
+            # A peer that is gone never says goodbye.
+            _, left = await asyncio.wait(closing, timeout=seconds)
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*closing, return_exceptions=True)
+
+
+def add_events_route(
+    routes: web.UrlDispatcher, app: AsyncApp, taking: Callable[[], bool] = lambda: True
+) -> None:
+    """Take events, interactions and commands over signed HTTP; Bolt checks the signature.
+
+    Where `taking` says no, Slack or the load balancer is told to come again elsewhere.
+    """
+
+    async def events(request: web.Request) -> web.Response:
+        if not taking():
+            return web.Response(status=503, headers={hdrs.RETRY_AFTER: "1"})
+        return await to_aiohttp_response(await app.async_dispatch(await to_bolt_request(request)))
+
+    routes.add_post(EVENTS_PATH, events)
+
+
+async def prime(app: AsyncApp) -> None:
+    """Dispatch one event that nobody sent, so that no question waits for Bolt's `auth.test`."""
+    body = {"type": "event_callback", "event": {"type": "forewarm_start"}, "authorizations": []}
+    await app.async_dispatch(AsyncBoltRequest(mode="socket_mode", body=body))

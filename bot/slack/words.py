@@ -1,0 +1,39 @@
+"""What the bot says when it does not answer: one place, one voice, Slack markdown.
+
+Names that come from Slack or from files are escaped by whoever puts them in.
+"""
+
+from __future__ import annotations
+
+
+def no_context(channel: str) -> str:
+    return (
+        "This channel has no codebase yet, so I have nothing to answer from. Attach one with"
+        f" `/codebase attach https://github.com/your/repository`, or add `{channel}` to the"
+        " `channels` of a file in `contexts/` and restart me."
+    )
+
+
+NO_CONTEXT_FOR_YOU = (
+    "There is no codebase that you can ask about yet: join a channel that has one, or ask in it."
+)
+BARE_MENTION = "Ask me anything about {names}: mention me with your question, or use `/ask`."
+WHICH_CONTEXT = "Which codebase is this about?"
+USER_RATE = "You have asked {limit} questions within the hour; please go on in a little while."
+CHANNEL_RATE = (
+    "This channel has asked {limit} questions within the hour; please go on in a little while."
+)
+MONEY_OUT = (
+    "Today's budget for answers about {name} is used up; it starts anew at midnight UTC, and an"
+    " operator can raise `answers_daily_usd`."
+)
+EXPIRED = (
+    "I was away when you asked this and it is {minutes} minutes old now, so I have not answered"
+    " out of the blue: please ask again if it still matters."
+)
+ASKED_BY = "<@{user}> asked about {name}:"
+FAILED = "Something went wrong on my side and this question was not answered; please ask again."
+GREETING = (
+    "I answer questions about {names} here: mention me with your question, or use `/ask`."
+    " Answers stream into the thread with links into the code."
+)

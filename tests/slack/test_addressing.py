@@ -1,0 +1,91 @@
+"""Which messages are questions to the bot."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bot.slack.addressing import ThreadKnowledge, address, looks_like_question
+from bot.slack.reading import Message
+
+HELLO = Message(
+    workspace="T1",
+    enterprise=None,
+    channel="C1",
+    channel_type="channel",
+    ts="1790000000.000100",
+    thread=None,
+    user="U1",
+    bot=None,
+    text="How does login work?",
+    mentions_me=False,
+    mentions_others=False,
+    parent_user=None,
+    user_team=None,
+    shared=False,
+    at=1790000000.0001,
+)
+REPLY = replace(HELLO, thread="1789999999.000100")
+STRANGER = ThreadKnowledge(bot_is_in=False)
+KNOWN = ThreadKnowledge(bot_is_in=True, askers=frozenset({"U1"}))
+
+
+def test_a_mention_with_words_asks_and_one_without_only_announces() -> None:
+    mention = replace(HELLO, mentions_me=True)
+    assert address(mention, STRANGER, answers_unmentioned=False) == "mention"
+    bare = replace(mention, text="")
+    assert address(bare, STRANGER, answers_unmentioned=False) == "bare_mention"
+
+
+def test_an_unmentioned_message_is_left_alone_unless_the_context_answers_questions() -> None:
+    """Mentions only is the default: nobody wants a bot that butts in."""
+    assert address(HELLO, STRANGER, answers_unmentioned=False) == "overheard"
+    assert address(HELLO, STRANGER, answers_unmentioned=True) == "channel"
+    statement = replace(HELLO, text="I have deployed it.")
+    assert address(statement, STRANGER, answers_unmentioned=True) == "overheard"
+
+
+def test_a_reply_where_the_bot_is_not_in_the_thread_is_overheard() -> None:
+    assert address(REPLY, STRANGER, answers_unmentioned=True) == "overheard"
+
+
+def test_a_follow_up_by_an_asker_is_a_question_without_a_question_mark() -> None:
+    follow_up = replace(REPLY, text="now for the client side")
+    assert address(follow_up, KNOWN, answers_unmentioned=False) == "thread"
+
+
+@pytest.mark.parametrize("text", ["thanks!", "Great, thank you.", ":+1:", "ok", "LGTM, thx"])
+def test_thanks_are_not_answered(text: str) -> None:
+    """An answer to "thanks" costs money and patience."""
+    assert address(replace(REPLY, text=text), KNOWN, answers_unmentioned=False) == (
+        "overheard_thread"
+    )
+
+
+def test_people_who_talk_to_each_other_below_an_answer_are_left_alone() -> None:
+    to_a_colleague = replace(REPLY, mentions_others=True, text="@U2 what do you think?")
+    assert address(to_a_colleague, KNOWN, answers_unmentioned=False) == "overheard_thread"
+    remark = replace(REPLY, user="U2", text="I would not have guessed.")
+    assert address(remark, KNOWN, answers_unmentioned=False) == "overheard_thread"
+    question = replace(REPLY, user="U2", text="and on Windows?")
+    assert address(question, KNOWN, answers_unmentioned=False) == "thread"
+
+
+def test_a_bots_reply_in_a_thread_is_never_a_question() -> None:
+    """Two bots that answer each other do not stop."""
+    other_bot = replace(REPLY, bot="B2", text="Could you elaborate?")
+    assert address(other_bot, KNOWN, answers_unmentioned=False) == "overheard_thread"
+
+
+def test_everything_said_in_a_direct_message_is_a_question() -> None:
+    direct = replace(HELLO, channel="D1", channel_type="im", text="login flow")
+    assert address(direct, STRANGER, answers_unmentioned=False) == "dm"
+
+
+@pytest.mark.parametrize(
+    ("text", "asks"),
+    [("where is it parsed", True), ("Explain retries", True), ("done", False), ("huh?", True)],
+)
+def test_asking_words_count_as_much_as_question_marks(text: str, asks: bool) -> None:
+    assert looks_like_question(text) is asks

@@ -1,0 +1,536 @@
+"""The whole Slack edge against the local Slack, over both transports: what reaches the rooms."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from bot.answer.feedback import Mark, Value
+from bot.answer.ports import Takeover
+from bot.answer.question import Question
+from bot.answer.receipt import blocks
+from bot.clock import system_now
+from bot.context.config import ContextConfig
+from bot.playground.slack.local import LocalSlack
+from bot.slack.client import connect
+from bot.slack.codebase import Draft, Held
+from bot.slack.codebase_views import Preview, Summary
+from bot.slack.edge import Edge, Neighbours, identify
+from bot.slack.home_views import ContextShown, DayShown, MoneyShown, OperatorShown
+from bot.slack.transport import EVENTS_PATH, Sockets, add_events_route, prime
+from bot.warm.signals import Signal
+
+PAY = ContextConfig.model_validate(
+    {
+        "name": "pay",
+        "channels": ["C0PAY"],
+        "repositories": [{"url": "https://github.com/acme/pay"}],
+        "access": {"operators": ["U0ASKER"]},
+    }
+)
+SLACK: dict[str, Any] = {
+    "app": {"commands": ("/ask", "/codebase")},
+    "users": (
+        {"id": "U0ASKER", "name": "asker"},
+        {"id": "U0PEER", "name": "peer"},
+        {"id": "U0GUEST", "name": "guest", "kind": "guest"},
+    ),
+    "channels": (
+        {"id": "C0PAY", "name": "pay", "members": ("U0ASKER", "U0PEER", "U0GUEST", "bot")},
+        {"id": "C0BARE", "name": "bare", "members": ("U0ASKER", "bot")},
+    ),
+}
+
+
+@dataclass
+class Rooms:
+    """Every neighbour at once: notes what reaches it, answers questions with their own words."""
+
+    asked: list[tuple[Question, str]] = field(default_factory=list)
+    signals: list[tuple[Signal, str]] = field(default_factory=list)
+    opinions: list[tuple[str, Mark, Value, str | None]] = field(default_factory=list)
+    edits: list[tuple[str, str]] = field(default_factory=list)
+    deletions: list[str] = field(default_factory=list)
+    stops: list[tuple[str, str]] = field(default_factory=list)
+    again_for: list[tuple[str, str]] = field(default_factory=list)
+    audits: list[tuple[str, str, str, str]] = field(default_factory=list)
+    outcomes: dict[str, str] = field(default_factory=dict)
+    recorded: dict[str, Question] = field(default_factory=dict)
+    forgotten: list[str] = field(default_factory=list)
+    saved: list[Mapping[str, Any]] = field(default_factory=list)
+    drafts: dict[str, Draft] = field(default_factory=dict)
+    typed_drafts: list[str] = field(default_factory=list)
+    closed_drafts: list[str] = field(default_factory=list)
+    events: set[str] = field(default_factory=set)
+    money: bool = True
+    hosts: tuple[str, ...] = ("github.com",)
+    operators: tuple[str, ...] = ()
+
+    @property
+    def kinds(self) -> list[str]:
+        return [signal.kind for signal, _ in self.signals]
+
+    # contexts
+    def all(self) -> list[ContextConfig]:
+        return [PAY]
+
+    def named(self, name: str) -> ContextConfig | None:
+        return PAY if name == "pay" else None
+
+    def for_channel(self, channel: str) -> ContextConfig | None:
+        return PAY if channel in PAY.channels else None
+
+    def for_link(self, url: str) -> ContextConfig | None:
+        return PAY if "acme/pay" in url else None
+
+    # inbox
+    async def record(self, question: Question) -> bool:
+        known = {(q.channel, q.ts) for q in self.recorded.values()}
+        if (question.channel, question.ts) in known:
+            return False
+        self.recorded[question.id] = question
+        return True
+
+    async def first(self, event: str) -> bool:
+        new = event not in self.events
+        self.events.add(event)
+        return new
+
+    async def revise(self, question: Question) -> bool:
+        self.recorded[question.id] = question
+        return True
+
+    async def askers(self, workspace: str, channel: str, thread: str) -> frozenset[str]:
+        return frozenset(
+            q.user for q in self.recorded.values() if (q.channel, q.thread) == (channel, thread)
+        )
+
+    async def load(self, question: str) -> Question | None:
+        return self.recorded.get(question)
+
+    async def finish(self, question: Question, outcome: str) -> None:
+        self.outcomes[question.id] = outcome
+
+    # warmth, answers, opinions, purse, audit, standing, forgetting, threads
+    def signal(self, signal: Signal, context: ContextConfig) -> None:
+        self.signals.append((signal, context.name))
+
+    async def answer(
+        self, question: Question, context: ContextConfig, takeover: Takeover | None = None
+    ) -> None:
+        self.asked.append((question, context.name))
+
+    def typed(self, question: Question, context: ContextConfig, order: str = "") -> None:
+        self.typed_drafts.append(question.text)
+
+    def closed(self, question: str) -> None:
+        self.closed_drafts.append(question)
+
+    async def edited(self, workspace: str, channel: str, ts: str, text: str) -> bool:
+        self.edits.append((ts, text))
+        return True
+
+    async def deleted(self, workspace: str, channel: str, ts: str) -> None:
+        self.deletions.append(ts)
+
+    async def stop(self, workspace: str, channel: str, thread: str, user: str) -> None:
+        self.stops.append((thread, user))
+
+    async def stop_question(self, question: str, user: str) -> None:
+        self.stops.append((question, user))
+
+    async def again(self, question: str, user: str) -> None:
+        self.again_for.append((question, user))
+
+    async def give(
+        self, workspace: str, user: str, mark: Mark, value: Value, comment: str | None
+    ) -> None:
+        self.opinions.append((user, mark, value, comment))
+
+    def answers_left(self, context: ContextConfig) -> bool:
+        return self.money
+
+    def write(self, act: str, user: str, place: str, rule: str) -> None:
+        self.audits.append((act, user, place, rule))
+
+    def shown(self, context: ContextConfig) -> ContextShown:
+        return ContextShown(name=context.name, standing="warm <!channel>", waits="")
+
+    def operator(self, contexts: Sequence[ContextConfig]) -> OperatorShown:
+        money = MoneyShown(
+            name="pay", today_answers=1.5, today_warmth=0.5, month_answers=9, month_warmth=3
+        )
+        day = DayShown(day="2026-11-22", answers=1.5, warmth=0.5, warm_p50=1.9, cold_p50=20.0)
+        return OperatorShown(
+            money=[money],
+            days=[day],
+            warm_p50=1.9,
+            warm_p95=2.4,
+            cold_p50=20.0,
+            cold_p95=25.0,
+            hit_rate=0.9,
+            used=9,
+            wasted=1,
+            unanswered=0,
+            misses=[("expired or evicted <!here>", 2)],
+        )
+
+    def forget_channel(self, channel: str) -> None:
+        self.forgotten.append(channel)
+
+    def forget_everything(self) -> None:
+        self.forgotten.append("everything")
+
+    def heard(self, workspace: str, event: Mapping[str, Any]) -> None:
+        pass
+
+    # shelf
+    async def held(self, workspace: str, channel: str) -> Held:
+        return Held(channel.lower(), {}, None)
+
+    def summary(self, name: str, body: Mapping[str, Any]) -> Summary:
+        return Summary(name=name)
+
+    async def preview(self, held: Held, body: Mapping[str, Any]) -> Preview:
+        omitted = [("secrets/<!here>.env", "it holds secrets")]
+        return Preview(tokens=1234, files=5, warm_day_usd=0.5, omitted=omitted)
+
+    async def keep_draft(self, key: str, draft: Draft) -> None:
+        self.drafts[key] = draft
+
+    async def draft(self, key: str) -> Draft | None:
+        return self.drafts.get(key)
+
+    async def save(self, workspace: str, user: str, draft: Draft) -> bool:
+        self.saved.append(draft.body)
+        return True
+
+
+@dataclass
+class Scene:
+    slack: LocalSlack
+    rooms: Rooms
+    edge: Edge
+
+    async def until(self, condition: Any, what: str) -> None:
+        async with asyncio.timeout(10):
+            while not condition():
+                await asyncio.sleep(0.01)
+        assert condition(), what
+
+
+@asynccontextmanager
+async def running(transport: str) -> AsyncIterator[Scene]:
+    slack, rooms = LocalSlack(SLACK), Rooms()
+    async with slack.serve():
+        clients = connect(slack.token, slack.api_url)
+        secret = slack.app.signing_secret if transport == "http" else None
+        neighbours = Neighbours(*[rooms] * 11)
+        edge = Edge(
+            clients, await identify(clients), neighbours, signing_secret=secret, now=system_now
+        )
+        await prime(edge.app)
+        if transport == "http":
+            application = web.Application()
+            add_events_route(application.router, edge.app)
+            runner = web.AppRunner(application, shutdown_timeout=0)
+            await runner.setup()
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            slack.point_at(f"http://127.0.0.1:{runner.addresses[0][1]}{EVENTS_PATH}")
+            try:
+                yield Scene(slack, rooms, edge)
+            finally:
+                await quiet(slack, edge)
+                await runner.cleanup()
+        else:
+            sockets = Sockets(edge.app, slack.app.app_token, clients)
+            await sockets.start()
+            try:
+                yield Scene(slack, rooms, edge)
+            finally:
+                await quiet(slack, edge)
+                await sockets.stop()
+        await clients.close()
+        # A ping or an unfurl anywhere fails the test, whatever it looked at.
+        slack.assert_quiet()
+
+
+async def quiet(slack: LocalSlack, edge: Edge) -> None:
+    """Let listeners that Bolt runs by itself come to their end before the session closes."""
+    await edge.desk.drain(5)
+    async with asyncio.timeout(5):
+        while True:
+            before = len(slack.log.calls)
+            await asyncio.sleep(0.05)
+            if len(slack.log.calls) == before and all(c.ended_at for c in slack.log.calls):
+                return
+
+
+@pytest.fixture(params=["sockets", "http"])
+async def scene(request: pytest.FixtureRequest) -> AsyncIterator[Scene]:
+    async with running(request.param) as made:
+        yield made
+
+
+async def test_a_mention_is_asked_once_though_slack_tells_of_it_twice(scene: Scene) -> None:
+    """`app_mention` and `message` both come, in either order."""
+    ts = scene.slack.user("U0ASKER").mention("C0PAY", "how does login work?")
+    await scene.slack.idle()
+    await scene.until(lambda: scene.rooms.asked, "the question")
+    ((question, context),) = scene.rooms.asked
+    assert (question.ts, question.thread, question.text) == (ts, ts, "how does login work?")
+    assert (question.surface, context) == ("mention", "pay")
+    assert question.asked_at == float(ts)
+
+
+async def test_everything_is_acknowledged_at_the_first_delivery(scene: Scene) -> None:
+    """What nobody listens to is acknowledged too, or Slack sends it again."""
+    person = scene.slack.user("U0ASKER")
+    ts = person.mention("C0PAY", "how?")
+    person.post("C0PAY", "unrelated talk")
+    person.react("C0PAY", ts, "eyes")
+    person.open_home()
+    person.open_dm()
+    await scene.slack.idle()
+    deliveries = scene.slack.log.deliveries
+    assert deliveries
+    assert all(delivery.attempt == 0 for delivery in deliveries)
+    assert all(delivery.outcome == "acked" for delivery in deliveries)
+
+
+async def test_a_reply_in_the_bots_thread_is_a_follow_up(scene: Scene) -> None:
+    person = scene.slack.user("U0ASKER")
+    ts = person.mention("C0PAY", "how?")
+    await scene.until(lambda: scene.rooms.asked, "the question")
+    person.post("C0PAY", "and on the client side", thread_ts=ts)
+    scene.slack.user("U0PEER").post("C0PAY", "no idea myself", thread_ts=ts)
+    await scene.slack.idle()
+    await scene.until(lambda: len(scene.rooms.asked) == 2, "the follow-up")
+    assert scene.rooms.asked[1][0].surface == "thread"
+    assert scene.rooms.asked[1][0].thread == ts
+    await scene.until(lambda: "thread_message" in scene.rooms.kinds, "the sign of life")
+    assert scene.rooms.kinds.count("answered") == 2
+
+
+async def test_a_direct_message_means_the_persons_only_context(scene: Scene) -> None:
+    scene.slack.user("U0ASKER").dm("where is retry?")
+    await scene.until(lambda: scene.rooms.asked, "the question")
+    ((question, context),) = scene.rooms.asked
+    assert (question.surface, context) == ("dm", "pay")
+
+
+async def test_a_guest_is_refused_politely_and_on_record(scene: Scene) -> None:
+    ts = scene.slack.user("U0GUEST").mention("C0PAY", "how?")
+    await scene.until(lambda: scene.rooms.outcomes, "the refusal")
+    assert scene.rooms.asked == []
+    assert scene.rooms.audits[0] == ("ask", "U0GUEST", "C0PAY", "guest")
+    (reply,) = scene.slack.bot_messages("C0PAY", ts)
+    assert "guests" in reply.text
+
+
+async def test_a_channel_without_a_context_is_told_how_to_get_one(scene: Scene) -> None:
+    ts = scene.slack.user("U0ASKER").mention("C0BARE", "how?")
+    await scene.until(lambda: scene.rooms.outcomes, "the word")
+    (reply,) = scene.slack.bot_messages("C0BARE", ts)
+    assert "/codebase attach" in reply.text
+    assert "C0BARE" in reply.text
+
+
+async def test_a_bare_mention_opens_with_a_hint_and_warms(scene: Scene) -> None:
+    ts = scene.slack.user("U0ASKER").mention("C0PAY")
+    await scene.until(lambda: scene.slack.bot_messages("C0PAY", ts), "the hint")
+    assert [s.kind for s, _ in scene.rooms.signals] == ["bare_mention"]
+    assert scene.rooms.asked == []
+
+
+async def test_money_that_is_out_is_said_and_nothing_is_asked(scene: Scene) -> None:
+    scene.rooms.money = False
+    ts = scene.slack.user("U0ASKER").mention("C0PAY", "how?")
+    await scene.until(lambda: scene.rooms.outcomes, "the word")
+    assert "budget" in scene.slack.bot_messages("C0PAY", ts)[0].text
+    assert scene.rooms.asked == []
+
+
+async def test_the_modal_warms_when_opened_and_typed_into_and_asks_when_submitted(
+    scene: Scene,
+) -> None:
+    person = scene.slack.user("U0ASKER")
+    await person.open_modal("C0PAY", "/ask")
+    await scene.until(lambda: "submit" in person.modal.content, "the full modal")
+    await person.type("why?", per_key=0.0)
+    await person.submit()
+    await scene.until(lambda: scene.rooms.asked, "the question")
+    ((question, context),) = scene.rooms.asked
+    assert (question.text, question.surface, context) == ("why?", "modal", "pay")
+    assert question.asked_at is None
+    assert question.channel == "C0PAY"
+    (root,) = scene.slack.bot_messages("C0PAY")
+    assert question.thread == root.ts
+    assert scene.rooms.typed_drafts[-1] == "why?"
+    kinds = [s.kind for s, _ in scene.rooms.signals]
+    assert kinds[0] == "modal_opened"
+    assert kinds.count("modal_typing") == 4
+
+
+async def test_a_closed_modal_takes_its_signal_back(scene: Scene) -> None:
+    person = scene.slack.user("U0ASKER")
+    await person.open_modal("C0PAY", "/ask")
+    await scene.until(lambda: "submit" in person.modal.content, "the full modal")
+    person.close_modal()
+    await scene.until(lambda: len(scene.rooms.signals) == 2, "the cancelling signal")
+    assert scene.rooms.signals[-1][0].kind == "modal_closed"
+
+
+async def test_explain_this_answers_in_that_messages_thread(scene: Scene) -> None:
+    person = scene.slack.user("U0ASKER")
+    ts = person.post("C0PAY", "raise StopIteration in a <coroutine>")
+    await person.open_modal("C0PAY", shortcut="ask_message", message_ts=ts)
+    await scene.until(lambda: "submit" in person.modal.content, "the full modal")
+    await person.submit()
+    await scene.until(lambda: scene.rooms.asked, "the question")
+    question = scene.rooms.asked[0][0]
+    assert (question.thread, question.surface) == (ts, "shortcut")
+    assert "StopIteration" in question.text
+
+
+async def test_a_link_in_the_composer_warms_its_repository(scene: Scene) -> None:
+    person = scene.slack.user("U0ASKER")
+    person.type_draft("C0BARE", "see https://github.com/acme/pay/blob/main/a.py")
+    await scene.until(lambda: scene.rooms.signals, "the signal")
+    signal, context = scene.rooms.signals[0]
+    assert (signal.kind, context) == ("composer_link", "pay")
+
+
+async def test_looking_at_a_channel_beside_the_pane_warms_its_context(scene: Scene) -> None:
+    person = scene.slack.user("U0ASKER")
+    person.open_dm()
+    person.look_at("C0PAY")
+    await scene.until(
+        lambda: "context_changed" in [s.kind for s, _ in scene.rooms.signals], "the signal"
+    )
+
+
+async def test_edits_and_deletions_reach_the_answers(scene: Scene) -> None:
+    person = scene.slack.user("U0ASKER")
+    ts = person.mention("C0PAY", "how?")
+    await scene.until(lambda: scene.rooms.asked, "the question")
+    person.edit("C0PAY", ts, f"<@{scene.slack.bot_user}> how exactly?")
+    await scene.until(lambda: scene.rooms.edits, "the edit")
+    assert scene.rooms.edits == [(ts, "how exactly?")]
+    person.delete("C0PAY", ts)
+    await scene.until(lambda: scene.rooms.deletions, "the deletion")
+
+
+async def test_a_thumb_down_is_kept_and_asks_why(scene: Scene) -> None:
+    mark = Mark("Q1", "pay", "f" * 64)
+    posted = scene.slack.call(
+        "chat.postMessage", channel="C0PAY", text="answer", blocks=list(blocks(None, mark))
+    )
+    person = scene.slack.user("U0ASKER")
+    await person.done(person.click("C0PAY", posted.body["ts"], "forewarm_feedback", "down"))
+    await scene.until(lambda: scene.rooms.opinions, "the opinion")
+    await scene.until(lambda: scene.slack.world.views, "the comment box")
+    person.set_text("wrong file")
+    await person.submit()
+    await scene.until(lambda: len(scene.rooms.opinions) == 2, "the comment")
+    assert scene.rooms.opinions[1] == ("U0ASKER", mark, "down", "wrong file")
+
+
+async def test_answering_again_is_for_those_who_may_ask(scene: Scene) -> None:
+    """The button stands where everybody in the channel can press it, guests too."""
+    mark = Mark("Q1", "pay", "f" * 64)
+    posted = scene.slack.call(
+        "chat.postMessage", channel="C0PAY", text="answer", blocks=list(blocks(None, mark))
+    )
+    ts = posted.body["ts"]
+    guest, peer = scene.slack.user("U0GUEST"), scene.slack.user("U0PEER")
+    await guest.done(guest.click("C0PAY", ts, "forewarm_again"))
+    await peer.done(peer.click("C0PAY", ts, "forewarm_again"))
+    await scene.until(lambda: scene.rooms.again_for, "the new answer")
+    assert scene.rooms.again_for == [("Q1", "U0PEER")]
+    assert ("ask", "U0GUEST", "C0PAY", "guest") in scene.rooms.audits
+
+
+async def test_the_home_tab_shows_contexts_escaped(scene: Scene) -> None:
+    """What stands there comes from files and repositories; nothing of it may ping."""
+    scene.slack.user("U0PEER").open_home()
+    await scene.until(lambda: _home(scene, "U0PEER") is not None, "the tab")
+    shown = str(_home(scene, "U0PEER"))
+    assert "pay" in shown
+    assert "<!channel>" not in shown
+    assert "Money" not in shown
+
+
+async def test_operators_see_money_in_the_home_tab_and_refresh_it(scene: Scene) -> None:
+    person = scene.slack.user("U0ASKER")
+    person.open_home()
+    await scene.until(lambda: _home(scene, "U0ASKER") is not None, "the tab")
+    shown = str(_home(scene, "U0ASKER"))
+    assert "$1.50 answers" in shown
+    assert "<!here>" not in shown
+    before = len(scene.slack.log.of("views.publish"))
+    await person.done(person.put("forewarm_refresh", None, home=True))
+    await scene.until(lambda: len(scene.slack.log.of("views.publish")) > before, "the refresh")
+
+
+async def test_where_slack_refuses_charts_a_table_stands_and_charts_come_as_a_message(
+    scene: Scene,
+) -> None:
+    """Slack is known to draw `data_visualization` in messages; in the Home tab it may not."""
+    person = scene.slack.user("U0ASKER")
+    person.open_home()
+    await scene.until(lambda: _home(scene, "U0ASKER") is not None, "the tab")
+    shown = str(_home(scene, "U0ASKER"))
+    assert "data_visualization" not in shown
+    assert "2026-11-22" in shown
+    await person.done(person.put("forewarm_charts", None, home=True))
+    await scene.until(lambda: scene.slack.bot_messages(person.dm_channel), "the charts")
+    (message,) = scene.slack.bot_messages(person.dm_channel)
+    assert [block["type"] for block in message.blocks] == ["data_visualization"] * 2
+
+
+def _home(scene: Scene, user: str) -> Any:
+    try:
+        return scene.slack.user(user).home.content
+    except Exception:
+        return None
+
+
+async def test_being_invited_says_one_thing_and_warms(scene: Scene) -> None:
+    scene.slack.user("U0ASKER").remove("C0PAY")
+    await scene.until(lambda: scene.rooms.forgotten == ["C0PAY"], "the forgetting")
+    scene.slack.user("U0ASKER").invite("C0PAY")
+    await scene.until(lambda: scene.slack.bot_messages("C0PAY"), "the greeting")
+    await scene.until(lambda: scene.rooms.signals, "the signal")
+    assert [s.kind for s, _ in scene.rooms.signals] == ["bot_joined"]
+    assert len(scene.slack.bot_messages("C0PAY")) == 1
+
+
+async def test_a_codebase_is_attached_after_a_preview(scene: Scene) -> None:
+    person = scene.slack.user("U0ASKER")
+    scene.rooms.operators = ("U0ASKER",)
+    await person.open_modal("C0BARE", "/codebase", text="attach https://github.com/acme/web dev")
+    await person.submit()
+    await scene.until(lambda: scene.rooms.drafts, "the preview")
+    await scene.until(lambda: "Save" in str(person.modal.content), "the preview on screen")
+    assert "1,234 tokens" in str(person.modal.content)
+    assert "<!here>" not in str(person.modal.content)
+    assert scene.rooms.saved == []
+    await person.submit()
+    (saved,) = scene.rooms.saved
+    assert saved["channels"] == ["C0BARE"]
+    assert saved["repositories"] == [
+        {"url": "https://github.com/acme/web", "ref": "dev", "name": "web"}
+    ]
+
+
+async def test_nobody_but_those_who_may_attaches(scene: Scene) -> None:
+    person = scene.slack.user("U0PEER")
+    await person.open_modal("C0PAY", "/codebase", text="attach https://github.com/acme/web")
+    assert "submit" not in person.modal.content

@@ -1,0 +1,142 @@
+"""Event bodies as Slack sends them (facts/slack.md §1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bot.slack.reading import (
+    Deleted,
+    Edited,
+    actor_of,
+    read_edit,
+    read_message,
+    read_signal,
+    viewed_channel,
+)
+
+ME = "UBOT"
+
+
+def body(event: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {
+        "type": "event_callback",
+        "team_id": "T1",
+        "event_time": 1790000000,
+        "event": event,
+        "authorizations": [{"team_id": "T1", "user_id": "U_AUTH", "is_bot": True}],
+        **more,
+    }
+
+
+def message(**more: Any) -> dict[str, Any]:
+    return {
+        "type": "message",
+        "user": "U1",
+        "text": "<@UBOT> why?",
+        "ts": "1790000000.000100",
+        "channel": "C1",
+        "channel_type": "channel",
+        **more,
+    }
+
+
+def test_a_mention_reads_the_same_from_both_of_its_events() -> None:
+    """Slack sends `app_mention` and `message` for one mention; either may come first."""
+    mention = {k: v for k, v in message(type="app_mention").items() if k != "channel_type"}
+    first, second = read_message(body(mention), ME), read_message(body(message()), ME)
+    assert first == second
+    assert first is not None
+    assert first.mentions_me
+    assert first.text == "why?"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        message(user=ME),
+        message(hidden=True),
+        message(subtype="channel_join"),
+        message(subtype="message_changed"),
+        {"type": "message"},
+        {"type": "reaction_added", "user": "U1"},
+    ],
+)
+def test_what_nobody_said_is_no_message(event: dict[str, Any]) -> None:
+    assert read_message(body(event), ME) is None
+
+
+def test_a_root_message_is_its_own_thread_and_not_in_one() -> None:
+    root = read_message(body(message(thread_ts="1790000000.000100")), ME)
+    assert root is not None
+    assert root.thread is None
+    assert root.root == "1790000000.000100"
+
+
+def test_an_edit_counts_only_where_somebody_changed_the_words() -> None:
+    """Slack sends message_changed for unfurls and for our own streaming too."""
+    before = {"user": "U1", "ts": "1.0", "text": "old"}
+    event = {"type": "message", "subtype": "message_changed", "channel": "C1"}
+    edited = {**event, "message": before | {"text": "new"}, "previous_message": before}
+    assert read_edit(body(edited), ME) == Edited("T1", "C1", "1.0", "U1", "new")
+    unfurled = {**event, "message": before, "previous_message": before}
+    assert read_edit(body(unfurled), ME) is None
+    own = {**event, "message": {"user": ME, "text": "b"}, "previous_message": {"text": "a"}}
+    assert read_edit(body(own), ME) is None
+
+
+def test_a_deletion_names_the_deleted_message() -> None:
+    event = {"type": "message", "subtype": "message_deleted", "channel": "C1", "deleted_ts": "2.0"}
+    assert read_edit(body(event), ME) == Deleted("T1", "C1", "2.0")
+
+
+def test_a_context_change_finds_its_user_in_the_authorizations() -> None:
+    """app_context_changed itself names no user (§1.3)."""
+    entities = [
+        {"type": "slack#/types/canvas_id", "value": "F1"},
+        {"type": "slack#/types/message_context", "value": {"channel_id": "C7"}},
+    ]
+    event = {"type": "app_context_changed", "context": {"entities": entities}}
+    signal = read_signal(body(event), ME)
+    assert signal is not None
+    assert (signal.kind, signal.channel, signal.user) == ("context_changed", "C7", "U_AUTH")
+    assert actor_of(body(event)) == "U_AUTH"
+
+
+def test_an_empty_context_is_no_signal() -> None:
+    event = {"type": "app_context_changed", "context": {}}
+    assert read_signal(body(event), ME) is None
+    assert viewed_channel({}) is None
+
+
+def test_a_link_in_the_composer_is_told_from_one_that_was_posted() -> None:
+    """Only the unsent one comes before a question; its channel is literally COMPOSER."""
+    links = [{"domain": "github.com", "url": "https://github.com/o/r/blob/main/a.py?x=1&amp;y=2"}]
+    composing = {"type": "link_shared", "channel": "COMPOSER", "user": "U1", "links": links}
+    signal = read_signal(body({**composing, "source": "composer"}), ME)
+    assert signal is not None
+    assert (signal.kind, signal.channel) == ("composer_link", None)
+    assert signal.repository == "https://github.com/o/r/blob/main/a.py?x=1&y=2"
+    posted = {**composing, "channel": "C1", "source": "conversations_history"}
+    signal = read_signal(body(posted), ME)
+    assert signal is not None
+    assert (signal.kind, signal.channel) == ("link_posted", "C1")
+
+
+def test_only_the_messages_tab_announces_a_question() -> None:
+    opened = {"type": "app_home_opened", "user": "U1", "channel": "D1", "event_ts": "5.5"}
+    assert read_signal(body({**opened, "tab": "home"}), ME) is None
+    signal = read_signal(body({**opened, "tab": "messages"}), ME)
+    assert signal is not None
+    assert (signal.kind, signal.user, signal.at) == ("dm_opened", "U1", 5.5)
+
+
+def test_the_bots_own_join_is_told_from_a_persons() -> None:
+    event = {"type": "member_joined_channel", "user": ME, "channel": "C1", "inviter": "U2"}
+    signal = read_signal(body(event), ME)
+    assert signal is not None
+    assert (signal.kind, signal.user) == ("bot_joined", "U2")
+    signal = read_signal(body({**event, "user": "U3"}), ME)
+    assert signal is not None
+    assert (signal.kind, signal.user) == ("person_joined", "U3")
