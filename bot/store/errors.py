@@ -1,0 +1,147 @@
+"""What can go wrong with the store, told apart by what helps.
+
+Every failure of the database leaves this room as one `StoreError`. Nothing is half written: each
+operation is one transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from typing import Literal
+
+from sqlalchemy.exc import DBAPIError, StatementError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from bot.errors import ForewarmError
+
+Reason = Literal[
+    "full",  # no room left on the disk
+    "locked",  # somebody else holds the lock for too long
+    "unreachable",  # the server or the file's folder cannot be reached, or the connection died
+    "refused",  # wrong password, no such database, no right to write
+    "corrupt",  # the file is damaged or is no database
+    "schema",  # written by a newer version of Forewarm, or never set up
+    "other",
+]
+
+TRANSIENT: frozenset[Reason] = frozenset({"locked", "unreachable"})
+
+_SENTENCES: dict[Reason, str] = {
+    "full": "The database's disk is full, so nothing can be stored: free some space on it.",
+    "locked": "The database is held by another process, so nothing can be stored right now: stop"
+    " the other process, or try again in a minute.",
+    "unreachable": "The database cannot be reached, so nothing can be stored right now: check that"
+    " it runs and that DATABASE_URL or FOREWARM_HOME points at it.",
+    "refused": "The database refuses this process, so nothing can be stored: check the user, the"
+    " password, the name and the rights in DATABASE_URL, or the rights of the file.",
+    "corrupt": "The database file is damaged or is no database: restore the newest backup"
+    " (docs/operations.md).",
+    "schema": "The database does not have the tables that this version needs: upgrade Forewarm to"
+    " the version that wrote it, or start `forewarm serve` once to set it up.",
+    "other": "The database failed in an unforeseen way, so nothing was stored: look for this"
+    " moment in the log.",
+}
+
+_SQLITE: dict[str, Reason] = {
+    "SQLITE_FULL": "full",
+    "SQLITE_BUSY": "locked",
+    "SQLITE_LOCKED": "locked",
+    "SQLITE_CANTOPEN": "unreachable",
+    "SQLITE_IOERR": "unreachable",
+    "SQLITE_READONLY": "refused",
+    "SQLITE_PERM": "refused",
+    "SQLITE_AUTH": "refused",
+    "SQLITE_CORRUPT": "corrupt",
+    "SQLITE_NOTADB": "corrupt",
+}
+
+# PostgreSQL's classes and codes (its manual, appendix A), longest prefix first.
+_SQLSTATE: tuple[tuple[str, Reason], ...] = (
+    ("53100", "full"),
+    ("40001", "locked"),
+    ("40P01", "locked"),
+    ("55P03", "locked"),
+    ("57014", "locked"),
+    ("42P01", "schema"),
+    ("42703", "schema"),
+    ("25006", "refused"),
+    ("42501", "refused"),
+    ("3D000", "refused"),
+    ("28", "refused"),
+    ("08", "unreachable"),
+    ("53", "unreachable"),
+    ("57P", "unreachable"),
+    ("58", "unreachable"),
+    ("XX001", "corrupt"),
+    ("XX002", "corrupt"),
+)
+
+
+class StoreError(ForewarmError):
+    """The store could not do `operation`. `reason` says why; `transient` that waiting may help."""
+
+    def __init__(self, reason: Reason, operation: str, detail: str = "") -> None:
+        super().__init__(_SENTENCES[reason])
+        self.reason: Reason = reason
+        self.operation = operation
+        self.detail = detail
+
+    @property
+    def transient(self) -> bool:
+        return self.reason in TRANSIENT
+
+    def __repr__(self) -> str:
+        return f"<StoreError {self.reason} in {self.operation}: {self.detail}>"
+
+
+class LeaseLost(ForewarmError):
+    """Another process has taken this question over: nothing more may be shown or stored for it."""
+
+    def __init__(self, question: str) -> None:
+        super().__init__(
+            "Another process has taken this question over, so this one stops: nothing is to be done"
+        )
+        self.question = question
+
+
+def reason_of(error: BaseException) -> Reason | None:
+    """Return why the database failed, or None where the error is not the database's doing."""
+    if isinstance(error, PoolTimeout):
+        return "locked"
+    if isinstance(error, DBAPIError):
+        if error.connection_invalidated:
+            return "unreachable"
+        return _reason_of_driver(error.orig) if error.orig else "other"
+    if isinstance(error, StatementError):
+        return "other"
+    return _reason_of_driver(error)
+
+
+def _reason_of_driver(error: BaseException) -> Reason | None:
+    state = getattr(error, "sqlstate", None)
+    if isinstance(state, str):
+        return next((reason for code, reason in _SQLSTATE if state.startswith(code)), "other")
+    if isinstance(error, sqlite3.Error):
+        return _reason_of_sqlite(error)
+    if isinstance(error, OSError | asyncio.TimeoutError | EOFError):
+        return "unreachable"
+    # asyncpg's InterfaceError has no state: the connection was closed under the statement.
+    if type(error).__module__.startswith(("asyncpg", "sqlalchemy.dialects.postgresql")):
+        return "unreachable" if "clos" in str(error) else "other"
+    return None
+
+
+def _reason_of_sqlite(error: sqlite3.Error) -> Reason:
+    name = getattr(error, "sqlite_errorname", "") or ""
+    if "no such table" in str(error) or "no such column" in str(error):
+        return "schema"
+    match = (reason for code, reason in _SQLITE.items() if name.startswith(code))
+    return next(match, "other")
+
+
+def detail_of(error: BaseException) -> str:
+    """Return a few words for the log: kinds and codes, never a value that was being stored."""
+    driver = getattr(error, "orig", None) or error
+    code = getattr(driver, "sqlstate", None) or getattr(driver, "sqlite_errorname", None)
+    return f"{type(driver).__name__} {code}" if code else type(driver).__name__

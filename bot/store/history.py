@@ -1,0 +1,83 @@
+"""What is known of questions that are over: who asked in a thread, what stands of an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.answer.ports import JsonObject
+from bot.store.database import Database
+from bot.store.schema import messages, questions, turns
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question of any age and the messages noted for its answer, oldest first.
+
+    `outcome` is None where it has no end.
+    """
+
+    question: JsonObject
+    messages: tuple[str, ...]
+    outcome: str | None = None
+
+
+class History:
+    """Reads only."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def askers(self, workspace: str, channel: str, thread: str) -> frozenset[str]:
+        """Return the users whose questions were answered in a thread."""
+        query = (
+            select(questions.c.question)
+            .join(turns, turns.c.question == questions.c.id)
+            .where(
+                turns.c.workspace == workspace,
+                turns.c.channel == channel,
+                turns.c.thread == thread,
+            )
+        )
+
+        async def work(connection: AsyncConnection) -> Collection[JsonObject]:
+            return [found for found in await connection.scalars(query) if found]
+
+        found = await self._database.read("find who asked in a thread", work)
+        return frozenset(str(question["user"]) for question in found)
+
+    async def past(self, id: str) -> Asked | None:
+        """Return a question and where its answer stands; None where it is purged."""
+        asked = select(questions.c.question, questions.c.outcome).where(questions.c.id == id)
+        noted = select(messages.c.ts).where(messages.c.question == id).order_by(messages.c.ts)
+
+        async def work(connection: AsyncConnection) -> Asked | None:
+            row = (await connection.execute(asked)).one_or_none()
+            if row is None or row.question is None:
+                return None
+            return Asked(row.question, tuple(await connection.scalars(noted)), row.outcome)
+
+        return await self._database.read("find an earlier question", work)
+
+    async def others_messages(
+        self, id: str, workspace: str, channel: str, stamps: Collection[str]
+    ) -> frozenset[str]:
+        """Return which of these messages in a channel are noted for other questions than `id`."""
+        query = (
+            select(messages.c.ts)
+            .join(questions, questions.c.id == messages.c.question)
+            .where(
+                questions.c.workspace == workspace,
+                questions.c.channel == channel,
+                questions.c.id != id,
+                messages.c.ts.in_(stamps),
+            )
+        )
+
+        async def work(connection: AsyncConnection) -> frozenset[str]:
+            return frozenset(await connection.scalars(query))
+
+        return await self._database.read("find messages of others", work)

@@ -1,0 +1,316 @@
+"""Questions: recorded once, held under a lease, taken over when the holder dies, finished once.
+
+A process that no longer holds a question can change nothing about it: every change names its
+owner. An owner's name belongs to one start of one process and is never used again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import uuid
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Double, and_, literal, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.answer.ports import JsonObject, SavedAnswer
+from bot.answer.records import Outcome
+from bot.clock import Now
+from bot.store import sql
+from bot.store.database import Database
+from bot.store.errors import LeaseLost
+from bot.store.schema import messages, questions
+
+TOO_OLD = 15 * 60.0
+"""Seconds after which a question is apologised for: an answer would come out of the blue."""
+
+RECORD_PATIENCE = 2.0
+"""Seconds: Slack wants its acknowledgement within 3."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A question that was taken over, and what its former holders left behind.
+
+    `messages` are the time stamps of messages noted in Slack, oldest first; `saved` is the whole
+    answer where it was stored. `claims` counts the holders. `too_old` asks for an apology.
+    """
+
+    id: str
+    question: JsonObject
+    workspace: str
+    channel: str
+    ts: str
+    at: float
+    claims: int
+    messages: tuple[str, ...]
+    saved: SavedAnswer | None
+    too_old: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A question without an end. `owner` is None where nobody holds it."""
+
+    id: str
+    at: float
+    owner: str | None
+    lease_until: float
+
+
+class Inbox:
+    """The questions of every replica."""
+
+    def __init__(self, database: Database, now: Now) -> None:
+        self._database = database
+        self._now = now
+
+    async def record(
+        self,
+        question: JsonObject,
+        *,
+        id: str,
+        workspace: str,
+        channel: str,
+        ts: str,
+        at: float,
+        owner: str,
+        lease_seconds: float,
+        event: str | None = None,
+    ) -> bool:
+        """Keep a question and hold it for `owner`; return False where it is known already.
+
+        Known means: the same id, the same event id, or the same (workspace, channel, ts).
+        """
+        claim = uuid.uuid4().hex
+        row = {
+            "id": id,
+            "workspace": workspace,
+            "channel": channel,
+            "ts": ts,
+            "event": event,
+            "at": at,
+            "question": dict(question),
+            "owner": owner,
+            "lease_until": self._now() + lease_seconds,
+            "claim": claim,
+            "claims": 1,
+        }
+
+        async def work(connection: AsyncConnection) -> bool:
+            added = await connection.execute(
+                sql.insert(connection, questions).on_conflict_do_nothing(), row
+            )
+            if added.rowcount == 1:
+                return True
+            # The first try may have been committed although its reply was lost.
+            found = await connection.scalar(select(questions.c.claim).where(questions.c.id == id))
+            return bool(found == claim)
+
+        return await self._database.change(
+            "record a question", work, patience=min(self._database.patience, RECORD_PATIENCE)
+        )
+
+    async def claim_expired(
+        self, owner: str, lease_seconds: float, limit: int = 10, *, busy: Collection[str] = ()
+    ) -> Sequence[Claimed]:
+        """Take over at most `limit` questions whose lease has run out, oldest first.
+
+        `busy` are the ids that this very process is answering.
+        """
+        claim, now = uuid.uuid4().hex, self._now()
+        free = and_(questions.c.lease_until <= now, questions.c.id.not_in(busy))
+        wanted = (
+            select(questions.c.id)
+            .where(questions.c.finished_at.is_(None), or_(free, questions.c.claim == claim))
+            .order_by(questions.c.at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+
+        async def work(connection: AsyncConnection) -> Sequence[Claimed]:
+            ids = list(await connection.scalars(wanted))
+            if not ids:
+                return []
+            taken = await connection.execute(
+                update(questions)
+                .where(questions.c.id.in_(ids))
+                .values(
+                    owner=owner,
+                    lease_until=now + lease_seconds,
+                    claim=claim,
+                    claims=questions.c.claims + 1,
+                )
+                .returning(questions)
+            )
+            rows = sorted(taken.mappings().all(), key=lambda row: (row["at"], row["id"]))
+            noted = await _noted(connection, ids)
+            return [_claimed(row, noted.get(row["id"], ()), now) for row in rows]
+
+        return await self._database.write("take questions over", work)
+
+    async def renew(self, ids: Collection[str], owner: str, lease_seconds: float) -> frozenset[str]:
+        """Hold the questions for longer; return those that `owner` holds no more."""
+        until = self._now() + lease_seconds
+
+        async def work(connection: AsyncConnection) -> frozenset[str]:
+            held = await connection.scalars(
+                update(questions)
+                .where(questions.c.id.in_(ids), questions.c.owner == owner)
+                .values(lease_until=until)
+                .returning(questions.c.id)
+            )
+            return frozenset(ids) - frozenset(held)
+
+        if not ids:
+            return frozenset()
+        return await self._database.change("renew leases", work)
+
+    async def release(self, id: str, owner: str) -> None:
+        """Hand the question over: anybody may claim it at once."""
+        values = {"owner": None, "lease_until": 0.0}
+        await self._change("release a question", id, owner, values, must=False)
+
+    async def reopen(self, id: str, owner: str, question: JsonObject, lease_seconds: float) -> bool:
+        """Open a question anew for `owner`, finished or not; forget its answer.
+
+        False where somebody else holds it, or where it is purged.
+        """
+        c, now = questions.c, self._now()
+        free = or_(c.finished_at.is_not(None), c.owner == owner, c.lease_until <= now)
+        change = (
+            update(questions)
+            .where(c.id == id, c.question.is_not(None), free)
+            .values(
+                question=dict(question),
+                owner=owner,
+                lease_until=now + lease_seconds,
+                answer=None,
+                outcome=None,
+                finished_at=None,
+            )
+        )
+
+        async def work(connection: AsyncConnection) -> bool:
+            return (await connection.execute(change)).rowcount == 1
+
+        return await self._database.change("open a question anew", work)
+
+    async def note_message(self, id: str, owner: str, ts: str) -> None:
+        """Remember that a message of this answer stands in Slack. Raises `LeaseLost`."""
+        c = questions.c
+        # Locked while it is looked at: nobody takes the question over without seeing the message.
+        held = (
+            select(c.id, literal(ts), literal(self._now(), Double))
+            .where(*_held(id, owner))
+            .with_for_update(read=True)
+        )
+
+        async def work(connection: AsyncConnection) -> bool:
+            added = sql.insert(connection, messages).from_select(["question", "ts", "at"], held)
+            if (await connection.execute(added.on_conflict_do_nothing())).rowcount == 1:
+                return True
+            return await connection.scalar(held) is not None
+
+        if not await self._database.change("note a message", work):
+            raise LeaseLost(id)
+
+    async def save_answer(self, id: str, owner: str, answer: SavedAnswer) -> None:
+        """Keep the whole answer, so that whoever takes over completes it. Raises `LeaseLost`."""
+        await self._change("save an answer", id, owner, {"answer": dataclasses.asdict(answer)})
+
+    async def finish(self, id: str, owner: str, outcome: Outcome) -> None:
+        """Nothing is left to do for the question. Raises `LeaseLost`.
+
+        Once finished it stays finished; a second call by the same owner changes nothing.
+        """
+        values = {"outcome": outcome, "finished_at": self._now()}
+        await self._change("finish a question", id, owner, values)
+
+    async def waiting(self) -> Sequence[Waiting]:
+        """Return every question without an end, oldest first."""
+        c = questions.c
+        query = (
+            select(c.id, c.at, c.owner, c.lease_until).where(c.finished_at.is_(None)).order_by(c.at)
+        )
+
+        async def work(connection: AsyncConnection) -> Sequence[Waiting]:
+            return [Waiting(*row) for row in await connection.execute(query)]
+
+        return await self._database.read("list the waiting questions", work)
+
+    async def messages_in(self, channel: str, ids: Collection[str]) -> frozenset[str]:
+        """Return the noted messages of these questions in a channel: they are other answers."""
+        query = (
+            select(messages.c.ts)
+            .join(questions, questions.c.id == messages.c.question)
+            .where(questions.c.channel == channel, questions.c.id.in_(ids))
+        )
+
+        async def work(connection: AsyncConnection) -> frozenset[str]:
+            return frozenset(await connection.scalars(query))
+
+        return await self._database.read("find messages", work)
+
+    async def _change(
+        self, operation: str, id: str, owner: str, values: dict[str, Any], *, must: bool = True
+    ) -> None:
+        change = update(questions).where(*_held(id, owner)).values(**values)
+        ended = select(questions.c.id).where(
+            questions.c.id == id, questions.c.owner == owner, questions.c.finished_at.is_not(None)
+        )
+
+        async def work(connection: AsyncConnection) -> bool:
+            changed = await connection.execute(change)
+            if changed.rowcount == 1:
+                return True
+            # Finished by this owner: by the try whose reply was lost, or twice.
+            return await connection.scalar(ended) is not None
+
+        if not await self._database.change(operation, work) and must:
+            raise LeaseLost(id)
+
+
+def _held(id: str, owner: str) -> tuple[ColumnElement[bool], ...]:
+    return (questions.c.id == id, questions.c.owner == owner, questions.c.finished_at.is_(None))
+
+
+async def _noted(connection: AsyncConnection, ids: Collection[str]) -> dict[str, tuple[str, ...]]:
+    found = await connection.execute(
+        select(messages.c.question, messages.c.ts)
+        .where(messages.c.question.in_(ids))
+        .order_by(messages.c.question, messages.c.ts)
+    )
+    noted: dict[str, tuple[str, ...]] = {}
+    for question, ts in found:
+        noted[question] = (*noted.get(question, ()), ts)
+    return noted
+
+
+def _claimed(row: Any, noted: tuple[str, ...], now: float) -> Claimed:
+    return Claimed(
+        id=row["id"],
+        question=row["question"],
+        workspace=row["workspace"],
+        channel=row["channel"],
+        ts=row["ts"],
+        at=row["at"],
+        claims=row["claims"],
+        messages=noted,
+        saved=_saved(row["answer"]),
+        too_old=now - row["at"] > TOO_OLD,
+    )
+
+
+def _saved(answer: dict[str, Any] | None) -> SavedAnswer | None:
+    if answer is None:
+        return None
+    return SavedAnswer(
+        text=answer["text"],
+        last_line=answer["last_line"],
+        blocks=tuple(answer["blocks"]),
+        messages=tuple(answer["messages"]),
+        outcome=answer["outcome"],
+    )

@@ -1,0 +1,134 @@
+"""Leases by name, with an expiry and a published result: one warm-up in flight anywhere.
+
+A lease's `term` grows with each holder. Whoever waits for a lease reads the result of the term it
+saw, so a result of an earlier warm-up is never taken for this one's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.clock import Now
+from bot.store import sql
+from bot.store.database import Database
+from bot.store.schema import leases
+
+POLL = 0.05
+"""Seconds between two looks at a lease that somebody waits for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """How a lease stands. `owner` is None where it is free; `result` is that of `result_term`."""
+
+    name: str
+    owner: str | None
+    until: float
+    term: int
+    result: bytes | None
+    result_term: int | None
+
+    def held(self, now: float) -> bool:
+        return self.owner is not None and self.until > now
+
+
+class Leases:
+    """Who does what at the moment, across all replicas."""
+
+    def __init__(self, database: Database, now: Now) -> None:
+        self._database = database
+        self._now = now
+
+    async def acquire(self, name: str, owner: str, seconds: float) -> Lease | None:
+        """Take the lease and return it, or None where somebody else holds it.
+
+        One owner asking twice gets None the second time: a lease is not reentrant.
+        """
+        claim, now = uuid.uuid4().hex, self._now()
+        fresh = {"name": name, "until": 0.0, "term": 0, "claim": "", "at": now}
+        take = (
+            update(leases)
+            .where(
+                leases.c.name == name,
+                or_(leases.c.owner.is_(None), leases.c.until <= now, leases.c.claim == claim),
+            )
+            .values(
+                owner=owner,
+                until=now + seconds,
+                claim=claim,
+                term=leases.c.term + 1,
+                at=now,
+            )
+            .returning(*_COLUMNS)
+        )
+
+        async def work(connection: AsyncConnection) -> Lease | None:
+            await connection.execute(sql.insert(connection, leases).on_conflict_do_nothing(), fresh)
+            row = (await connection.execute(take)).one_or_none()
+            return Lease(*row) if row else None
+
+        return await self._database.change("take a lease", work)
+
+    async def renew(self, lease: Lease, seconds: float) -> bool:
+        """Hold it for longer; return False where it was lost."""
+        return await self._change("renew a lease", lease, {"until": self._now() + seconds})
+
+    async def release(self, lease: Lease, result: bytes | None = None) -> bool:
+        """Free the lease and publish the result of its term; False where it was lost before."""
+        values = {"owner": None, "until": 0.0, "result": result, "result_term": lease.term}
+        return await self._change("release a lease", lease, values)
+
+    async def look(self, name: str) -> Lease | None:
+        """Return how the lease stands, or None where there never was one."""
+        query = select(*_COLUMNS).where(leases.c.name == name)
+
+        async def work(connection: AsyncConnection) -> Lease | None:
+            row = (await connection.execute(query)).one_or_none()
+            return Lease(*row) if row else None
+
+        return await self._database.read("look at a lease", work)
+
+    async def wait(self, lease: Lease, deadline: float, poll: float = POLL) -> Lease | None:
+        """Wait until the term that `lease` shows has ended; return how the lease stands then.
+
+        Returns None where it still runs after `deadline` seconds of the event loop's own time.
+        """
+        loop = asyncio.get_running_loop()
+        end = loop.time() + deadline
+        while True:
+            found = await self.look(lease.name)
+            if found is None or found.term != lease.term or not found.held(self._now()):
+                return found or lease
+            if loop.time() + poll > end:
+                return None
+            await asyncio.sleep(poll)
+
+    async def _change(self, operation: str, lease: Lease, values: Mapping[str, object]) -> bool:
+        mine = (leases.c.name == lease.name, leases.c.term == lease.term)
+        done = leases.c.result_term == lease.term
+        change = (
+            update(leases)
+            .where(*mine, or_(leases.c.owner == lease.owner, done))
+            .values(**values, at=self._now())
+        )
+
+        async def work(connection: AsyncConnection) -> bool:
+            return (await connection.execute(change)).rowcount == 1
+
+        return await self._database.change(operation, work)
+
+
+_COLUMNS = (
+    leases.c.name,
+    leases.c.owner,
+    leases.c.until,
+    leases.c.term,
+    leases.c.result,
+    leases.c.result_term,
+)

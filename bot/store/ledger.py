@@ -1,0 +1,174 @@
+"""What may still be spent today: shared daily caps that no number of replicas passes together.
+
+Before a request leaves, the most that it can cost is reserved in every scope it counts for (its
+context's answers, the installation's warmth…); when it has ended, the reservation is settled with
+what it did cost. A reservation whose holder died counts as spent once its time is over: the money
+may be gone. Days are UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Column, ColumnElement, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.clock import Now
+from bot.store import sql
+from bot.store.database import Database
+from bot.store.schema import reservations, spending
+from bot.telemetry.money import day_of, nano, nano_at_least, usd
+
+RESERVED_SECONDS = 900.0
+"""Seconds after which an unsettled reservation counts as spent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """A scope (`answers/payments`, `warmth/*`…) and the USD that one day may cost there."""
+
+    scope: str
+    usd: float
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The cap that has too little left; `left` is what it has, in USD."""
+
+    scope: str
+    cap: float
+    left: float
+
+
+class Ledger:
+    """Reserves and settles, each in one transaction."""
+
+    def __init__(self, database: Database, now: Now) -> None:
+        self._database = database
+        self._now = now
+
+    async def reserve(
+        self, id: str, most_usd: float, caps: Sequence[Cap], *, seconds: float = RESERVED_SECONDS
+    ) -> Refusal | None:
+        """Reserve `most_usd` under every cap, or under none; return the cap that refused.
+
+        `id` names the request; the same id again changes nothing.
+        """
+        now = self._now()
+        day, amount = day_of(now), nano_at_least(most_usd)
+        limits = {cap.scope: nano(cap.usd) for cap in caps}
+        row = {
+            "id": id,
+            "day": day,
+            "scopes": sorted(limits),
+            "amount": amount,
+            "until": now + seconds,
+        }
+
+        async def work(connection: AsyncConnection) -> None:
+            added = sql.insert(connection, reservations).on_conflict_do_nothing()
+            if (await connection.execute(added, row)).rowcount == 0:
+                return
+            taken = await _take(connection, day, sorted(limits), amount)
+            over = next((scope for scope in sorted(taken) if taken[scope] > limits[scope]), None)
+            if over is not None:
+                left = max(0.0, usd(limits[over] - taken[over] + amount))
+                raise _Refused(Refusal(over, usd(limits[over]), left))
+
+        try:
+            await self._database.write("reserve money", work)
+        except _Refused as refused:
+            return refused.refusal
+        return None
+
+    async def settle(self, id: str, cost_usd: float) -> None:
+        """Replace the reservation by what the request cost. The first settlement holds."""
+        cost = nano(cost_usd)
+        await self._settle("settle money", reservations.c.id == id, cost)
+
+    async def expire(self) -> None:
+        """Count as spent what was reserved by somebody who died."""
+        late = reservations.c.until <= self._now()
+        await self._settle("expire money", late, reservations.c.amount)
+
+    async def spent(self, day: str | None = None) -> Mapping[str, tuple[float, float]]:
+        """Return (spent, reserved) in USD by scope, of today where no day is given."""
+        c = spending.c
+        query = (
+            select(c.scope, c.spent, c.reserved)
+            .where(c.day == (day or day_of(self._now())))
+            .order_by(c.scope)
+        )
+
+        async def work(connection: AsyncConnection) -> Mapping[str, tuple[float, float]]:
+            found = await connection.execute(query)
+            return {scope: (usd(spent), usd(reserved)) for scope, spent, reserved in found}
+
+        return await self._database.read("read the ledger", work)
+
+    async def _settle(
+        self, operation: str, which: ColumnElement[bool], spent: int | Column[int]
+    ) -> None:
+        c = reservations.c
+        change = (
+            update(reservations)
+            .where(which, c.settled.is_(None))
+            .values(settled=spent)
+            .returning(c.day, c.scopes, c.amount, c.settled)
+        )
+
+        async def work(connection: AsyncConnection) -> None:
+            for day, scopes, amount, settled in (await connection.execute(change)).all():
+                await _add(connection, day, scopes, reserved=-amount, spent=settled)
+
+        await self._database.write(operation, work)
+
+
+class _Refused(Exception):
+    """Leaves the transaction, so that nothing of the reservation stays."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal)
+        self.refusal = refusal
+
+
+async def _take(
+    connection: AsyncConnection, day: str, scopes: Sequence[str], amount: int
+) -> dict[str, int]:
+    """Add to what is reserved; return what each scope has spent or reserved then."""
+    c = spending.c
+    today = (c.day == day, c.scope.in_(scopes))
+    if connection.dialect.name == "postgresql":
+        # In the order of the names: two replicas cannot lock crosswise.
+        locked = select(c.scope).where(*today).order_by(c.scope).with_for_update()
+        await connection.execute(locked)
+    found = await connection.execute(
+        update(spending)
+        .where(*today)
+        .values(reserved=c.reserved + amount)
+        .returning(c.scope, c.spent + c.reserved)
+    )
+    taken: dict[str, int] = {row[0]: row[1] for row in found}
+    missing = [scope for scope in scopes if scope not in taken]
+    if missing:
+        rows = [{"scope": scope, "day": day, "spent": 0, "reserved": 0} for scope in missing]
+        await connection.execute(sql.insert(connection, spending).on_conflict_do_nothing(), rows)
+        taken |= await _take(connection, day, missing, amount)
+    return taken
+
+
+async def _add(
+    connection: AsyncConnection,
+    day: str,
+    scopes: Collection[str],
+    *,
+    reserved: int,
+    spent: int = 0,
+) -> None:
+    c = spending.c
+    await connection.execute(
+        update(spending)
+        .where(c.day == day, c.scope.in_(sorted(scopes)))
+        .values(spent=c.spent + spent, reserved=c.reserved + reserved)
+    )

@@ -1,0 +1,85 @@
+"""Bring the tables to the newest version, at start, however many replicas start at once.
+
+Alembic is imported only where there is something to do: it takes longer to import than the
+version takes to read.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, inspect, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.store.database import Database
+from bot.store.errors import StoreError
+from bot.store.schema import REVISION
+
+VERSION_TABLE = "forewarm_version"
+MIGRATION_PATIENCE = 60.0
+"""Seconds for which a replica waits while another one migrates."""
+
+# Any fixed number; PostgreSQL's advisory locks are named by one.
+_LOCK = 0x666F7265
+
+
+async def migrate(database: Database) -> bool:
+    """Upgrade to the newest version; return whether there was anything to do.
+
+    Raises `StoreError` with reason `schema` where a newer version of Forewarm wrote the database.
+    """
+    if await _revision(database) == REVISION:
+        return False
+    return await database.write("migrate", _upgrade, patience=MIGRATION_PATIENCE)
+
+
+async def require_current(database: Database) -> None:
+    """Raise `StoreError` unless the tables are those of this version; change nothing."""
+    found = await _revision(database)
+    if found != REVISION:
+        raise StoreError("schema", "open", f"found {found}, need {REVISION}")
+
+
+async def _revision(database: Database) -> str | None:
+    async def look(connection: AsyncConnection) -> str | None:
+        return await connection.run_sync(_current)
+
+    return await database.read("read the version", look)
+
+
+def _current(connection: Connection) -> str | None:
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    found = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}"))  # noqa: S608 - a constant
+    return found.scalar_one_or_none()
+
+
+async def _upgrade(connection: AsyncConnection) -> bool:
+    # SQLite's BEGIN IMMEDIATE is already exclusive; both locks end with the transaction.
+    if connection.dialect.name == "postgresql":
+        await connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+    if await connection.run_sync(_current) == REVISION:
+        return False
+    await connection.run_sync(_run_alembic)
+    return True
+
+
+def _run_alembic(connection: Connection) -> None:
+    from alembic import command
+    from alembic.util.exc import CommandError
+
+    try:
+        command.upgrade(alembic_config(connection), "head")
+    except CommandError as error:
+        raise StoreError("schema", "migrate", str(error)) from error
+
+
+def alembic_config(connection: Connection | None = None) -> Any:
+    """Return Alembic's configuration for these migrations, on `connection` where one is given."""
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    return config

@@ -1,0 +1,1 @@
+"""Alembic's migrations, oldest first under `versions`. A released one is never changed."""

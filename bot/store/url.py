@@ -1,0 +1,68 @@
+"""Which database a URL means.
+
+`postgres://`, `postgresql://` with any libpq parameters, `sqlite:///relative/path`,
+`sqlite:////absolute/path`, or a bare path of a file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from bot.errors import ForewarmError
+
+Kind = Literal["sqlite", "postgresql"]
+
+# Written by hosts into their URLs for libpq; asyncpg would pass them to the server, which refuses.
+_LIBPQ_ONLY = frozenset({"channel_binding", "connect_timeout", "gssencmode", "keepalives"})
+
+
+class BadDatabaseUrl(ForewarmError):
+    """DATABASE_URL names no database that this product speaks. The URL itself is not shown."""
+
+    def __init__(self, scheme: str) -> None:
+        super().__init__(
+            f"DATABASE_URL starts with {scheme!r}, which is no database that Forewarm can use: set"
+            " it to postgresql://user:password@host/name or sqlite:///path/to/forewarm.db."
+        )
+        self.scheme = scheme
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where the database is: a file for SQLite, a DSN for PostgreSQL."""
+
+    kind: Kind
+    path: Path | None = None
+    dsn: str | None = None
+
+    def __repr__(self) -> str:
+        # The DSN holds a password.
+        where = self.path if self.path else (urlsplit(self.dsn or "").hostname or "local socket")
+        return f"<Location {self.kind} at {where}>"
+
+
+def default_url(home: Path) -> str:
+    """Return the URL of the file that is used where DATABASE_URL is not set."""
+    return f"sqlite:///{home / 'forewarm.db'}"
+
+
+def locate(url: str) -> Location:
+    """Return what `url` means; raise `BadDatabaseUrl`."""
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        return Location("sqlite", path=Path(url))
+    name = scheme.split("+")[0].lower()
+    if name == "sqlite":
+        return Location("sqlite", path=Path(rest.removeprefix("/") or "forewarm.db"))
+    if name in ("postgres", "postgresql"):
+        return Location("postgresql", dsn=_dsn(url))
+    raise BadDatabaseUrl(scheme)
+
+
+def _dsn(url: str) -> str:
+    parts = urlsplit(url)
+    query = [(key, value) for key, value in parse_qsl(parts.query) if key not in _LIBPQ_ONLY]
+    return urlunsplit(("postgresql", parts.netloc, parts.path, urlencode(query), ""))

@@ -1,0 +1,39 @@
+"""Questions that are over."""
+
+from __future__ import annotations
+
+from bot.store.store import Store
+
+LEASE = 9.0
+
+
+async def ask(store: Store, id: str, user: str) -> None:
+    await store.inbox.record(
+        {"user": user, "text": "why?"},
+        id=id,
+        workspace="T1",
+        channel="C1",
+        ts=id,
+        at=100.0,
+        owner="a",
+        lease_seconds=LEASE,
+    )
+
+
+async def test_askers_are_those_whose_questions_were_answered_in_the_thread(store: Store) -> None:
+    """They decide whether a reply without a mention is meant for the bot."""
+    await ask(store, "q1", "U1")
+    await ask(store, "q2", "U2")
+    await store.turns.append("T1", "C1", "1.0", "q1", [{"role": "user", "content": "why?"}])
+    assert await store.history.askers("T1", "C1", "1.0") == {"U1"}
+    assert await store.history.askers("T1", "C2", "1.0") == frozenset()
+
+
+async def test_an_answer_is_found_again_with_its_messages(store: Store) -> None:
+    await ask(store, "q1", "U1")
+    await store.inbox.note_message("q1", "a", "2.0")
+    await store.inbox.finish("q1", "a", "answered")
+    past = await store.history.past("q1")
+    assert past is not None
+    assert (past.question["user"], past.messages) == ("U1", ("2.0",))
+    assert await store.history.past("q9") is None
