@@ -1,0 +1,1 @@
+"""The journal and its folds: receipts, state, metrics, report."""

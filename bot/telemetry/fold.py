@@ -1,0 +1,38 @@
+"""What a fold is: something that takes one record after another and can be asked at any time.
+
+A fold has no clock of its own: where time matters, `now` is an argument of the question. Folding
+again from the first record gives the same state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+
+class Fold(Protocol):
+    """Takes records; ignores those that do not concern it."""
+
+    def apply(self, record: object) -> None: ...
+
+
+class Folds:
+    """Several folds as one."""
+
+    def __init__(self, *folds: Fold) -> None:
+        self._folds = folds
+
+    def apply(self, record: object) -> None:
+        for fold in self._folds:
+            fold.apply(record)
+
+
+class Pupil:
+    """Hands records to somebody who is built after the journal; until then they are let go."""
+
+    def __init__(self) -> None:
+        self.learn: Callable[[object], None] | None = None
+
+    def apply(self, record: object) -> None:
+        if self.learn is not None:
+            self.learn(record)

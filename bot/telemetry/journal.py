@@ -1,0 +1,218 @@
+"""The one journal: a record is folded at once, and stored in order soon after.
+
+What was accepted is lost only with the process: records wait in memory for at most the flush
+interval, or for as long as the store is away. While it is away, memory is bounded: beyond its room
+the journal refuses records, frequent kinds first, counts them and says so once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import Sequence
+
+import structlog
+
+from bot.errors import ForewarmError
+from bot.telemetry.codec import decode, encode, kind_of
+from bot.telemetry.fold import Fold
+from bot.telemetry.ports import FREQUENT, Entry, JournalStore, Line
+
+ROOM = 50_000
+BATCH = 500
+FLUSH_SECONDS = 0.05
+FREQUENT_SHARE = 0.8
+"""The part of the room that frequent kinds may fill; the rest is for money and answers."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Journal:
+    """Takes this process's records (`source` names the process, once for each start).
+
+    `live` folds are given every record: this process's at once, other replicas' by `follow`.
+    `own` folds are given this process's records only: what is scraped from each replica.
+    `others` folds are given those of other replicas only, once: what this one has to learn.
+    """
+
+    def __init__(
+        self,
+        store: JournalStore,
+        *,
+        source: str,
+        live: Fold,
+        own: Fold | None = None,
+        others: Fold | None = None,
+        room: int = ROOM,
+        flush_seconds: float = FLUSH_SECONDS,
+    ) -> None:
+        self._store = store
+        self._source = source
+        self._live = live
+        self._own = own
+        self._others = others
+        self._room = room
+        self._flush_seconds = flush_seconds
+        self._waiting: deque[Line] = deque()
+        self._written = self._stored = self._seen = 0
+        self._began: int | None = None
+        self._arrived = asyncio.Event()
+        self._progress = asyncio.Condition()
+        self._tasks: list[asyncio.Task[None]] = []
+        self.refused = 0
+        self.failing = False
+
+    def start(self, *, follow_seconds: float | None = None) -> None:
+        """Begin storing; with `follow_seconds`, also read other replicas' records that often."""
+        self._tasks.append(asyncio.create_task(self._store_forever(), name="journal"))
+        if follow_seconds is not None:
+            follow = self._follow_forever(follow_seconds)
+            self._tasks.append(asyncio.create_task(follow, name="journal follow"))
+
+    def write(self, record: object) -> None:
+        """Take a record. Returns at once; raises `UnknownRecord` or ValueError for what is none."""
+        kind, at = kind_of(record), float(getattr(record, "at", math.nan))
+        if not math.isfinite(at):
+            raise ValueError(f"{kind} has no time")
+        body = encode(record)
+        self._fold(record)
+        if not self._has_room(kind):
+            self._refuse(kind)
+            return
+        self._written += 1
+        self._waiting.append(Line(self._written, at, kind, body))
+        self._arrived.set()
+
+    @property
+    def pending(self) -> int:
+        """How many records are folded but not yet stored."""
+        return len(self._waiting)
+
+    async def catch_up(self, since: float, *, kinds: Sequence[str] | None = None) -> int:
+        """Fold what was stored since a Unix time into the live folds; return how much that was.
+
+        To be called before the first `write`, so that records are folded in their order.
+        """
+        return await self.replay(self._live, since, kinds=kinds)
+
+    async def replay(self, fold: Fold, since: float, *, kinds: Sequence[str] | None = None) -> int:
+        """Fold what was stored since a Unix time, up to where this journal began.
+
+        It begins at the first call of this method: from there on `follow` reads.
+        """
+        if self._began is None:
+            self._began = self._seen = await self._store.last()
+        after, count = 0, 0
+        while page := await self._store.read(after, upto=self._began, since=since, kinds=kinds):
+            _fold_stored(fold, page)
+            after, count = page[-1].seq, count + len(page)
+            await asyncio.sleep(0)  # Years of records must not hold the loop.
+        return count
+
+    async def flush(self) -> None:
+        """Wait until everything accepted so far is stored."""
+        target = self._written
+        self._arrived.set()
+        async with self._progress:
+            await self._progress.wait_for(lambda: self._stored >= target)
+
+    async def close(self, seconds: float = 10.0) -> int:
+        """Store what is left, for at most so many seconds; return how many records were lost."""
+        if self._tasks:
+            try:
+                await asyncio.wait_for(self.flush(), seconds)
+            except TimeoutError:
+                _log.error("journal lost records at the end", records=self.pending)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+        return self.pending
+
+    async def follow(self) -> int:
+        """Fold what other replicas have stored since the last look; return how many records."""
+        end, count = await self._store.last(), 0
+        while self._seen < end:
+            page = await self._store.read(self._seen, upto=end, not_from=self._source)
+            _fold_stored(self._live, page)
+            if self._others is not None:
+                _fold_stored(self._others, page)
+            count += len(page)
+            # Own records lie in between: where nothing foreign is left, the end is reached.
+            self._seen = page[-1].seq if page else end
+        return count
+
+    def _has_room(self, kind: str) -> bool:
+        share = FREQUENT_SHARE if kind in FREQUENT else 1.0
+        return len(self._waiting) < self._room * share
+
+    def _refuse(self, kind: str) -> None:
+        if not self.refused:
+            _log.error("journal is full, records are not stored", first=kind, room=self._room)
+        self.refused += 1
+
+    def _fold(self, record: object) -> None:
+        _fold(self._live, record)
+        if self._own is not None:
+            _fold(self._own, record)
+
+    async def _store_forever(self) -> None:
+        pause = 0.1
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            await asyncio.sleep(self._flush_seconds)
+            while self._waiting:
+                try:
+                    await self._store_batch()
+                    pause = 0.1
+                except Exception as error:
+                    self._complain(error)
+                    await asyncio.sleep(pause)
+                    pause = min(2 * pause, 5.0)
+
+    async def _store_batch(self) -> None:
+        batch = [self._waiting[i] for i in range(min(BATCH, len(self._waiting)))]
+        await self._store.append(self._source, batch)
+        for _ in batch:
+            self._waiting.popleft()
+        self.failing = False
+        self._stored = batch[-1].number
+        async with self._progress:
+            self._progress.notify_all()
+
+    def _complain(self, error: Exception) -> None:
+        if not self.failing:
+            _log.error("journal cannot be stored", pending=self.pending, exc_info=error)
+        self.failing = True
+
+    async def _follow_forever(self, seconds: float) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await self.follow()
+            except ForewarmError as error:
+                _log.warning("journal cannot be read", error=error.user_message)
+
+    def __repr__(self) -> str:
+        state = ", store away" if self.failing else ""
+        return (
+            f"<Journal of {self._source}: {self._written} written, {self.pending} pending,"
+            f" {self.refused} refused{state}>"
+        )
+
+
+def _fold(fold: Fold, record: object) -> None:
+    try:
+        fold.apply(record)
+    except Exception:
+        # A figure that is wrong must not cost anybody an answer.
+        _log.exception("a fold failed", fold=repr(fold), record=type(record).__name__)
+
+
+def _fold_stored(fold: Fold, page: Sequence[Entry]) -> None:
+    for entry in page:
+        record = decode(entry.kind, entry.body)
+        if record is not None:
+            _fold(fold, record)

@@ -1,0 +1,120 @@
+"""JSON logs on stderr, one line an event, with the question's id on everything done for it.
+
+What libraries log goes through here too, without the values they put in, and cut where it begins
+to quote: Bolt quotes the events it could not handle. Exceptions are shown by kind and place; the
+text of one is shown only where this program wrote it, since a library's may quote a message.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from typing import IO, Any
+
+import structlog
+from structlog.contextvars import bound_contextvars, merge_contextvars
+
+from bot.errors import ForewarmError
+from bot.telemetry.redact import outline, redact_fields, redact_text
+
+Event = MutableMapping[str, Any]
+
+TALKATIVE = (
+    "slack_bolt",
+    "slack_sdk",
+    "aiohttp.access",
+    "anthropic",
+    "httpx2",
+    "httpcore2",
+    "asyncio",
+)
+"""Libraries whose debug logs quote requests and replies."""
+
+FRAMES = 12
+
+
+def configure(level: str = "INFO", stream: IO[str] | None = None) -> None:
+    """Send every log line of the process to `stream` (stderr) as JSON.
+
+    Raises ValueError for a level that `logging` does not know.
+    """
+    shared: list[Any] = [
+        merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        show_exception,
+        clean,
+    ]
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ],
+            pass_foreign_args=False,
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level.upper())
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(max(logging.INFO, root.level))
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+
+
+@contextmanager
+def about_question(question: str, **more: str) -> Iterator[None]:
+    """Put the question's id on every line that is logged inside, in tasks begun there too."""
+    with bound_contextvars(question=question, **more):
+        yield
+
+
+def show_exception(logger: object, name: str, event: Event) -> Event:
+    """Replace an exception by its kind, its place, and its text where that is safe to show."""
+    info = event.pop("exc_info", None)
+    if info is True:
+        info = sys.exc_info()
+    error = info[1] if isinstance(info, tuple) else info
+    if isinstance(error, BaseException):
+        event["error"] = _described(error)
+    event.pop("stack_info", None)
+    return event
+
+
+def clean(logger: object, name: str, event: Event) -> Event:
+    """Take out tokens and text, whoever put them there."""
+    record = event.pop("_record", None)
+    from_structlog = event.pop("_from_structlog", None)
+    said, cleaned = str(event.get("event", "")), redact_fields(event)
+    ours = record is None or event.get("logger", "").startswith("bot.")
+    cleaned["event"] = redact_text(said) if ours else outline(str(getattr(record, "msg", "")))
+    if record is not None:
+        cleaned.update(_record=record, _from_structlog=from_structlog)
+    return cleaned
+
+
+def _described(error: BaseException) -> dict[str, Any]:
+    frames = traceback.extract_tb(error.__traceback__)[-FRAMES:]
+    described: dict[str, Any] = {
+        "kind": type(error).__name__,
+        "at": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
+    }
+    if isinstance(error, ForewarmError):
+        described["says"] = error.user_message
+    elif isinstance(error, OSError) and error.strerror:
+        described["says"] = error.strerror
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if cause is not None:
+        described["because"] = type(cause).__name__
+    return described

@@ -1,0 +1,157 @@
+"""A fold: Prometheus metrics of this replica's own records, in a registry of their own.
+
+Every replica is scraped for itself, so Prometheus adds replicas up; a replica that folded the
+others' records too would count everything several times. Labels are bounded: contexts are those
+that are configured, reasons of misses are kept up to a number and then called `other`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from bot.answer.records import FeedbackGiven, FirstWords, QuestionEnded, QuestionReceived
+from bot.claude.records import RequestEnded
+from bot.telemetry.caps import SPENT_ON
+from bot.telemetry.chains import Chains, End
+from bot.telemetry.journal import Journal
+from bot.telemetry.state import State
+from bot.warm.records import SignalReceived, WarmthDecided
+
+WAIT_BUCKETS = (0.1, 0.25, 0.5, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 60, 120)
+REQUEST_BUCKETS = (0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64)
+REASONS = 50
+LATE_SECONDS = 600.0
+"""An answer that read a prefix in time may take this long to end and tell so."""
+
+
+class Metrics:
+    """Counters and histograms; `watch` adds figures that are read when scraped."""
+
+    CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self._state = State()
+        self._chains: Chains[str] = Chains()
+        self._reasons: set[str] = set()
+
+        def counter(name: str, what: str, *labels: str) -> Counter:
+            return Counter(f"forewarm_{name}", what, labels, registry=registry)
+
+        def gauge(name: str, what: str, *labels: str) -> Gauge:
+            return Gauge(f"forewarm_{name}", what, labels, registry=registry)
+
+        def histogram(name: str, what: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+            return Histogram(f"forewarm_{name}", what, labels, buckets=buckets, registry=registry)
+
+        self._questions = counter("questions", "Questions received.", "context", "surface")
+        self._ended = counter("questions_ended", "Questions by their end.", "context", "outcome")
+        self._open = gauge("questions_open", "Questions received here and not ended.")
+        self._wait = histogram(
+            "perceived_wait_seconds",
+            "From Slack's stamp on the question to the first words on screen.",
+            WAIT_BUCKETS,
+            "context",
+            "warm",
+        )
+        self._part = histogram(
+            "wait_part_seconds", "The perceived wait's parts.", WAIT_BUCKETS, "part"
+        )
+        self._requests = counter(
+            "requests", "Requests to Claude.", "context", "purpose", "model", "end"
+        )
+        self._seconds = histogram(
+            "request_seconds",
+            "From sending a request to the first event of its reply.",
+            REQUEST_BUCKETS,
+            "purpose",
+        )
+        self._usd = counter("spent_usd", "Money spent on Claude.", "context", "on")
+        self._tokens = counter("tokens", "Tokens by how they are billed.", "model", "kind")
+        self._misses = counter("cache_misses", "Reads that fell short.", "context", "reason")
+        self._warm_ups = counter("warm_ups", "Warm-ups by what came of them.", "context", "end")
+        self._signals = counter("signals", "Hints that a question may come.", "kind")
+        self._decisions = counter("decisions", "What the governor chose.", "action")
+        self._feedback = counter("feedback", "Words on answers.", "context", "value")
+        self._prefixes = gauge("prefixes", "Prefixes this replica has used.", "state")
+        self._watched: list[tuple[Gauge, Callable[[], float]]] = []
+        self._open_ids: set[str] = set()
+
+    def watch(self, name: str, what: str, read: Callable[[], float]) -> None:
+        """Add a gauge `forewarm_<name>` that is read at every scrape."""
+        self._watched.append((Gauge(f"forewarm_{name}", what, registry=self.registry), read))
+
+    def watch_journal(self, journal: Journal) -> None:
+        """Add what tells whether records reach the store."""
+        self.watch("journal_pending", "Records not yet stored.", lambda: journal.pending)
+        self.watch("journal_refused", "Records that were not stored.", lambda: journal.refused)
+        self.watch("journal_failing", "1 while the store is away.", lambda: journal.failing)
+
+    def text(self, now: float) -> bytes:
+        """Return everything in Prometheus's text format."""
+        self._count_warm_ups(self._chains.lapse(now - LATE_SECONDS))
+        states = [prefix["state"] for prefix in self._state.view(now)["prefixes"].values()]
+        for state in ("cold", "warming", "warm"):
+            self._prefixes.labels(state).set(states.count(state))
+        for gauge, read in self._watched:
+            gauge.set(read())
+        return generate_latest(self.registry)
+
+    def apply(self, record: object) -> None:
+        self._state.apply(record)
+        match record:
+            case QuestionReceived():
+                self._questions.labels(record.context or "", record.surface).inc()
+                self._open_ids.add(record.question)
+            case QuestionEnded():
+                self._ended.labels(record.context or "", record.outcome).inc()
+                self._open_ids.discard(record.question)
+            case FirstWords():
+                self._waited(record)
+            case RequestEnded():
+                self._requested(record)
+            case SignalReceived():
+                self._signals.labels(record.kind).inc()
+            case WarmthDecided():
+                self._decisions.labels(record.action).inc()
+            case FeedbackGiven():
+                self._feedback.labels(record.context or "", record.value).inc()
+        self._open.set(len(self._open_ids))
+
+    def _waited(self, record: FirstWords) -> None:
+        wait = record.wait
+        warm = "true" if record.warm else "false"
+        self._wait.labels(record.context, warm).observe(wait.total)
+        for part in ("delivery", "queue", "join", "prefill", "thinking", "paint"):
+            seconds = getattr(wait, part)
+            if seconds is not None:
+                self._part.labels(part).observe(seconds)
+
+    def _requested(self, record: RequestEnded) -> None:
+        end = record.error or ("complete" if record.complete else "incomplete")
+        self._requests.labels(record.context, record.purpose, record.model, end).inc()
+        self._seconds.labels(record.purpose).observe(record.seconds)
+        self._usd.labels(record.context, SPENT_ON[record.purpose]).inc(record.usd)
+        for kind in ("input", "cache_read", "write_5m", "write_1h", "output"):
+            tokens = getattr(record.usage, kind)
+            if tokens:
+                self._tokens.labels(record.model, kind).inc(tokens)
+        self._count_warm_ups(self._chains.apply(record, record.context))
+        if record.missed:
+            self._misses.labels(record.context, self._reason(record.missed)).inc()
+
+    def _count_warm_ups(self, ended: Sequence[tuple[str, End]]) -> None:
+        for context, end in ended:
+            self._warm_ups.labels(context, end).inc()
+
+    def _reason(self, missed: str) -> str:
+        if missed not in self._reasons and len(self._reasons) >= REASONS:
+            return "other"
+        self._reasons.add(missed)
+        return missed
+
+    def __repr__(self) -> str:
+        return f"<Metrics: {len(self._open_ids)} questions open, {len(self._watched)} watched>"

@@ -1,0 +1,44 @@
+"""What the journal keeps of the installation itself; every other room has records of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepositoryAt:
+    """Where a repository of a prefix stands."""
+
+    name: str
+    ref: str
+    commit: str
+    committed_at: float
+    stale_since: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrefixBuilt:
+    """A context's prefix was built, at start or because its repository moved.
+
+    `prefix` is the key that stays the same across pushes; `fingerprint` names the very bytes.
+    `omitted` counts the files that were left out, `seconds` is what packing took.
+    """
+
+    at: float
+    prefix: str
+    fingerprint: str
+    context: str
+    model: str
+    tokens: int
+    files: int
+    omitted: int
+    seconds: float
+    repositories: tuple[RepositoryAt, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContextDropped:
+    """A context answers no more: it was removed, or it turned out to be broken."""
+
+    at: float
+    context: str
