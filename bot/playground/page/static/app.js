@@ -1,0 +1,287 @@
+// The page: a chat beside the panel. Who one is comes from the address: ?user=U0ASKER.
+
+import { blocks } from "./blocks.js";
+import { composer, message } from "./chat.js";
+import { Connection } from "./connection.js";
+import { byId, el, toast } from "./dom.js";
+import { chosenValue, showModals } from "./modal.js";
+import { follow } from "./panel.js";
+
+const page = {
+  snapshot: null, channel: null, thread: null, tab: "messages",
+  messages: new Map(), statuses: new Map(), sessions: new Map(), unread: new Set(),
+  prompts: null, home: null, people: new Map(), channels: new Map(),
+};
+let connection;
+
+const names = {
+  user: (id) => (id === page.snapshot?.app.bot_user ? page.snapshot.app.name : page.people.get(id)?.name) ?? id,
+  channel: (id) => page.channels.get(id)?.name ?? id,
+};
+
+async function act(verb, members) {
+  try {
+    return await connection.act(verb, members);
+  } catch (error) {
+    toast(error.message);
+    return null;
+  }
+}
+
+const doing = {
+  get me() { return page.snapshot.me.id; },
+  get people() { return page.people; },
+  get messageShortcuts() { return page.snapshot.app.shortcuts.filter((s) => s.type === "message"); },
+  names,
+  act: (item, element, extra) => act("click", {
+    channel: page.channel, ts: item.ts, action_id: element.action_id, value: chosenValue(extra),
+  }),
+  openThread,
+  shortcut: (callback, ts) => act("message_shortcut", { channel: page.channel, ts, callback_id: callback }),
+  react: (ts) => act("react", { channel: page.channel, ts, name: "eyes" }),
+  edit: async (item) => {
+    const text = prompt("Edit the message", readable(item.text));
+    if (text !== null && text.trim()) await act("edit", { channel: page.channel, ts: item.ts, text });
+  },
+  remove: (ts) => act("delete", { channel: page.channel, ts }),
+};
+
+function readable(text) {
+  return text.replace(/<@([A-Z0-9]+)>/g, (_, id) => `@${names.user(id)}`)
+    .replace(/&lt;/g, "<").replace(/&gt;/g, ">").replace(/&amp;/g, "&");
+}
+
+// --- frames ---------------------------------------------------------------------------------------
+
+const FRAMES = {
+  snapshot(frame) {
+    page.snapshot = frame;
+    page.people = new Map(frame.users.map((user) => [user.id, user]));
+    page.channels = new Map(frame.channels.map((channel) => [channel.id, channel]));
+    page.statuses = new Map(frame.statuses.map((s) => [`${s.channel} ${s.thread_ts}`, s]));
+    page.sessions = new Map(frame.sessions.map((s) => [`${s.channel} ${s.thread_ts}`, s]));
+    page.prompts = frame.prompts;
+    page.home = frame.home;
+    byId("workspace").textContent = "Local Slack";
+    byId("me").textContent = `you are ${frame.me.real_name || frame.me.name}`;
+    showModals(frame.modals, names, act);
+    const wanted = page.channels.has(page.channel) ? page.channel
+      : frame.channels.find((c) => c.bot_is_member && c.kind !== "im")?.id ?? frame.dm;
+    open(wanted);
+  },
+  message(frame) {
+    const { channel, message: item } = frame;
+    if (channel !== page.channel) {
+      page.unread.add(channel);
+      drawSidebar();
+      return;
+    }
+    page.messages.set(item.ts, item);
+    drawMessages();
+    // An answer opens the thread it stands in, as Slack's agent pane does.
+    if (item.bot_id && item.thread_ts && item.thread_ts !== item.ts && !page.thread) openThread(item.thread_ts);
+  },
+  message_deleted(frame) {
+    if (frame.channel === page.channel) page.messages.delete(frame.ts);
+    drawMessages();
+  },
+  status(frame) {
+    page.statuses.set(`${frame.channel} ${frame.thread_ts}`, frame);
+    drawMessages();
+  },
+  session(frame) {
+    page.sessions.set(`${frame.channel} ${frame.thread_ts}`, frame);
+    drawMessages();
+  },
+  prompts(frame) { page.prompts = frame; drawPrompts(); },
+  modals(frame) { showModals(frame.modals, names, act); },
+  home(frame) { page.home = frame.home; drawHome(); },
+  channel(frame) { page.channels.set(frame.channel.id, frame.channel); drawSidebar(); },
+  notice(frame) { toast(frame.text); },
+};
+
+// --- drawing --------------------------------------------------------------------------------------
+
+function drawSidebar() {
+  const groups = [["Channels", (c) => c.kind !== "im"], ["Apps", (c) => c.kind === "im"]];
+  byId("channels").replaceChildren(...groups.flatMap(([title, belongs]) => [
+    el("h2", {}, title),
+    ...[...page.channels.values()].filter(belongs).map((channel) => el("button", {
+      type: "button", "data-channel": channel.id,
+      class: page.unread.has(channel.id) ? "unread" : "",
+      "aria-current": channel.id === page.channel ? "true" : null,
+      onclick: () => open(channel.id),
+    }, channel.kind === "im" ? `⚡ ${page.snapshot.app.name}` : `${channel.kind === "private" ? "🔒" : "#"} ${channel.name}`)),
+  ]));
+}
+
+function isDm() {
+  return page.channel === page.snapshot.dm;
+}
+
+async function open(channel) {
+  page.channel = channel;
+  page.thread = null;
+  page.tab = "messages";
+  page.unread.delete(channel);
+  page.messages.clear();
+  drawTitle();
+  drawSidebar();
+  drawComposers();
+  byId("thread").hidden = true;
+  if (isDm()) await act("open_dm");
+  else await act("look_at", { channel });
+  await load();
+  drawHome();
+  drawPrompts();
+}
+
+async function load() {
+  const channel = page.channel;
+  const items = await connection.messages(channel);
+  const threads = await Promise.all(items.filter((item) => item.reply_count)
+    .map((item) => connection.messages(channel, item.ts)));
+  if (channel !== page.channel) return;
+  for (const item of [...items, ...threads.flat()]) page.messages.set(item.ts, item);
+  drawMessages();
+}
+
+function drawTitle() {
+  const channel = page.channels.get(page.channel);
+  const tools = el("span", { class: "tools" });
+  for (const shortcut of page.snapshot.app.shortcuts.filter((s) => s.type === "global")) {
+    tools.append(el("button", { type: "button", onclick: () => act("shortcut", { callback_id: shortcut.callback_id }) }, shortcut.name));
+  }
+  byId("title").replaceChildren(
+    el("span", {}, isDm() ? `⚡ ${page.snapshot.app.name}` : `# ${channel.name} `, el("small", {}, channel.topic ?? "")), tools);
+  byId("tabs").hidden = !(isDm() && page.snapshot.app.home_tab);
+}
+
+function ordered(keep) {
+  return [...page.messages.values()].filter(keep)
+    .sort((a, b) => a.ts.length - b.ts.length || (a.ts < b.ts ? -1 : 1));
+}
+
+function drawMessages() {
+  const roots = ordered((item) => !item.thread_ts || item.thread_ts === item.ts || item.subtype === "thread_broadcast");
+  fill(byId("messages"), roots.map((item) => message(item, doing, false)));
+  if (page.thread) {
+    const replies = ordered((item) => item.ts === page.thread || item.thread_ts === page.thread);
+    fill(byId("replies"), [...replies.map((item) => message(item, doing, true)), ...statusLine()]);
+  }
+}
+
+function statusLine() {
+  const key = `${page.channel} ${page.thread}`;
+  const status = page.statuses.get(key);
+  const session = page.sessions.get(key);
+  const lines = [];
+  if (status?.text) lines.push(el("div", { class: "status", id: "status" }, `${page.snapshot.app.name} ${status.text}`));
+  if (session?.can_stop) {
+    lines.push(el("div", { class: "status" }, el("button", {
+      type: "button", id: "stop", onclick: () => act("stop", { channel: page.channel, thread_ts: page.thread }),
+    }, "■ Stop")));
+  }
+  return lines;
+}
+
+// Keeps the newest in sight unless one has scrolled up to read.
+function fill(box, children) {
+  const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 60;
+  box.replaceChildren(...children);
+  if (atEnd) box.scrollTop = box.scrollHeight;
+}
+
+function drawHome() {
+  const home = page.tab === "home" && isDm();
+  byId("messages").hidden = home;
+  byId("composer").hidden = home;
+  byId("prompts").hidden = home;
+  byId("home").hidden = !home;
+  for (const tab of byId("tabs").children) {
+    tab.setAttribute("aria-selected", String(tab.dataset.tab === page.tab));
+  }
+  if (!home) return;
+  const shown = blocks(page.home?.blocks, names, (_, element, extra) => act("choose", {
+    home: true, action_id: element.action_id, value: chosenValue(extra),
+  }));
+  byId("home").replaceChildren(...(shown.length ? shown : [el("div", { class: "dim" }, "The app has published nothing here yet.")]));
+}
+
+function drawPrompts() {
+  const offered = isDm() ? page.prompts?.prompts ?? [] : [];
+  byId("prompts").replaceChildren(...offered.map((item, index) => el("button", {
+    type: "button", title: item.message,
+    onclick: async () => { await beforeQuestion(); act("prompt", { index }); },
+  }, item.title)));
+}
+
+async function openThread(ts) {
+  page.thread = ts;
+  byId("thread").hidden = false;
+  drawThreadComposer();
+  for (const item of await connection.messages(page.channel, ts)) page.messages.set(item.ts, item);
+  drawMessages();
+  byId("replies").scrollTop = byId("replies").scrollHeight;
+}
+
+// --- asking ---------------------------------------------------------------------------------------
+
+async function beforeQuestion() {
+  if (document.querySelector("input[name=cache]:checked").value !== "cold") return;
+  const response = await fetch("/bot/forget", { method: "POST" });
+  if (!response.ok) toast("The bot did not forget its cache; this question may be warm.");
+}
+
+async function send(text, thread) {
+  const slash = /^(\/\w+)\s*([\s\S]*)$/.exec(text);
+  if (slash && !thread && page.snapshot.app.commands.includes(slash[1])) {
+    return (await act("command", { channel: page.channel, command: slash[1], text: slash[2] })) !== null;
+  }
+  await beforeQuestion();
+  const sent = await act("post", { channel: page.channel, text, ...(thread ? { thread_ts: thread } : {}) });
+  if (sent && !thread && (isDm() || text.includes(`@${page.snapshot.app.name}`))) openThread(sent.ts);
+  return sent !== null;
+}
+
+function drawComposers() {
+  const app = page.snapshot.app;
+  const leads = isDm() ? [] : [{ text: `@${app.name}`, insert: `@${app.name} ` }];
+  for (const command of app.commands) {
+    leads.push({ text: command, run: (text) => act("command", { channel: page.channel, command, text }) });
+  }
+  composer(byId("composer"), {
+    placeholder: isDm() ? `Ask ${app.name}` : `Message the channel; mention @${app.name} to ask`,
+    draft: (text) => act("draft", { channel: page.channel, text }),
+    send: (text) => send(text), leads,
+  });
+}
+
+function drawThreadComposer() {
+  composer(byId("thread-composer"), {
+    placeholder: "Reply in the thread",
+    draft: (text) => act("draft", { channel: page.channel, text, thread_ts: page.thread }),
+    send: (text) => send(text, page.thread),
+  });
+}
+
+// --- start ----------------------------------------------------------------------------------------
+
+byId("close-thread").onclick = () => { page.thread = null; byId("thread").hidden = true; };
+byId("tabs").onclick = (event) => {
+  const tab = event.target.dataset?.tab;
+  if (!tab) return;
+  page.tab = tab;
+  act(tab === "home" ? "open_home" : "open_dm");
+  drawHome();
+};
+
+const notice = await fetch("/notice").then((r) => (r.ok ? r.text() : ""));
+byId("notice").textContent = notice;
+const wanted = new URLSearchParams(location.search).get("user");
+const { users } = await fetch("/_client/users").then((r) => r.json());
+const me = users.find((user) => user.id === wanted)?.id ?? users[0].id;
+connection = new Connection(me, (frame) => FRAMES[frame.type]?.(frame), (text) => {
+  if (text) toast(text);
+});
+follow("/bot/state/stream");

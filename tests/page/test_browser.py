@@ -1,0 +1,114 @@
+"""A person at the page: the whole product in a real browser, with a real model behind it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.commands.stage import Script, Stage, staged
+from bot.playground.model import LocalModel, LocalModelError, ModelOptions
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+SHOTS = Path(__file__).parents[2] / "build" / "screenshots"
+PATIENCE = 240_000
+"""Milliseconds: a cold prefill takes ten seconds on two idle cores, and CI's are not idle."""
+
+
+@pytest.fixture
+def chromium() -> str:
+    if CHROMIUM is None:
+        pytest.skip("there is no Chromium on this machine, so no browser test was run")
+    return CHROMIUM
+
+
+@asynccontextmanager
+async def playing(home: Path) -> AsyncIterator[Stage]:
+    try:
+        model = LocalModel(options=ModelOptions())
+        await model.start()
+    except LocalModelError as error:
+        pytest.skip(f"there is no local model on this machine: {error.user_message}")
+    try:
+        script = Script(
+            home=home,
+            repository=str(Path(__file__).parents[2]),
+            model=model.name,
+            model_url=model.url,
+            budget_tokens=1_000,
+            include=("bot/clock.py", "bot/errors.py"),
+            single_slot=True,
+            notice="A small model answers here.",
+        )
+        async with staged(script) as stage:
+            yield stage
+    finally:
+        await model.stop()
+
+
+@asynccontextmanager
+async def browsing(chromium: str, url: str) -> AsyncIterator[Any]:
+    from playwright.async_api import async_playwright
+
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=arguments)
+        page = await browser.new_page(viewport={"width": 1440, "height": 860})
+        page.set_default_timeout(PATIENCE)
+        broken: list[str] = []
+        page.on("pageerror", lambda error: broken.append(str(error)))
+        await page.goto(url)
+        await page.wait_for_selector("#channels button")
+        yield page
+        assert broken == []
+        await browser.close()
+
+
+async def ended(page: Any, count: int) -> list[tuple[float, str]]:
+    """Wait until so many questions have ended; return their waits and warmth, newest first."""
+    await page.wait_for_function(
+        "n => document.querySelectorAll('[data-question][data-stage=ended]').length >= n", arg=count
+    )
+    cards = await page.query_selector_all("[data-question][data-stage=ended]")
+    return [
+        (float(await card.get_attribute("data-wait")), await card.get_attribute("data-warm"))
+        for card in cards
+    ]
+
+
+async def test_a_person_asks_cold_and_warm_and_by_the_modal(chromium: str, tmp_path: Path) -> None:
+    """The demo's promise, as somebody who has just cloned the repository sees it."""
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    async with playing(tmp_path) as stage, browsing(chromium, stage.url) as page:
+        await page.click("input[value=cold]")
+        await page.fill("#composer textarea", "@forewarm What does system_now return?")
+        await page.keyboard.press("Enter")
+        ((cold, was_warm),) = await ended(page, 1)
+        assert was_warm == "false"
+
+        await page.click("input[value=warm]")
+        await page.fill("#composer textarea", "@forewarm What is ForewarmError?")
+        await page.keyboard.press("Enter")
+        (warm, is_warm), *_ = await ended(page, 2)
+        assert is_warm == "true"
+        assert warm < cold
+        assert await page.locator("#replies [data-by=bot]").count() >= 1
+        await page.screenshot(path=SHOTS / "demo.png")
+
+        await page.click("#composer button:has-text('/ask')")
+        await page.wait_for_selector("dialog textarea")
+        await page.type("dialog textarea", "What is Now?", delay=60)
+        await page.screenshot(path=SHOTS / "modal.png")
+        await page.click("dialog button[type=submit]")
+        waits = await ended(page, 3)
+        assert len(waits) == 3
+        stage.slack.assert_quiet()
+
+        await page.click("[data-channel^=D]")
+        await page.click("[data-tab=home]")
+        await page.wait_for_selector("#home .text")
+        await page.screenshot(path=SHOTS / "home.png")
