@@ -1,0 +1,1 @@
+"""The composition: every room built once and wired to its neighbours."""

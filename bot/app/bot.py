@@ -1,0 +1,355 @@
+"""The composition root: builds each part once, wires them, owns start and stop."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Coroutine, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import structlog
+
+from bot.answer.answerer import Answerer
+from bot.answer.budget import Rates
+from bot.answer.citing import Checkers
+from bot.answer.deliveries import Deliveries
+from bot.answer.drafting import Drafts
+from bot.answer.opinions import Opinions
+from bot.answer.pacer import Pacer
+from bot.answer.parts import Parts
+from bot.answer.queue import AnswerQueue
+from bot.answer.said import Own
+from bot.answer.threads import Threads
+from bot.app.bookkeeping import AuditLog, Background, OpinionStore, Purse
+from bot.app.forgetting import Forgetting
+from bot.app.inbox import AnswerInbox, Holding, SlackInbox
+from bot.app.library import Library, Move
+from bot.app.prefixes import Prefixes
+from bot.app.pushes import push_routes
+from bot.app.records import note_built
+from bot.app.shelf import DRAFTS, SlackShelf
+from bot.app.snippets import SlackSnippets
+from bot.app.sources import Sources
+from bot.app.standing import StandingOf
+from bot.app.takeover import Takeovers
+from bot.app.warmth import Warmth
+from bot.app.web import WebServer, forget_route, health_routes
+from bot.claude.client import ClaudeClient
+from bot.clock import Now, system_now
+from bot.context.config import load_contexts
+from bot.context.webhook import Push
+from bot.settings import Settings
+from bot.slack.calls import WebCalls
+from bot.slack.client import connect
+from bot.slack.edge import Edge, Neighbours, identify
+from bot.slack.transport import Sockets, add_events_route, prime
+from bot.store.retention import Retention
+from bot.store.store import Store
+from bot.store.url import default_url
+from bot.telemetry.fold import Folds, Pupil
+from bot.telemetry.journal import Journal
+from bot.telemetry.live import Live
+from bot.telemetry.metrics import Metrics
+from bot.telemetry.restore import restore_figures, restore_recent
+from bot.telemetry.web import StatePages
+
+log = structlog.get_logger(__name__)
+
+SOCKETS_SECONDS, FINISH_SECONDS = 2.0, 15.0
+"""A host that sends SIGTERM kills after 30 s at most: the rest of 25 s is for saying goodbye."""
+FOLLOW_SECONDS = 1.0
+PURGE_SECONDS = 3600.0
+FIRST_AGAIN_SECONDS = 1.0
+LOOK_UP_THREADS = 4
+
+
+class Bot:
+    """One process of the bot."""
+
+    def __init__(
+        self, settings: Settings, *, now: Now = system_now, rates: Rates | None = None
+    ) -> None:
+        """`rates` are what Slack allows; benchmarks of the bot alone lift them."""
+        self.settings = settings
+        self._rates = rates
+        self.now = now
+        self.live, self.metrics = Live(), Metrics()
+        self._own, self._others = Pupil(), Pupil()
+        self._pages: StatePages | None = None
+        self.background = Background()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._sockets: Sockets | None = None
+        self._looking: asyncio.Task[None] | None = None
+        self._stopping = False
+        self.started = False
+
+    def __repr__(self) -> str:
+        state = "running" if self.started else "not running"
+        return f"<Bot, {state}: {getattr(self, 'library', 'not built')!r}>"
+
+    async def start(self) -> None:
+        """Open everything and begin to listen; what cannot be opened is a `ForewarmError`."""
+        try:
+            await self._open_store()
+            self.clients = connect(
+                _secret(self.settings.slack_bot_token), self.settings.slack_api_url
+            )
+            self.me = await identify(self.clients)
+            self._build_claude()
+            self._build_answers()
+            await self._build_edge()
+            await self._listen()
+        except BaseException:
+            await self.stop()
+            raise
+        self.started = True
+        log.info(
+            "started",
+            workspace=self.me.workspace,
+            port=self.web.port,
+            replica=self.holding.owner,
+        )
+
+    # --- building -------------------------------------------------------------------------------
+
+    async def _open_store(self) -> None:
+        settings = self.settings
+        settings.home.mkdir(parents=True, exist_ok=True)
+        url = settings.database_url or default_url(settings.home)
+        self.store = await Store.open(url, now=self.now)
+        self.holding = Holding(self.store)
+        self.journal = Journal(
+            self.store.journal,
+            source=self.holding.owner,
+            live=self.live,
+            own=Folds(self.metrics, self._own),
+            others=self._others,
+        )
+        self.metrics.watch_journal(self.journal)
+        await restore_recent(self.journal, self.live, self.now)
+        self.background.start(restore_figures(self.journal, self.live, self.now))
+        self.journal.start(follow_seconds=FOLLOW_SECONDS if self.store.shared else None)
+
+    def _build_claude(self) -> None:
+        settings = self.settings
+        self.claude = ClaudeClient.connect(
+            api_key=_secret(settings.anthropic_api_key),
+            base_url=settings.anthropic_base_url,
+            journal=self.journal,
+            now=self.now,
+        )
+        prefixes = Prefixes(self.claude)
+        sources = Sources(settings, self.store, self.claude, self.now)
+        self.library = Library(sources.open, prefixes.build, salt=settings.salt)
+        self.purse = Purse(self.live.caps, settings.daily_limit_usd, self.now)
+        self.warmth = Warmth(
+            settings, self.store, self.claude, self.journal, self.library, self.now, self.purse
+        )
+        self._own.learn, self._others.learn = self.warmth.driver.observe, self.warmth.driver.learn
+        self.library.moved = self._moved
+        self.shelf = SlackShelf(settings, self.store, self.library, self.me.workspace)
+
+    def _moved(self, move: Move) -> None:
+        note_built(self.journal, self.now, move)
+        self.warmth.moved(move)
+
+    def _build_answers(self) -> None:
+        calls = WebCalls(self.clients)
+        own = Own(self.me.user, self.me.bot, self.me.workspace)
+        self.threads = Threads(calls, own)
+        token = _secret(self.settings.slack_bot_token) or ""
+        parts = Parts(
+            calls=calls,
+            model=self.claude,
+            sources=self.library,
+            warmth=self.warmth,
+            turns=self.store.turns,
+            inbox=AnswerInbox(self.holding),
+            journal=self.journal,
+            threads=self.threads,
+            deliver=Deliveries(calls, Pacer(self._rates), self.now, Checkers()),
+            queue=AnswerQueue(self.settings.answers_at_once),
+            executor=ThreadPoolExecutor(LOOK_UP_THREADS, "look-up"),
+            now=self.now,
+            snippets=SlackSnippets(self.clients.session, token, self.settings.slack_api_url),
+            window=lambda model: self.claude.known(model).max_input_tokens,
+        )
+        self.answerer = Answerer(parts, Drafts(parts, self.warmth))
+        self.holding.lost = self.answerer.lost
+
+    async def _build_edge(self) -> None:
+        settings = self.settings
+        neighbours = Neighbours(
+            contexts=self.library,
+            inbox=SlackInbox(self.holding),
+            warmth=self.warmth,
+            answers=self.answerer,
+            opinions=Opinions(OpinionStore(self.store), self.journal, self.now),
+            purse=self.purse,
+            audit=AuditLog(self.store, self.me.workspace, self.background),
+            standing=StandingOf(self.live, self.now),
+            forgetting=Forgetting(self.warmth, self.store, self.background, self.me.workspace),
+            shelf=self.shelf,
+            heard=self.threads,
+        )
+        self.edge = Edge(
+            self.clients,
+            self.me,
+            neighbours,
+            signing_secret=None if settings.socket_mode else _secret(settings.slack_signing_secret),
+            now=self.now,
+        )
+        self.holding.worked_on = self._works_on
+        await prime(self.edge.app)
+
+    def _works_on(self, question: str) -> bool:
+        return (
+            self.answerer.answers(question)
+            or self.edge.desk.works_on(question)
+            or self.takeovers.works_on(question)
+        )
+
+    # --- running --------------------------------------------------------------------------------
+
+    async def _listen(self) -> None:
+        settings = self.settings
+        loaded = load_contexts(settings.contexts)
+        for problem in loaded.problems:
+            log.error("context_left_out", why=problem.user_message)
+        await self.shelf.load(loaded.contexts)
+        self._run(self._keep_fresh())
+        self.web = WebServer(settings.host, settings.port)
+        self._add_routes()
+        await self.web.start()
+        if settings.slack_app_token is not None:
+            token = settings.slack_app_token.get_secret_value()
+            self._sockets = Sockets(self.edge.app, token, self.clients)
+            await self._sockets.start()
+        await self.warmth.start()
+        self.takeovers = Takeovers(
+            self.holding, self.library, self.answerer, self.edge, self.threads, self.now
+        )
+        self._run(self.holding.keep_renewing())
+        self._looking = self._run(self.holding.keep_looking(self.takeovers.take))
+        self._run(self._keep_purging())
+
+    def _add_routes(self) -> None:
+        router = self.web.application.router
+        router.add_routes(health_routes(self.missing))
+        if not self.settings.socket_mode:
+            add_events_route(router, self.edge.app, lambda: not self._stopping)
+            router.add_routes(push_routes(self.settings, self._pushed))
+        token = _secret(self.settings.state_token)
+        if token:
+            self._pages = pages = StatePages(
+                self.live,
+                self.metrics,
+                token=token,
+                now=self.now,
+                origins=self.settings.state_origins,
+            )
+            router.add_routes(pages.routes())
+            router.add_routes(forget_route(token, self.forget_cache))
+
+    async def missing(self) -> Iterable[str]:
+        """Return what is not there yet to answer with; nothing where the bot is ready."""
+        missing = []
+        if self._stopping:
+            missing.append("time: it is stopping")
+        elif not self.started:
+            missing.append("start")
+        if self._sockets is not None and not await self._sockets.alive():
+            missing.append("slack connection")
+        try:
+            await self.store.ping()
+        except Exception:
+            missing.append("database")
+        waiting = [live.config.name for live in self.library.lives() if live.prefix is None]
+        return [*missing, *(f"context {name}" for name in waiting)]
+
+    async def forget_cache(self) -> None:
+        """Give every prefix a new salt: whatever Claude holds is not read again."""
+        await self.library.forget_cache(secrets.token_hex(4))
+
+    async def _pushed(self, push: Push) -> None:
+        """A host says that a repository moved: fetch the contexts that hold it at once."""
+        names = [
+            config.name
+            for config in self.library.all()
+            if any(push.concerns(r.url, r.ref) for r in config.repositories)
+        ]
+        self.background.start(self.library.refresh(names))
+
+    async def _keep_fresh(self) -> None:
+        """Look for pushes; what could not be built, for whatever reason, is tried again sooner."""
+        again = FIRST_AGAIN_SECONDS
+        while True:
+            await self.library.refresh()
+            if self.library.complete:
+                again = FIRST_AGAIN_SECONDS
+                await asyncio.sleep(self.settings.sync_seconds)
+            else:
+                await asyncio.sleep(min(again, self.settings.sync_seconds))
+                again *= 2
+
+    async def _keep_purging(self) -> None:
+        while True:
+            await asyncio.sleep(PURGE_SECONDS)
+            self.background.start(self._purge())
+
+    async def _purge(self) -> None:
+        await self.store.retention.run(Retention(state={DRAFTS: 1.0}))
+        await self.store.ledger.expire()
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.ensure_future(work)
+        self._tasks.append(task)
+        task.add_done_callback(_complain)
+        return task
+
+    # --- stopping -------------------------------------------------------------------------------
+
+    async def stop(self) -> None:
+        """Stop taking, finish or hand over within 25 s, leave nothing half.
+
+        What is not finished in time is released: another replica answers it anew, in its place.
+        """
+        self.started, self._stopping = False, True
+        if self._looking is not None:
+            self._looking.cancel()
+        if self._sockets is not None:
+            await self._sockets.stop(SOCKETS_SECONDS)
+        if hasattr(self, "edge"):
+            await self.edge.desk.drain(FINISH_SECONDS)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if hasattr(self, "warmth"):
+            await self.warmth.stop()
+        if hasattr(self, "store"):
+            await self.holding.hand_over()
+        if self._pages is not None:
+            self._pages.close()
+        if hasattr(self, "web"):
+            await self.web.stop()
+        await self._close()
+
+    async def _close(self) -> None:
+        await self.background.drain()
+        if hasattr(self, "claude"):
+            await self.claude.close()
+        if hasattr(self, "clients"):
+            await self.clients.close()
+        if hasattr(self, "store"):
+            await self.journal.close()
+            await self.store.close()
+
+
+def _secret(value: Any) -> str | None:
+    return None if value is None else str(value.get_secret_value())
+
+
+def _complain(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        log.error("background_task_died", exc_info=task.exception())

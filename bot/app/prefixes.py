@@ -1,0 +1,69 @@
+"""From a pack to the prefix that is sent: settings that the model accepts, tools, preamble."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bot.answer.citations import CITING_RULES
+from bot.answer.tools import DECLARATIONS
+from bot.answer.transcript import THREAD_RULES
+from bot.claude.client import ClaudeClient
+from bot.claude.models import settle
+from bot.claude.preamble import preamble_text
+from bot.claude.prefix import Prefix, build_prefix, estimated_tokens
+from bot.context.config import ContextConfig
+from bot.context.pack import Pack
+from bot.context.render import READING_RULES
+from bot.errors import ForewarmError
+
+CLAUDE = "claude-"
+PREAMBLE = preamble_text((READING_RULES, CITING_RULES, THREAD_RULES))
+
+
+class Prefixes:
+    """Builds prefixes; asks each model once what it accepts."""
+
+    def __init__(self, claude: ClaudeClient) -> None:
+        self._claude = claude
+        self._ratios: dict[str, float] = {}
+
+    def __repr__(self) -> str:
+        return f"<Prefixes by {self._claude!r}>"
+
+    async def build(self, config: ContextConfig, pack: Pack, salt: str) -> Prefix:
+        """Return the prefix that warm-ups and questions of a context share.
+
+        Raises `ClaudeError` for a model that does not exist, `SettingError` for one that refuses
+        the context's thinking or effort.
+        """
+        capabilities = await self._claude.capabilities(config.model)
+        settings = settle(capabilities, thinking=config.thinking, effort=config.effort)
+        ratio = await self._tokens_per_character(config.model)
+        return build_prefix(
+            pack,
+            tools_for(config.model),
+            settings,
+            salt,
+            PREAMBLE,
+            scope=config.pack_fingerprint,
+            count=lambda text: round(len(text) * ratio),
+        )
+
+    async def _tokens_per_character(self, model: str) -> float:
+        """Return how the model's own tokenizer counts our preamble, asked once; else a guess."""
+        if model not in self._ratios:
+            try:
+                counted = await self._claude.counter(model).count(PREAMBLE)
+            except ForewarmError:
+                counted = None
+            self._ratios[model] = (counted or estimated_tokens(PREAMBLE)) / len(PREAMBLE)
+        return self._ratios[model]
+
+
+def tools_for(model: str) -> tuple[Any, ...]:
+    """Return the tools to declare: all, always, in the same bytes; none to another maker's model.
+
+    A small local model answers a declared tool with a made-up call, and its server turns
+    streaming off to look for one.
+    """
+    return tuple(DECLARATIONS) if model.startswith(CLAUDE) else ()

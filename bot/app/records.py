@@ -1,0 +1,36 @@
+"""What the library's changes leave in the journal."""
+
+from __future__ import annotations
+
+from bot.app.library import Move
+from bot.clock import Now
+from bot.telemetry.journal import Journal
+from bot.telemetry.records import PrefixBuilt, RepositoryAt
+
+
+def note_built(journal: Journal, now: Now, move: Move) -> None:
+    """Write that a context's prefix was built, with where its repositories stand."""
+    pack, prefix = move.pack, move.new
+    journal.write(
+        PrefixBuilt(
+            at=now(),
+            prefix=prefix.key,
+            fingerprint=prefix.fingerprint,
+            context=move.config.name,
+            model=prefix.model,
+            tokens=prefix.tokens,
+            files=pack.files,
+            omitted=len(pack.omitted),
+            seconds=move.seconds,
+            repositories=tuple(
+                RepositoryAt(
+                    name=state.name,
+                    ref=state.ref,
+                    commit=state.commit,
+                    committed_at=state.committed_at,
+                    stale_since=state.stale_since,
+                )
+                for state in pack.repositories
+            ),
+        )
+    )

@@ -1,0 +1,120 @@
+"""Questions that a dead replica left: completed, answered anew in place, or apologised for."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from bot.answer.answerer import Answerer
+from bot.answer.ports import NotOurs, SlackCallError, Takeover
+from bot.answer.question import Question
+from bot.answer.threads import Threads
+from bot.app.inbox import AnswerInbox, Holding
+from bot.app.library import Library
+from bot.clock import Now
+from bot.slack.edge import Edge
+from bot.store.inbox import Claimed
+
+log = structlog.get_logger(__name__)
+
+NOTED_SECONDS = 1.0
+"""Time for those who live to note a message that they have posted this moment."""
+
+SKEW_SECONDS = 5.0
+"""How far Slack's clock may be behind ours: only a modal's question has no stamp of Slack's."""
+
+
+class Takeovers:
+    """Carries on what was found with its lease run out."""
+
+    def __init__(
+        self,
+        holding: Holding,
+        library: Library,
+        answerer: Answerer,
+        edge: Edge,
+        threads: Threads,
+        now: Now,
+    ) -> None:
+        self._holding = holding
+        self._inbox = AnswerInbox(holding)
+        self._library = library
+        self._answerer = answerer
+        self._desk = edge.desk
+        self._asking = edge.asking
+        self._threads = threads
+        self._now = now
+        self._taking: set[str] = set()
+
+    def __repr__(self) -> str:
+        return f"<Takeovers: {len(self._taking)} under way>"
+
+    async def take(self, claimed: Claimed, question: Question) -> None:
+        """Begin to carry a question on; returns at once."""
+        log.info("taken_over", question=question.id, claims=claimed.claims)
+        self._taking.add(question.id)
+        self._desk.start(self._take(claimed, question))
+
+    def works_on(self, question: str) -> bool:
+        """Tell whether a question is being carried on."""
+        return question in self._taking
+
+    async def _take(self, claimed: Claimed, question: Question) -> None:
+        try:
+            await self._carry(claimed, question)
+        except NotOurs:
+            log.info("answered_elsewhere", question=question.id)
+        finally:
+            self._taking.discard(question.id)
+
+    async def _carry(self, claimed: Claimed, question: Question) -> None:
+        if question.thread is None and not question.is_stamped:
+            question = await self._asking.place(question, anew=False)
+        standing = await self._standing(claimed, question)
+        if claimed.saved is not None:
+            await self._carry_on(question, Takeover(standing, claimed.saved))
+        elif claimed.too_old:
+            await self._desk.apologise(question, self._now() - claimed.at, standing)
+        elif claimed.messages:
+            await self._carry_on(question, Takeover(standing))
+        else:
+            # Nobody can tell how far it had come: it is judged like any other, access and all.
+            await self._desk.converse(question, standing=standing)
+
+    async def _carry_on(self, question: Question, left: Takeover) -> None:
+        context = self._library.named(question.context or "") or self._library.for_channel(
+            question.channel
+        )
+        if context is None:
+            await self._desk.converse(question, standing=left.standing)
+        else:
+            await self._answerer.answer(question, context, left)
+
+    async def _standing(self, claimed: Claimed, question: Question) -> tuple[str, ...]:
+        """Return what stands of its answer in Slack, oldest first.
+
+        That is what was noted, and what was posted by one who did not live to note it: ours, in
+        the thread, since the question, and of no other question's answer.
+        """
+        asked = question.ts
+        if not question.is_stamped:
+            asked = f"{question.received_at - SKEW_SECONDS:.6f}"
+        try:
+            found = await self._threads.own_since(
+                question.channel, question.root, asked, frozenset(claimed.messages)
+            )
+        except SlackCallError as error:
+            log.warning("orphans_not_looked_for", question=question.id, why=error.error)
+            found = ()
+        if found:
+            await asyncio.sleep(NOTED_SECONDS)
+            others = await self._holding.store.history.others_messages(
+                question.id, question.workspace, question.channel, found
+            )
+            found = tuple(ts for ts in found if ts not in others)
+        for ts in found:
+            log.info("orphan_found", question=question.id)
+            # Noted at once, so that whoever carries on the thread's next question leaves it.
+            await self._inbox.note_message(question.id, ts)
+        return tuple(sorted({*claimed.messages, *found}))

@@ -1,0 +1,122 @@
+"""The command line: a table of commands, each imported only when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import typer
+from typer.core import TyperGroup
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# name -> (module, function, one line for `--help`); a name with a space lies in a group.
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "serve": ("bot.commands.serve", "serve", "Run the bot against Slack."),
+    "demo": ("bot.commands.demo", "demo", "Run the whole product on this machine."),
+    "check": ("bot.commands.check", "check", "Validate the installation and say what to fix."),
+    "check-model": ("bot.commands.model_check", "model_check", "Does warmth work on a model?"),
+    "manifest": ("bot.commands.manifest", "manifest", "Print the Slack app manifest."),
+    "pack": ("bot.commands.pack", "pack", "Build a context or a path and show or write it."),
+    "report": ("bot.commands.report", "report", "Money, waits and hit rates by context and day."),
+    "simulate": ("bot.commands.simulate", "simulate", "Replay traces through the governor."),
+    "local-slack": ("bot.commands.local_slack", "local_slack", "Run the local Slack alone."),
+    "local-claude": ("bot.commands.local_claude", "local_claude", "Run the local Claude alone."),
+    "bench ttft": ("bot.commands.bench_ttft", "ttft", "Perceived wait, cold and warm."),
+    "bench overhead": ("bot.commands.bench_overhead", "overhead", "What the bot itself costs."),
+    "bench governor": ("bot.commands.bench_governor", "governor", "Decisions a second."),
+    "bench pack": ("bot.commands.bench_pack", "pack", "Packing beside other packers."),
+    "bench push": ("bot.commands.bench_pack", "push", "Tokens written for each push."),
+    "bench store": ("bot.commands.bench_store", "store", "What the store costs a question."),
+    "bench load": ("bot.commands.bench_load", "load", "Questions a second, until it breaks."),
+    "bench chaos": ("bot.commands.bench_chaos", "chaos", "Kill bots; count complete answers."),
+    "bench playground": ("bot.commands.bench_playground", "playground", "A year in a minute."),
+}
+GROUPS = {"bench": "The benchmarks behind every number in the README."}
+
+
+class LazyGroup(TyperGroup):
+    """A group that knows its commands by name and imports the one that is called."""
+
+    prefix = ""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        rest = [n.removeprefix(self.prefix) for n in COMMANDS if n.startswith(self.prefix)]
+        return [n for n in rest if " " not in n] + (list(GROUPS) if not self.prefix else [])
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if not self.prefix and cmd_name in GROUPS:
+            return typer.main.get_group(_bench())
+        entry = COMMANDS.get(self.prefix + cmd_name)
+        if entry is None:
+            return None
+        module, function, summary = entry
+        if _only_listing():
+            return _command(cmd_name, _nothing, summary)
+        return _command(cmd_name, getattr(importlib.import_module(module), function), summary)
+
+
+class BenchGroup(LazyGroup):
+    """The benchmarks."""
+
+    prefix = "bench "
+
+
+def _command(name: str, function: Callable[..., Any], summary: str) -> Any:
+    single = typer.Typer(
+        add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+    )
+    single.command(name, short_help=summary)(function)
+    return typer.main.get_command(single)
+
+
+def _nothing() -> None:
+    """Stand for a command whose name and summary alone are shown."""
+
+
+def _only_listing() -> bool:
+    """Tell whether only a list of commands is wanted, which must not import them all."""
+    words = [word for word in sys.argv[1:] if not word.startswith("-")]
+    return not words or words == ["bench"]
+
+
+def _bench() -> typer.Typer:
+    bench = typer.Typer(
+        cls=BenchGroup,
+        name="bench",
+        help=GROUPS["bench"],
+        no_args_is_help=True,
+        rich_markup_mode=None,
+    )
+    bench.callback()(_nothing)
+    return bench
+
+
+def build() -> typer.Typer:
+    """Return the command line."""
+    cli = typer.Typer(
+        cls=LazyGroup,
+        name="forewarm",
+        help="A Slack bot that answers questions about your code, warm before anybody asks.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        # Plain help: rich's takes a quarter of a second to import before it draws its first box.
+        rich_markup_mode=None,
+    )
+    cli.callback()(_nothing)
+    return cli
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; an error that a person can act on is one line on stderr, exit 1."""
+    from bot.errors import ForewarmError
+
+    try:
+        build()(list(arguments) if arguments is not None else None)
+    except ForewarmError as error:
+        typer.secho(f"forewarm: {error.user_message}", fg=typer.colors.RED, err=True)
+        raise SystemExit(1) from None

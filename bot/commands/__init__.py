@@ -1,0 +1,1 @@
+"""The commands, one module each; `bot.cli` imports the one that is called."""

@@ -1,0 +1,92 @@
+"""`forewarm demo`: the whole product on this machine, with a page to try it on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot.errors import ForewarmError
+
+LOCAL_BUDGET = 1_100
+CLAUDE_BUDGET = 150_000
+CLAUDE_MODEL = "claude-sonnet-5-5"
+LOCAL_NOTICE = (
+    "A small model (135 million parameters) answers here, on this machine's own processor: its"
+    " waits and its prompt cache are real, its answers are weak. Set ANTHROPIC_API_KEY to have"
+    " Claude answer instead."
+)
+CLAUDE_NOTICE = "Claude answers here, with your key: every question and every warm-up costs money."
+
+
+def demo(
+    port: Annotated[int, typer.Option(help="The page's port.")] = 8000,
+    repository: Annotated[
+        Path | None, typer.Option(help="A git repository to ask about; this project's by default.")
+    ] = None,
+    home: Annotated[Path, typer.Option(help="Where the demo keeps its files.")] = Path(
+        ".forewarm/demo"
+    ),
+) -> None:
+    """Run bot, local Slack and local model; open the page that it names."""
+    asyncio.run(_run(port, _repository(repository), home.resolve()))
+
+
+def _repository(wanted: Path | None) -> str:
+    place = (wanted or Path(__file__).parents[2]).resolve()
+    if not (place / ".git").exists() and not (place / "HEAD").exists():
+        raise ForewarmError(
+            f"{place} is not a git repository, so there is nothing to ask about: clone one and"
+            " name it with --repository."
+        )
+    return str(place)
+
+
+async def _run(port: int, repository: str, home: Path) -> None:
+    from rich.console import Console
+
+    from bot.commands.stage import Script, require_port, staged
+    from bot.playground.model import LocalModel, ModelOptions
+
+    console = Console()
+    require_port(port)
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    key = bool(os.environ.get("ANTHROPIC_API_KEY"))
+    async with AsyncExitStack() as stack:
+        with console.status("starting…") as status:
+
+            def tell(words: str) -> None:
+                status.update(words + "…")
+
+            model, url = CLAUDE_MODEL, os.environ.get("ANTHROPIC_BASE_URL")
+            if not key:
+                local = LocalModel(options=ModelOptions())
+                url = await local.start(tell)
+                stack.push_async_callback(local.stop)
+                model = local.name
+            script = Script(
+                home=home,
+                repository=repository,
+                model=model,
+                model_url=url,
+                budget_tokens=CLAUDE_BUDGET if key else LOCAL_BUDGET,
+                notice=CLAUDE_NOTICE if key else LOCAL_NOTICE,
+                port=port,
+                single_slot=not key,
+            )
+            stage = await stack.enter_async_context(staged(script, tell))
+        console.print(f"Open [bold]{stage.url}/[/bold] and ask. Ctrl+C ends everything.")
+        console.print(f"The bot's log: {home / 'bot.log'}", style="dim")
+        ended = asyncio.ensure_future(stage.bot.wait())
+        waiting = asyncio.ensure_future(stop.wait())
+        await asyncio.wait({ended, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if ended.done():
+            raise ForewarmError(f"The bot ended by itself; its log is {home / 'bot.log'}.")
+        console.print("stopping…", style="dim")

@@ -1,0 +1,70 @@
+"""Trying out a model: `forewarm check` shows it for every model that a context names."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from bot.claude.probe import Probe
+
+
+def model_check(
+    model: Annotated[str, typer.Argument(help="The model's id, as a context names it.")],
+    base_url: Annotated[
+        str | None,
+        typer.Option(envvar="ANTHROPIC_BASE_URL", help="The server; none: Anthropic's API."),
+    ] = None,
+    as_document: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Warm a made-up prefix on the model, ask on it, and say whether warmth works there."""
+    import json
+
+    from rich.console import Console
+
+    from bot.claude.probe import probe
+    from bot.claude.wire import is_anthropics
+
+    async def run() -> Probe:
+        from bot.claude.client import ClaudeClient
+        from bot.settings import read_settings
+
+        key = read_settings().anthropic_api_key
+        async with ClaudeClient.connect(
+            api_key=key.get_secret_value() if key else None, base_url=base_url
+        ) as client:
+            return await probe(client, model, uuid.uuid4().hex)
+
+    where = "Anthropic's API" if not base_url or is_anthropics(base_url) else base_url
+    with Console(stderr=True).status(f"Warming and asking {model} at {where}…"):
+        found = asyncio.run(run())
+    if as_document:
+        typer.echo(json.dumps(found.as_json(), indent=2))
+    else:
+        _show(found, Console(highlight=False))
+    if not found.works:
+        raise typer.Exit(1)
+
+
+def _show(found: Probe, console: Console) -> None:
+    from rich.table import Table
+
+    settings, can = found.settings, found.capabilities
+    table = Table(show_header=False, box=None)
+    table.add_row("model", settings.model)
+    table.add_row("window", f"{can.max_input_tokens:,} tokens in, {can.max_tokens:,} out")
+    table.add_row(
+        "thinking sent", f"{settings.thinking or 'none'}, effort {settings.effort or '-'}"
+    )
+    table.add_row("warm-up", f"{found.warmed.tokens:,} tokens in {found.cold_seconds:.2f} s")
+    table.add_row("question", f"read {found.read:,} of them, began in {found.warm_seconds:.2f} s")
+    table.add_row("spent", f"${found.usd:.4f}")
+    console.print(table)
+    for problem in found.problems:
+        console.print(f"- {problem}", markup=False)
+    console.print("Warmth works here." if found.works else "Warmth does not work here.")

@@ -1,0 +1,84 @@
+"""`forewarm report`: what the Home tab shows operators, in a terminal."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot.clock import system_now
+from bot.errors import ForewarmError
+from bot.telemetry.figures import KINDS, Figures
+from bot.telemetry.report import as_json, as_tables, build_report, plot, since_day
+
+LEAD_SECONDS = 3600.0
+"""Read before the first day, so that warm-ups of the evening before find their questions."""
+
+
+def report(
+    context: Annotated[str | None, typer.Option(help="Only this context.")] = None,
+    since: Annotated[str, typer.Option(help="The first day, 2026-11-01, or 7d.")] = "30d",
+    as_document: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    chart: Annotated[
+        Path | None, typer.Option("--plot", help="Write a chart to this file.", dir_okay=False)
+    ] = None,
+) -> None:
+    """Show money, waits, hit rates, warm-ups and misses, by context and by day (UTC)."""
+    import json
+
+    from bot.settings import read_settings
+    from bot.store.url import default_url
+
+    now = system_now()
+    first = since_day(since, now)
+    settings = read_settings()
+    figures = asyncio.run(_read(settings.database_url or default_url(settings.home), first))
+    if context is not None and context not in figures.contexts():
+        known = ", ".join(figures.contexts()) or "none"
+        raise ForewarmError(
+            f"Nothing is known of a context named {context!r} since {first}: choose one of those"
+            f" that are ({known}), or an earlier --since."
+        )
+    found = build_report(figures, now, since=first, context=context)
+    if chart is not None:
+        plot(found, chart)
+    if as_document:
+        typer.echo(json.dumps(as_json(found), indent=2))
+        return
+    from rich.console import Console
+
+    console = Console()
+    console.print(f"From {found.since} to {found.until} (UTC)")
+    for table in as_tables(found):
+        console.print(table)
+    if chart is not None:
+        console.print(f"Chart: {chart}", markup=False)
+
+
+async def _read(url: str, first: str) -> Figures:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from bot.store.store import Store
+    from bot.telemetry.codec import decode
+
+    figures = Figures()
+    store = await Store.open(url, now=system_now, set_up=False)
+    try:
+        with Progress(console=Console(stderr=True), transient=True) as progress:
+            task = progress.add_task("Reading the journal", total=await store.journal.last())
+            async for page in store.journal.replay(kinds=KINDS, since=_start_of(first)):
+                for entry in page:
+                    figures.apply(decode(entry.kind, entry.body))
+                progress.update(task, completed=page[-1].seq)
+    finally:
+        await store.close()
+    return figures
+
+
+def _start_of(day: str) -> float:
+    from datetime import UTC, datetime
+
+    return datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp() - LEAD_SECONDS

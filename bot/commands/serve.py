@@ -1,0 +1,33 @@
+"""`forewarm serve`: the bot, against Slack."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+
+def serve() -> None:
+    """Run the bot: HTTP on $PORT, or Socket Mode where SLACK_APP_TOKEN is set."""
+    from bot.app.bot import Bot
+    from bot.commands.memory import set_aside_start_up
+    from bot.settings import read_settings, require_slack
+    from bot.telemetry.logs import configure
+
+    settings = read_settings()
+    require_slack(settings)
+    configure(settings.log_level)
+
+    async def run() -> None:
+        bot = Bot(settings)
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        await bot.start()
+        set_aside_start_up()
+        try:
+            await stop.wait()
+        finally:
+            await bot.stop()
+
+    asyncio.run(run())

@@ -1,0 +1,151 @@
+"""The whole bot between a local Slack and a local Claude, over real sockets, in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from bot.app.bot import Bot
+from bot.playground.claude import Config, Latency, LocalClaude
+from bot.playground.claude.requests import RequestRecord
+from bot.playground.slack.local import LocalSlack
+from bot.settings import Settings
+
+CHANNEL = "C0PAY"
+BARE = "C0BARE"
+QUICK = Latency(base=0.01, per_uncached_token=0.0001, per_cached_token=0.00001, decode=2000.0)
+SLACK: dict[str, Any] = {
+    "app": {"commands": ("/ask", "/codebase")},
+    "users": ({"id": "U0ASKER", "name": "asker"}, {"id": "U0PEER", "name": "peer"}),
+    "channels": (
+        {"id": CHANNEL, "name": "pay", "members": ("U0ASKER", "U0PEER", "bot")},
+        {"id": BARE, "name": "bare", "members": ("U0ASKER", "bot")},
+    ),
+    "limits": {"rates": False},
+}
+
+
+def git(folder: Path, *arguments: str) -> None:
+    identity = ("-c", "user.name=T", "-c", "user.email=t@example.com")
+    subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True)
+
+
+def commit(folder: Path, files: dict[str, str], message: str = "change") -> None:
+    """Write files and commit them; the folder becomes a repository if it is none."""
+    if not (folder / ".git").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        git(folder, "init", "-q", "-b", "main")
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", message)
+
+
+@dataclass
+class Product:
+    """A running bot and its neighbours."""
+
+    slack: LocalSlack
+    claude: LocalClaude
+    bot: Bot
+    repository: Path
+
+    @property
+    def asked(self) -> list[RequestRecord]:
+        """The requests for messages, in order: warm-ups and questions, no counting."""
+        return [r for r in self.claude.requests if r.path == "/v1/messages"]
+
+    async def until(self, condition: Callable[[], object], what: str, seconds: float = 20) -> None:
+        """Wait until something holds, or fail with its name."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not condition():
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            raise AssertionError(f"{what} did not happen: {self.bot!r}") from None
+
+    async def answered(self, channel: str, thread: str) -> str:
+        """Wait for a whole answer in a thread; return what it says."""
+
+        def done() -> bool:
+            found = self.slack.bot_messages(channel, thread)
+            return bool(found) and "Answer again" in str(found[-1].blocks)
+
+        await self.until(done, "the answer")
+        return "".join(m.text for m in self.slack.bot_messages(channel, thread))
+
+
+Begin = Callable[..., Any]
+
+
+@pytest.fixture
+def product(tmp_path: Path) -> Begin:
+    """Return what starts a product: `async with product(...) as running`."""
+
+    @asynccontextmanager
+    async def begin(
+        *, transport: str = "sockets", latency: Latency = QUICK, after: str = "", **settings: Any
+    ) -> AsyncIterator[Product]:
+        repository = tmp_path / "code"
+        if not repository.exists():
+            lines = "".join(f"def step_{n}():\n    return {n}\n\n\n" for n in range(300))
+            commit(repository, {"pay.py": lines, "README.md": "# Pay\n\nTakes money.\n"})
+        contexts = tmp_path / "contexts"
+        contexts.mkdir(exist_ok=True)
+        (contexts / "pay.toml").write_text(
+            f'channels = ["{CHANNEL}"]\nmodel = "claude-sonnet-5-5"\n'
+            f'[[repositories]]\nurl = "{repository}"\nname = "pay"\n'
+            'web = "https://git.example.com/pay/blob/{sha}/{path}#L{start}-L{end}"\n' + after
+        )
+        async with AsyncExitStack() as stack:
+            slack = LocalSlack(SLACK)
+            await stack.enter_async_context(slack.serve())
+            claude = LocalClaude(Config(latency=latency))
+            url = await stack.enter_async_context(claude.serve())
+            sockets = transport == "sockets"
+            values: dict[str, Any] = {
+                "slack_bot_token": SecretStr(slack.token),
+                "slack_app_token": SecretStr(slack.app.app_token) if sockets else None,
+                "slack_signing_secret": SecretStr(slack.app.signing_secret),
+                "slack_api_url": slack.api_url,
+                "anthropic_api_key": SecretStr("sk-ant-local"),
+                "anthropic_base_url": url,
+                "port": 0,
+                "host": "127.0.0.1",
+                "home": tmp_path / "home",
+                "contexts": contexts,
+                "local_repositories": (tmp_path,),
+                "state_token": SecretStr("state-token"),
+                "sync_seconds": 3600.0,
+                **settings,
+            }
+            bot = Bot(Settings.model_construct(**{**_defaults(), **values}))
+            await bot.start()
+            stack.push_async_callback(bot.stop)
+            if not sockets:
+                slack.point_at(f"http://127.0.0.1:{bot.web.port}/slack/events")
+            running = Product(slack, claude, bot, repository)
+            await running.until(lambda: _ready(bot), "the context")
+            yield running
+            # A ping or an unfurl anywhere fails the test, whatever it looked at.
+            slack.assert_quiet()
+
+    return begin
+
+
+def _ready(bot: Bot) -> bool:
+    lives = list(bot.library.lives())
+    return bool(lives) and all(live.prefix is not None for live in lives)
+
+
+def _defaults() -> dict[str, Any]:
+    return {name: field.get_default() for name, field in Settings.model_fields.items()}

@@ -1,0 +1,191 @@
+"""`forewarm check`: each thing that can be wrong is said in one sentence with what to do."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from bot.app.checkup import Checkup, Finding
+from bot.clock import system_now
+from bot.playground.claude import Config, Identity, LocalClaude
+from bot.playground.slack.config import ALL_SCOPES
+from bot.playground.slack.local import LocalSlack
+from bot.settings import Settings
+from tests.app.conftest import commit
+
+KEY = "sk-ant-local"
+GOOD = 'channels = ["C0PAY"]\nmodel = "claude-sonnet-5-5"\n[[repositories]]\nurl = "{code}"\n'
+
+Begin = Callable[..., Any]
+
+
+@pytest.fixture
+def checked(tmp_path: Path) -> Begin:
+    """Return what walks through an installation: `await checked(...)` gives the findings.
+
+    `app` are settings of the app in Slack, `context` the text of the only context file; everything
+    else overrides settings.
+    """
+
+    async def check(
+        *, app: dict[str, Any] | None = None, context: str | None = GOOD, **more: Any
+    ) -> list[Finding]:
+        code = tmp_path / "code"
+        commit(code, {"pay.py": "x = 1\n" * 500})
+        folder = tmp_path / "contexts"
+        folder.mkdir()
+        if context is not None:
+            (folder / "pay.toml").write_text(context.format(code=code))
+        async with _neighbours(app or {}) as (slack, url):
+            defaults = {name: one.get_default() for name, one in Settings.model_fields.items()}
+            values = {
+                "slack_bot_token": SecretStr(slack.token),
+                "slack_app_token": SecretStr(slack.app.app_token),
+                "slack_api_url": slack.api_url,
+                "anthropic_api_key": SecretStr(KEY),
+                "anthropic_base_url": url,
+                "home": tmp_path / "home",
+                "contexts": folder,
+                "local_repositories": (tmp_path,),
+                "state_token": SecretStr("state"),
+            }
+            settings = Settings.model_construct(**{**defaults, **values, **more})
+            return [finding async for finding in Checkup(settings, system_now).run()]
+
+    return check
+
+
+@asynccontextmanager
+async def _neighbours(app: dict[str, Any]) -> AsyncIterator[tuple[LocalSlack, str]]:
+    async with AsyncExitStack() as stack:
+        slack = LocalSlack({"app": app})
+        await stack.enter_async_context(slack.serve())
+        claude = LocalClaude(Config(keys={KEY: Identity()}))
+        yield slack, await stack.enter_async_context(claude.serve())
+
+
+async def test_a_sound_installation_has_nothing_to_mend(checked: Begin) -> None:
+    """A check that cries wolf is not run twice."""
+    found = await checked()
+    assert [f for f in found if f.verdict == "bad"] == []
+    parts = {f.part for f in found if f.verdict == "good"}
+    wanted = {"settings", "Slack", "scopes", "sockets", "database", "context pay", "money"}
+    assert wanted <= parts
+    context = next(f for f in found if f.part == "context pay")
+    assert "1 files" in context.text
+
+
+NO_REPOSITORY = GOOD.replace("{code}", "https://github.com/acme/../x y")
+WRONG: list[tuple[str, dict[str, Any], str, str]] = [
+    ("no bot token", {"slack_bot_token": None}, "settings", "SLACK_BOT_TOKEN is not set"),
+    (
+        "a user's token",
+        {"slack_bot_token": SecretStr("xoxp-1")},
+        "settings",
+        "SLACK_BOT_TOKEN is not a bot token",
+    ),
+    (
+        "a made-up token",
+        {"slack_bot_token": SecretStr("xoxb-made-up")},
+        "Slack",
+        "SLACK_BOT_TOKEN (invalid_auth)",
+    ),
+    (
+        "a made-up app token",
+        {"slack_app_token": SecretStr("xapp-made-up")},
+        "sockets",
+        "SLACK_APP_TOKEN was refused (invalid_auth)",
+    ),
+    (
+        "the wrong kind of app token",
+        {"slack_app_token": SecretStr("xoxb-1")},
+        "settings",
+        "SLACK_APP_TOKEN is not an app-level token",
+    ),
+    (
+        "neither socket nor secret",
+        {"slack_app_token": None, "slack_signing_secret": None},
+        "settings",
+        "SLACK_SIGNING_SECRET",
+    ),
+    (
+        "a missing scope",
+        {"app": {"scopes": tuple(s for s in ALL_SCOPES if s != "chat:write")}},
+        "scopes",
+        "The scope chat:write is missing",
+    ),
+    (
+        "Slack away",
+        {"slack_api_url": "http://127.0.0.1:9/api/"},
+        "Slack",
+        "nothing answers at http://127.0.0.1:9/api/",
+    ),
+    (
+        "no key at all",
+        {"anthropic_api_key": None, "anthropic_base_url": None, "context": None},
+        "settings",
+        "ANTHROPIC_API_KEY is not set",
+    ),
+    (
+        "a refused key",
+        {"anthropic_api_key": SecretStr("sk-ant-wrong")},
+        "context pay",
+        "ANTHROPIC_API_KEY",
+    ),
+    ("no context", {"context": None}, "contexts", "There is no usable context"),
+    ("an unknown key", {"context": "chanels = []\n" + GOOD}, "contexts", "did you mean 'channels'"),
+    ("broken TOML", {"context": "channels = ["}, "contexts", "not valid TOML"),
+    (
+        "an unknown model",
+        {"context": GOOD.replace("claude-sonnet-5-5", "claude-nobody-1")},
+        "context pay",
+        "claude-nobody-1",
+    ),
+    (
+        "no such repository",
+        {"context": GOOD.replace("{code}", "{code}-elsewhere")},
+        "context pay",
+        "code-elsewhere",
+    ),
+    (
+        "a path that is not allowed",
+        {"local_repositories": ()},
+        "context pay",
+        "FOREWARM_LOCAL_REPOSITORIES",
+    ),
+    (
+        "an unreachable database",
+        {"database_url": "postgresql://nobody@127.0.0.1:9/none"},
+        "database",
+        "DATABASE_URL",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("given", "part", "said"), [w[1:] for w in WRONG], ids=[w[0] for w in WRONG]
+)
+async def test_each_mistake_is_one_sentence_with_what_to_do(
+    checked: Begin, given: dict[str, Any], part: str, said: str
+) -> None:
+    """The text names the thing and the remedy, and never shows the token that was wrong."""
+    found = await checked(**given)
+    bad = [f for f in found if f.verdict == "bad" and f.part == part]
+    [one] = [f for f in bad if said in f.text]
+    assert one.text.endswith((".", "?"))
+    assert len(one.text) < 400
+    told = " ".join(f.text for f in found)
+    assert [word for word in ("made-up", "sk-ant-wrong", KEY) if word in told] == []
+
+
+async def test_one_mistake_does_not_hide_the_next(checked: Begin) -> None:
+    """Every step goes on where an earlier one failed: the operator mends all in one round."""
+    found = await checked(
+        slack_bot_token=SecretStr("xoxb-made-up"), context="chanels = []\n" + GOOD
+    )
+    assert {f.part for f in found if f.verdict == "bad"} == {"Slack", "contexts"}

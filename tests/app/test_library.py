@@ -1,0 +1,168 @@
+"""The contexts as they live."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from bot.app.library import TRIES, Library, Move, NotReady
+from bot.claude.models import ModelSettings
+from bot.claude.prefix import Prefix, build_prefix
+from bot.context.config import ContextConfig
+from bot.context.pack import Block, Pack, RepositoryState
+from bot.errors import ForewarmError
+
+
+class Source:
+    """A repository that moves when it is told to, and is away when it is told so."""
+
+    def __init__(self, config: ContextConfig) -> None:
+        self.config = config
+        self.commit = "a" * 40
+        self.seen: str | None = None
+        self.away = False
+
+    async def sync(self) -> bool:
+        if self.away:
+            raise ForewarmError("the network is away; try again later.")
+        moved = self.commit != self.seen
+        self.seen = self.commit
+        return moved
+
+    async def pack(self, *, cold: bool = False) -> Pack:
+        name = self.config.repositories[0].name
+        state = RepositoryState(
+            name=name,
+            url=self.config.repositories[0].url,
+            ref="HEAD",
+            commit=self.commit,
+            committed_at=0.0,
+            base_commit=self.commit,
+            web=None,
+        )
+        return Pack((Block("base", name, f"files at {self.commit}", 10),), (state,), (), 1)
+
+    def snapshot(self) -> Any:
+        return object()
+
+
+def config(name: str, url: str = "https://github.com/acme/pay", **more: Any) -> ContextConfig:
+    return ContextConfig(name=name, repositories=({"url": url},), **more)  # type: ignore[arg-type]
+
+
+async def build(config: ContextConfig, pack: Pack, salt: str) -> Prefix:
+    return build_prefix(pack, (), ModelSettings(config.model), salt)
+
+
+class Shelf(Library):
+    """A library over such sources, which notes how prefixes moved."""
+
+    def __init__(self, *configs: ContextConfig) -> None:
+        self.sources: dict[str, Source] = {}
+        self.moves: list[tuple[str, str | None, str]] = []
+        super().__init__(self._source, build, moved=self._moved)
+        for one in configs:
+            self.put(one)
+
+    def _source(self, config: ContextConfig) -> Source:
+        return self.sources.setdefault(config.name, Source(config))
+
+    def _moved(self, move: Move) -> None:
+        old = move.old.fingerprint if move.old else None
+        self.moves.append((move.config.name, old, move.new.fingerprint))
+
+
+async def test_a_question_for_a_context_that_is_being_built_waits_for_it() -> None:
+    """The first question after a start must not be turned away."""
+    shelf = Shelf(config("pay"))
+    waiting = asyncio.ensure_future(shelf.current("pay"))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    await shelf.refresh()
+    assert (await waiting).pack.repositories[0].commit == "a" * 40
+
+
+async def test_a_question_outwaits_a_first_attempt_that_fails() -> None:
+    """A database that is back in a second must not turn away who asked in that second."""
+    shelf = Shelf(config("pay"))
+    shelf.sources["pay"].away = True
+    waiting = asyncio.ensure_future(shelf.current("pay"))
+    await shelf.refresh()
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    shelf.sources["pay"].away = False
+    await shelf.refresh()
+    assert (await waiting).prefix.tokens > 0
+
+
+async def test_a_context_that_cannot_be_built_says_why_and_harms_no_other() -> None:
+    shelf = Shelf(config("pay"), config("web"))
+    shelf.sources["pay"].away = True
+    for _ in range(TRIES):
+        await shelf.refresh()
+    with pytest.raises(NotReady, match="network is away"):
+        await shelf.current("pay")
+    assert (await shelf.current("web")).prefix.tokens > 0
+    shelf.sources["pay"].away = False
+    await shelf.refresh()
+    assert (await shelf.current("pay")).prefix.tokens > 0
+
+
+async def test_what_was_good_stays_when_the_repository_is_away() -> None:
+    """Keep answering from the last good commit."""
+    shelf = Shelf(config("pay"))
+    await shelf.refresh()
+    before = (await shelf.current("pay")).prefix
+    shelf.sources["pay"].away = True
+    await shelf.refresh()
+    assert (await shelf.current("pay")).prefix == before
+
+
+async def test_a_push_moves_the_prefix_once_and_keeps_its_key() -> None:
+    shelf = Shelf(config("pay"))
+    await shelf.refresh()
+    first = (await shelf.current("pay")).prefix
+    shelf.sources["pay"].commit = "b" * 40
+    await shelf.refresh()
+    await shelf.refresh()
+    second = (await shelf.current("pay")).prefix
+    assert second.key == first.key
+    assert shelf.moves == [
+        ("pay", None, first.fingerprint),
+        ("pay", first.fingerprint, second.fingerprint),
+    ]
+
+
+async def test_forgetting_the_cache_changes_every_fingerprint() -> None:
+    shelf = Shelf(config("pay"))
+    await shelf.refresh()
+    before = (await shelf.current("pay")).prefix
+    await shelf.forget_cache("grain")
+    assert (await shelf.current("pay")).prefix.fingerprint != before.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("link", "name"),
+    [
+        ("https://github.com/acme/pay/blob/main/a.py#L3", "pay"),
+        ("https://GitHub.com/Acme/Pay", "pay"),
+        ("https://github.com/acme/payments/pull/3", None),
+        ("https://github.com.evil.example/acme/pay", None),
+        ("https://git.example.com/team/web/-/blob/main/b.ts", "web"),
+        ("not a link", None),
+    ],
+)
+def test_a_link_means_the_context_whose_repository_it_points_into(
+    link: str, name: str | None
+) -> None:
+    web = "https://git.example.com/team/web/-/blob/{sha}/{path}#L{start}"
+    shelf = Shelf(
+        config("pay"),
+        ContextConfig.model_validate(
+            {"name": "web", "repositories": [{"url": "/srv/git/web", "web": web}]}
+        ),
+    )
+    found = shelf.for_link(link)
+    assert (found.name if found else None) == name

@@ -1,0 +1,160 @@
+"""Contexts set inside Slack, over a real store, real git and a whole bot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bot.app.shelf import NotAllowed, SlackShelf, warm_day_usd
+from bot.slack import edits
+from bot.slack.codebase import Draft, Held
+from tests.app.conftest import BARE, CHANNEL, commit
+
+if TYPE_CHECKING:
+    from tests.app.conftest import Begin, Product
+
+TEAM, WHO, OTHER = "T0LOCAL", "U0ASKER", "U0PEER"
+
+
+async def change(shelf: SlackShelf, held: Held, user: str = WHO, **body: Any) -> bool:
+    return await shelf.save(TEAM, user, Draft(held, {**held.body, **body}))
+
+
+async def audited(running: Product) -> list[tuple[str, str, str, Any]]:
+    lines = await running.bot.store.audit.last(workspace=TEAM)
+    return [(d.actor, d.action, d.subject, d.detail) for d in lines if d.action != "refused"]
+
+
+@pytest.mark.parametrize(
+    ("url", "allowed"),
+    [
+        ("https://github.com/acme/pay", True),
+        ("https://GitHub.com/Acme/pay", True),
+        ("https://github.com/acme-evil/pay", False),
+        ("https://github.com.evil.example/acme/pay", False),
+        ("https://gitlab.com/acme/pay", False),
+        ("https://git.example.com/any/thing", True),
+        ("/etc", False),
+    ],
+)
+async def test_only_listed_hosts_and_organisations_are_attached(
+    product: Begin, url: str, allowed: bool
+) -> None:
+    """Anybody who may configure a channel could else make the bot fetch from anywhere."""
+    hosts = ("github.com/acme", "git.example.com")
+    async with product(repository_hosts=hosts) as running:
+        shelf = running.bot.shelf
+        edit = edits.RepositoryEdit(url=url, ref="HEAD")
+        config = shelf._merged("slack-x", edits.with_repository({}, edit, "x"))
+        if allowed:
+            shelf._check_hosts(config)
+        else:
+            with pytest.raises(NotAllowed, match="FOREWARM_REPOSITORY_HOSTS"):
+                shelf._check_hosts(config)
+            held = await shelf.held(TEAM, BARE)
+            with pytest.raises(NotAllowed):
+                await change(shelf, held, repositories=[{"url": url, "name": "x"}])
+            assert await running.bot.store.contexts.all() == []
+
+
+async def test_a_file_wins_key_by_key_and_the_view_says_which(product: Begin) -> None:
+    """An operator's file is the law; what it does not speak of may be set in Slack."""
+    async with product(after="[limits]\nuser_per_hour = 7\n") as running:
+        shelf = running.bot.shelf
+        held = await shelf.held(TEAM, CHANNEL)
+        limits = {"user_per_hour": 99, "answers_daily_usd": 3.0}
+        said = {"model": "claude-opus-5-5", "instructions": "Be brief.", "limits": limits}
+        assert await shelf.save(TEAM, WHO, Draft(held, said))
+        config = running.bot.library.for_channel(CHANNEL)
+        assert config is not None
+        assert (config.model, config.instructions) == ("claude-sonnet-5-5", "Be brief.")
+        assert (config.limits.user_per_hour, config.limits.answers_daily_usd) == (7, 3.0)
+        after = await shelf.held(TEAM, CHANNEL)
+        told = {what: origin for what, _, origin in shelf.summary("pay", after.body).facts}
+        assert (told["Model"], told["Instructions"]) == ("file", "Slack")
+
+
+async def test_settings_of_a_files_context_can_be_changed_without_losing_its_code(
+    product: Begin,
+) -> None:
+    """What Slack holds names no repository there: that must not be taken for detaching it."""
+    async with product() as running:
+        shelf = running.bot.shelf
+        held = await shelf.held(TEAM, CHANNEL)
+        preview = await shelf.preview(held, {"instructions": "Be brief."})
+        assert preview.tokens > 1_000
+        assert await change(shelf, held, instructions="Be brief.")
+        live = running.bot.library.live("pay")
+        assert live is not None
+        assert live.prefix is not None
+
+
+async def test_of_two_editors_the_second_is_told_and_nothing_is_overwritten(
+    product: Begin,
+) -> None:
+    """Both opened the form on the same state: the later save would undo the earlier unseen."""
+    async with product() as running:
+        shelf = running.bot.shelf
+        first, second = await shelf.held(TEAM, CHANNEL), await shelf.held(TEAM, CHANNEL)
+        assert await change(shelf, first, WHO, instructions="first")
+        assert not await change(shelf, second, OTHER, instructions="second")
+        held = await shelf.held(TEAM, CHANNEL)
+        assert held.body["instructions"] == "first"
+        assert await change(shelf, held, OTHER, instructions="third")
+        assert [(who, what) for who, what, *_ in await audited(running)] == [
+            (OTHER, "changed"),
+            (WHO, "changed"),
+        ]
+
+
+async def test_audit_lines_name_who_and_which_keys_but_no_values(product: Begin) -> None:
+    """Instructions may be confidential; the log is read by others."""
+    async with product() as running:
+        held = await running.bot.shelf.held(TEAM, CHANNEL)
+        assert await change(running.bot.shelf, held, instructions="the secret plan")
+        assert await audited(running) == [(WHO, "changed", "pay", {"keys": ["instructions"]})]
+
+
+async def test_what_was_set_in_slack_survives_a_restart(product: Begin) -> None:
+    """What was saved is not written down in any file but the store's."""
+    async with product() as running:
+        held = await running.bot.shelf.held(TEAM, CHANNEL)
+        assert await change(running.bot.shelf, held, instructions="kept")
+    async with product() as again:
+        config = again.bot.library.for_channel(CHANNEL)
+        assert config is not None
+        assert config.instructions == "kept"
+        assert (await again.bot.shelf.held(TEAM, CHANNEL)).version == 1
+
+
+async def test_a_channel_attaches_and_detaches_code_of_its_own(product: Begin) -> None:
+    """Detaching on an outdated view must not remove what somebody else has just attached."""
+    async with product() as running:
+        shelf = running.bot.shelf
+        commit(running.repository.parent / "other", {"a.py": "x = 1\n" * 200})
+        url = str(running.repository.parent / "other")
+        # Local paths are never attached from Slack: the store stands in for an earlier setting.
+        outdated = await shelf.held(TEAM, BARE)
+        body = {"repositories": [{"url": url, "name": "other"}], "channels": [BARE]}
+        with pytest.raises(NotAllowed):
+            await shelf.save(TEAM, WHO, Draft(outdated, body))
+        name = outdated.name
+        assert await running.bot.store.contexts.save(TEAM, name, body, WHO, expected=None)
+        await shelf.load([])
+        assert running.bot.library.for_channel(BARE) is not None
+        held = Held(name, body, 1)
+        assert not await shelf.save(TEAM, WHO, Draft(outdated, {"repositories": []}))
+        assert await shelf.save(TEAM, WHO, Draft(held, {**body, "repositories": []}))
+        assert running.bot.library.for_channel(BARE) is None
+        assert await running.bot.store.contexts.all() == []
+        assert (await audited(running))[0][1] == "detached"
+
+
+def test_a_warm_day_is_one_write_and_a_read_every_five_minutes() -> None:
+    """The preview's price is what people decide by: Sonnet writes at 1.25 and reads at 0.1."""
+    million = warm_day_usd("claude-sonnet-5-5", 100_000) * 10
+    from bot.claude.prices import price_of
+
+    price = price_of("claude-sonnet-5-5", 100_000)
+    assert million == pytest.approx(price.write_5m + 96 * price.read)
