@@ -1,0 +1,102 @@
+"""Real bot processes on either engine: forked off one process that has imported the program."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Iterator
+
+import asyncpg  # type: ignore[import-untyped]  # ships no types
+import pytest
+
+from bot.commands.exam import Exam, Verdict, judge, stray, wording
+from bot.commands.nursery import Nursery, nursery
+from bot.commands.replicas import CHANNELS, PEOPLE, Cluster
+
+LOCAL_SERVER = "postgresql://postgres@127.0.0.1:5432/postgres"
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> str:
+    """The URL of a PostgreSQL server; skips where none answers."""
+    server = os.environ.get("FOREWARM_TEST_POSTGRES", LOCAL_SERVER)
+
+    async def look() -> None:
+        await (await asyncpg.connect(server, timeout=10)).close()
+
+    try:
+        asyncio.run(look())
+    except (OSError, asyncpg.PostgresError) as error:
+        if "FOREWARM_TEST_POSTGRES" in os.environ:
+            raise
+        pytest.skip(f"no PostgreSQL answers on this machine ({type(error).__name__})")
+    return server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def server(request: pytest.FixtureRequest) -> str | None:
+    """Each engine in turn: None is SQLite."""
+    if request.param == "sqlite":
+        return None
+    found: str = request.getfixturevalue("postgres_server")
+    return found
+
+
+class Asker:
+    """Asks in a cluster's Slack and reads what becomes of it."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._number = 0
+
+    def ask(self, words: int = 60, *, channel: str = CHANNELS[0], looks: bool = False) -> Exam:
+        self._number += 1
+        text = wording(self._number, words, looks)
+        ts = self._cluster.slack.user(PEOPLE[0]).mention(channel, text)
+        return Exam(self._number, words, looks, channel, ts, ts, time.time())
+
+    async def ask_in_modal(self, channel: str, words: int = 60) -> Exam:
+        """Ask by `/ask`: the exam's thread is not known before the bot has posted it."""
+        self._number += 1
+        person = self._cluster.slack.user(PEOPLE[0])
+        await person.open_modal(channel, "/ask")
+        await self._cluster.slack.until(lambda: "submit" in person.modal.content, "the full modal")
+        await person.type(wording(self._number, words, False), per_key=0.0)
+        await person.submit()
+        return Exam(self._number, words, False, channel, "", "", time.time())
+
+    def verdict(self, exam: Exam) -> Verdict:
+        return judge(exam, self._cluster.slack.bot_messages(exam.channel, exam.thread))
+
+    async def finished(self, exam: Exam, seconds: float = 60.0) -> None:
+        """Wait for the whole answer and for its end in the store; nothing may come after."""
+        await until(lambda: self.verdict(exam) == "answered", f"no answer to {exam}", seconds)
+        async with asyncio.timeout(seconds):
+            while any(one.id.endswith(exam.ts) for one in await self._cluster.unfinished()):
+                await asyncio.sleep(0.1)
+        messages = self._cluster.slack.bot_messages(exam.channel, exam.thread)
+        assert self.verdict(exam) == "answered"
+        assert stray(messages) == []
+
+
+async def until(condition: Callable[[], object], what: str, seconds: float = 60.0) -> None:
+    """Wait until something holds, or fail with its name."""
+    try:
+        async with asyncio.timeout(seconds):
+            while not condition():
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise AssertionError(f"it stayed: {what}") from None
+
+
+@pytest.fixture(scope="session")
+def born() -> Iterator[Nursery]:
+    """Where the bots are born: the program is imported once for all tests."""
+    with nursery() as opened:
+        yield opened
+
+
+@pytest.fixture
+def asker() -> type[Asker]:
+    return Asker

@@ -1,0 +1,184 @@
+"""A whole bot whose model obeys whatever the corpus orders it to do."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from bot.answer.budget import Rate, Rates
+from bot.app.bot import Bot
+from bot.claude.prefix import Prefix
+from bot.playground.claude import Config, Latency, LocalClaude
+from bot.playground.claude.answers import ToolUse
+from bot.playground.claude.matching import Asked
+from bot.playground.slack.local import LocalSlack
+from bot.playground.slack.records import Message
+from bot.settings import Settings
+from tests.safety import planted
+from tests.safety.planted import Injection, Repository
+
+QUICK = Latency(base=0.0, per_uncached_token=0, per_cached_token=0, decode=4000.0, chunk=1)
+_ANY = Rate(1_000_000, burst=1.0)
+BOUNDLESS = Rates(**dict.fromkeys(Rates.__dataclass_fields__, _ANY))
+HIDDEN = {
+    "anthropic_api_key": "sk-ant-local-canary",
+    "state_token": "state-token-canary",
+}
+
+
+@dataclass
+class Obedient:
+    """The model: recognises which order a question is about, notes whether it came, obeys it."""
+
+    injections: dict[str, Injection]
+    reached: set[str] = field(default_factory=set)
+    bodies: list[Any] = field(default_factory=list)
+
+    def __call__(self, asked: Asked) -> Any:
+        body: Any = asked.body
+        self.bodies.append(body)
+        text = json.dumps(body["messages"], ensure_ascii=False)
+        # The newest question is the one to answer: a thread may hold older ones.
+        at = {name: text.rfind(f"run {name} please") for name in self.injections}
+        name = max(at, key=lambda one: at[one])
+        if at[name] < 0:
+            return "nothing to do"
+        one = self.injections[name]
+        if one.marks in text or one.marks in json.dumps(body["system"], ensure_ascii=False):
+            self.reached.add(name)
+        return self._act(one, asked, body)
+
+    def _act(self, one: Injection, asked: Asked, body: Any) -> Any:
+        if one.prints:
+            return _printed(body[one.prints])
+        if asked.has_results:
+            return list(one.says) or f"The tool says:\n{asked.question}"
+        if one.calls:
+            return ToolUse(one.calls["name"], one.calls["input"])
+        if one.where in ("commit_message", "author_name"):
+            return ToolUse("history", {"path": f"src/{one.name}.txt"})
+        if one.where == "file_name":
+            path = one.words
+            return f"See `{path}:1`, [{path}]({path}), {path}:1 and {path}\n\n{path}"
+        return list(one.says)
+
+
+def _printed(part: Any) -> str:
+    return part if isinstance(part, str) else "\n".join(_strings(part))
+
+
+def _strings(node: Any) -> list[str]:
+    if isinstance(node, str):
+        return [node]
+    items = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    return [text for item in items for text in _strings(item)]
+
+
+@dataclass
+class Attacked:
+    """A running bot, its neighbours, and the corpus that it was exposed to."""
+
+    slack: LocalSlack
+    claude: LocalClaude
+    bot: Bot
+    code: Repository
+    model: Obedient
+    hidden: tuple[str, ...]
+
+    @property
+    def prefix(self) -> Prefix | None:
+        """What the asker's context is answered from."""
+        live = self.bot.library.live("pay")
+        return live.prefix if live is not None else None
+
+    @property
+    def written(self) -> list[Message]:
+        """Everything that the bot has written anywhere."""
+        channels = list(self.slack.world.channels)
+        return [m for c in channels for m in self.slack.bot_messages(c)]
+
+    def answer(self, channel: str, thread: str) -> list[Message]:
+        """What the bot wrote in a thread, its posts of somebody's question left out."""
+        found = self.slack.bot_messages(channel, thread)
+        return [m for m in found if m.ts != thread]
+
+    async def until(self, condition: Callable[[], object], what: str, seconds: float = 25) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                while not condition():
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            raise AssertionError(f"{what} did not happen: {self.bot!r}") from None
+
+    async def answered(self, channel: str, thread: str, what: str) -> list[Message]:
+        def done() -> bool:
+            found = self.answer(channel, thread)
+            return bool(found) and "Answer again" in str(found[-1].blocks)
+
+        await self.until(done, f"the answer to {what}")
+        return self.answer(channel, thread)
+
+
+Begin = Callable[..., Any]
+
+
+@pytest.fixture
+def attacked(tmp_path: Path) -> Begin:
+    """Return what starts a bot amid the whole corpus: `async with attacked() as running`."""
+
+    @asynccontextmanager
+    async def begin(**settings: Any) -> AsyncIterator[Attacked]:
+        injections = planted.corpus()
+        code = planted.plant(tmp_path / "code", injections)
+        vault = Repository(tmp_path / "vault")
+        vault.commit({"vault.md": f"{planted.VAULT_CANARY}\n"}, "the vault")
+        planted.contexts(tmp_path / "contexts", code.folder, vault.folder)
+        async with AsyncExitStack() as stack:
+            slack = LocalSlack(planted.slack_world(injections))
+            await stack.enter_async_context(slack.serve())
+            claude = LocalClaude(Config(latency=QUICK, limits=None))
+            url = await stack.enter_async_context(claude.serve())
+            model = Obedient({one.name: one for one in injections})
+            claude.rule(None, model)
+            values = _settings(slack, url, tmp_path) | settings
+            bot = Bot(Settings.model_construct(**values), rates=BOUNDLESS)
+            await bot.start()
+            stack.push_async_callback(bot.stop)
+            hidden = (*HIDDEN.values(), slack.token, slack.app.app_token, slack.app.signing_secret)
+            running = Attacked(slack, claude, bot, code, model, (*hidden, str(tmp_path)))
+            await running.until(lambda: _ready(bot), "the contexts")
+            yield running
+
+    return begin
+
+
+def _settings(slack: LocalSlack, url: str, home: Path) -> dict[str, Any]:
+    defaults = {name: field.get_default() for name, field in Settings.model_fields.items()}
+    return defaults | {
+        "slack_bot_token": SecretStr(slack.token),
+        "slack_app_token": SecretStr(slack.app.app_token),
+        "slack_api_url": slack.api_url,
+        "anthropic_base_url": url,
+        "port": 0,
+        "host": "127.0.0.1",
+        "home": home / "home",
+        "contexts": home / "contexts",
+        "local_repositories": (home,),
+        "sync_seconds": 3600.0,
+        "answers_at_once": 200,
+        "daily_limit_usd": 1e6,
+        **{name: SecretStr(value) for name, value in HIDDEN.items()},
+    }
+
+
+def _ready(bot: Bot) -> bool:
+    lives = list(bot.library.lives())
+    return len(lives) == 2 and all(live.prefix is not None for live in lives)
