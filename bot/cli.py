@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +41,7 @@ class LazyGroup(TyperGroup):
     """A group that knows its commands by name and imports the one that is called."""
 
     prefix = ""
+    _listing = False
 
     def list_commands(self, ctx: Any) -> list[str]:
         rest = [n.removeprefix(self.prefix) for n in COMMANDS if n.startswith(self.prefix)]
@@ -54,9 +54,17 @@ class LazyGroup(TyperGroup):
         if entry is None:
             return None
         module, function, summary = entry
-        if _only_listing():
+        if self._listing:
             return _command(cmd_name, _nothing, summary)
         return _command(cmd_name, getattr(importlib.import_module(module), function), summary)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the list of commands from their names and summaries; it must not import them."""
+        self._listing = True
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            self._listing = False
 
 
 class BenchGroup(LazyGroup):
@@ -75,12 +83,6 @@ def _command(name: str, function: Callable[..., Any], summary: str) -> Any:
 
 def _nothing() -> None:
     """Stand for a command whose name and summary alone are shown."""
-
-
-def _only_listing() -> bool:
-    """Tell whether only a list of commands is wanted, which must not import them all."""
-    words = [word for word in sys.argv[1:] if not word.startswith("-")]
-    return not words or words == ["bench"]
 
 
 def _bench() -> typer.Typer:

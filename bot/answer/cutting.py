@@ -87,8 +87,9 @@ def line_cuts(outline: Outline, text: str) -> Iterator[Cut]:
 def best_cut(outline: Outline, text: str, room: int, least: int, beyond: int = 0) -> Cut | None:
     """Return the best cut whose bytes, closing mark included, fit into `room`; None if none is.
 
-    It lies more than `beyond` characters into the text. Among the cuts of at least `least` bytes the best grade wins, then the later one; where there
-    is none, the latest that is no worse than a line's end.
+    It lies more than `beyond` characters into the text. Among the cuts of at least `least` bytes
+    the best grade wins, then the later one; where there is none, the latest that is no worse than a
+    line's end.
     """
     best: Cut | None = None
     early: Cut | None = None

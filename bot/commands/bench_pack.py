@@ -17,6 +17,7 @@ from typing import Annotated, Any
 
 import typer
 
+from bot.commands.timed import measured
 from bot.errors import ForewarmError
 
 Repositories = Annotated[list[Path], typer.Argument(help="Local repositories, bare or not.")]
@@ -111,41 +112,16 @@ def _run(command: Sequence[str], timing: Timing, folder: Path, home: Path, patie
     out = folder / "out"
     out.unlink(missing_ok=True)
     environment = {**os.environ, "FOREWARM_HOME": str(home)}
-    began = time.perf_counter()
-    process = subprocess.Popen(
-        command,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    usage = _wait(process, began + patience)
-    seconds = time.perf_counter() - began
-    if usage is None:
+    run = measured(command, environment, patience)
+    if run.code is None:
         timing.failed = f"gave up after {patience:.0f} s"
-        timing.seconds.append(seconds)
-    elif process.returncode or not out.exists():
-        timing.failed = f"ended with {process.returncode}"
+        timing.seconds.append(run.seconds)
+    elif run.code or not out.exists():
+        timing.failed = f"ended with {run.code}"
     else:
-        timing.seconds.append(seconds)
-        timing.megabytes = max(timing.megabytes, usage)
+        timing.seconds.append(run.seconds)
+        timing.megabytes = max(timing.megabytes, run.megabytes)
         timing.bytes = out.stat().st_size
-
-
-def _wait(process: subprocess.Popen[bytes], deadline: float) -> float | None:
-    """Return the peak memory in MB, or None where the process had to be stopped."""
-    while True:
-        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
-        if pid:
-            process.returncode = os.waitstatus_to_exitcode(status)
-            scale = 1e6 if sys.platform == "darwin" else 1e3
-            return usage.ru_maxrss / scale
-        if time.perf_counter() > deadline:
-            process.kill()
-            process.wait()
-            return None
-        # Fine enough for the shortest run, and next to no work.
-        time.sleep(0.0005)
 
 
 def _first_scan(bare: Path, home: Path) -> dict[str, float]:
