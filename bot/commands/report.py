@@ -52,6 +52,7 @@ def report(
     console = Console()
     console.print(f"From {found.since} to {found.until} (UTC)")
     for table in as_tables(found):
+        console.print()
         console.print(table)
     if chart is not None:
         console.print(f"Chart: {chart}", markup=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,49 +76,71 @@ def as_json(report: Report) -> dict[str, Any]:
 
 
 def as_tables(report: Report) -> Sequence[RenderableType]:
-    """Return rich tables for a terminal."""
-    tables = [_table("Context", report.contexts, report.total)]
+    """Return rich tables; each fits into the 80 columns that a pipe counts as."""
+    tables = _money_and_waits("Context", report.contexts, report.total)
     if len(report.days) > 1:
-        tables.append(_table("Day", report.days, None))
+        tables += _money_and_waits("Day", report.days, None)
     if report.total.misses:
         tables.append(_misses(report.total))
     return tables
 
 
-def _table(title: str, rows: dict[str, Summary], total: Summary | None) -> RenderableType:
+def _money_and_waits(
+    title: str, rows: dict[str, Summary], total: Summary | None
+) -> list[RenderableType]:
+    return [
+        _table("Questions and money, USD", title, _MONEY, rows, total, _money),
+        _table("Perceived waits, s, and warmth", title, _WAITS, rows, total, _waits),
+    ]
+
+
+def _table(
+    what: str,
+    title: str,
+    heads: Sequence[str],
+    rows: dict[str, Summary],
+    total: Summary | None,
+    cells: Callable[[Summary], Sequence[str]],
+) -> RenderableType:
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, show_footer=total is not None)
-    footer = _cells(total) if total else [""] * len(_HEADS)
-    table.add_column(title, footer="all")
-    for head, foot in zip(_HEADS, footer, strict=True):
-        table.add_column(head, footer=foot, justify="right")
+    table = Table(
+        title=f"{what}, by {title.lower()}",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_footer=total is not None,
+        padding=(0, 0, 0, 1),
+        show_edge=False,
+    )
+    footer = cells(total) if total else [""] * len(heads)
+    # A name that is too long goes on below: cut off, two contexts may look like one.
+    table.add_column(title, footer="all", overflow="fold")
+    for head, foot in zip(heads, footer, strict=True):
+        table.add_column(head, footer=foot, justify="right", no_wrap=True)
     for name, summary in rows.items():
         # A context's name is not markup, whatever brackets it holds.
-        table.add_row(Text(name), *_cells(summary))
+        table.add_row(Text(name), *cells(summary))
     return table
 
 
-_HEADS = (
-    *("Asked", "Unanswered", "Answers $", "Warmth $", "Total $"),
-    *("Warm p50", "p95 s", "Cold p50", "p95 s", "Hits", "Used", "Wasted", "👍 👎"),
-)
+_MONEY = ("Asked", "Unanswered", "Answers", "Warmth", "Other", "Total")
+_WAITS = ("Warm p50", "p95", "Cold p50", "p95", "Hits", "Used", "Wasted", "👍", "👎")
 
 
-def _cells(s: Summary) -> list[str]:
+def _money(s: Summary) -> Sequence[str]:
+    """Return the cells of `_MONEY`; the other money went to drafts and to telling questions."""
+    sums = (s.answers_usd, s.warmth_usd, s.drafts_usd + s.sorting_usd, s.usd)
+    return [str(s.questions), str(s.unanswered), *(f"{usd:.2f}" for usd in sums)]
+
+
+def _waits(s: Summary) -> Sequence[str]:
+    """Return the cells of `_WAITS`; a warm-up that failed has been wasted, too."""
     return [
-        str(s.questions),
-        str(s.unanswered),
-        f"{s.answers_usd:.2f}",
-        f"{s.warmth_usd:.2f}",
-        f"{s.usd:.2f}",
         *map(_seconds, (s.warm.p50, s.warm.p95, s.cold.p50, s.cold.p95)),
         "-" if s.hit_rate is None else f"{s.hit_rate:.0%}",
-        str(s.warm_ups_used),
-        str(s.warm_ups_wasted + s.warm_ups_failed),
-        f"{s.up} {s.down}",
+        *map(str, (s.warm_ups_used, s.warm_ups_wasted + s.warm_ups_failed, s.up, s.down)),
     ]
 
 
@@ -131,7 +153,7 @@ def _misses(total: Summary) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1), show_edge=False)
     table.add_column("Why the cache was missed")
     table.add_column("Times", justify="right")
     for reason, count in total.misses[:MISSES_SHOWN]:

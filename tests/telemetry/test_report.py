@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
+from rich.console import Console
 from typer.testing import CliRunner
 
 from bot.cli import build
@@ -19,7 +22,9 @@ from bot.store.url import default_url
 from bot.telemetry.figures import Figures
 from bot.telemetry.journal import Journal
 from bot.telemetry.money import day_of
-from bot.telemetry.report import BadSince, since_day
+from bot.telemetry.report import BadSince, as_tables, build_report, since_day
+
+NOON = 1_800_014_400.0
 
 
 @pytest.fixture
@@ -73,6 +78,39 @@ def test_a_table_is_printed_for_people(home: Path, monkeypatch: pytest.MonkeyPat
     assert "1.50" in shown
     assert day_of(system_now()) in shown
     assert "tools_changed" in shown
+
+
+def printed(*records: Any) -> list[str]:
+    """Return the lines of a report on these records, as a pipe gets them."""
+    figures = Figures()
+    for record in records:
+        figures.apply(record)
+    console = Console(width=80)
+    with console.capture() as caught:
+        console.print(*as_tables(build_report(figures, NOON, since=day_of(0.0))), sep="\n")
+    return caught.get().splitlines()
+
+
+def test_piped_no_figure_is_cut_and_no_line_is_too_long(
+    home: Path, monkeypatch: pytest.MonkeyPatch, make: Any
+) -> None:
+    """A report in a mail or a log has 80 columns; a figure that ends in an ellipsis is none."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+    name = "the-payments-platform-and-everything-around-it"
+    lines = printed(make.ended(context=name, purpose="question", usd=90_000.25))
+    assert sum(line.count("90000.25") for line in lines) == 4
+    assert "".join(re.findall(r"(?m)^ ([a-z-]+)", "\n".join(lines))).count(name) == 2
+    lines += run().splitlines()
+    assert max(map(cell_len, lines)) <= 80
+    assert not any("…" in line for line in lines)
+
+
+def test_the_money_shown_adds_up(make: Any) -> None:
+    """What drafts and sorting cost is shown as well, or people look for the rest."""
+    spent = {"question": 1.0, "refresh": 2.0, "draft": 4.0, "classify": 8.0}
+    records = [make.ended(purpose=purpose, usd=usd) for purpose, usd in spent.items()]
+    row = next(line for line in printed(*records) if "payments" in line)
+    assert row.split() == ["payments", "0", "0", "1.00", "2.00", "12.00", "15.00"]
 
 
 def test_since_and_context_narrow_it_down(home: Path) -> None:
