@@ -11,7 +11,7 @@ from bot.answer.escape import escaped_size
 from bot.answer.message import CONTINUED, Message, Offer
 from bot.answer.plan import Plan
 from bot.answer.ports import CallFailure, JsonObject
-from bot.answer.standing import agrees, find, find_sent, is_streaming, judge
+from bot.answer.standing import agrees, core, find, find_sent, is_streaming, judge
 
 STUBBORN = 3
 """Failures in a row after which a way of showing text is left for the next simpler one."""
@@ -30,7 +30,7 @@ class Outcomes(Plan):
 
     _failures = 0
     _refusals = 0
-    _lost: tuple[str, ...] = ()
+    _lost: tuple[Start | Post, ...] = ()
     _lost_an_end = False
     _edited = False
 
@@ -111,10 +111,19 @@ class Outcomes(Plan):
         assert isinstance(offer.call, Start | Post)
         message.state = "opening"
         ts = find_sent(messages, offer.call.text, self._known(), self._floor)
-        if ts is not None:
-            self._book(offer, ts)
-        else:
+        if ts is None:
             self._think_lost(message)
+            return
+        self._book(offer, ts)
+        if isinstance(offer.call, Post) and self._may_be_a_stream(find(messages, ts), offer.call):
+            message.state, self._message = "conflict", message
+
+    def _may_be_a_stream(self, standing: JsonObject | None, post: Post) -> bool:
+        """Whether what was found for a post may be an earlier stream that came about late."""
+        streams = is_streaming(standing) if standing is not None else None
+        earlier = (call for call in self._lost if isinstance(call, Start))
+        told = streams is None and any(core(call.text) == core(post.text) for call in earlier)
+        return bool(streams) or told
 
     def _known(self) -> set[str]:
         own = {m.ts for m in self.messages if m.ts is not None}
@@ -163,8 +172,8 @@ class Outcomes(Plan):
                 blocks = self._last_blocks() if message.ended else self._blocks_between(message)
                 self._sweep.append(Update(str(message.ts), expected, blocks))
         known = self._known()
-        for text in self._lost:
-            while (ts := find_sent(messages, text, known, self._floor)) is not None:
+        for call in self._lost:
+            while (ts := find_sent(messages, call.text, known, self._floor)) is not None:
                 known.add(ts)
                 self._sweep.append(Delete(ts))
 
@@ -249,7 +258,7 @@ class Outcomes(Plan):
         """Create it anew; should the first one turn up in the end, it is deleted."""
         call = message.maybe.call if message.maybe is not None else None
         if isinstance(call, Start | Post):
-            self._lost = (*self._lost, call.text)
+            self._lost = (*self._lost, call)
         message.state = "opening"
         self._message = None
 

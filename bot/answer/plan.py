@@ -303,10 +303,8 @@ class Plan:
         return self._silence(message)
 
     def _stop_or_edit(self, message: Message) -> Offer:
-        close = Portion(0, closes=True)
-        return (
-            self._stop(message, close) if message.way == "stream" else self._whole(message, close)
-        )
+        end = self._stop if message.way == "stream" else self._whole
+        return end(message, Portion(0, closes=True))
 
     def _take_back(self, message: Message) -> bool:
         """Move what follows the last good line's end out of the message; False if none is there."""
@@ -360,10 +358,8 @@ class Plan:
         if message.sealed:
             return Portion(0, closes=True)
         soft = full * self._limits.soft // self._limits.full
-        aging = message.way == "stream" or message.state == "repair"
-        place = Place(
-            self._outline, message.size, full, soft, age if aging else 0.0, not message.body
-        )
+        age = age if message.way == "stream" else 0.0
+        place = Place(self._outline, message.size, full, soft, age, not message.body)
         return portion(place, text, self._limits, ended=self._end is not None)
 
     def _last_portion(self, message: Message, text: str, full: int) -> Portion:

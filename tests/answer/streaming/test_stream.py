@@ -154,6 +154,18 @@ def test_a_start_that_takes_effect_late_is_deleted_at_the_end(
     assert "delete" in kinds(run)
 
 
+def test_a_stream_that_comes_about_late_is_not_taken_for_the_post_after_it(
+    drive: Drive, make_schedule: type[Schedule]
+) -> None:
+    """Found in the place of a lost post it would stay open for ever, without a receipt."""
+    faults: tuple[Fault, ...] = ("lost_late", "fine", "refused", "rate_limited", "lost_before")
+    schedule = make_schedule(steps=((9, 0.0), (9, 9.0)), faults=faults, silent_state=True)
+    run = drive("One two three four", schedule)
+    (shown,) = run.thread.standing()
+    assert (shown.text, shown.stream) == ("One two three four", "completed")
+    assert shown.blocks == list(run.BLOCKS)
+
+
 def test_where_slack_will_not_stream_the_answer_is_posted_and_edited(
     drive: Drive, make_schedule: type[Schedule]
 ) -> None:
