@@ -81,6 +81,7 @@ class Bot:
         self._tasks: list[asyncio.Task[None]] = []
         self._sockets: Sockets | None = None
         self._looking: asyncio.Task[None] | None = None
+        self._executor = ThreadPoolExecutor(LOOK_UP_THREADS, "look-up")
         self._stopping = False
         self.started = False
 
@@ -170,7 +171,7 @@ class Bot:
             threads=self.threads,
             deliver=Deliveries(calls, Pacer(self._rates), self.now, Checkers()),
             queue=AnswerQueue(self.settings.answers_at_once),
-            executor=ThreadPoolExecutor(LOOK_UP_THREADS, "look-up"),
+            executor=self._executor,
             now=self.now,
             snippets=SlackSnippets(self.clients.session, token, self.settings.slack_api_url),
             window=lambda model: self.claude.known(model).max_input_tokens,
@@ -337,6 +338,7 @@ class Bot:
 
     async def _close(self) -> None:
         await self.background.drain()
+        self._executor.shutdown(wait=False, cancel_futures=True)
         if hasattr(self, "claude"):
             await self.claude.close()
         if hasattr(self, "clients"):

@@ -8,10 +8,12 @@ import signal
 
 def serve() -> None:
     """Run the bot: HTTP on $PORT, or Socket Mode where SLACK_APP_TOKEN is set."""
-    from bot.app.bot import Bot
-    from bot.commands.memory import set_aside_start_up
-    from bot.settings import read_settings, require_slack
-    from bot.telemetry.logs import configure
+    from bot.commands.memory import imports_set_aside, set_aside_start_up
+
+    with imports_set_aside():
+        from bot.app.bot import Bot
+        from bot.settings import read_settings, require_slack
+        from bot.telemetry.logs import configure
 
     settings = read_settings()
     require_slack(settings)
