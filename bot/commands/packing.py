@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -72,7 +73,7 @@ def _pack_path(request: Request) -> Packed:
             f"There is neither a context nor a path called {request.target!r}: "
             "name a file of the contexts folder without .toml, or a folder with a git repository."
         )
-    repository = GitRepository.discover(path)
+    repository = GitRepository.discover(path, printable(path.resolve().name).removesuffix(".git"))
     rules = Rules(repository.name)
     cache = FactsCache(_cache_file(repository))
     if request.state is not None:
@@ -120,7 +121,8 @@ def _cache_file(repository: GitRepository) -> Path:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "forewarm"
     folder = Path(home) if home else cache
     mark = hashlib.sha256(os.fsencode(repository.git_dir)).hexdigest()[:12]
-    return folder / "facts" / f"{repository.name}-{mark}.json"
+    slug = re.sub(r"[^A-Za-z0-9._-]", "-", repository.name)[:60]
+    return folder / "facts" / f"{slug}-{mark}.json"
 
 
 # --- with state ----------------------------------------------------------------------------------

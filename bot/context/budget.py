@@ -28,15 +28,10 @@ def base_room(budget: int, spread: float) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What is shown in full, and why each other file is not. `ranked` is everything, in order."""
+    """What is shown in full, and why each other file is not."""
 
     files: dict[str, File]
     omitted: dict[str, str]
-    ranked: tuple[Ranked, ...]
-
-    @property
-    def complete(self) -> bool:
-        return not self.omitted
 
 
 def choose(ranked: Sequence[Ranked], cost: Callable[[File], int], room: int) -> Choice:
@@ -54,7 +49,7 @@ def choose(ranked: Sequence[Ranked], cost: Callable[[File], int], room: int) -> 
             left -= tokens
         else:
             omitted[entry.file.path] = f"over the budget (rank {place}: {entry.why})"
-    return Choice(files, omitted, tuple(ranked))
+    return Choice(files, omitted)
 
 
 def _largest(entry: Ranked) -> float:

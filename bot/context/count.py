@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import cast
 
 from bot.context.kinds import KINDS, Kind
@@ -33,6 +33,8 @@ MEASURED = 0.01
 SAMPLE_BYTES = 48_000
 SAMPLE_CALLS = 12
 _SLICES = 24
+_WORTH_A_CALL = 0.004
+"""A kind with less than this share of the bytes is not sampled."""
 
 
 def ratios_for(model: str) -> Ratios:
@@ -96,19 +98,6 @@ class Estimator:
         return cls.of(model)
 
 
-@dataclass
-class Sample:
-    """Slices of one kind of file, to be counted at once."""
-
-    kind: Kind
-    share: float
-    slices: list[bytes] = field(default_factory=list)
-
-    @property
-    def text(self) -> bytes:
-        return b"".join(self.slices)
-
-
 Slice = tuple[str, int, int]
 """Path, from and to: bytes of the shown text."""
 
@@ -124,17 +113,24 @@ def draw(files: Iterable[tuple[str, Kind, int]], calls: int = SAMPLE_CALLS) -> l
             by_kind.setdefault(kind, []).append((path, size))
     totals = {kind: sum(size for _, size in found) for kind, found in by_kind.items()}
     whole = sum(totals.values())
+    worth = {kind: size for kind, size in totals.items() if size >= whole * _WORTH_A_CALL}
     plan: list[list[Slice]] = []
-    for kind in KINDS:
-        if kind not in totals or totals[kind] < whole * 0.004:
-            continue
-        rounds = max(1, round((calls - len(KINDS) / 2) * totals[kind] / whole))
+    for kind, rounds in _shared_out(worth, calls).items():
         wanted = min(totals[kind], SAMPLE_BYTES * rounds)
         slices = _spaced(by_kind[kind], totals[kind], wanted, _SLICES * rounds)
-        size = max(1, -(-len(slices) // rounds))
         # Dealt out in turn, so that every call sees the whole breadth.
-        plan += [slices[at::rounds] for at in range(rounds) if slices[at::rounds]][: size + 1]
-    return plan[:calls]
+        plan += [slices[at::rounds] for at in range(min(rounds, len(slices)))]
+    return plan
+
+
+def _shared_out(totals: Mapping[Kind, int], calls: int) -> dict[Kind, int]:
+    """Share the calls out by size: each kind one at least, none more than its bytes need."""
+    whole = sum(totals.values())
+    most = max(totals, key=lambda kind: totals[kind], default=None)
+    rounds = {kind: max(1, calls * totals[kind] // whole) for kind in totals if kind != most}
+    if most is not None:
+        rounds[most] = calls - sum(rounds.values())
+    return {kind: min(rounds[kind], -(-totals[kind] // SAMPLE_BYTES)) for kind in totals}
 
 
 def _spaced(files: Sequence[tuple[str, int]], total: int, wanted: int, count: int) -> list[Slice]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from posixpath import dirname
 
-from bot.context.render import marker, plural
+from bot.context.render import escaped, marker, plural
 from bot.context.select import File
 from bot.context.signatures import Signature
 
@@ -23,9 +23,8 @@ Cost = Callable[[int], int]
 
 def entry(file: File, found: Sequence[Signature]) -> bytes:
     """Return one file's signatures under its path."""
-    lines = [f"{file.path} ({plural(file.lines, 'line')})"]
-    lines += [f" {s.line} {'  ' * s.depth}{s.text}" for s in _kept(found)]
-    return "".join(f"{line}\n" for line in lines).encode()
+    head = f"{file.path} ({plural(file.lines, 'line')})"
+    return _lines([head, *(f" {s.line} {'  ' * s.depth}{s.text}" for s in _kept(found))])
 
 
 def _kept(found: Sequence[Signature]) -> Sequence[Signature]:
@@ -112,7 +111,8 @@ def _folders(paths: Sequence[str]) -> dict[str, list[str]]:
 
 
 def _lines(lines: Iterable[str]) -> bytes:
-    return "".join(f"{line}\n" for line in lines).encode()
+    """Put lines together; one that begins with a path may look like a marker."""
+    return escaped("".join(f"{line}\n" for line in lines).encode())
 
 
 def news(file: File, found: Sequence[Signature]) -> bytes:

@@ -21,7 +21,11 @@ _PYTHON = re.compile(
 _SCRIPT = re.compile(
     rb"""(?:\bfrom|\bimport|\brequire\(|\bimport\()[ \t]*['"]([^'"\n]{1,200})['"]"""
 )
-_GO = re.compile(rb'^[ \t]*(?:import[ \t]+)?(?:[\w.]+[ \t]+)?"([\w./~-]+/[\w./~-]+)"', re.MULTILINE)
+_GO = re.compile(
+    # Possessive: a long line without a closing quote would otherwise take time by its square.
+    rb'^[ \t]*+(?:import[ \t]++)?+(?:[\w.]++[ \t]++)?+"((?:[\w.~-]++/)++[\w.~-]++)"',
+    re.MULTILINE,
+)
 _DOTTED = re.compile(rb"^[ \t]*(?:import|using|use)[ \t]+(?:static[ \t]+)?([\w.\\]+)", re.MULTILINE)
 _RUST = re.compile(
     rb"^[ \t]*(?:pub(?:\([\w ]+\))?[ \t]+)?(?:use[ \t]+([\w:]+)|mod[ \t]+(\w+)[ \t]*;)", re.M

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from bot.context.select import File, printable
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Raise it when a block or a map of the same commit would read differently: bases are rebuilt."""
 
 MARK = b"@@@ "
@@ -104,7 +104,7 @@ def base_head(
     scope: Sequence[str] = (),
 ) -> bytes:
     """Open a repository: where it stands, what is shown and what is not."""
-    within = f" within {', '.join(scope)}" if scope else ""
+    within = f" within {', '.join(map(printable, scope))}" if scope else ""
     shown = plural(len(files), "file")
     head = marker(
         f"repository {name} at commit {commit[:12]} ({day(committed_at)}): {shown} in full{within}"

@@ -139,11 +139,3 @@ def parse_url(url: str, *, relative_to: Path | None = None) -> RepositoryUrl:
             raise UrlError(shown, "a local path must be absolute here")
         path_on_disk = relative_to / path_on_disk
     return RepositoryUrl("local", "", str(path_on_disk.resolve()))
-
-
-def same_repository(one: str, other: str) -> bool:
-    """Tell whether two addresses name one repository, however they are written."""
-    try:
-        return parse_url(one).identity == parse_url(other).identity
-    except UrlError:
-        return False

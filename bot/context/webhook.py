@@ -49,9 +49,7 @@ def verify_github(secret: str, body: bytes, headers: Mapping[str, str]) -> None:
     _check_size(body)
     given = _header(headers, "X-Hub-Signature-256")
     expected = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-    if not secret or not hmac.compare_digest(
-        given.encode("utf-8", "surrogateescape"), expected.encode()
-    ):
+    if not secret or not _same(given, expected):
         raise WebhookError(
             "A push webhook came without GitHub's signature for our secret and was dropped: set "
             "the same secret in the webhook and in GITHUB_WEBHOOK_SECRET."
@@ -65,10 +63,7 @@ def verify_gitlab(token: str, body: bytes, headers: Mapping[str, str]) -> None:
         WebhookError: it is missing or wrong.
     """
     _check_size(body)
-    given = _header(headers, "X-Gitlab-Token")
-    if not token or not hmac.compare_digest(
-        given.encode("utf-8", "surrogateescape"), token.encode()
-    ):
+    if not token or not _same(_header(headers, "X-Gitlab-Token"), token):
         raise WebhookError(
             "A push webhook came without GitLab's token for us and was dropped: set the same "
             "token in the webhook and in GITLAB_WEBHOOK_TOKEN."
