@@ -18,32 +18,32 @@ from bot.context.masking import ScanKind, Span
 if TYPE_CHECKING:
     from bot.context.detectors import Detectors
 
-_KEYWORD_NEEDLES = tuple(
+_KEYWORDS = tuple(
     rb"apikey api_key authkey auth_key servicekey service_key accountkey account_key dbkey db_key "
     rb"databasekey database_key privkey priv_key privatekey private_key clientkey client_key "
     rb"dbpass db_pass databasepass database_pass keypass key_pass "
     rb"password passwd pwd secret contrase".split()
 )
-_KEYWORD = re.compile(
-    rb"(?:api|auth|service|account|db|database|priv|private|client)_?key"
-    rb"|(?:db|database|key)_?pass|password|passwd|pwd|secret|contrase"
-)
 _QUOTED = re.compile(rb"""["'](?:[0-9a-fA-F]{9,}|[A-Za-z0-9+/\\\-_=]{23,})["']""")
 _ASSIGNED = re.compile(rb"""[=:][ \t]{0,4}["']?[A-Za-z0-9_\-]{32,}""")
 _URL_WITH_PASSWORD = re.compile(rb"://[^:/?#\[\]@!$&'()*+,;=\s]+:[^:/?#\[\]@!$&'()*+,;=\s]+@")
 _ANCHORS = tuple(
-    rb"AKC A3T ABIA ACCA AKIA ASIA AccountKey= SharedAccessKey= ghp_ gho_ ghu_ ghs_ ghr_ "
-    rb"github_pat_ glpat- gldt- glft- glsoat- glrt- GR1348941 glcbt- glimt- glptt- glagent- gloas- "
+    rb"AKC A3T ABIA ACCA AKIA ASIA AccountKey= SharedAccessKey= github_pat_ GR1348941 "
     rb"eyJ _authToken T3BlbkFJ pypi-Ag SG. xox XOX xapp- hooks.slack.com sq0csp k_live_ k_test_ "
     rb"AIza GOCSPX- sk-ant- sk-proj- sk-svcacct- hf_ npm_ whsec_ dop_v1_ shpat_ ya29.".split()
 )
 _SHAPES = (
     re.compile(rb"AP[\dA-F][A-Za-z0-9]{8,}"),
-    re.compile(rb"(?:AC|SK)[a-z0-9]{32}"),
-    re.compile(rb"\d{8,10}:[0-9A-Za-z_-]{35}"),
-    re.compile(rb"[MNO][a-zA-Z\d_-]{23,25}\.[a-zA-Z\d_-]{6}\.[a-zA-Z\d_-]{27}"),
+    re.compile(rb"AC[a-z0-9]{32}"),
+    re.compile(rb"SK[a-z0-9]{32}"),
+    re.compile(rb"gh[oprsu]_"),
+    re.compile(rb"gl(?:pat|dt|ft|soat|rt|cbt|imt|ptt|agent|oas)-"),
+    re.compile(rb":[0-9A-Za-z_-]{35}"),
+    re.compile(rb"\.[a-zA-Z\d_-]{6}\.[a-zA-Z\d_-]{27}"),
     re.compile(rb"-us[0-9]{1,2}\b"),
 )
+"""What tokens without a fixed word look like. Each begins with bytes that are sought in C; where a
+token begins before them (Telegram's, Discord's), its line is looked at all the same."""
 _PRIVATE_KEY = re.compile(
     rb"(-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY"
     rb"|PuTTY-User-Key-File-\d)"
@@ -102,18 +102,20 @@ def _detectors() -> Detectors:
 
 
 def _keyword_hits(data: bytes) -> Iterator[tuple[int, int]]:
-    lower = data.lower()
-    if any(needle in lower for needle in _KEYWORD_NEEDLES):
-        for match in _KEYWORD.finditer(lower):
-            yield match.span()
+    # One search per word is three times as fast as one expression for all of them.
+    return _found(data.lower(), _KEYWORDS)
+
+
+def _found(data: bytes, words: Iterable[bytes]) -> Iterator[tuple[int, int]]:
+    for word in words:
+        at = data.find(word)
+        while at >= 0:
+            yield at, at + len(word)
+            at = data.find(word, at + 1)
 
 
 def _shape_hits(data: bytes) -> Iterator[tuple[int, int]]:
-    for anchor in _ANCHORS:
-        at = data.find(anchor)
-        while at >= 0:
-            yield at, at + len(anchor)
-            at = data.find(anchor, at + 1)
+    yield from _found(data, _ANCHORS)
     for shape in (_URL_WITH_PASSWORD, *_SHAPES):
         for match in shape.finditer(data):
             yield match.span()
