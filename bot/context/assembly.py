@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from bot.context.base import BasePlan, files_tokens, plan_base
 from bot.context.budget import RESERVE, base_room, split
@@ -21,6 +22,9 @@ from bot.context.plan import Decision, Part, decide
 from bot.context.push import Standing, Update, tell
 from bot.context.select import File, Rules
 from bot.context.survey import Survey, survey, survey_next
+
+Counted = Mapping[bytes, int]
+"""Tokens by update text, as the server counts them."""
 
 
 @dataclass(frozen=True)
@@ -109,10 +113,14 @@ class Assembler:
         estimator: Estimator,
         *,
         cold: bool,
+        counted: Counted = MappingProxyType({}),
     ) -> tuple[Assembly, Decision]:
-        """Bring the prefix to the surveys' commits in the cheapest way."""
+        """Bring the prefix to the surveys' commits in the cheapest way.
+
+        `counted` are update texts whose tokens are known; those of others are estimated.
+        """
         updates = [
-            self._update(at, member, survey, estimator)
+            _as_counted(self._update(at, member, survey, estimator), counted)
             for at, (member, survey) in enumerate(zip(assembly.members, surveys, strict=True))
         ]
         parts = [
@@ -123,7 +131,8 @@ class Assembler:
 
         def folded() -> int:
             if not folds:
-                folds.extend(self._folds(assembly, updates, estimator))
+                told = self._folds(assembly, updates, estimator)
+                folds.extend(fold and _as_counted(fold, counted) for fold in told)
             return sum(fold.tokens for fold in folds if fold)
 
         decision = decide(parts, room=self._room(estimator), cold=cold, folded=folded)
@@ -292,6 +301,10 @@ def _member(source: Source, plan: BasePlan) -> Member:
         plan.omitted,
         standing,
     )
+
+
+def _as_counted(update: Update, counted: Counted) -> Update:
+    return replace(update, tokens=counted.get(update.text, update.tokens))
 
 
 def _block(source: Source, update: Update) -> Block:

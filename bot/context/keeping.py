@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from bot.context.assembly import Assembler, Assembly, Member, Source
 from bot.context.base import file_bytes
@@ -108,14 +109,44 @@ class Keeper:
         if assembly is None:
             self.decision = None
             return await self._measured(surveys)
-        estimator = self.estimator
-        made, decision = await asyncio.to_thread(
-            lambda: self.assembler.advance(assembly, surveys, estimator, cold=cold)
-        )
-        self.decision = decision
-        if decision.act == "rebuild" and decision.start == 0:
+        made, self.decision = await self._decided(assembly, surveys, cold)
+        if self.decision.act != "rebuild":
+            return made
+        if self.decision.start == 0:
             return await self._measured(surveys, made)
-        return made
+        counts = await self._counted(made)
+        recounted = made if counts is None else _recounted(made, counts)
+        return recounted if self._fits(recounted.tokens) else await self._measured(surveys)
+
+    async def _decided(
+        self, assembly: Assembly, surveys: Sequence[Survey], cold: bool
+    ) -> tuple[Assembly, Decision]:
+        """Decide on a push by what the server counts of its update, where it can count."""
+        counted: dict[bytes, int] = {}
+        while True:
+            made, decision = await asyncio.to_thread(
+                partial(
+                    self.assembler.advance,
+                    assembly,
+                    surveys,
+                    self.estimator,
+                    cold=cold,
+                    counted=dict(counted),
+                )
+            )
+            known = {block.text for block in assembly.overlays}
+            texts = {block.text for block in made.overlays if block.text not in known}
+            uncounted = [text for text in sorted(texts) if text.encode() not in counted]
+            counts = [await self._ask(text) for text in uncounted]
+            if not counts or None in counts:
+                return made, decision
+            # A true figure may ask for another act, whose text is counted in its turn; there are
+            # only three.
+            counted.update(
+                (text.encode(), count)
+                for text, count in zip(uncounted, counts, strict=True)
+                if count is not None
+            )
 
     async def _measured(self, surveys: Sequence[Survey], made: Assembly | None = None) -> Assembly:
         """Build all bases; have them counted where that is possible, and refit what is too much."""

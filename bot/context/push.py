@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from bot.context.base import BasePlan, files_tokens
 from bot.context.compare import Move, after, moves
-from bot.context.count import Estimator
+from bot.context.count import UPDATE_DENSITY, Estimator
 from bot.context.git import GitRepository, TreeChange
 from bot.context.kinds import Kind
 from bot.context.overlay import FileChange, overlay_block
@@ -142,5 +142,6 @@ def _tokens(told: Sequence[FileChange], text: bytes, estimator: Estimator) -> in
             weights[change.file.kind] = weights.get(change.file.kind, 0) + size
     whole = sum(weights.values())
     if not whole:
-        return estimator.tokens("code", len(text))
-    return estimator.total({kind: len(text) * part // whole for kind, part in weights.items()})
+        weights, whole = {"code": 1}, 1
+    sizes = {kind: len(text) * part // whole for kind, part in weights.items()}
+    return round(estimator.total(sizes) * UPDATE_DENSITY)

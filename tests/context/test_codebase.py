@@ -109,7 +109,7 @@ async def test_after_a_restart_the_prefix_is_the_same(
     repo: Repo, rooms: Rooms, tmp_path: Path
 ) -> None:
     """A deploy must not cost every context a write."""
-    repo.commit({"a.py": SOURCE})
+    repo.commit({"a.py": SOURCE, "b.py": SOURCE})
     room = rooms(repo)
     codebase = room.codebase(DirectoryState(tmp_path / "state"))
     await _synced(codebase)
@@ -319,6 +319,31 @@ async def test_counts_correct_the_estimate_and_the_budget_holds_by_the_servers_c
         assert actual is not None
         assert abs(pack.tokens - actual) <= 0.02 * actual
         assert 8_000 * 0.6 < actual <= 8_000
+
+
+async def test_the_budget_holds_through_pushes_by_the_servers_count(
+    repo: Repo, rooms: Rooms
+) -> None:
+    """An update makes more tokens a byte than the files that the estimate was set right by."""
+    repo.commit({f"src/m{n}.py": SOURCE + b"# %d\n" % n for n in range(12)})
+
+    async def count(text: str) -> int | None:
+        signs = sum(line[:1] in {"+", "-"} for line in text.split("\n"))
+        return len(text) // 3 + 12 * signs
+
+    codebase = rooms(repo, budget_tokens=8_000).codebase(count=count)
+    await _synced(codebase)
+    acts: set[str] = set()
+    for number in range(60):
+        changed = b"".join(b"x%d = %d\n" % (line, number) for line in range(40))
+        repo.commit({f"src/m{number % 3}.py": SOURCE + changed, f"src/n{number}.py": changed})
+        pack = await _synced(codebase)
+        assert codebase.decision is not None
+        acts.add(codebase.decision.act)
+        actual = [await count(block.text) for block in pack.blocks]
+        assert [block.tokens for block in pack.blocks] == actual
+        assert pack.tokens <= 8_000
+    assert {"append", "rebuild"} <= acts
 
 
 async def test_a_server_that_cannot_count_leaves_the_estimate(repo: Repo, rooms: Rooms) -> None:
