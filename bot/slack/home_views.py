@@ -139,7 +139,8 @@ def _charts(days: Sequence[DayShown]) -> list[Block]:
     labels = [day.day[5:] for day in last]
     return [
         _chart("Money by day", "bar", labels, money, "USD"),
-        _chart("Median wait for the first words", "line", labels, waits, "seconds"),
+        # Bars, since a day on which nobody asked is no day on which nobody waited.
+        _chart("Median wait for the first words", "bar", labels, waits, "seconds"),
     ]
 
 
@@ -171,13 +172,17 @@ def _chart(
 
 
 def _table(days: Sequence[DayShown]) -> str:
-    rows = ["day         answers  warmth    warm    cold"]
+    rows = ["day         answers   warmth     warm     cold"]
     rows += [
-        f"{d.day}  ${d.answers:>6.2f} ${d.warmth:>6.2f}"
-        f" {_seconds(d.warm_p50):>7} {_seconds(d.cold_p50):>7}"
+        f"{d.day} {_dollars(d.answers)} {_dollars(d.warmth)}"
+        f" {_seconds(d.warm_p50):>8} {_seconds(d.cold_p50):>8}"
         for d in days[-CATEGORIES:]
     ]
-    return "```" + "\n".join(rows) + "```"
+    return "```\n" + "\n".join(rows) + "\n```"
+
+
+def _dollars(usd: float) -> str:
+    return f"{f'${usd:.2f}':>8}"
 
 
 def _seconds(value: float | None) -> str:

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from bot.commands.stage import Script, Stage, staged
 from bot.playground.model import LocalModel, LocalModelError, ModelOptions
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-SHOTS = Path(__file__).parents[2] / "build" / "screenshots"
+if TYPE_CHECKING:
+    from tests.page.conftest import Browse
+
 PATIENCE = 240_000
 """Milliseconds: a cold prefill takes ten seconds on two idle cores, and CI's are not idle."""
-
-
-@pytest.fixture
-def chromium() -> str:
-    if CHROMIUM is None:
-        pytest.skip("there is no Chromium on this machine, so no browser test was run")
-    return CHROMIUM
 
 
 @asynccontextmanager
@@ -50,24 +43,6 @@ async def playing(home: Path) -> AsyncIterator[Stage]:
         await model.stop()
 
 
-@asynccontextmanager
-async def browsing(chromium: str, url: str) -> AsyncIterator[Any]:
-    from playwright.async_api import async_playwright
-
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=arguments)
-        page = await browser.new_page(viewport={"width": 1440, "height": 860})
-        page.set_default_timeout(PATIENCE)
-        broken: list[str] = []
-        page.on("pageerror", lambda error: broken.append(str(error)))
-        await page.goto(url)
-        await page.wait_for_selector("#channels button")
-        yield page
-        assert broken == []
-        await browser.close()
-
-
 async def ended(page: Any, count: int) -> list[tuple[float, str]]:
     """Wait until so many questions have ended; return their waits and warmth, newest first."""
     await page.wait_for_function(
@@ -80,10 +55,11 @@ async def ended(page: Any, count: int) -> list[tuple[float, str]]:
     ]
 
 
-async def test_a_person_asks_cold_and_warm_and_by_the_modal(chromium: str, tmp_path: Path) -> None:
+async def test_a_person_asks_cold_and_warm_and_by_the_modal(
+    browse: Browse, shots: Path, tmp_path: Path
+) -> None:
     """The demo's promise, as somebody who has just cloned the repository sees it."""
-    SHOTS.mkdir(parents=True, exist_ok=True)
-    async with playing(tmp_path) as stage, browsing(chromium, stage.url) as page:
+    async with playing(tmp_path) as stage, browse(stage.url, PATIENCE) as page:
         await page.click("input[value=cold]")
         await page.fill("#composer textarea", "@forewarm What does system_now return?")
         await page.keyboard.press("Enter")
@@ -97,18 +73,13 @@ async def test_a_person_asks_cold_and_warm_and_by_the_modal(chromium: str, tmp_p
         assert is_warm == "true"
         assert warm < cold
         assert await page.locator("#replies [data-by=bot]").count() >= 1
-        await page.screenshot(path=SHOTS / "demo.png")
+        await page.screenshot(path=shots / "demo.png")
 
         await page.click("#composer button:has-text('/ask')")
         await page.wait_for_selector("dialog textarea")
         await page.type("dialog textarea", "What is Now?", delay=60)
-        await page.screenshot(path=SHOTS / "modal.png")
+        await page.screenshot(path=shots / "demo-modal.png")
         await page.click("dialog button[type=submit]")
         waits = await ended(page, 3)
         assert len(waits) == 3
         stage.slack.assert_quiet()
-
-        await page.click("[data-channel^=D]")
-        await page.click("[data-tab=home]")
-        await page.wait_for_selector("#home .text")
-        await page.screenshot(path=SHOTS / "home.png")

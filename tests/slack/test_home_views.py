@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -98,10 +99,20 @@ def test_where_charts_are_refused_a_table_holds_the_same_figures() -> None:
     without = home_view([PAY], operator(), charts=False)
     assert [b for b in with_charts["blocks"] if b["type"] == "data_visualization"]
     assert not [b for b in without["blocks"] if b["type"] == "data_visualization"]
-    assert "2026-11-22  $  1.50 $  0.25" in words(without)
+    assert "2026-11-22    $1.50    $0.25    1.2 s        -" in words(without)
     assert CHARTS in words(without)
     assert CHARTS not in words(with_charts)
     assert REFRESH in words(with_charts)
+
+
+def test_the_tables_heads_stand_over_their_figures() -> None:
+    """Nobody can read a column whose head stands over another."""
+    day = DayShown(day="2026-11-22", answers=1234.5, warmth=0.25, warm_p50=101.2, cold_p50=12.5)
+    text, _ = charts_message([day])
+    opening, head, row, closing = text.split("\n")
+    assert (opening, closing) == ("```", "```")
+    ends = [[m.end() for m in re.finditer(r"\S+(?: s\b)?", line)] for line in (head, row)]
+    assert ends[0][1:] == ends[1][1:], text
 
 
 def test_a_chart_never_has_more_days_than_slack_takes() -> None:

@@ -111,8 +111,8 @@ def click(
 ) -> Interaction:
     """Use an element under a message: press a button, choose an option, give feedback.
 
-    `value` is what is chosen; of feedback buttons `"down"` is the negative one. Refuses with
-    `no_such_action` where the message has no such element.
+    `value` is what is chosen; of feedback buttons `"down"`, or its own value, is the negative one.
+    Refuses with `no_such_action` where the message has no such element.
     """
     place = joined(world, user, channel)
     message = _shown_to(world, user, channel, ts)

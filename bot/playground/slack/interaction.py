@@ -140,7 +140,9 @@ def action_of(world: World, user: str, block_id: str, element: Json, given: Any)
     }
     kind = element["type"]
     if kind == "feedback_buttons":
-        button = element["negative_button" if given in ("down", False, -1) else "positive_button"]
+        negative: Json = element["negative_button"]
+        down = given in ("down", False, -1, negative.get("value"))
+        button = negative if down else element["positive_button"]
         return {**action, "text": button["text"], "value": button.get("value")}
     if kind in ("button", "icon_button", "workflow_button"):
         shown: Json = {key: element[key] for key in _SHOWN if key in element}

@@ -48,8 +48,8 @@ FEEDBACK = {
         {
             "type": "feedback_buttons",
             "action_id": "fb",
-            "positive_button": {"text": PLAIN, "value": "up"},
-            "negative_button": {"text": PLAIN, "value": "down"},
+            "positive_button": {"text": PLAIN, "value": "good 1"},
+            "negative_button": {"text": PLAIN, "value": "bad 1"},
         }
     ],
 }
@@ -399,7 +399,16 @@ def test_a_button_under_a_message_tells_where_it_was_pressed(slack: LocalSlack, 
         asker.click("C0GENERAL", ts, "other")
 
 
-@pytest.mark.parametrize(("given", "value"), [(None, "up"), ("up", "up"), ("down", "down")])
+@pytest.mark.parametrize(
+    ("given", "value"),
+    [
+        (None, "good 1"),
+        ("up", "good 1"),
+        ("good 1", "good 1"),
+        ("down", "bad 1"),
+        ("bad 1", "bad 1"),
+    ],
+)
 def test_feedback_says_which_way(
     slack: LocalSlack, last: Any, given: str | None, value: str
 ) -> None:

@@ -37,6 +37,8 @@ const doing = {
     channel: page.channel, ts: item.ts, action_id: element.action_id, value: chosenValue(extra),
   }),
   openThread,
+  repliesTo: (item) => [...page.messages.values()]
+    .filter((other) => other.thread_ts === item.ts && other.ts !== item.ts).length,
   shortcut: (callback, ts) => act("message_shortcut", { channel: page.channel, ts, callback_id: callback }),
   react: (ts) => act("react", { channel: page.channel, ts, name: "eyes" }),
   edit: async (item) => {

@@ -1,4 +1,4 @@
-// A `data_visualization` block as a small SVG: line, bar and area charts and a pie as a table.
+// A `data_visualization` block as a small SVG: bars, and lines for every other kind.
 
 import { el } from "./dom.js";
 
@@ -27,7 +27,8 @@ export function chart(block) {
     return el("span", {}, mark, one.name ?? "");
   });
   const title = block.title?.text ?? block.title ?? data.title ?? "";
-  return el("div", { class: "visualization" }, el("strong", {}, title), drawn, el("div", { class: "legend" }, legend));
+  const unit = data.axis_config?.y_label ? `, ${data.axis_config.y_label}` : "";
+  return el("div", { class: "visualization" }, el("div", {}, el("strong", {}, title), unit), drawn, el("div", { class: "legend" }, legend));
 }
 
 function valuesOf(series) {
@@ -48,24 +49,36 @@ function height(value, top) {
 }
 
 function axes(labels, top) {
-  const base = svg("line", { x1: LEFT, x2: WIDTH, y1: HEIGHT - BOTTOM, y2: HEIGHT - BOTTOM, stroke: "#ccc" });
-  const most = svg("text", { x: 2, y: 16, "font-size": 10, fill: "#616061" }, top.toPrecision(3));
-  const names = labels.map((label, at) => svg("text", {
-    x: place(at, labels.length), y: HEIGHT - 8, "font-size": 9, "text-anchor": "middle", fill: "#616061",
-  }, String(label).slice(0, 10)));
-  return [base, most, ...names];
+  const rules = [0, 0.5, 1].flatMap((share) => {
+    const y = height(share * top, top);
+    return [
+      svg("line", { x1: LEFT, x2: WIDTH, y1: y, y2: y, stroke: share ? "#eee" : "#ccc" }),
+      svg("text", { x: LEFT - 6, y: y + 3, "font-size": 10, "text-anchor": "end", fill: "#616061" },
+        Number((share * top).toPrecision(3))),
+    ];
+  });
+  // Labels are left out where they would run into each other.
+  const every = Math.ceil(labels.length / 10);
+  const names = labels.map((label, at) => (at % every ? "" : svg("text", {
+    x: place(at, labels.length), y: HEIGHT - 8, "font-size": 10, "text-anchor": "middle", fill: "#616061",
+  }, String(label).slice(0, 10))));
+  return [...rules, ...names];
 }
 
 function bar(series, at, count, top) {
   const slot = (WIDTH - LEFT - 8) / Math.max(1, series.values.length);
-  const width = 0.8 * slot / count;
+  const width = Math.min(36, (0.8 * slot) / count);
   return series.values.map((value, n) => svg("rect", {
-    x: place(n, series.values.length) - 0.4 * slot + at * width, width,
+    x: place(n, series.values.length) + (at - count / 2) * width, width,
     y: height(value, top), height: HEIGHT - BOTTOM - height(value, top), fill: COLOURS[at % COLOURS.length],
   }));
 }
 
 function line(series, at, top) {
-  const points = series.values.map((value, n) => `${place(n, series.values.length)},${height(value, top)}`);
-  return [svg("polyline", { points: points.join(" "), fill: "none", stroke: COLOURS[at % COLOURS.length], "stroke-width": 2 })];
+  const colour = COLOURS[at % COLOURS.length];
+  const points = series.values.map((value, n) => [place(n, series.values.length), height(value, top)]);
+  return [
+    svg("polyline", { points: points.join(" "), fill: "none", stroke: colour, "stroke-width": 2 }),
+    ...points.map(([cx, cy]) => svg("circle", { cx, cy, r: 3, fill: colour })),
+  ];
 }

@@ -14,16 +14,13 @@ function avatar(person, isBot) {
   return node;
 }
 
+// As in Slack, blocks are the message where there are any; its text is then for notifications.
 function body(message, names, act) {
-  const parts = [];
-  const spoken = message.markdown || !(message.blocks?.length);
-  if (spoken && message.text) {
-    const draw = message.markdown ? markdown : mrkdwn;
-    parts.push(el("div", { class: `text${message.live ? " streaming" : ""}` }, draw(message.text, names)));
-  } else if (message.live) {
-    parts.push(el("div", { class: "text streaming" }, message.hidden ? "is answering somebody else…" : ""));
-  }
-  parts.push(...blocks(message.blocks, names, act));
+  const draw = message.markdown ? markdown : mrkdwn;
+  const parts = message.blocks?.length
+    ? blocks(message.blocks, names, act)
+    : [el("div", { class: "text" }, message.hidden ? "is answering somebody else…" : draw(message.text, names))];
+  if (message.live) parts.at(-1).classList.add("streaming");
   if (message.broken) parts.push(el("div", { class: "dim" }, "(this stream broke off)"));
   for (const file of message.files ?? []) parts.push(el("div", { class: "dim" }, `📄 ${file.name ?? file.id}`));
   if (message.reactions) {
@@ -43,9 +40,10 @@ export function message(item, doing, inThread) {
       isBot ? el("span", { class: "badge" }, "APP") : null,
       el("span", { class: "time" }, clockOf(item.ts), item.edited ? " (edited)" : "", item.ephemeral ? " · only visible to you" : "")),
     body(item, doing.names, (block, element, extra) => doing.act(item, element, extra)));
-  if (!inThread && item.reply_count) {
+  const replies = inThread ? 0 : doing.repliesTo(item);
+  if (replies) {
     inner.append(el("button", { class: "replies", type: "button", onclick: () => doing.openThread(item.ts) },
-      `${item.reply_count} ${item.reply_count === 1 ? "reply" : "replies"}`));
+      `${replies} ${replies === 1 ? "reply" : "replies"}`));
   }
   return el("article", {
     class: "message", "data-ts": item.ts, "data-live": String(Boolean(item.live)),

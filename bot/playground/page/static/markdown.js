@@ -2,6 +2,7 @@
 
 import { el } from "./dom.js";
 
+const EMOJI = { warning: "⚠️", eyes: "👀", white_check_mark: "✅", x: "❌" };
 const ENTITIES = { "&lt;": "<", "&gt;": ">", "&amp;": "&" };
 
 function decoded(text) {
@@ -16,6 +17,7 @@ function safeLink(url, label) {
 
 // One alternative for each kind of mark; the order decides where two could match.
 const MARKDOWN = [
+  [/\\([!-/:-@[-`{-~])/, (m) => m[1]],
   [/`([^`\n]+)`/, (m) => el("code", {}, decoded(m[1]))],
   [/\[([^\]\n]*)\]\(([^()\s]*(?:\([^()\s]*\)[^()\s]*)*)\)/, (m, inner) => safeLink(m[2], el("span", {}, inner(m[1])))],
   [/\*\*(\S(?:[^\n]*?\S)?)\*\*/, (m, inner) => el("strong", {}, inner(m[1]))],
@@ -33,6 +35,7 @@ const TOKENS = [
   [/<#([A-Z0-9]+)(?:\|[^<>]*)?>/, (m, _, names) => el("span", { class: "mention" }, `#${names.channel(m[1])}`)],
   [/<!([a-z]+)[^<>]*>/, (m) => el("span", { class: "mention" }, `@${m[1]}`)],
   [/<((?:https?|mailto):[^<>|]+)(?:\|([^<>]*))?>/, (m) => safeLink(m[1], decoded(m[2] ?? m[1]))],
+  [/:(warning|eyes|white_check_mark|x):/, (m) => EMOJI[m[1]]],
 ];
 
 function inline(text, rules, names) {
@@ -62,27 +65,51 @@ function lines(text, rules, names) {
   return parts;
 }
 
-// Splits a text into fenced code and the paragraphs between.
-function fenced(text) {
+// Splits a text into fenced code and the paragraphs between. A fence in a list is indented with it.
+// In mrkdwn no language follows the fence: what stands there is code.
+function fenced(text, named) {
   const pieces = [];
-  const fence = /(^|\n)```([^\n`]*)\n?([\s\S]*?)(?:\n?```(?=\n|$|[^`])|$)/g;
+  const fence = /(^|\n)([ \t]*)(`{3,}|~{3,})([^\n`]*)\n?([\s\S]*?)(?:\n?[ \t]*\3(?=\n|$|[^`~])|$)/g;
   let from = 0;
   for (const found of text.matchAll(fence)) {
-    pieces.push({ text: text.slice(from, found.index) }, { code: found[3] });
+    const held = named ? found[5] : [found[4], found[5]].filter(Boolean).join("\n");
+    const code = held.split("\n").map((l) => (l.startsWith(found[2]) ? l.slice(found[2].length) : l));
+    pieces.push({ text: text.slice(from, found.index) }, { code: code.join("\n") });
     from = found.index + found[0].length;
   }
   pieces.push({ text: text.slice(from) });
   return pieces.filter((piece) => piece.code !== undefined || piece.text.trim());
 }
 
-function list(rows, rules, names) {
-  const ordered = /^\s*\d+[.)]/.test(rows[0]);
-  const items = rows.map((row) => {
-    const item = el("li", {}, inline(row.replace(/^\s*(?:[-*+•]|\d+[.)])\s+/, ""), rules, names));
-    item.style.marginLeft = `${8 * /^\s*/.exec(row)[0].length}px`;
-    return item;
-  });
-  return el(ordered ? "ol" : "ul", {}, items);
+const ITEM = /^(\s*)([-*+•]|\d+[.)])\s+(.*)$/;
+
+// An item stands in the nearest item above that is indented less; other lines go on with the last.
+function items(rows) {
+  const root = { indent: -1, inner: [] };
+  const open = [root];
+  for (const row of rows) {
+    const found = ITEM.exec(row);
+    if (!found) {
+      open.at(-1).lines.push(row.trim());
+      continue;
+    }
+    const [, lead, mark, text] = found;
+    while (open.at(-1).indent >= lead.length) open.pop();
+    const item = { indent: lead.length, number: Number.parseInt(mark, 10), lines: [text], inner: [] };
+    open.at(-1).inner.push(item);
+    open.push(item);
+  }
+  return root.inner;
+}
+
+function lists(found, rules, names) {
+  const made = [];
+  for (const item of found) {
+    const kind = Number.isNaN(item.number) ? "ul" : "ol";
+    if (made.at(-1)?.localName !== kind) made.push(el(kind, kind === "ol" ? { start: item.number } : {}));
+    made.at(-1).append(el("li", {}, lines(item.lines.join("\n"), rules, names), lists(item.inner, rules, names)));
+  }
+  return made;
 }
 
 function table(rows, rules, names) {
@@ -94,7 +121,8 @@ function table(rows, rules, names) {
 }
 
 const KINDS = [
-  ["list", /^\s*(?:[-*+•]|\d+[.)])\s+/],
+  ["rule", /^\s*(?:-{3,}|\*{3,}|_{3,})\s*$/],
+  ["list", ITEM],
   ["quote", /^(?:>|&gt;)\s?/],
   ["table", /^\s*\|.*\|\s*$/],
   ["heading", /^#{1,6}\s+/],
@@ -103,13 +131,16 @@ const KINDS = [
 function paragraphs(text, rules, names) {
   const groups = [];
   for (const line of text.split("\n")) {
-    const kind = KINDS.find(([, pattern]) => pattern.test(line))?.[0] ?? (line.trim() ? "text" : "gap");
     const last = groups.at(-1);
+    const goesOn = last?.kind === "list" && /^\s+\S/.test(line);
+    const kind = KINDS.find(([, pattern]) => pattern.test(line))?.[0]
+      ?? (goesOn ? "list" : line.trim() ? "text" : "gap");
     if (last?.kind === kind && kind !== "heading") last.rows.push(line);
     else groups.push({ kind, rows: [line] });
   }
-  return groups.filter((group) => group.kind !== "gap").map(({ kind, rows }) => {
-    if (kind === "list") return list(rows, rules, names);
+  return groups.filter((group) => group.kind !== "gap").flatMap(({ kind, rows }) => {
+    if (kind === "rule") return el("hr");
+    if (kind === "list") return lists(items(rows), rules, names);
     if (kind === "table" && rows.length > 1) return table(rows, rules, names);
     if (kind === "heading") return el("h4", {}, inline(rows[0].replace(/^#+\s+/, ""), rules, names));
     if (kind === "quote") {
@@ -119,16 +150,16 @@ function paragraphs(text, rules, names) {
   });
 }
 
-function rendered(text, rules, names) {
-  return fenced(text).flatMap((piece) => piece.code !== undefined
+function rendered(text, rules, names, named) {
+  return fenced(text, named).flatMap((piece) => piece.code !== undefined
     ? [el("pre", {}, el("code", {}, decoded(piece.code)))]
     : paragraphs(piece.text, rules, names));
 }
 
 export function markdown(text, names) {
-  return rendered(text, [...TOKENS, ...MARKDOWN], names);
+  return rendered(text, [...TOKENS, ...MARKDOWN], names, true);
 }
 
 export function mrkdwn(text, names) {
-  return rendered(text, [...TOKENS, ...MRKDWN], names);
+  return rendered(text, [...TOKENS, ...MRKDWN], names, false);
 }
