@@ -41,10 +41,14 @@ class Live:
         self._held = []
 
     def set_figures(self, figures: Figures) -> None:
-        """Go on with figures that hold the past; what came meanwhile is folded onto them."""
+        """Go on with figures that hold the past; what came meanwhile is folded onto them.
+
+        `self.figures` stays the same object, since pages that look at it may be older than this.
+        """
         for record in self._held or ():
             figures.apply(record)
-        self.figures, self._held = figures, None
+        self.figures.become(figures)
+        self._held = None
 
     def wake(self) -> None:
         """Let every onlooker look again."""

@@ -32,6 +32,7 @@ async def test_after_a_start_every_fold_stands_where_it_stood(
 
     after = Live()
     second = Journal(shelf, source="b", live=after, flush_seconds=0)
+    looked_at = after.figures
     await restore_recent(second, after, clock)
     shown = after.state.view(end)
     assert shown["prefixes"] == before.state.view(end)["prefixes"]
@@ -46,6 +47,7 @@ async def test_after_a_start_every_fold_stands_where_it_stood(
     await second.flush()
     await restore_figures(second, after, clock)
     assert after.figures == before.figures
+    assert after.figures is looked_at, "pages that were built before would go on showing nothing"
     assert await second.follow() == 0
     assert after.caps.spent("2027-01-15") == before.caps.spent("2027-01-15") == 1.75
     await second.close()
