@@ -19,7 +19,10 @@ _FEW = 4
 
 @dataclass(frozen=True)
 class Source:
-    """One file at the head commit and at the base; None where it is not there or not readable."""
+    """One file at the head commit and at the base; None where it is not there or not readable.
+
+    `base` is None as well where the base is the head: no line can have moved.
+    """
 
     head: str | None
     base: str | None
@@ -38,8 +41,13 @@ class Source:
 
 
 def read_source(snapshot: Snapshot, key: FileKey) -> Source:
-    """Read a file at both commits. Blocks; run it in a thread."""
-    return Source(snapshot.read(*key), snapshot.read_base(*key))
+    """Read a file at both commits. Blocks; run it in a thread.
+
+    Each reading starts a git, and a citation waits for it: where both are one commit, one is read.
+    """
+    at = next((state for state in snapshot.repositories() if state.name == key[0]), None)
+    moved = at is None or at.commit != at.base_commit
+    return Source(snapshot.read(*key), snapshot.read_base(*key) if moved else None)
 
 
 class PathIndex:
