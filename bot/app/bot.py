@@ -15,6 +15,7 @@ from bot.answer.budget import Rates
 from bot.answer.citing import Checkers
 from bot.answer.deliveries import Deliveries
 from bot.answer.drafting import Drafts
+from bot.answer.loop import Model
 from bot.answer.opinions import Opinions
 from bot.answer.pacer import Pacer
 from bot.answer.parts import Parts
@@ -22,17 +23,20 @@ from bot.answer.queue import AnswerQueue
 from bot.answer.said import Own
 from bot.answer.threads import Threads
 from bot.app.bookkeeping import AuditLog, Background, OpinionStore, Purse
+from bot.app.elsewhere import INTERRUPTIONS, SharedAnswers
 from bot.app.forgetting import Forgetting
 from bot.app.inbox import AnswerInbox, Holding, SlackInbox
 from bot.app.library import Library, Move
 from bot.app.prefixes import Prefixes
 from bot.app.pushes import push_routes
-from bot.app.records import note_built
+from bot.app.readiness import Readiness
+from bot.app.records import note_built, note_dropped
 from bot.app.shelf import DRAFTS, SlackShelf
 from bot.app.snippets import SlackSnippets
 from bot.app.sources import Sources
 from bot.app.standing import StandingOf
 from bot.app.takeover import Takeovers
+from bot.app.treasury import CappedModel, Treasury
 from bot.app.warmth import Warmth
 from bot.app.web import WebServer, forget_route, health_routes
 from bot.claude.client import ClaudeClient
@@ -143,13 +147,28 @@ class Bot:
         prefixes = Prefixes(self.claude)
         sources = Sources(settings, self.store, self.claude, self.now)
         self.library = Library(sources.open, prefixes.build, salt=settings.salt)
+        self.readiness = Readiness(self.library)
         self.purse = Purse(self.live.caps, settings.daily_limit_usd, self.now)
+        self.treasury = Treasury(self.store.ledger, settings.daily_limit_usd)
         self.warmth = Warmth(
-            settings, self.store, self.claude, self.journal, self.library, self.now, self.purse
+            settings,
+            self.store,
+            self.claude,
+            self.journal,
+            self.library,
+            self.now,
+            self.purse,
+            self.treasury,
         )
         self._own.learn, self._others.learn = self.warmth.driver.observe, self.warmth.driver.learn
         self.library.moved = self._moved
-        self.shelf = SlackShelf(settings, self.store, self.library, self.me.workspace)
+        self.shelf = SlackShelf(
+            settings,
+            self.store,
+            self.library,
+            self.me.workspace,
+            lambda name: note_dropped(self.journal, self.now, name),
+        )
 
     def _moved(self, move: Move) -> None:
         note_built(self.journal, self.now, move)
@@ -162,7 +181,7 @@ class Bot:
         token = _secret(self.settings.slack_bot_token) or ""
         parts = Parts(
             calls=calls,
-            model=self.claude,
+            model=self._model(),
             sources=self.library,
             warmth=self.warmth,
             turns=self.store.turns,
@@ -177,7 +196,18 @@ class Bot:
             window=lambda model: self.claude.known(model).max_input_tokens,
         )
         self.answerer = Answerer(parts, Drafts(parts, self.warmth))
+        self.answers = SharedAnswers(self.answerer, self.holding, self.now)
         self.holding.lost = self.answerer.lost
+
+    def _model(self) -> Model:
+        """Several replicas reserve what they spend; one alone knows all of it by itself."""
+        if not self.store.shared:
+            return self.claude
+        return CappedModel(self.claude, self.treasury, self._answers_cap)
+
+    def _answers_cap(self, context: str) -> float | None:
+        live = self.library.live(context)
+        return None if live is None else live.config.limits.answers_daily_usd
 
     async def _build_edge(self) -> None:
         settings = self.settings
@@ -185,7 +215,7 @@ class Bot:
             contexts=self.library,
             inbox=SlackInbox(self.holding),
             warmth=self.warmth,
-            answers=self.answerer,
+            answers=self.answers if self.store.shared else self.answerer,
             opinions=Opinions(OpinionStore(self.store), self.journal, self.now),
             purse=self.purse,
             audit=AuditLog(self.store, self.me.workspace, self.background),
@@ -233,6 +263,9 @@ class Bot:
         )
         self._run(self.holding.keep_renewing())
         self._looking = self._run(self.holding.keep_looking(self.takeovers.take))
+        if self.store.shared:
+            self._run(self.answers.keep_listening(self.edge.desk.start))
+            self._run(self.shelf.keep_following())
         self._run(self._keep_purging())
 
     def _add_routes(self) -> None:
@@ -266,8 +299,7 @@ class Bot:
             await self.store.ping()
         except Exception:
             missing.append("database")
-        waiting = [live.config.name for live in self.library.lives() if live.prefix is None]
-        return [*missing, *(f"context {name}" for name in waiting)]
+        return [*missing, *(f"context {name}" for name in self.readiness.waited_for())]
 
     async def forget_cache(self) -> None:
         """Give every prefix a new salt: whatever Claude holds is not read again."""
@@ -300,7 +332,7 @@ class Bot:
             self.background.start(self._purge())
 
     async def _purge(self) -> None:
-        await self.store.retention.run(Retention(state={DRAFTS: 1.0}))
+        await self.store.retention.run(Retention(state={DRAFTS: 1.0, INTERRUPTIONS: 1.0}))
         await self.store.ledger.expire()
 
     def _run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

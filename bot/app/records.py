@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.app.library import Move
 from bot.clock import Now
 from bot.telemetry.journal import Journal
-from bot.telemetry.records import PrefixBuilt, RepositoryAt
+from bot.telemetry.records import ContextDropped, PrefixBuilt, RepositoryAt
 
 
 def note_built(journal: Journal, now: Now, move: Move) -> None:
@@ -34,3 +34,8 @@ def note_built(journal: Journal, now: Now, move: Move) -> None:
             ),
         )
     )
+
+
+def note_dropped(journal: Journal, now: Now, context: str) -> None:
+    """Write that a context was taken away."""
+    journal.write(ContextDropped(at=now(), context=context))

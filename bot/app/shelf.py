@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,7 @@ log = structlog.get_logger(__name__)
 
 DRAFTS = "codebase draft"
 FROM = "Slack"
+FOLLOW_SECONDS = 5.0
 WARM_HOURS = 8
 REFRESHES_AN_HOUR = 12
 
@@ -50,8 +52,17 @@ class _Known:
 class SlackShelf:
     """`bot.slack.codebase.Shelf`: files win key by key, and every change is audited."""
 
-    def __init__(self, settings: Settings, store: Store, library: Library, workspace: str) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        library: Library,
+        workspace: str,
+        detached: Callable[[str], None] = lambda name: None,
+    ) -> None:
+        """`detached` hears the name of each context that somebody takes away."""
         self._settings = settings
+        self._detached = detached
         self._store = store
         self._library = library
         self._workspace = workspace
@@ -75,16 +86,45 @@ class SlackShelf:
             c.name: c.model_dump(mode="json", exclude_unset=True, exclude={"name"})
             for c in contexts
         }
-        for kept in await self._store.contexts.all():
-            if kept.workspace == self._workspace:
-                self._slack[kept.name] = _Known(kept.workspace, kept.body, kept.version)
+        self._slack = await self._stored()
         for config in contexts:
             self._library.put(config)
-        for name, known in self._slack.items():
+        for name in self._slack:
+            self._use(name)
+
+    async def keep_following(self) -> None:
+        """Take over and build what was changed at another replica, until cancelled."""
+        while True:
+            await asyncio.sleep(FOLLOW_SECONDS)
             try:
-                self._library.put(self._merged(name, known.body))
+                if changed := await self.follow():
+                    await self._library.refresh(changed)
             except ForewarmError as error:
-                log.error("slack_context_left_out", context=name, why=error.user_message)
+                log.warning("contexts_not_followed", why=str(error))
+
+    async def follow(self) -> Sequence[str]:
+        """Take over what other replicas have changed; return the names that are to be built."""
+        before, self._slack = self._slack, await self._stored()
+        for name in before.keys() - self._slack.keys():
+            # Whoever removed it could do so because no file gives it a repository.
+            self._library.drop(name)
+        changed = [name for name, known in self._slack.items() if known != before.get(name)]
+        return [name for name in changed if self._use(name)]
+
+    async def _stored(self) -> dict[str, _Known]:
+        return {
+            kept.name: _Known(kept.workspace, kept.body, kept.version)
+            for kept in await self._store.contexts.all()
+            if kept.workspace == self._workspace
+        }
+
+    def _use(self, name: str) -> bool:
+        try:
+            self._library.put(self._merged(name, self._slack[name].body))
+        except ForewarmError as error:
+            log.error("slack_context_left_out", context=name, why=error.user_message)
+            return False
+        return True
 
     # --- what /codebase asks --------------------------------------------------------------------
 
@@ -173,13 +213,14 @@ class SlackShelf:
         return True
 
     async def _detach(self, workspace: str, user: str, held: Held) -> bool:
-        known = self._slack.get(held.name)
-        if (known.version if known else None) != held.version:
+        if held.version is None:
+            return held.name not in self._slack
+        if not await self._store.contexts.remove(workspace, held.name, expected=held.version):
             return False
-        await self._store.contexts.remove(workspace, held.name)
         await self._audit(workspace, user, "detached", held.name, ["repositories"])
         self._slack.pop(held.name, None)
         self._library.drop(held.name)
+        self._detached(held.name)
         return True
 
     def _repositories(self, name: str, body: Mapping[str, Any]) -> Sequence[Any]:

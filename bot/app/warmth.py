@@ -9,7 +9,7 @@ from typing import Any
 from bot.answer.question import Question
 from bot.app.bookkeeping import Purse
 from bot.app.library import Library, Move
-from bot.app.treasury import CappedWarmer
+from bot.app.treasury import CappedWarmer, Treasury
 from bot.app.writings import SharedWritings
 from bot.claude.client import ClaudeClient
 from bot.claude.prefix import Prefix
@@ -54,6 +54,7 @@ class Warmth:
         library: Library,
         now: Now,
         purse: Purse,
+        treasury: Treasury,
     ) -> None:
         self._left: set[str] = set()
         self._halted = False
@@ -62,7 +63,7 @@ class Warmth:
         self.purse = purse
         self._meant: dict[int, ContextConfig] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
-        warmer = CappedWarmer(claude, store.ledger, settings.warm_daily_limit_usd, self._cap_of)
+        warmer = CappedWarmer(claude, treasury, settings.warm_daily_limit_usd, self._cap_of)
         self.driver = Driver(
             warmer if store.shared else claude,
             self._resolve,

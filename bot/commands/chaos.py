@@ -86,6 +86,7 @@ class Report:
     takeovers: list[float] = field(default_factory=list)
     troubles: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
+    settling: float = 0.0
 
     @property
     def good(self) -> bool:
@@ -114,6 +115,7 @@ class Report:
             },
             "troubles": dict(self.troubles),
             "seconds": round(self.seconds, 1),
+            "of_them_settling": round(self.settling, 1),
         }
 
 
@@ -289,12 +291,14 @@ class Run:
 
     async def _settle(self) -> None:
         """Wait until every question has its answer, or time is up."""
+        began = time.monotonic()
         self._c.slack.faults.clear()
         self._c.claude.faults.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(self.plan.settle):
                 while not await self._at_rest():  # noqa: ASYNC110 - the database tells nobody
                     await asyncio.sleep(1.0)
+        self.report.settling = time.monotonic() - began
 
     async def _at_rest(self) -> bool:
         done = all(self._verdict(exam) == "answered" for exam in self._seen())

@@ -241,18 +241,26 @@ class Inbox:
 
         return await self._database.read("list the waiting questions", work)
 
-    async def messages_in(self, channel: str, ids: Collection[str]) -> frozenset[str]:
-        """Return the noted messages of these questions in a channel: they are other answers."""
-        query = (
-            select(messages.c.ts)
-            .join(questions, questions.c.id == messages.c.question)
-            .where(questions.c.channel == channel, questions.c.id.in_(ids))
+    async def is_with_others(
+        self, workspace: str, channel: str, ts: str, owner: str, *, since: float
+    ) -> bool:
+        """Tell whether a message is a question that another than `owner` holds, or nobody.
+
+        One that was finished counts as long as that was after `since`.
+        """
+        c = questions.c
+        query = select(c.id).where(
+            c.workspace == workspace,
+            c.channel == channel,
+            c.ts == ts,
+            or_(c.finished_at.is_(None), c.finished_at > since),
+            or_(c.owner.is_(None), c.owner != owner),
         )
 
-        async def work(connection: AsyncConnection) -> frozenset[str]:
-            return frozenset(await connection.scalars(query))
+        async def work(connection: AsyncConnection) -> bool:
+            return await connection.scalar(query) is not None
 
-        return await self._database.read("find messages", work)
+        return await self._database.read("find who holds a question", work)
 
     async def _change(
         self, operation: str, id: str, owner: str, values: dict[str, Any], *, must: bool = True

@@ -49,11 +49,18 @@ class Ledger:
         self._now = now
 
     async def reserve(
-        self, id: str, most_usd: float, caps: Sequence[Cap], *, seconds: float = RESERVED_SECONDS
+        self,
+        id: str,
+        most_usd: float,
+        caps: Sequence[Cap],
+        *,
+        seconds: float = RESERVED_SECONDS,
+        patience: float | None = None,
     ) -> Refusal | None:
         """Reserve `most_usd` under every cap, or under none; return the cap that refused.
 
-        `id` names the request; the same id again changes nothing.
+        `id` names the request; the same id again changes nothing. `patience` is how many seconds
+        a database that is away is waited for, by default its own.
         """
         now = self._now()
         day, amount = day_of(now), nano_at_least(most_usd)
@@ -77,7 +84,7 @@ class Ledger:
                 raise _Refused(Refusal(over, usd(limits[over]), left))
 
         try:
-            await self._database.write("reserve money", work)
+            await self._database.write("reserve money", work, patience=patience)
         except _Refused as refused:
             return refused.refusal
         return None

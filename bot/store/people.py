@@ -143,14 +143,22 @@ class Contexts:
 
         return await self._database.change("save a context", work)
 
-    async def remove(self, workspace: str, name: str) -> None:
-        """Remove a context."""
-        gone = delete(contexts).where(contexts.c.workspace == workspace, contexts.c.name == name)
+    async def remove(self, workspace: str, name: str, *, expected: int) -> bool:
+        """Remove a context; return False where its version is not `expected` any more."""
+        tries = 0
+        where = (contexts.c.workspace == workspace, contexts.c.name == name)
+        gone = delete(contexts).where(*where, contexts.c.version == expected)
+        there = select(contexts.c.name).where(*where)
 
-        async def work(connection: AsyncConnection) -> None:
-            await connection.execute(gone)
+        async def work(connection: AsyncConnection) -> bool:
+            nonlocal tries
+            tries += 1
+            if (await connection.execute(gone)).rowcount == 1:
+                return True
+            # A try may have been committed although its reply was lost.
+            return tries > 1 and await connection.scalar(there) is None
 
-        await self._database.change("remove a context", work)
+        return await self._database.change("remove a context", work)
 
 
 @dataclass(frozen=True, slots=True)

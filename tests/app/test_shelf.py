@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -149,6 +150,29 @@ async def test_a_channel_attaches_and_detaches_code_of_its_own(product: Begin) -
         assert running.bot.library.for_channel(BARE) is None
         assert await running.bot.store.contexts.all() == []
         assert (await audited(running))[0][1] == "detached"
+        await running.bot.journal.flush()
+        (dropped,) = await running.bot.store.journal.read(kinds=["ContextDropped"])
+        assert json.loads(dropped.body)["context"] == name
+
+
+async def test_what_another_replica_changes_is_followed_and_what_it_removes_is_dropped(
+    product: Begin,
+) -> None:
+    """Each replica answers from the same contexts, whichever one took the change."""
+    async with product() as running:
+        shelf, contexts = running.bot.shelf, running.bot.store.contexts
+        commit(running.repository.parent / "other", {"a.py": "x = 1\n" * 200})
+        url = str(running.repository.parent / "other")
+        body = {"repositories": [{"url": url, "name": "other"}], "channels": [BARE]}
+        assert await contexts.save(TEAM, "bare", body, OTHER, expected=None)
+        assert await shelf.follow() == ["bare"]
+        assert await shelf.follow() == []
+        assert running.bot.library.for_channel(BARE) is not None
+        held = await shelf.held(TEAM, BARE)
+        assert await contexts.remove(TEAM, "bare", expected=1)
+        assert not await shelf.save(TEAM, WHO, Draft(held, {**body, "repositories": []}))
+        assert await shelf.follow() == []
+        assert running.bot.library.for_channel(BARE) is None
 
 
 def test_a_warm_day_is_one_write_and_a_read_every_five_minutes() -> None:

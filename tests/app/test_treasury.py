@@ -1,16 +1,20 @@
-"""Replicas together never spend more on warmth than the day's caps."""
+"""Replicas together never spend more than the day's caps, on warmth or on answers."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bot.app.treasury import CappedWarmer
+from bot.app.treasury import CappedModel, CappedWarmer, Treasury, answer_usd
 from bot.claude.errors import ClaudeError
+from bot.claude.prices import cost
 from bot.claude.records import Label
+from bot.claude.request import Request, question_request
+from bot.claude.stream import Ended, Event
 from bot.claude.usage import Usage
 from bot.claude.warmth import WarmResult
 from bot.clock import system_now
@@ -39,7 +43,8 @@ class Claude:
 
 async def replicas(store: Store, claude: Claude, daily: float, own: float) -> list[CappedWarmer]:
     made: Any = claude
-    return [CappedWarmer(made, store.ledger, daily, lambda _: own) for _ in range(3)]
+    treasury = Treasury(store.ledger, 1_000.0)
+    return [CappedWarmer(made, treasury, daily, lambda _: own) for _ in range(3)]
 
 
 async def warm(warmer: CappedWarmer, context: str) -> str:
@@ -87,3 +92,108 @@ async def test_a_cancelled_warm_up_counts_at_its_most(tmp_path: Path) -> None:
     await asyncio.gather(task, return_exceptions=True)
     assert await warm(warmers[1], "c") == "rate_limited"
     await store.close()
+
+
+def asked() -> Request:
+    return question_request(prefix("c"), "5m", [{"role": "user", "content": "why?"}])
+
+
+def ended(usage: Usage) -> Ended:
+    return Ended(
+        at=1.0,
+        usage=usage,
+        stop_reason="end_turn",
+        message_id=None,
+        content=(),
+        started_at=0.5,
+        first_text_at=None,
+        thinking_at=None,
+    )
+
+
+class Answers:
+    """Reads the whole prefix from the cache and says little, or fails as it is told."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+        self.error: ClaudeError | None = None
+        self.usage = Usage(cache_read=150_000, output=100)
+
+    async def stream(
+        self, request: Request, *, label: Label | None = None
+    ) -> AsyncGenerator[Event, None]:
+        self.sent += 1
+        await asyncio.sleep(0.01)
+        if self.error is not None:
+            raise self.error
+        yield ended(self.usage)
+
+
+async def answer(model: CappedModel, expected: int = 150_000) -> str:
+    label = Label(purpose="question", context="c", expected=expected)
+    try:
+        async for _ in model.stream(asked(), label=label):
+            pass
+    except ClaudeError as error:
+        return error.kind
+    return "answered"
+
+
+def most(expected: int = 150_000) -> float:
+    return answer_usd(asked(), Label(purpose="question", expected=expected))
+
+
+@pytest.mark.parametrize("scope", ["installation", "context"])
+async def test_replicas_that_answer_at_once_reserve_before_they_ask(
+    tmp_path: Path, scope: str
+) -> None:
+    """Each of them alone would believe that the day's last dollar is its own."""
+    store, claude = await Store.open(default_url(tmp_path), now=system_now), Answers()
+    cap = 3.5 * most()
+    whole, own = (cap, None) if scope == "installation" else (1_000.0, cap)
+    models = [CappedModel(claude, Treasury(store.ledger, whole), lambda _: own) for _ in range(3)]
+    ends = await asyncio.gather(*(answer(model) for _ in range(2) for model in models))
+    assert sorted(ends) == ["answered"] * 3 + ["spend_limit"] * 3
+    assert claude.sent == 3
+    await store.close()
+
+
+async def test_an_answer_is_settled_at_what_it_cost(tmp_path: Path) -> None:
+    """What was reserved too much is free again at once: few words are the rule."""
+    store, claude = await Store.open(default_url(tmp_path), now=system_now), Answers()
+    model = CappedModel(claude, Treasury(store.ledger, 1_000.0), lambda _: 1.2 * most())
+    assert await answer(model) == "answered"
+    spent, reserved = (await store.ledger.spent())["answers/c"]
+    assert reserved == 0
+    assert spent == pytest.approx(cost("claude-sonnet-5-5", claude.usage))
+    assert spent < most() / 2
+    await store.close()
+
+
+@pytest.mark.parametrize(("status", "charged"), [(529, False), (None, False), (200, True)])
+async def test_a_reply_that_never_began_costs_nothing(
+    tmp_path: Path, status: int | None, charged: bool
+) -> None:
+    """One that broke off has read the prefix: its end is unknown, so that the most counts."""
+    store, claude = await Store.open(default_url(tmp_path), now=system_now), Answers()
+    model = CappedModel(claude, Treasury(store.ledger, 1_000.0), lambda _: 10.0)
+    claude.error = ClaudeError("overloaded", status=status)
+    assert await answer(model) == "overloaded"
+    spent, reserved = (await store.ledger.spent())["answers/c"]
+    assert reserved == 0
+    assert spent == pytest.approx(most() if charged else 0.0, abs=1e-6)
+    await store.close()
+
+
+async def test_a_store_that_is_away_stops_no_answer(tmp_path: Path) -> None:
+    """The replica's own caps hold all the same."""
+    store, claude = await Store.open(default_url(tmp_path), now=system_now), Answers()
+    model = CappedModel(claude, Treasury(store.ledger, 1_000.0), lambda _: 10.0)
+    await store.close()
+    (tmp_path / "forewarm.db").unlink()
+    (tmp_path / "forewarm.db").mkdir()
+    assert await answer(model) == "answered"
+
+
+def test_a_cold_prefix_reserves_what_its_writing_costs() -> None:
+    assert most(expected=0) > most(expected=150_000) + 0.9 * ONE

@@ -196,7 +196,10 @@ async def test_two_people_who_edit_a_context_at_once_cannot_overwrite_each_other
     assert not await store.contexts.save("T1", "pay", {}, "U2", expected=1)
     (context,) = await store.contexts.all()
     assert (context.body, context.changed_by, context.version) == (body | {"ref": "v2"}, "U1", 2)
-    await store.contexts.remove("T1", "pay")
+    assert not await store.contexts.remove("T1", "pay", expected=1)
+    assert len(await store.contexts.all()) == 1
+    assert await store.contexts.remove("T1", "pay", expected=2)
+    assert not await store.contexts.remove("T1", "pay", expected=2)
     assert await store.contexts.all() == []
 
 
