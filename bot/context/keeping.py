@@ -100,6 +100,8 @@ class Keeper:
     async def _advance(self, heads: Sequence[str], cold: bool) -> Assembly:
         assembly = self.assembly
         if assembly is not None and not cold and list(heads) == _commits(assembly):
+            parts = tuple(member.part for member in assembly.members)
+            self.decision = Decision("keep", "these commits are packed already", parts)
             return assembly
         known: list[Survey | None] = [None] * len(heads)
         if assembly is not None:

@@ -107,6 +107,8 @@ def test_state_carries_base_and_overlays_between_calls(
     assert after["blocks"][0] == before["blocks"][0]
     again = _json(capsys, Request(target, at=second, state=state, as_json=True))
     assert again["fingerprint"] == after["fingerprint"]
+    run(Request(target, at=second, state=state))
+    assert "keep: these commits are packed already" in capsys.readouterr().out
 
 
 def test_a_budget_is_kept_and_each_omission_explained(
