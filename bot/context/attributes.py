@@ -18,6 +18,8 @@ _KNOWN = ("binary", "linguist-generated", "linguist-vendored")
 _FALSE = {"false", "0", "no", "off"}
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"\s*(.*)')
 _LARGEST = 200_000
+_MOST_RULES = 1_000
+"""Each path is held against each rule, and rules are a stranger's: the outermost count."""
 
 
 class Marks(NamedTuple):
@@ -46,6 +48,7 @@ class Attributes:
         for path in sorted(files, key=lambda path: (path.count("/"), path)):
             folder = path.removesuffix(NAME)
             self._rules += _parse(folder, files[path][:_LARGEST])
+        del self._rules[_MOST_RULES:]
         sources = [f"(?:{re.escape(rule.folder)}{rule.matches.pattern})" for rule in self._rules]
         self._any = re.compile("|".join(sources), re.DOTALL) if sources else None
 

@@ -11,6 +11,7 @@ from itertools import islice
 from bot.context.assembly import Source
 from bot.context.errors import GitMissingError
 from bot.context.git import GitRepository, decode_path
+from bot.context.hardening import hardened_environment
 from bot.context.masking import mask
 from bot.context.pack import Change, Match, RepositoryState
 from bot.context.secrets import find_secrets
@@ -241,6 +242,7 @@ def _dialect(repository: GitRepository) -> str:
         try:
             done = subprocess.run(
                 ["git", "grep", "--no-index", "--quiet", "-P", "-e", "x(?=y)", "/dev/null"],
+                env=hardened_environment(),
                 capture_output=True,
                 timeout=10,
                 check=False,

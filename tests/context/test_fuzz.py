@@ -277,6 +277,19 @@ def test_hostile_gitattributes_are_survived(bench: Bench, repo: Repo) -> None:
     assert "a" * 60 + ".py" in bench.look(repo).files
 
 
+def test_rules_without_number_are_cut_short(bench: Bench, repo: Repo) -> None:
+    """Every path is held against every rule: ten thousand of them would stop the bot."""
+    rules = b"first.py linguist-vendored\n" + b"".join(
+        b"*a*b*c%d*d binary\n" % n for n in range(9_000)
+    )
+    files: Files = {f"src/aaa/bbb/ccc/{n}.py": b"x = 1\n" for n in range(500)}
+    repo.commit({**files, "first.py": b"x = 1\n", ".gitattributes": rules})
+    found = bench.look(repo)
+    assert repr(found.attributes) == "<Attributes 1000 rules>"
+    assert found.omitted == {"first.py": "vendored"}
+    assert len(found.files) == 501
+
+
 def test_configuration_inside_a_repository_is_not_obeyed(
     bench: Bench, repo: Repo, tmp_path: Path
 ) -> None:
