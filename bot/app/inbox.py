@@ -26,6 +26,8 @@ LEASE_SECONDS = 9.0
 RENEW_SECONDS = 3.0
 LOOK_SECONDS = 1.0
 ADRIFT_SECONDS = 20.0
+TAKEN_AT_ONCE = 10
+"""Questions taken over in one go: replicas that look at the same time share a dead one's."""
 
 
 def question_json(question: Question) -> dict[str, Any]:
@@ -114,7 +116,7 @@ class Holding:
         while True:
             try:
                 claimed = await self.store.inbox.claim_expired(
-                    self.owner, LEASE_SECONDS, busy=self.ids
+                    self.owner, LEASE_SECONDS, TAKEN_AT_ONCE, busy=self.ids
                 )
             except ForewarmError as error:
                 log.warning("nothing_taken_over", why=str(error))
@@ -123,7 +125,8 @@ class Holding:
                 question = question_of(one.question)
                 self.questions[question.id] = question
                 await take(one, question)
-            await asyncio.sleep(LOOK_SECONDS)
+            # A full hand means that there are more: nobody else may be there to take them.
+            await asyncio.sleep(0 if len(claimed) == TAKEN_AT_ONCE else LOOK_SECONDS)
 
     async def hand_over(self) -> None:
         """Let others have what is still held: this process is stopping."""

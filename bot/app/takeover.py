@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import structlog
 
@@ -17,6 +18,10 @@ from bot.slack.edge import Edge
 from bot.store.inbox import Claimed
 
 log = structlog.get_logger(__name__)
+
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 30.0
+NOTHING_THERE = frozenset({"gone", "forbidden"})
+"""What Slack says of a thread that cannot be read: nothing can be shown in it either."""
 
 NOTED_SECONDS = 1.0
 """Time for those who live to note a message that they have posted this moment."""
@@ -100,13 +105,7 @@ class Takeovers:
         asked = question.ts
         if not question.is_stamped:
             asked = f"{question.received_at - SKEW_SECONDS:.6f}"
-        try:
-            found = await self._threads.own_since(
-                question.channel, question.root, asked, frozenset(claimed.messages)
-            )
-        except SlackCallError as error:
-            log.warning("orphans_not_looked_for", question=question.id, why=error.error)
-            found = ()
+        found = await self._own_since(question, asked, frozenset(claimed.messages))
         if found:
             await asyncio.sleep(NOTED_SECONDS)
             others = await self._holding.store.history.others_messages(
@@ -118,3 +117,21 @@ class Takeovers:
             # Noted at once, so that whoever carries on the thread's next question leaves it.
             await self._inbox.note_message(question.id, ts)
         return tuple(sorted({*claimed.messages, *found}))
+
+    async def _own_since(
+        self, question: Question, asked: str, noted: frozenset[str]
+    ) -> Sequence[str]:
+        """Return our own messages in the thread that nobody noted.
+
+        Slack is asked until it says: an answer given without having looked could be the second.
+        """
+        pause = FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                return await self._threads.own_since(question.channel, question.root, asked, noted)
+            except SlackCallError as error:
+                log.warning("orphans_not_looked_for", question=question.id, why=error.error)
+                if error.failure in NOTHING_THERE or pause > LONGEST_PAUSE_SECONDS:
+                    return ()
+                await asyncio.sleep(max(pause, error.retry_after or 0.0))
+                pause *= 2

@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,6 +31,9 @@ def chaos(
     replicas: Annotated[int, typer.Option(min=1, help="Bots on PostgreSQL.")] = TOGETHER,
     seed: Annotated[int, typer.Option(help="Decides who is killed when, and what breaks.")] = 1,
     every: Annotated[float, typer.Option(help="Mean seconds between kills.")] = 1.5,
+    http: Annotated[
+        bool, typer.Option("--http", help="Events by HTTP over a load balancer, not by sockets.")
+    ] = False,
     keep: Annotated[bool, typer.Option(help="Keep the bots' logs and files.")] = False,
     as_document: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -43,7 +47,9 @@ def chaos(
     from rich.console import Console
     from rich.progress import Progress
 
-    plans = _plans(engine, kills, replicas, seed, every)
+    from bot.commands.chaos import Plan
+
+    plans = _plans(engine, kills, replicas, Plan(seed=seed, every=every, http=http))
     with Progress(console=Console(stderr=True), transient=True) as progress:
         results = [_run(plan, keep, progress) for plan in plans]
     if as_document:
@@ -54,18 +60,16 @@ def chaos(
         raise typer.Exit(1)
 
 
-def _plans(engine: str, kills: int | None, replicas: int, seed: int, every: float) -> list[Plan]:
-    from bot.commands.chaos import Plan
-
+def _plans(engine: str, kills: int | None, replicas: int, common: Plan) -> list[Plan]:
     if engine not in ("sqlite", "postgresql", "both"):
         raise typer.BadParameter("use sqlite, postgresql or both", param_hint="--engine")
     server = os.environ.get("DATABASE_URL", "")
     plans = []
     if engine != "postgresql":
-        plans.append(Plan(seed=seed, kills=kills or KILLS_ALONE, every=every))
+        plans.append(replace(common, kills=kills or KILLS_ALONE))
     if server.startswith("postgres") and engine != "sqlite":
         count = kills or KILLS_TOGETHER
-        plans.append(Plan(seed=seed, kills=count, replicas=replicas, server=server, every=every))
+        plans.append(replace(common, kills=count, replicas=replicas, server=server))
     elif engine == "postgresql":
         raise typer.BadParameter("set DATABASE_URL to a PostgreSQL server", param_hint="--engine")
     return plans

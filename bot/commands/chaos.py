@@ -27,8 +27,6 @@ READY_SECONDS = 30.0
 GROWN = 0.8
 """The part of the kills that wait for a bot that is ready: the others may fall into its start."""
 TICK = 0.2
-DELIVERY = {"retry_scale": 0.1}
-"""Slack sends again at once, after a minute and after five: here after 6 s and 30 s."""
 
 SLACK_FAULTS = ("drop_before", "drop_after", "slow_after", "ratelimited", "http_error")
 SLACK_METHODS = (
@@ -58,6 +56,8 @@ class Plan:
 
     `asks` are questions a second, `troubles` other mishaps a second. `settle` is the longest that
     the end is waited for: the bot keeps to Slack's budgets, 50 edits a minute, also in a backlog.
+    `http` has Slack post its events to a load balancer; else the bots open sockets. `retries`
+    shortens the pauses after which Slack sends again: at once, after a minute, after five.
     """
 
     seed: int = 1
@@ -68,7 +68,9 @@ class Plan:
     down: float = 0.5
     asks: float = 1.0
     troubles: float = 0.5
-    settle: float = 400.0
+    settle: float = 900.0
+    http: bool = False
+    retries: float = 0.1
 
 
 @dataclass(slots=True)
@@ -100,6 +102,7 @@ class Report:
             "good": self.good,
             "engine": "postgresql" if self.plan.server else "sqlite",
             "replicas": self.plan.replicas,
+            "transport": "http" if self.plan.http else "sockets",
             "seed": self.plan.seed,
             "kills": self.kills,
             "questions": self.questions,
@@ -220,7 +223,9 @@ class Run:
 
     async def _trouble(self) -> None:
         """Break something small, over and over."""
-        kinds = [self._slack_call, self._delivery, self._model, self._sockets, self._database]
+        kinds = [self._slack_call, self._delivery, self._model, self._database]
+        if not self.plan.http:
+            kinds.append(self._sockets)
         while True:
             await asyncio.sleep(self._chance.expovariate(self.plan.troubles))
             name = await self._chance.choice(kinds)()
@@ -349,9 +354,13 @@ async def chaos(
     born: Nursery | None = None,
 ) -> Report:
     """Run a plan from nothing, in `folder`; `tell` hears how many kills there were."""
-    delivery: dict[str, Any] = {"delivery": DELIVERY}
     async with cluster(
-        folder, replicas=plan.replicas, server=plan.server, born=born, slack=delivery
+        folder,
+        replicas=plan.replicas,
+        server=plan.server,
+        born=born,
+        slack={"delivery": {"retry_scale": plan.retries}},
+        http=plan.http,
     ) as around:
         for replica in around.replicas:
             await around.start(replica)

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
 
+from bot.commands.balancer import Balancer, balancer
 from bot.commands.exam import reply
 from bot.commands.nursery import Nursery, nursery
 from bot.commands.wire import Wire, wire
@@ -31,6 +32,7 @@ CHANNELS = ("C0PAY", "C0SHIP", "C0BILL", "C0TAX", "C0ORDER", "C0STOCK", "C0RISK"
 PEOPLE = tuple(f"U0P{number}" for number in range(6))
 READY_SECONDS = 90.0
 QUICK = Latency(base=0.05, per_uncached_token=0.00001, per_cached_token=0.000001, decode=1000.0)
+EVENTS_PATH = "/slack/events"
 TOKEN = "replicas"  # noqa: S105 - of bots that live for one run on this machine
 
 
@@ -73,7 +75,10 @@ class Open:
 
 @dataclass(slots=True)
 class Cluster:
-    """Everything that a run needs in its hands. `wire` is the way to PostgreSQL, if it is that."""
+    """Everything that a run needs in its hands.
+
+    `wire` is the way to PostgreSQL, if it is that; `balancer` stands before the bots over HTTP.
+    """
 
     slack: LocalSlack
     claude: LocalClaude
@@ -81,6 +86,7 @@ class Cluster:
     nursery: Nursery
     wire: Wire | None
     database: str
+    balancer: Balancer | None = None
     deaths: dict[str, float] = field(default_factory=dict)
 
     # --- life and death -------------------------------------------------------------------------
@@ -161,8 +167,11 @@ async def cluster(
     slack: Mapping[str, Any] | None = None,
     latency: Latency = QUICK,
     environment: Mapping[str, str] | None = None,
+    http: bool = False,
 ) -> AsyncIterator[Cluster]:
     """Build everything but start no bot yet.
+
+    With `http` Slack posts its events to a load balancer before the bots; else they open sockets.
 
     `born` is where the bots are born, a place of their own by default. `server` is the URL of a
     PostgreSQL on which a database is made for them, and dropped at the end; without one the bots
@@ -188,7 +197,8 @@ async def cluster(
         shared = {
             **{k: v for k, v in os.environ.items() if not k.startswith(("SLACK_", "FOREWARM_"))},
             "SLACK_BOT_TOKEN": local.token,
-            "SLACK_APP_TOKEN": local.app.app_token,
+            "SLACK_APP_TOKEN": "" if http else local.app.app_token,
+            "SLACK_SIGNING_SECRET": local.app.signing_secret,
             "SLACK_API_URL": local.api_url,
             "ANTHROPIC_API_KEY": "sk-ant-local",
             "ANTHROPIC_BASE_URL": claude_url,
@@ -205,6 +215,11 @@ async def cluster(
             born = stack.enter_context(nursery())
         around = Cluster(local, claude, made, born, laid, direct)
         stack.push_async_callback(around.kill_all)
+        if http:
+            around.balancer, before = await stack.enter_async_context(
+                balancer(lambda: [replica.url for replica in around.alive])
+            )
+            around.slack.point_at(before + EVENTS_PATH)
         yield around
 
 

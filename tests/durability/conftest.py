@@ -50,11 +50,18 @@ class Asker:
         self._cluster = cluster
         self._number = 0
 
-    def ask(self, words: int = 60, *, channel: str = CHANNELS[0], looks: bool = False) -> Exam:
+    def ask(
+        self,
+        words: int = 60,
+        *,
+        channel: str = CHANNELS[0],
+        looks: bool = False,
+        thread: str | None = None,
+    ) -> Exam:
         self._number += 1
         text = wording(self._number, words, looks)
-        ts = self._cluster.slack.user(PEOPLE[0]).mention(channel, text)
-        return Exam(self._number, words, looks, channel, ts, ts, time.time())
+        ts = self._cluster.slack.user(PEOPLE[0]).mention(channel, text, thread)
+        return Exam(self._number, words, looks, channel, thread or ts, ts, time.time())
 
     async def ask_in_modal(self, channel: str, words: int = 60) -> Exam:
         """Ask by `/ask`: the exam's thread is not known before the bot has posted it."""

@@ -99,6 +99,26 @@ async def test_a_kill_between_acceptance_and_reply_leaves_one_answer_each(
         )
 
 
+async def test_a_thread_that_cannot_be_read_is_asked_for_again_before_anything_is_said(
+    tmp_path: Path, asker: type[Asker], born: Nursery
+) -> None:
+    """An answer that is given without having looked stands beside the one that nobody noted."""
+    async with cluster(tmp_path, born=born, slack=SLACK) as around:
+        (replica,) = around.replicas
+        await begun(around)
+        asking = asker(around)
+        held = around.slack.fail_call("chat.startStream", "hold_after")
+        exam = asking.ask(100)
+        await asyncio.wait_for(held.reached(), 30)
+        await around.kill(replica)
+        around.slack.faults.clear()
+        around.slack.fail_call("conversations.replies", "http_error", times=2)
+        await around.start(replica)
+        await asking.finished(exam)
+        assert len(replica.logged("orphans_not_looked_for")) == 2
+        assert len(around.slack.bot_messages(exam.channel, exam.thread)) == 1
+
+
 async def test_a_kill_after_the_database_committed_and_before_its_reply(
     tmp_path: Path, asker: type[Asker], postgres_server: str, born: Nursery
 ) -> None:
