@@ -1,4 +1,4 @@
-"""Run one command to its end; print its seconds, peak memory (MB) and exit code as JSON.
+"""Run one command to its end; print its seconds, processor time, peak memory and exit code as JSON.
 
 A program of its own, which imports next to nothing: a process's peak memory counts from its fork,
 so a child of a large process never seems smaller than its parent.
@@ -14,14 +14,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One process: wall seconds, peak memory in MB, and its exit code; None: it was stopped."""
+    """One process with its children: wall and processor seconds, the peak memory of the largest in
+    MB, and its exit code (None: it was stopped).
+    """
 
     seconds: float
+    processor: float
     megabytes: float
     code: int | None
 
@@ -58,9 +61,14 @@ def main(patience: float, command: Sequence[str]) -> None:
     code = process.wait()
     seconds = time.perf_counter() - began
     scale = 1e6 if sys.platform == "darwin" else 1e3
-    megabytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / scale
-    result = {"seconds": seconds, "megabytes": megabytes, "code": None if stopped else code}
-    print(json.dumps(result))  # noqa: T201 - the result itself
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    run = Measured(
+        seconds,
+        used.ru_utime + used.ru_stime,
+        used.ru_maxrss / scale,
+        None if stopped else code,
+    )
+    print(json.dumps(asdict(run)))  # noqa: T201 - the result itself
 
 
 if __name__ == "__main__":
