@@ -143,6 +143,9 @@ def read_edit(body: Body, me: str) -> Edited | Deleted | None:
     if event.get("subtype") != "message_changed":
         return None
     now, before = event.get("message") or {}, event.get("previous_message") or {}
+    if now.get("subtype") == "tombstone":
+        # What is left of a deleted message that has replies, as every answered question has.
+        return Deleted(workspace, channel, str(now.get("ts") or ""))
     if now.get("user") == me or now.get("bot_id") or now.get("text") == before.get("text"):
         return None
     text = plain(str(now.get("text") or ""), me)

@@ -94,17 +94,18 @@ async def open_shop(
     transport: str = "sockets",
     *,
     latency: Latency = QUICK,
-    context: str = "",
+    keys: str = "",
+    tables: str = "",
     mount: Callable[[str], Callable[[web.Application], None] | None] = _nothing,
     **settings: Any,
 ) -> AsyncIterator[Shop]:
-    """Open a shop under `folder`; `context` is added to the context's file.
+    """Open a shop under `folder`; `keys` and `tables` are added to the context's file.
 
     `mount` is given the bot's address and returns what adds routes to the local Slack's server.
     """
     githost.commit(folder / "payments", PAYMENTS, "begin")
     githost.commit(folder / "host" / "acme" / "front", FRONT, "begin")
-    _write_context(folder / "contexts", folder / "payments", context)
+    _write_context(folder / "contexts", folder / "payments", keys, tables)
     port = free_port()
     bot_url = f"http://127.0.0.1:{port}"
     async with AsyncExitStack() as stack:
@@ -155,13 +156,13 @@ def people_and_channels() -> dict[str, Any]:
     }
 
 
-def _write_context(folder: Path, code: Path, more: str) -> None:
+def _write_context(folder: Path, code: Path, keys: str, tables: str) -> None:
     folder.mkdir()
     (folder / "payments.toml").write_text(
         f'channels = ["{CHANNEL}"]\nmodel = "claude-sonnet-5-5"\n'
         'prompts = ["Where are refunds retried?", "How is a refund tested?"]\n'
-        f'[[repositories]]\nurl = "{code}"\nname = "payments"\n'
-        'web = "https://git.example.com/payments/blob/{sha}/{path}#L{start}-L{end}"\n' + more
+        f'{keys}\n[[repositories]]\nurl = "{code}"\nname = "payments"\n'
+        'web = "https://git.example.com/payments/blob/{sha}/{path}#L{start}-L{end}"\n' + tables
     )
 
 

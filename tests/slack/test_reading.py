@@ -91,6 +91,15 @@ def test_a_deletion_names_the_deleted_message() -> None:
     assert read_edit(body(event), ME) == Deleted("T1", "C1", "2.0")
 
 
+def test_a_tombstone_is_a_deletion_and_no_edit() -> None:
+    """Of a deleted message with replies Slack leaves one: its words are nobody's question."""
+    tombstone = {"subtype": "tombstone", "user": "USLACKBOT", "ts": "1.1", "text": "Deleted."}
+    said = {"user": "U1", "ts": "1.1", "text": "how?"}
+    event = {"type": "message", "subtype": "message_changed", "channel": "C1"}
+    buried = {**event, "message": tombstone, "previous_message": said}
+    assert read_edit(body(buried), ME) == Deleted("T1", "C1", "1.1")
+
+
 def test_a_context_change_finds_its_user_in_the_authorizations() -> None:
     """app_context_changed itself names no user (§1.3)."""
     entities = [

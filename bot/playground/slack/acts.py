@@ -165,6 +165,12 @@ async def _remove(person: Person, order: Arguments) -> Json:
 
 
 @_act
+async def _archive(person: Person, order: Arguments) -> Json:
+    person.archive(order.text("channel"))
+    return {}
+
+
+@_act
 async def _command(person: Person, order: Arguments) -> Json:
     text = order.optional("text") or ""
     asked = person.slash(order.text("channel"), order.text("command"), text)

@@ -50,6 +50,8 @@ ALL_EVENTS = (
     "app_uninstalled",
     "assistant_thread_context_changed",
     "assistant_thread_started",
+    "channel_archive",
+    "group_archive",
     "link_shared",
     "member_joined_channel",
     "member_left_channel",

@@ -36,6 +36,25 @@ def leave(world: World, channel: Channel, user: str) -> None:
     world.publish(Change("members", channel.id))
 
 
+def archive(world: World, channel: Channel, user: str) -> None:
+    """Archive a channel, as one of its members: nobody can post there, and the app hears of it."""
+    if user not in channel.members:
+        raise Refusal("not_in_channel")
+    if channel.archived:
+        raise Refusal("already_archived")
+    kind = "channel_archive" if channel.kind == "public" else "group_archive"
+    installation = world.bot_in(channel)
+    channel.archived = True
+    world.publish(Change("channel", channel.id))
+    if installation is None or not subscribed(world, kind, installation):
+        return
+    if joined_scope(channel) not in installation.scopes:
+        return
+    stamp = channel.stamp(world.now())
+    event: Json = {"type": kind, "channel": channel.id, "user": user, "event_ts": stamp}
+    send_event(world, installation, event, channel=channel)
+
+
 def _tell(world: World, channel: Channel, user: str, kind: str, inviter: str | None) -> None:
     installation = world.bot_in(channel)
     if installation is None or not subscribed(world, kind, installation):

@@ -146,6 +146,10 @@ class Person:
         wanted = user or (bot.bot_user if bot else self._slack.bot_user)
         membership.leave(self._world, place, wanted)
 
+    def archive(self, channel: str) -> None:
+        """Archive a channel."""
+        membership.archive(self._world, self._world.channel(channel), self.id)
+
     # Commands, shortcuts, buttons
 
     def slash(self, channel: str, command: str, text: str = "") -> Interaction:

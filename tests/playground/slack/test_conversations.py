@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bot.playground.slack import LocalSlack
+from bot.playground.slack.refusal import Refusal
 
 
 def call(slack: LocalSlack, method: str, **arguments: Any) -> dict[str, Any]:
@@ -192,6 +193,17 @@ def test_joining_makes_a_member_and_is_told(slack: LocalSlack, events: Any) -> N
     assert slack.call("conversations.join", channel="C0OLD").error == "is_archived"
     private = slack.call("conversations.join", channel="C0SECRET")
     assert private.error == "method_not_supported_for_channel_type"
+
+
+def test_an_archived_channel_is_told_and_takes_nothing(slack: LocalSlack, events: Any) -> None:
+    """A bot that goes on spending on a channel nobody can write in has not listened."""
+    asker = slack.user("U0ASKER")
+    asker.archive("C0GENERAL")
+    (event,) = events("channel_archive")
+    assert (event["channel"], event["user"]) == ("C0GENERAL", "U0ASKER")
+    assert slack.call("chat.postMessage", channel="C0GENERAL", text="t").error == "is_archived"
+    with pytest.raises(Refusal, match="already_archived"):
+        asker.archive("C0GENERAL")
 
 
 def test_users_are_told_apart(slack: LocalSlack) -> None:
