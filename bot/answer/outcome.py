@@ -324,8 +324,10 @@ class Outcomes(Plan):
             self._message = message
         elif failure == "gone" and error not in _UNCHANGEABLE:
             self._replaces.remove(ts)
-        elif isinstance(offer.call, Update) and failure != "rate_limited":
+            self._message = None
+        elif failure != "rate_limited":
             self._leftover.append(self._replaces.pop(0))
+            self._message = None
 
     def _gone(self, message: Message, error: str) -> None:
         if error in _UNCHANGEABLE:

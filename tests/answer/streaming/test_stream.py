@@ -237,6 +237,17 @@ def test_an_earlier_attempt_is_replaced_in_place(
     assert Delete(run.old[1]) in run.thread.sent
 
 
+def test_an_earlier_attempt_that_is_deleted_before_it_is_stopped_is_left_alone(
+    drive: Drive, make_schedule: type[Schedule]
+) -> None:
+    """Its asker may delete it in the very moment of the take-over."""
+    schedule = make_schedule(steps=((9, 0),), replaces=(True,), faults=("fine", "deleted"))
+    run = drive("One two three four", schedule)
+    assert kinds(run)[:3] == ["update", "stop", "post"]
+    assert run.joined == "One two three four"
+    assert run.engine.failure is None
+
+
 def test_tasks_show_where_the_answer_streams_and_end_with_it(
     drive: Drive, make_schedule: type[Schedule]
 ) -> None:
