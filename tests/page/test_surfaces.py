@@ -72,7 +72,7 @@ async def test_an_answer_shows_its_links_and_receipt_and_takes_an_opinion(
         assert await answer.locator("button.chosen").inner_text() == "Bad answer"
         figures = running.bot.live.figures.summary(system_now())
         assert (figures.up, figures.down) == (0, 1)
-        (kept,) = await running.bot.store.feedback.since(0.0)
+        kept = await running.opinion()
         assert (kept.value, kept.comment) == ("down", "the wrong file")
 
 

@@ -25,6 +25,7 @@ from bot.playground.slack.local import LocalSlack
 from bot.playground.slack.records import Message
 from bot.settings import Settings
 from bot.slack.manifest import Features, manifest
+from bot.store.people import Opinion
 from tests.slack import githost
 
 QUICK = Latency(base=0.01, per_uncached_token=0.00001, per_cached_token=0, decode=2000.0)
@@ -74,6 +75,15 @@ class Shop:
 
         await self.until(done, "the answer")
         return self.slack.bot_messages(channel, thread)[-1]
+
+    async def opinion(self) -> Opinion:
+        """Wait for an opinion that has its comment: it is kept after the form has closed."""
+        async with asyncio.timeout(20):
+            while True:
+                kept = await self.bot.store.feedback.since(0.0)
+                if kept and kept[0].comment:
+                    return kept[0]
+                await asyncio.sleep(0.02)
 
     def asked(self) -> list[Any]:
         """Return the bodies of the questions that reached the model, in their order."""

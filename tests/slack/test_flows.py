@@ -193,7 +193,7 @@ async def test_an_answer_is_judged_and_had_again_by_whoever_may_ask(shop: Open) 
         await running.until(lambda: slack.world.modals.get(YOU), "the comment box")
         you.set_text("wrong file")
         await you.submit()
-        (kept,) = await running.bot.store.feedback.since(0.0)
+        kept = await running.opinion()
         assert (kept.user, kept.value, kept.comment) == (YOU, "down", "wrong file")
         live = running.bot.library.live("payments")
         assert live is not None
