@@ -28,6 +28,7 @@ from bot.context.hardening import SAFE_OPTIONS, hardened_environment, last_line
 _FEW = 4
 _RECENT_BYTES = 16_000_000
 _COMMITTER = re.compile(rb"^committer .* (\d+) [+-]\d{4}$", re.MULTILINE)
+_LAST_SECOND = 253_402_300_799  # the end of the year 9999
 READ_SECONDS = 120.0
 """The longest that reading a repository of the largest allowed size may take."""
 
@@ -54,6 +55,11 @@ class TreeChange(NamedTuple):
     old: Entry | None
     new: Entry | None
     source: str | None = None
+
+
+def unix_time(raw: bytes) -> float:
+    """Read a commit's time, which may be anything: never one that no calendar holds."""
+    return float(min(int(raw), _LAST_SECOND)) if raw.isdigit() else 0.0
 
 
 def decode_path(raw: bytes) -> str:
@@ -146,7 +152,7 @@ class GitRepository:
             found = self.run("looking up a commit of", *arguments, ok=(0, 1, 128)).split()
             if len(found) == 2:
                 commit = found[1].decode("ascii")
-                self._times[commit] = float(found[0])
+                self._times[commit] = unix_time(found[0])
                 return commit
         if not self.run("listing the refs of", "for-each-ref", "--count=1"):
             raise EmptyRepositoryError(self.name)
@@ -163,9 +169,9 @@ class GitRepository:
             return self._times[commit]
         raw = self._recent.get(commit)
         if raw is not None and (said := _COMMITTER.search(raw.partition(b"\n\n")[0])):
-            return float(said.group(1))
+            return unix_time(said.group(1))
         out = self.run("reading a commit of", "rev-list", "-1", "--timestamp", commit)
-        return float(out.split()[0])
+        return unix_time(out.split()[0])
 
     def tree(self, commit: str) -> Tree:
         """Return everything that is tracked at the commit."""

@@ -10,7 +10,7 @@ from itertools import islice
 
 from bot.context.assembly import Source
 from bot.context.errors import GitMissingError
-from bot.context.git import GitRepository, decode_path
+from bot.context.git import GitRepository, decode_path, unix_time
 from bot.context.hardening import hardened_environment
 from bot.context.masking import mask
 from bot.context.pack import Change, Match, RepositoryState
@@ -255,7 +255,7 @@ def _dialect(repository: GitRepository) -> str:
 
 def _change(record: Sequence[bytes]) -> Change:
     commit, at, author, subject = record[:_NAMES]
-    return Change(commit.decode(), float(at), _safe(author[1:]), _safe(subject[1:]))
+    return Change(commit.decode(), unix_time(at), _safe(author[1:]), _safe(subject[1:]))
 
 
 def _safe(text: bytes) -> str:

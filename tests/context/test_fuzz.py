@@ -252,6 +252,23 @@ def test_a_repository_of_one_commit_and_a_shallow_one_are_packed(
         assert '"kind": "base"' in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("stamp", ["-5", "99999999999999", "18446744073709551614", "never", ""])
+def test_a_commit_of_any_date_is_packed(bench: Bench, repo: Repo, stamp: str) -> None:
+    """Whoever commits chooses the date; no calendar need hold it."""
+    repo.commit({"a.py": b"x = 1\n"})
+    first = Standing.of(bench.plan(repo, bench.look(repo)))
+    repo.commit({"a.py": b"x = 2\n"})
+    tree = repo.resolve("HEAD^{tree}")
+    dated = f"tree {tree}\nauthor T <t@example.org> {stamp} +0000\n"
+    dated += f"committer T <t@example.org> {stamp} +0000\n\nx\n"
+    arguments = ("hash-object", "-t", "commit", "-w", "--literally", "--stdin")
+    repo.reset(bench.git(repo.path, *arguments, stdin=dated.encode()).decode().strip())
+    assert bench.reader().read(bench.base(repo, bench.look(repo))).files == {"a.py": [b"x = 2"]}
+    assert b"@@@ update of repo to commit" in bench.next(repo, first).text
+    (change,) = _snapshot(bench, repo).history("repo", "a.py", 3)
+    assert 0 <= change.at < 253_402_300_800
+
+
 def test_a_commit_without_files_is_packed(bench: Bench, repo: Repo) -> None:
     """Everything may be deleted in one push."""
     repo.commit({"a.py": b"x = 1\n"})
