@@ -214,12 +214,20 @@ class Run:
 
     async def _restart(self, replica: Replica) -> None:
         await asyncio.sleep(self._chance.uniform(0, 2 * self.plan.down))
+        while not await self._started(replica):  # noqa: ASYNC110 - a supervisor waits as well
+            # It could not start, as any supervisor would see: the database was cut, perhaps.
+            await asyncio.sleep(TICK)
+
+    async def _started(self, replica: Replica) -> bool:
+        """Start a bot and wait until it is ready or killed; False where it ended by itself."""
         await self._c.start(replica)
         pid = replica.pid
+        assert pid is not None
         with suppress(NotReady):
             await self._c.ready(replica)
             if replica.pid == pid:
                 self._ready.add(replica.number)
+        return replica.pid != pid or await self._c.nursery.exit_code(pid) is None
 
     async def _trouble(self) -> None:
         """Break something small, over and over."""
