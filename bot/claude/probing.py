@@ -17,6 +17,9 @@ from bot.claude.probed import Probed
 
 PREFIX_LINES = 900
 """About 9,000 tokens: longer than the least that is cached on any model, and slow enough to cut."""
+_LEAST_LINES = (45, 90, 180, 360, 720)
+"""From about 500 tokens on, each twice as many."""
+_THINKING = ("disabled", "between_tools", "adaptive")
 CANCEL_SECONDS = (0.15, 0.6)
 SETTLE_SECONDS = 4.0
 _ASK = [{"role": "user", "content": "."}]
@@ -51,6 +54,9 @@ class ClaudeProbes:
             ("claude.wording of a refused key", self._refused_key),
             ("claude.cancelled warm-up leaves an entry", self._cancelled),
             ("claude.effort is part of the prefix", self._effort),
+            ("claude.thinking is part of the prefix", self._thinking),
+            ("claude.least that is cached", self._least),
+            ("claude.token overhead of citations", self._citations),
             ("claude.limits in the headers", self._limits),
         )
         for item, probe in probes:
@@ -141,6 +147,56 @@ class ClaudeProbes:
         part = not other["read"]
         text = "Another effort misses the cache." if part else "Another effort reads the cache."
         return Probed(item, "found", text, facts)
+
+    async def _thinking(self) -> Probed:
+        """Whether thinking is rendered before tools and system: then another misses the cache."""
+        item = "claude.thinking is part of the prefix"
+        prefix = _prefix()
+        first = _usage(await self._create(prefix))
+        same = _usage(await self._create(prefix))
+        own = self._settings.thinking
+        found = {}
+        for kind in (kind for kind in _THINKING if kind != own):
+            # Some thinking is not accepted without room for it.
+            for most in (0, 1):
+                more = {"max_tokens": most, "thinking": {"type": kind}}
+                found[kind] = await self._refusal(more, prefix)
+                if not found[kind].get("message"):
+                    break
+        read = [kind for kind, one in found.items() if one.get("read")]
+        missed = [kind for kind, one in found.items() if one.get("read") == 0]
+        parts = [("reads the cache", read), ("misses it", missed)]
+        told = [f"{' and '.join(kinds)} {what}" for what, kinds in parts if kinds]
+        text = f"After {own or 'no thinking'}: {'; '.join(told)}." if told else "No other is taken."
+        return Probed(item, "found", text, {"first": first, "same": same, **found})
+
+    async def _least(self) -> Probed:
+        """How long a prefix must be before this model caches it: the length of the shortest."""
+        sizes = {}
+        for lines in _LEAST_LINES:
+            usage = _usage(await self._create(_prefix(lines)))
+            sizes[str(usage["input"] + usage["written"])] = usage["written"]
+            if usage["written"]:
+                break
+        kept = [size for size, written in sizes.items() if written]
+        text = f"A prefix of {kept[0]} tokens was cached." if kept else "None of these was cached."
+        return Probed("claude.least that is cached", "found", text, sizes)
+
+    async def _citations(self) -> Probed:
+        counts = {name: await self._counted(on) for name, on in (("off", False), ("on", True))}
+        more = counts["on"] - counts["off"]
+        text = f"Citations add {more} tokens to one document of {counts['off']}."
+        return Probed("claude.token overhead of citations", "found", text, counts)
+
+    async def _counted(self, citations: bool) -> int:
+        """Return the tokens of a request with one document; counting costs nothing."""
+        source = {"type": "text", "media_type": "text/plain", "data": _prefix(20)[27:]}
+        document = {"type": "document", "source": source, "citations": {"enabled": citations}}
+        content: Any = [document, {"type": "text", "text": "."}]
+        counted = await self._sdk.messages.count_tokens(
+            model=self._settings.model, messages=[{"role": "user", "content": content}]
+        )
+        return counted.input_tokens
 
     async def _limits(self) -> Probed:
         body = self._body({}, _prefix(3))
