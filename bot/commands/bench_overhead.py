@@ -43,9 +43,12 @@ def overhead(
     sample: Annotated[
         bool, typer.Option(help="Compare the first visible word with Slack's sample agent.")
     ] = True,
+    drafts: Annotated[
+        int, typer.Option(help="Questions that are answered before Enter; 0 for none.")
+    ] = 5,
     as_document: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Measure event to request, token to Slack, throughput and memory; compare with the sample."""
+    """Measure event to request, token to Slack, throughput, memory, drafts; compare the sample."""
     import json
     import logging
 
@@ -56,7 +59,7 @@ def overhead(
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     numbers = [int(number) for number in running.split(",")]
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        result = asyncio.run(_measure(questions, numbers, sample, progress))
+        result = asyncio.run(_measure(questions, numbers, sample, drafts, progress))
     if as_document:
         typer.echo(json.dumps(result, indent=2))
     else:
@@ -64,15 +67,16 @@ def overhead(
 
 
 async def _measure(
-    questions: int, running: Sequence[int], sample: bool, progress: Progress
+    questions: int, running: Sequence[int], sample: bool, drafts: int, progress: Progress
 ) -> dict[str, Any]:
     from bot.commands.memory import set_aside_start_up
+    from bot.commands.overhead_draft import draft_waits
     from bot.commands.overhead_room import ground
 
     standing = ground(PREFIX_BYTES)
     result: dict[str, Any] = {"prefix_bytes": PREFIX_BYTES, "streaming": []}
     with _ends() as url:
-        step = progress.add_task("one after another", total=1 + len(running) + sample)
+        step = progress.add_task("one after another", total=2 + len(running) + sample)
         result["event_to_request_ms"] = await _one_by_one(url, questions)
         set_aside_start_up()
         for number in running:
@@ -81,6 +85,10 @@ async def _measure(
         if sample:
             progress.update(step, advance=1, description="Slack's sample")
             result["first_visible_word_s"] = await _beside_sample(url, standing)
+    if drafts:
+        progress.update(step, advance=1, description="drafts")
+        waits = await draft_waits(drafts, PREFIX_BYTES)
+        result["draft_wait_ms"] = _spread([seconds * 1000 for seconds in waits])
     return result
 
 
@@ -328,4 +336,10 @@ def _print(result: dict[str, Any]) -> None:
         console.print(
             f"first visible word: {first['forewarm']} s; Slack's sample {first['sample']} s"
             f" ({first['ratio']:.2f} of it)"
+        )
+    if "draft_wait_ms" in result:
+        wait = result["draft_wait_ms"]
+        console.print(
+            f"a draft submitted unchanged after 2 s, a model of 2 s: {wait['p50']:.0f} ms (p50),"
+            f" {wait['most']:.0f} ms at most"
         )

@@ -35,7 +35,7 @@ async def running_bot(url: str, size: int) -> AsyncIterator[tuple[str, Prefix]]:
     """Run the bot on a repository of about `size` bytes; yields its address and its prefix."""
     with tempfile.TemporaryDirectory(prefix="forewarm-bench-") as folder:
         home = Path(folder)
-        _repository(home / "code", size)
+        code(home / "code", size)
         (home / "contexts").mkdir()
         context = CONTEXT.format(channel=CHANNEL, repository=home / "code")
         (home / "contexts" / "bench.toml").write_text(context)
@@ -67,7 +67,8 @@ def _settings(home: Path, url: str) -> Settings:
     )
 
 
-def _repository(folder: Path, size: int) -> None:
+def code(folder: Path, size: int) -> None:
+    """Commit about `size` bytes of made-up Python in a new repository."""
     folder.mkdir()
     each = 40_000
     for number in range(max(1, size // each)):

@@ -10,13 +10,13 @@ import sys
 def test_every_answer_arrives_whole_and_every_figure_is_there() -> None:
     """A benchmark that measures answers which never came would show fine numbers."""
     command = [sys.executable, "-m", "bot", "bench", "overhead", "--json", "--no-sample"]
-    ended = subprocess.run(
-        [*command, "--questions", "3", "--running", "2"], capture_output=True, text=True, check=True
-    )
+    few = ["--questions", "3", "--running", "2", "--drafts", "1"]
+    ended = subprocess.run([*command, *few], capture_output=True, text=True, check=True)
     result = json.loads(ended.stdout)
     [streaming] = result["streaming"]
     assert (streaming["complete"], streaming["byte_for_byte"]) == (2, 2)
     assert streaming["memory_mb"] > 0
-    for spread in (*result["event_to_request_ms"].values(), streaming["first_token_to_slack_ms"]):
+    spreads = (*result["event_to_request_ms"].values(), streaming["first_token_to_slack_ms"])
+    for spread in (*spreads, result["draft_wait_ms"]):
         assert set(spread) == {"p50", "p99", "most"}
     assert result["event_to_request_ms"]["bot"]["p50"] > 0
