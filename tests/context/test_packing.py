@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import bot
-from bot.commands.packing import Request, main, run
+from bot.commands.packing import Request, entry, main, run
 from bot.errors import ForewarmError
 
 if TYPE_CHECKING:
@@ -157,6 +157,17 @@ def test_bad_arguments_are_one_sentence(
     with pytest.raises(ForewarmError) as caught:
         main([places.get(argument, argument) for argument in arguments])
     assert words in caught.value.user_message
+
+
+def test_an_error_of_the_process_is_one_line_and_a_status(
+    repo: Repo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A script goes by the status, a person by the line; neither wants a traceback."""
+    repo.commit(FILES)
+    assert entry([str(repo.path), "-o", str(tmp_path / "out")]) == 0
+    assert capsys.readouterr().err == ""
+    assert entry([str(tmp_path / "nowhere")]) == 1
+    assert capsys.readouterr().err.startswith("forewarm: There is neither a context nor a path")
 
 
 def _elsewhere(repo: Repo, home: Path, out: Path, python: str, **environ: str) -> bytes:
