@@ -116,9 +116,7 @@ class Keeper:
             return made
         if self.decision.start == 0:
             return await self._measured(surveys, made)
-        counts = await self._counted(made)
-        recounted = made if counts is None else _recounted(made, counts)
-        return recounted if self._fits(recounted.tokens) else await self._measured(surveys)
+        return await self._renewed(surveys, made, self.decision.start)
 
     async def _decided(
         self, assembly: Assembly, surveys: Sequence[Survey], cold: bool
@@ -150,6 +148,14 @@ class Keeper:
                 if count is not None
             )
 
+    async def _renewed(self, surveys: Sequence[Survey], made: Assembly, start: int) -> Assembly:
+        """Have the bases from `start` on counted; build all anew where they are too large."""
+        counts = await self._counted(made.members[start:])
+        if counts is None:
+            return made
+        made = _recounted(made, counts, start)
+        return made if self._fits(made.tokens) else await self._measured(surveys)
+
     async def _measured(self, surveys: Sequence[Survey], made: Assembly | None = None) -> Assembly:
         """Build all bases; have them counted where that is possible, and refit what is too much."""
         if made is None:
@@ -157,7 +163,7 @@ class Keeper:
             await asyncio.to_thread(preload)
             made = await self._first(surveys)
         for _ in range(_REFITS):
-            counts = await self._counted(made)
+            counts = await self._counted(made.members)
             if counts is None:
                 return made
             actual = sum(counts)
@@ -166,7 +172,7 @@ class Keeper:
             if self._fits(actual) and not _wasteful(made, actual):
                 return _recounted(made, counts)
             made = await self._first(surveys)
-        counts = await self._counted(made)
+        counts = await self._counted(made.members)
         return made if counts is None else _recounted(made, counts)
 
     async def _first(self, surveys: Sequence[Survey]) -> Assembly:
@@ -178,9 +184,10 @@ class Keeper:
 
     # --- counting --------------------------------------------------------------------------------
 
-    async def _counted(self, assembly: Assembly) -> list[int] | None:
+    async def _counted(self, members: Sequence[Member]) -> list[int] | None:
+        """Count each base; None where one cannot be counted."""
         counts: list[int] = []
-        for member in assembly.members:
+        for member in members:
             if len(member.base.text) > _COUNTED_WHOLE:
                 return None
             counted = await self._ask(member.base.text)
@@ -296,10 +303,10 @@ def _wasteful(assembly: Assembly, actual: int) -> bool:
     return actual < assembly.tokens * 0.93
 
 
-def _recounted(assembly: Assembly, counts: Sequence[int]) -> Assembly:
-    """Put counted figures in place of estimated ones."""
-    members: list[Member] = []
-    for member, tokens in zip(assembly.members, counts, strict=True):
+def _recounted(assembly: Assembly, counts: Sequence[int], start: int = 0) -> Assembly:
+    """Put counted figures in place of those that were estimated of the bases from `start` on."""
+    members = list(assembly.members[:start])
+    for member, tokens in zip(assembly.members[start:], counts, strict=True):
         base = Block("base", member.base.repository, member.base.text, tokens)
         part = replace(member.part, base=tokens, fresh=tokens)
         members.append(replace(member, base=base, part=part))

@@ -346,6 +346,38 @@ async def test_the_budget_holds_through_pushes_by_the_servers_count(
     assert {"append", "rebuild"} <= acts
 
 
+async def test_a_base_that_is_renewed_alone_is_counted_alone(bench: Bench, rooms: Rooms) -> None:
+    """What stands before it stays as it was, its ledger too."""
+    one, two = bench.repo("one"), bench.repo("two")
+    one.commit({"a.py": SOURCE})
+    two.commit({f"m{n}.py": SOURCE for n in range(4)})
+
+    async def count(text: str) -> int | None:
+        return len(text) // 3
+
+    codebase = rooms(one, two).codebase(count=count)
+    await _synced(codebase)
+    one.commit({"new.py": SOURCE})
+    await _synced(codebase)
+    before = codebase.assembly.members[0].part
+    assert before.fresh > before.base
+    for number in range(60):
+        two.commit({f"m{number % 4}.py": SOURCE.replace(b"return", b"return %d +" % number)})
+        pack = await _synced(codebase)
+        assert codebase.decision is not None
+        if codebase.decision.act == "rebuild":
+            break
+    assert codebase.decision is not None
+    assert (codebase.decision.act, codebase.decision.start) == ("rebuild", 1)
+    assert [block.tokens for block in pack.blocks] == [len(b.text) // 3 for b in pack.blocks]
+    after = codebase.assembly.members[0].part
+    assert (after.base, after.overlays, after.fresh) == (
+        before.base,
+        before.overlays,
+        before.fresh,
+    )
+
+
 async def test_a_server_that_cannot_count_leaves_the_estimate(repo: Repo, rooms: Rooms) -> None:
     """Not every endpoint knows count_tokens."""
     repo.commit({"a.py": SOURCE})
