@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -98,17 +98,26 @@ class Codebase:
         self, workspace: str, channel: str, user: str, trigger: str, text: str
     ) -> None:
         """Open the summary; `attach URL [ref]` opens the form with the address filled in."""
+        first = views.opening_view(views.Place(workspace, channel, ""))
+        opening = self._client.views_open(trigger_id=trigger, view=first)
+        opened = await courtesy("codebase", opening)
+        if opened is None:
+            return
+        view = await self._first_view(workspace, channel, user, text.split())
+        shown = str(opened["view"]["id"])
+        await courtesy("codebase", self._client.views_update(view_id=shown, view=view))
+
+    async def _first_view(
+        self, workspace: str, channel: str, user: str, words: Sequence[str]
+    ) -> views.View:
         held = await self._shelf.held(workspace, channel)
         place = views.Place(workspace, channel, held.name)
-        words = text.split()
         denied = await self._denied(user, channel)
         if len(words) > 1 and words[0] == "attach" and denied is None:
             ref = words[2] if len(words) > 2 else "HEAD"
             edit = edits.RepositoryEdit(url=words[1], ref=ref)
-            view = views.repository_form(place, edit, self._shelf.hosts)
-        else:
-            view = self._summary(place, held, denied)
-        await courtesy("codebase", self._client.views_open(trigger_id=trigger, view=view))
+            return views.repository_form(place, edit, self._shelf.hosts)
+        return self._summary(place, held, denied)
 
     def _summary(self, place: views.Place, held: Held, denied: Denied | None) -> views.View:
         summary = self._shelf.summary(held.name, held.body)
@@ -120,30 +129,30 @@ class Codebase:
     async def pressed(self, user: str, trigger: str, view: Mapping[str, Any], what: str) -> None:
         """A button of the summary: open the form it leads to."""
         place = views.place_of(view)
-        if await self._denied(user, place.channel) is not None:
-            return
-        held = await self._shelf.held(place.workspace, place.channel)
-        verb, _, name = what.partition(":")
-        if verb == "settings":
-            form = views.settings_form(place, settings_of(held.body))
-        elif verb == "change":
-            form = views.repository_form(
-                replace(place, replaces=name), _repository_of(held.body, name), self._shelf.hosts
-            )
-        elif verb == "detach":
-            await self._detach(trigger, place, held, name)
-            return
-        else:
-            form = views.repository_form(place, None, self._shelf.hosts)
-        await courtesy("codebase", self._client.views_push(trigger_id=trigger, view=form))
-
-    async def _detach(self, trigger: str, place: views.Place, held: Held, name: str) -> None:
-        first = views.working_view(place)
+        first = views.opening_view(place)
         pushed = await courtesy("codebase", self._client.views_push(trigger_id=trigger, view=first))
         if pushed is None:
             return
-        body = edits.without_repository(held.body, name)
-        await self._preview(str(pushed["view"]["id"]), place, held, body)
+        shown = str(pushed["view"]["id"])
+        denied = await self._denied(user, place.channel)
+        held = await self._shelf.held(place.workspace, place.channel)
+        verb, _, name = what.partition(":")
+        if denied is not None:
+            form = views.done_view(place, denied.message)
+        elif verb == "detach":
+            await self._preview(shown, place, held, edits.without_repository(held.body, name))
+            return
+        else:
+            form = self._form(place, held, verb, name)
+        await courtesy("codebase", self._client.views_update(view_id=shown, view=form))
+
+    def _form(self, place: views.Place, held: Held, verb: str, name: str) -> views.View:
+        if verb == "settings":
+            return views.settings_form(place, settings_of(held.body))
+        if verb == "change":
+            edit = _repository_of(held.body, name)
+            return views.repository_form(replace(place, replaces=name), edit, self._shelf.hosts)
+        return views.repository_form(place, None, self._shelf.hosts)
 
     async def repository(self, user: str, view: Mapping[str, Any], shown: str) -> None:
         """The form of a repository was sent: preview what it would come to."""
@@ -183,9 +192,19 @@ class Codebase:
         view = views.preview_view(replace(place, draft=key), preview)
         await courtesy("codebase", self._client.views_update(view_id=view_id, view=view))
 
-    async def save(self, user: str, view: Mapping[str, Any]) -> str:
-        """Save what was previewed; return what to say about it."""
+    async def save(self, user: str, view: Mapping[str, Any], shown: str) -> None:
+        """Save what was previewed; say in the view `shown` what has come of it."""
         place = views.place_of(view)
+        await asyncio.sleep(SETTLE_SECONDS)
+        try:
+            said = await self._saved(user, place)
+        except ForewarmError as error:
+            said = error.user_message
+        done = views.done_view(place, said)
+        await courtesy("codebase", self._client.views_update(view_id=shown, view=done))
+
+    async def _saved(self, user: str, place: views.Place) -> str:
+        """Save a preview; return what to say about it."""
         if (denied := await self._denied(user, place.channel)) is not None:
             return denied.message
         draft = await self._shelf.draft(place.draft or "")

@@ -54,8 +54,9 @@ def register_codebase(app: AsyncApp, codebase: Codebase, desk: Desk) -> None:
 
     @app.view(views.SAVE)
     async def save(ack: AsyncAck, body: Body, view: Mapping[str, Any]) -> None:
-        said = await codebase.save(body["user"]["id"], view)
-        await ack(response_action="update", view=views.done_view(views.place_of(view), said))
+        # Saving builds the context, for which three seconds may be too few.
+        await ack(response_action="update", view=views.saving_view(views.place_of(view)))
+        desk.start(codebase.save(body["user"]["id"], view, str(view["id"])))
 
 
 def _address_problem(url: str) -> str | None:

@@ -27,6 +27,7 @@ ADD, CHANGE, DETACH, OPEN_SETTINGS = (
     "codebase_detach",
     "codebase_open_settings",
 )
+OPENING = "Looking up what this channel answers from…"
 OMITTED_SHOWN = 12
 SECTION_LIMIT = 2900
 
@@ -138,10 +139,14 @@ def _facts(summary: Summary) -> list[View]:
     if summary.tokens is not None:
         lines.insert(
             0,
-            f"*Size*: {summary.tokens:,} tokens from {summary.files or 0:,} files;"
+            f"*Size*: {summary.tokens:,} tokens from {_files(summary.files or 0)};"
             f" {summary.omitted or 0:,} left out or masked",
         )
     return [_section("\n".join(lines))] if lines else []
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count:,} files"
 
 
 # --- forms --------------------------------------------------------------------------------------
@@ -189,10 +194,20 @@ def working_view(place: Place) -> View:
     return _modal(place, SHOW, "Preview", [_note("Fetching and counting; this can take a while…")])
 
 
+def opening_view(place: Place) -> View:
+    """Return the view that opens at once: a trigger lives three seconds, look-ups may not."""
+    return _modal(place, SHOW, "Codebase", [_note(OPENING)])
+
+
+def saving_view(place: Place) -> View:
+    """Return the view that stands while a change is saved."""
+    return _modal(place, SHOW, "Codebase", [_note("Saving…")])
+
+
 def preview_view(place: Place, preview: Preview) -> View:
     """Return what a change would come to, to be saved or left."""
     lines = [
-        f"*{preview.tokens:,} tokens* from {preview.files:,} files",
+        f"*{preview.tokens:,} tokens* from {_files(preview.files)}",
         f"One day kept warm costs about *${preview.warm_day_usd:.2f}*",
         "Changes: " + (", ".join(map(escape_mrkdwn, preview.changed)) or "none"),
     ]

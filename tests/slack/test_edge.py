@@ -516,6 +516,7 @@ async def test_a_codebase_is_attached_after_a_preview(scene: Scene) -> None:
     person = scene.slack.user("U0ASKER")
     scene.rooms.operators = ("U0ASKER",)
     await person.open_modal("C0BARE", "/codebase", text="attach https://github.com/acme/web dev")
+    await scene.until(lambda: "submit" in person.modal.content, "the form")
     await person.submit()
     await scene.until(lambda: scene.rooms.drafts, "the preview")
     await scene.until(lambda: "Save" in str(person.modal.content), "the preview on screen")
@@ -523,6 +524,7 @@ async def test_a_codebase_is_attached_after_a_preview(scene: Scene) -> None:
     assert "<!here>" not in str(person.modal.content)
     assert scene.rooms.saved == []
     await person.submit()
+    await scene.until(lambda: "Saved." in str(person.modal.content), "the word that it is saved")
     (saved,) = scene.rooms.saved
     assert saved["channels"] == ["C0BARE"]
     assert saved["repositories"] == [
@@ -533,4 +535,5 @@ async def test_a_codebase_is_attached_after_a_preview(scene: Scene) -> None:
 async def test_nobody_but_those_who_may_attaches(scene: Scene) -> None:
     person = scene.slack.user("U0PEER")
     await person.open_modal("C0PAY", "/codebase", text="attach https://github.com/acme/web")
+    await scene.until(lambda: "Only this channel" in str(person.modal.content), "the refusal")
     assert "submit" not in person.modal.content

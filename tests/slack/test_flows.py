@@ -19,6 +19,7 @@ from bot.playground.claude import Latency
 from bot.playground.slack.installing import revoke
 from bot.playground.slack.records import Message
 from bot.playground.slack.refusal import Refusal
+from bot.slack.codebase_views import OPENING
 from tests.slack.shop import CHANNEL, EMPTY, GUEST, MATE, YOU, Shop, open_shop
 
 SLOW = Latency(base=0.05, per_uncached_token=0, per_cached_token=0, decode=40.0, chunk=2)
@@ -239,6 +240,7 @@ async def test_a_deleted_question_ends_its_answer(shop: Open) -> None:
 async def open_codebase(running: Shop, user: str, channel: str, text: str = "") -> Any:
     person = running.slack.user(user)
     await person.open_modal(channel, "/codebase", text=text)
+    await running.until(lambda: OPENING not in str(person.modal.content), "what is there")
     return person
 
 
@@ -255,6 +257,13 @@ async def previewed(running: Shop, person: Any) -> str:
     return str(person.modal.content)
 
 
+async def saved(running: Shop, person: Any) -> None:
+    """Save the preview in front, and close everything once that is said."""
+    await person.submit()
+    await running.until(lambda: "Saved." in str(person.modal.content), "the saving")
+    person.close_modal(all_of_them=True)
+
+
 async def test_a_codebase_is_attached_changed_and_detached_from_inside_slack(shop: Open) -> None:
     """Each change is previewed, saved, used by the next question, and written to the audit log."""
     async with shop() as running:
@@ -264,19 +273,17 @@ async def test_a_codebase_is_attached_changed_and_detached_from_inside_slack(sho
         assert "tokens* from 2 files" in said
         assert "One day kept warm costs about" in said
         assert running.bot.library.for_channel(EMPTY) is None
-        await you.submit()
+        await saved(running, you)
         root = you.mention(EMPTY, "what does it show?")
         assert "front@" in str((await running.answer(EMPTY, root)).blocks)
-        you.close_modal(all_of_them=True)
 
         await open_codebase(running, YOU, EMPTY)
         await you.done(you.put("codebase_change", "change:front"))
         await running.until(lambda: "exclude" in str(you.modal.content), "the form")
         you.set_text("README.md", "exclude")
         said = await previewed(running, you)
-        assert "from 1 file" in said
-        await you.submit()
-        you.close_modal(all_of_them=True)
+        assert "tokens* from 1 file\\n" in said
+        await saved(running, you)
 
         await open_codebase(running, YOU, EMPTY)
         await you.done(you.put("codebase_open_settings", None))
@@ -284,9 +291,8 @@ async def test_a_codebase_is_attached_changed_and_detached_from_inside_slack(sho
         you.set_text("Be brief.", "instructions")
         you.set_text("5", "user_per_hour")
         await you.done(you.put("switches", ["guests"]))
-        said = await previewed(running, you)
-        await you.submit()
-        you.close_modal(all_of_them=True)
+        await previewed(running, you)
+        await saved(running, you)
         config = running.bot.library.for_channel(EMPTY)
         assert config is not None
         assert (config.instructions, config.limits.user_per_hour) == ("Be brief.", 5)
@@ -296,7 +302,7 @@ async def test_a_codebase_is_attached_changed_and_detached_from_inside_slack(sho
         await open_codebase(running, YOU, EMPTY)
         await you.done(you.put("codebase_change", "detach:front"))
         await running.until(lambda: "Save" in str(you.modal.content), "the preview")
-        await you.submit()
+        await saved(running, you)
         assert running.bot.library.for_channel(EMPTY) is None
         deeds = [(deed.actor, deed.action) for deed in await running.bot.store.audit.last()]
         assert sorted(deeds) == [(YOU, "changed")] * 3 + [(YOU, "detached")]
