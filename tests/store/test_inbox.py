@@ -213,3 +213,26 @@ async def test_a_question_is_opened_anew_only_by_its_holder_or_when_nobody_holds
     assert (claimed.saved, claimed.question) == (None, {"text": "again"})
     assert claimed.messages == ("18.1",), "what stands is replaced, not repeated"
     assert not await store.inbox.reopen("unknown", "a", {}, LEASE)
+
+
+async def test_a_message_is_with_others_while_another_replica_may_have_to_hear_of_it(
+    store: Store, clock: Any
+) -> None:
+    """Most edited messages are no questions: of those nothing is written down."""
+
+    async def with_others(owner: str, ts: str = "17.q1") -> bool:
+        since = clock.at - 60
+        return await store.inbox.is_with_others("T1", "C1", ts, owner, since=since)
+
+    assert not await with_others("b")
+    assert await record(store, owner="a")
+    assert await with_others("b")
+    assert not await with_others("a"), "it is held here"
+    assert not await with_others("b", "17.q2")
+    await store.inbox.finish("q1", "a", "answered")
+    assert await with_others("b"), "it may still be answered anew"
+    clock.at += 61
+    assert not await with_others("b")
+    assert await record(store, id="q2", owner="a")
+    await store.inbox.release("q2", "a")
+    assert await with_others("a", "17.q2"), "whoever takes it over has to hear of it"
