@@ -13,9 +13,12 @@ from typing import Any
 
 from bot.warm.conversions import Conversions
 from bot.warm.followups import OLDEST, SINCE_MESSAGE, SINCE_QUESTION, FollowUps
+from bot.warm.outlook import Outlook
 from bot.warm.rates import Rates
 
 DIRECT = "direct"
+SETTLED = 2 * 3600.0
+"""Seconds of silence after which a thread's hazard is smooth enough for the curve's grid."""
 MOST_CHANNELS = 64
 MOST_THREADS = 128
 
@@ -26,9 +29,13 @@ def place_of(channel: str | None) -> str:
 
 
 class Channel:
-    """One channel's new questions and its open threads, the longest silent first."""
+    """One channel's new questions and its open threads, the longest silent first.
 
-    __slots__ = ("asked_at", "followups", "rates", "returns", "threads")
+    `moved` tells that a curve of what is to come was worked out before the latest question, or
+    holds a thread that has spoken since.
+    """
+
+    __slots__ = ("_settled_at", "asked_at", "followups", "moved", "rates", "returns", "threads")
 
     def __init__(self, at: float) -> None:
         self.rates = Rates(at)
@@ -36,6 +43,8 @@ class Channel:
         self.returns = FollowUps(SINCE_QUESTION)
         self.asked_at: dict[str, float] = {}
         self.threads: OrderedDict[str, float] = OrderedDict()
+        self.moved = True
+        self._settled_at = -math.inf
 
     def opened(self, at: float) -> None:
         """A thread was opened, with a question or without."""
@@ -48,6 +57,7 @@ class Channel:
             return False
         self.followups.passed(at - last, asked)
         self.threads[thread] = at
+        self.moved |= last <= self._settled_at
         if asked:
             self.returns.passed(at - self.asked_at[thread], True)
             self.asked_at[thread] = at
@@ -56,6 +66,7 @@ class Channel:
     def asked_anew(self, thread: str | None, at: float) -> None:
         """A question opened a thread."""
         self.rates.asked(at)
+        self.moved = True
         if thread is not None:
             self.threads[thread] = self.asked_at[thread] = at
             self.close(at)
@@ -70,22 +81,30 @@ class Channel:
             self.followups.passed(at - last, False)
             self.returns.passed(at - self.asked_at.pop(thread), False)
 
-    def silence(self, now: float, ends: Sequence[float], fresh: bool) -> list[float]:
-        """Return the probability that no question comes until each end.
+    def ahead(self, now: float, times: Sequence[float]) -> list[float]:
+        """Return what new questions and threads long silent add to the curve until each time.
 
-        `fresh` looks at the time after a question that was asked just now, instead of at the
-        threads that are open.
+        The value at a time is the negative logarithm of the probability of silence until then.
         """
         self.rates.advance(now)
-        quiet = self.rates.silence(ends)
-        spans = [end - now for end in ends]
-        total = [0.0] * len(ends)
-        if fresh:
-            total = self.returns.expected(0.0, spans)
-        for last in () if fresh else self.threads.values():
+        self.moved = False
+        self._settled_at = now - SETTLED
+        total = self.rates.ahead(times)
+        spans = [time - now for time in times]
+        for last in self.threads.values():
+            if last > self._settled_at:
+                break
             for at, count in enumerate(self.followups.expected(now - last, spans)):
                 total[at] += count
-        return [still * math.exp(-count) for still, count in zip(quiet, total, strict=True)]
+        return total
+
+    def follow(self, now: float, spans: Sequence[float], total: list[float]) -> None:
+        """Add the follow-ups to expect of threads that spoke a short while ago."""
+        for last in reversed(self.threads.values()):
+            if last <= self._settled_at:
+                return
+            for at, count in enumerate(self.followups.expected(now - last, spans)):
+                total[at] += count
 
     def snapshot(self) -> dict[str, Any]:
         return {
@@ -109,9 +128,10 @@ class Channel:
 class Arrivals:
     """Everything that may bring a question to one prefix."""
 
-    __slots__ = ("channels", "conversions")
+    __slots__ = ("_outlook", "channels", "conversions")
 
     def __init__(self) -> None:
+        self._outlook: Outlook | None = None
         self.channels: OrderedDict[str, Channel] = OrderedDict()
         self.conversions = Conversions()
 
@@ -122,6 +142,7 @@ class Arrivals:
             found = self.channels[place] = Channel(at)
             if len(self.channels) > MOST_CHANNELS:
                 self.channels.popitem(last=False)
+                self._outlook = None
         self.channels.move_to_end(place)
         return found
 
@@ -138,15 +159,32 @@ class Arrivals:
         With `after_question`, a channel's name: as it would be had that channel just asked. Open
         signals count unless told otherwise.
         """
-        total = [1.0] * len(ends)
+        outlook = self._ahead(now)
+        here, until = outlook.until(now), outlook.until
+        total = [until(end) - here for end in ends]
+        spans = [end - now for end in ends]
         for place, channel in self.channels.items():
-            fresh = place == after_question
-            for at, quiet in enumerate(channel.silence(now, ends, fresh)):
-                total[at] *= quiet
+            if place != after_question:
+                channel.follow(now, spans, total)
+            else:
+                for at, count in enumerate(channel.returns.expected(0.0, spans)):
+                    total[at] += count
+        quiet = [math.exp(-count) for count in total]
         if after_question is None and signals and self.conversions.open:
             for at, end in enumerate(ends):
-                total[at] *= 1.0 - self.conversions.pending(now, end)
-        return [1.0, *total]
+                quiet[at] *= 1.0 - self.conversions.pending(now, end)
+        return [1.0, *quiet]
+
+    def _ahead(self, now: float) -> Outlook:
+        """Return the curve of what is to come; channels that have moved are put right."""
+        outlook = self._outlook
+        moved = [place for place, channel in self.channels.items() if channel.moved]
+        if outlook is None or outlook.grid.is_old(now) or 0 < len(moved) == len(self.channels):
+            outlook = self._outlook = Outlook(now)
+            moved = list(self.channels)
+        for place in moved:
+            outlook.put(place, now, self.channels[place].ahead(now, outlook.after(now)))
+        return outlook
 
     def snapshot(self) -> dict[str, Any]:
         return {

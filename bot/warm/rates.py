@@ -16,7 +16,7 @@ from typing import Any
 from bot.warm.week import DAY, HOUR, SHAPES, Week
 
 LASTING = 60 * DAY
-PRIOR_HOURS = (50.0, 200.0, 800.0)
+PRIOR_HOURS = (35.0, 150.0, 600.0)
 """Before anything was seen: one question in so many hours, held as lightly as one question is."""
 PASSING = (2 * DAY, 7 * DAY)
 """Half-lives of the paces that forget."""
@@ -93,20 +93,20 @@ class Rates:
             pace.count += 1.0
         self._normalise(0.0)
 
-    def silence(self, ends: Sequence[float]) -> list[float]:
-        """Return the probability that no new question comes until each of these times."""
-        loads = [self.week.loads(shape, self.at, ends) for shape in SHAPES]
-        total = [0.0] * len(ends)
-        heard = 0.0
-        for pace in self._paces:
-            weight = pace.weight
-            if weight < UNHEARD:
-                continue
-            heard += weight
-            base, count = pace.prior_hours + pace.hours, pace.prior_count + pace.count
-            for at, load in enumerate(loads[pace.shape]):
-                total[at] += weight * (base / (base + load)) ** count
-        return [quiet / heard for quiet in total]
+    def ahead(self, times: Sequence[float]) -> list[float]:
+        """Return the negative logarithm of the probability of silence until each of the times."""
+        heard = [pace for pace in self._paces if pace.weight >= UNHEARD]
+        weight = sum([pace.weight for pace in heard])
+        loads = self.week.loads({pace.shape for pace in heard}, self.at, times)
+        total = [0.0] * len(times)
+        for pace in heard:
+            base, count = pace.prior_hours + pace.hours, -(pace.prior_count + pace.count)
+            share, scale = pace.weight / weight, 1.0 / base
+            total = [
+                have + share * (1.0 + scale * load) ** count
+                for have, load in zip(total, loads[pace.shape], strict=True)
+            ]
+        return [-math.log(quiet) for quiet in total]
 
     def per_hour(self, at: float) -> float:
         """Return the expected questions per hour at `at`."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from bot.warm.costs import Costs
 
-PART = 0.018
+PART = 0.013
 """The part of the shadow's bill by which ours may exceed it."""
 CREDIT = 20.0
 """Cold waits that may be spent on learning before anything was saved."""

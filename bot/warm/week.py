@@ -8,7 +8,10 @@ worth, as a gamma prior of that weight would, and neighbouring hours speak for e
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate
 from typing import Any
 
 HOUR = 3600.0
@@ -18,6 +21,10 @@ MONDAY = 4 * DAY
 """Unix time began on a Thursday."""
 MEMORY = 10 * 7 * DAY
 """Half-life of what was seen, in seconds."""
+NEWS = 0.01
+"""The part of all that was seen which has to be new for the shapes to be drawn again."""
+SURE = 0.7
+"""The log-likelihood by which another start of the weekend must beat that at midnight UTC."""
 FLAT, SMOOTH, SHARP = 0, 1, 2
 SHAPES = (FLAT, SMOOTH, SHARP)
 
@@ -27,6 +34,15 @@ def hour_of_week(at: float) -> int:
     return int((at - MONDAY) // HOUR) % HOURS
 
 
+def _spot(at: float) -> tuple[float, int, float]:
+    """Return the hours of whole weeks before `at`, the hour of its week, and the part of that."""
+    hours = (at - MONDAY) / HOUR
+    weeks = hours // HOURS * HOURS
+    rest = hours - weeks
+    hour = int(rest)
+    return weeks, hour, rest - hour
+
+
 class Week:
     """How much busier than its mean each hour of the week is; three shapes of rising detail.
 
@@ -34,19 +50,21 @@ class Week:
     `SHARP` knows every hour of the week.
     """
 
-    __slots__ = ("_counts", "_hours", "_seen_at", "_sums", "_turn")
+    __slots__ = ("_counts", "_fresh", "_hours", "_seen_at", "_shaped", "_sums", "_turn")
 
     def __init__(self, at: float) -> None:
         self._counts = [0.0] * HOURS
         self._hours = [0.0] * HOURS
         self._seen_at = at
-        self._turn = -1
+        self._turn = self._shaped = -1
+        self._fresh = 0.0
         self._sums = _shapes(self._counts, self._hours)
 
     def saw(self, at: float, weight: float = 1.0) -> None:
         """Note that a thread was opened."""
         self._pass(at)
         self._counts[hour_of_week(at)] += weight
+        self._fresh += weight
 
     def load(self, shape: int, start: float, end: float) -> float:
         """Return the integral of a shape from `start` to `end`, in hours of mean traffic."""
@@ -54,12 +72,28 @@ class Week:
             return (end - start) / HOUR
         return self._until(shape, end) - self._until(shape, start)
 
-    def loads(self, shape: int, start: float, ends: Sequence[float]) -> list[float]:
-        """Return `load` from `start` to each of the ends."""
-        if shape == FLAT:
-            return [(end - start) / HOUR for end in ends]
-        begun = self._until(shape, start)
-        return [self._until(shape, end) - begun for end in ends]
+    def loads(
+        self, shapes: Collection[int], start: float, ends: Sequence[float]
+    ) -> dict[int, list[float]]:
+        """Return `load` from `start` to each of the ends, in each of the shapes."""
+        found: dict[int, list[float]] = {}
+        if FLAT in shapes:
+            found[FLAT] = [(end - start) / HOUR for end in ends]
+        if len(shapes) > len(found):
+            spots = [_spot(end) for end in ends]
+            for shape in (SMOOTH, SHARP):
+                if shape in shapes:
+                    found[shape] = self._loads(shape, start, spots)
+        return found
+
+    def _loads(
+        self, shape: int, start: float, spots: Sequence[tuple[float, int, float]]
+    ) -> list[float]:
+        sums, begun = self._sums[shape], self._until(shape, start)
+        return [
+            weeks + sums[hour] + part * (sums[hour + 1] - sums[hour]) - begun
+            for weeks, hour, part in spots
+        ]
 
     def level(self, shape: int, at: float) -> float:
         """Return how busy the hour at `at` is, 1 being the mean."""
@@ -67,11 +101,14 @@ class Week:
         return sums[hour + 1] - sums[hour]
 
     def refresh(self, at: float) -> None:
-        """Bring the shapes up to date, at most once a day."""
+        """Bring the shapes up to date: at most once a day, and once what is new would show."""
         turn = int(at // DAY)
-        if turn != self._turn:
-            self._pass(at)
-            self._turn = turn
+        if turn == self._turn:
+            return
+        self._turn = turn
+        self._pass(at)
+        if self._fresh > NEWS * sum(self._counts) or turn >= self._shaped + 7:
+            self._fresh, self._shaped = 0.0, turn
             self._sums = _shapes(self._counts, self._hours)
 
     def snapshot(self) -> dict[str, Any]:
@@ -85,11 +122,9 @@ class Week:
         return week
 
     def _until(self, shape: int, at: float) -> float:
+        weeks, hour, part = _spot(at)
         sums = self._sums[shape]
-        weeks, rest = divmod((at - MONDAY) / HOUR, HOURS)
-        hour = int(rest)
-        low = sums[hour]
-        return weeks * sums[HOURS] + low + (rest - hour) * (sums[hour + 1] - low)
+        return weeks + sums[hour] + part * (sums[hour + 1] - sums[hour])
 
     def _pass(self, at: float) -> None:
         """Let time pass: forget a little, count the hours that were watched."""
@@ -112,11 +147,16 @@ def _shapes(counts: list[float], hours: list[float]) -> tuple[list[float], ...]:
         sums = _sums(flat)
         return sums, sums, sums
     expected = [hour * total / watched for hour in hours]
+    keys = _keys(_weekend(counts, hours))
     smooth = flat
-    for reach, key, pull in ((0, _KIND, 0.5), (6, _KIND_HOUR, 0.25), (2, _KIND_HOUR, 0.5)):
+    for reach, key, pull in (
+        (0, keys.kind, 0.5),
+        (6, keys.kind_hour, 0.25),
+        (2, keys.kind_hour, 0.5),
+    ):
         smooth = _refined(smooth, counts, expected, reach, key, pull)
     sharp = smooth
-    for reach, key, pull in ((0, _KIND_HOUR, 2.0), (0, _DAY, 2.0), (2, _HOUR, 4.0)):
+    for reach, key, pull in ((0, keys.kind_hour, 2.0), (0, keys.day, 2.0), (2, _HOUR, 4.0)):
         sharp = _refined(sharp, counts, expected, reach, key, pull)
     return _sums(flat), _sums(smooth), _sums(sharp)
 
@@ -144,6 +184,8 @@ def _refined(
 
 
 def _pooled(values: list[float], key: list[int]) -> list[float]:
+    if key is _HOUR:
+        return values
     pools = [0.0] * (max(key) + 1)
     for value, k in zip(values, key, strict=True):
         pools[k] += value
@@ -151,22 +193,68 @@ def _pooled(values: list[float], key: list[int]) -> list[float]:
 
 
 def _spread(values: list[float], reach: int) -> list[float]:
+    """Return the values with each hour's dealt out around it, less the farther: a triangle."""
     if not reach:
         return values
-    weights = [reach + 1 - abs(step) for step in range(-reach, reach + 1)]
-    whole = sum(weights)
-    around = values[-reach:] + values + values[:reach]
+    # Two even windows, one after the other, make the triangle.
+    once = _windows(values, reach + 1, 0)
+    return _windows(once, reach + 1, reach)
+
+
+def _windows(values: list[float], width: int, back: int) -> list[float]:
+    """Return the mean of `width` hours for each hour, from `back` hours before it on."""
+    first = HOURS - back
+    around = [*values, *values, *values[:width]]
+    sums = [0.0, *accumulate(around)]
     return [
-        sum([w * v for w, v in zip(weights, around[h : h + len(weights)], strict=True)]) / whole
-        for h in range(HOURS)
+        (high - low) / width
+        for low, high in zip(sums[first : first + HOURS], sums[first + width :], strict=False)
     ]
 
 
 _HOUR = list(range(HOURS))
-_DAY = [hour // 24 for hour in _HOUR]
-_KIND = [int(day >= 5) for day in _DAY]
-"""Weekday or weekend."""
-_KIND_HOUR = [hour % 24 + 24 * kind for hour, kind in zip(_HOUR, _KIND, strict=True)]
+_SATURDAY = 5 * 24
+_ZONES = sorted(range(-14, 13), key=abs)
+"""By how many hours a weekend may begin later than at Saturday midnight UTC; likeliest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """Which hours of the week belong together: weekday or weekend, that by hour of day, days."""
+
+    kind: list[int]
+    kind_hour: list[int]
+    day: list[int]
+
+
+@lru_cache(maxsize=len(_ZONES))
+def _keys(weekend: int) -> _Keys:
+    """Return the keys for weekends that begin so many hours after Saturday midnight UTC."""
+    day = [(hour - weekend) % HOURS // 24 for hour in _HOUR]
+    kind = [int(number >= 5) for number in day]
+    kind_hour = [hour % 24 + 24 * k for hour, k in zip(_HOUR, kind, strict=True)]
+    return _Keys(kind, kind_hour, day)
+
+
+def _weekend(counts: list[float], hours: list[float]) -> int:
+    """Return when weekends begin, in hours after Saturday midnight UTC.
+
+    Of all 48-hour windows the one is taken that differs most from the rest of the week, by the
+    likelihood of two rates: where a team works in the evening by UTC, its Friday ends on Saturday.
+    """
+    counted, watched = ([0.0, *accumulate(values * 2)] for values in (counts, hours))
+    gains = {}
+    for zone in _ZONES:
+        low = _SATURDAY + zone
+        came, seen = counted[low + 48] - counted[low], watched[low + 48] - watched[low]
+        gains[zone] = _told(came, seen) + _told(counted[HOURS] - came, watched[HOURS] - seen)
+    start = max(gains, key=lambda zone: gains[zone])
+    return start if gains[start] > gains[0] + SURE else 0
+
+
+def _told(came: float, seen: float) -> float:
+    """Return the log-likelihood of so many arrivals in so many hours at their own rate."""
+    return came * math.log(came / seen) if came > 0 and seen > 0 else 0.0
 
 
 def _sums(levels: list[float]) -> list[float]:
