@@ -67,10 +67,11 @@ async def _wait(slack: LocalSlack, person: Person, bot: Bot, number: int) -> flo
 
 
 async def _warm(bot: Bot) -> None:
-    (live,) = bot.library.lives()
-    assert live.prefix is not None
+    """Wait until the journal tells of the warm-up that the opened form has begun."""
     with bot.live.tap() as moved:
-        while not bot.warmth.is_warm(live.prefix):
+        while not any(
+            p["state"] == "warm" for p in bot.live.state.view(bot.now())["prefixes"].values()
+        ):
             await moved.wait()
             moved.clear()
 
