@@ -1,4 +1,4 @@
-"""`forewarm bench governor`: how many decisions a second one core makes, and what they hold."""
+"""`forewarm bench governor`: decisions a second on one core; with traces, how good they are."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import random
 import time
 import tracemalloc
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
+    from bot.commands.simulate import Setup
     from bot.warm.facts import PrefixFacts
     from bot.warm.signals import Signal
 
@@ -20,12 +22,29 @@ USERS = 40
 
 
 def governor(
+    traces: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Traces to replay, whole and thinned, with and without hints."),
+    ] = None,
     decisions: Annotated[int, typer.Option(min=1_000, help="Decisions to make.")] = 100_000,
     prefixes: Annotated[int, typer.Option(min=1, help="Prefixes to decide about.")] = 50,
     seed: Annotated[int, typer.Option(help="Of the made-up traffic.")] = 1,
+    seeds: Annotated[int, typer.Option(min=1, help="Thinnings of each trace.")] = 8,
+    model: Annotated[str, typer.Option(help="Whose prices are paid.")] = "claude-sonnet-5-5",
+    tokens: Annotated[int, typer.Option(min=1, help="Tokens of the prefix.")] = 150_000,
+    wait_cost: Annotated[
+        float, typer.Option("--wait-cost", help="What an hour of waiting is worth, USD.")
+    ] = 100.0,
     as_document: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Feed made-up signals and questions of many channels to one governor."""
+    """Without traces: feed made-up signals and questions of many channels to one governor.
+
+    With traces: replay each of them many times and hold the governor's cost against that of the
+    best fixed strategy chosen in hindsight.
+    """
+    if traces:
+        _table(traces, _setup(model, tokens, wait_cost), seeds, as_document)
+        return
     from rich.console import Console
 
     with Console(stderr=True).status("deciding…"):
@@ -37,6 +56,53 @@ def governor(
         f"{found['decisions_per_second']:,.0f} decisions a second on one core"
         f" ({decisions:,} over {prefixes} prefixes);"
         f" {found['bytes_per_prefix'] / 1024:.0f} KiB held for each prefix."
+    )
+
+
+PREFILL_SECONDS, PREFILL_TOKENS, WARM_TTFT = 18.93, 150_000, 1.94
+"""A cold prefill of so many tokens, and a warm answer's first words: measured by the seed."""
+
+
+def _setup(model: str, tokens: int, wait_cost: float) -> Setup:
+    from bot.commands.simulate import Setup
+
+    return Setup(
+        tokens=tokens,
+        model=model,
+        prefill=PREFILL_SECONDS * tokens / PREFILL_TOKENS,
+        warm=WARM_TTFT,
+        wait_cost=wait_cost,
+        hints="none",
+        keep=1.0,
+        seed=1,
+    )
+
+
+def _table(traces: list[Path], setup: Setup, seeds: int, as_document: bool) -> None:
+    from rich.console import Console
+    from rich.progress import Progress
+    from rich.table import Table
+
+    from bot.commands.governor_table import as_json, replays, table
+
+    with Progress(transient=True, console=Console(stderr=True)) as bar:
+        task = bar.add_task("replaying", total=replays(len(traces), seeds))
+        cells = list(table(traces, setup, seeds, lambda: bar.advance(task)))
+    if as_document:
+        typer.echo(json.dumps(as_json(cells), indent=2))
+        return
+    shown = Table("hints", "threads kept", "replays", "mean", "worst", "p95 wait, s")
+    for cell in cells:
+        figures = (f"{v:.3f}" if v is not None else "-" for v in (cell.mean, cell.worst))
+        wait = f"{cell.wait_p95:.2f}" if cell.wait_p95 is not None else "-"
+        shown.add_row(cell.hints, f"{cell.keep:.4g}", str(cell.replays), *figures, wait)
+    console = Console()
+    console.print(shown)
+    beyond = max((c.beyond_caching for c in cells if c.beyond_caching is not None), default=0.0)
+    console.print(
+        "Total cost by that of the best fixed strategy in hindsight; against prompt caching alone"
+        f" {beyond:+.1%} at the most.",
+        highlight=False,
     )
 
 
@@ -75,7 +141,7 @@ def _feed(governor: object, traffic: list[Step]) -> None:
 
     assert isinstance(governor, Governor)
     for facts, signal, asks in traffic:
-        decision: Decision | None
+        decision: Decision
         if asks:
             user = signal.user or ""
             decision = governor.question(facts, signal.channel, signal.thread, user, signal.at)

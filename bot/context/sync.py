@@ -322,7 +322,7 @@ _REFUSED = re.compile(
 )
 _UNREACHABLE = re.compile(
     r"could not resolve host(?:name)?|connection (?:refused|timed out|reset)|failed to connect"
-    r"|network is unreachable|no route to host|ssl|tls|returned error: 5\d\d|early eof"
+    r"|network is unreachable|no route to host|\bssl\b|\btls\b|returned error: 5\d\d|early eof"
     r"|remote end hung up|operation too slow|operation timed out",
     re.IGNORECASE,
 )
