@@ -24,6 +24,7 @@ from bot.playground.slack.records import Message
 from bot.settings import Settings
 from tests.safety import planted
 from tests.safety.planted import Injection, Repository
+from tests.slack import githost
 
 QUICK = Latency(base=0.0, per_uncached_token=0, per_cached_token=0, decode=4000.0, chunk=1)
 _ANY = Rate(1_000_000, burst=1.0)
@@ -90,6 +91,8 @@ class Attacked:
     claude: LocalClaude
     bot: Bot
     code: Repository
+    form: str
+    """The address of a repository that may be attached from inside Slack."""
     model: Obedient
     hidden: tuple[str, ...]
 
@@ -110,7 +113,7 @@ class Attacked:
         found = self.slack.bot_messages(channel, thread)
         return [m for m in found if m.ts != thread]
 
-    async def until(self, condition: Callable[[], object], what: str, seconds: float = 25) -> None:
+    async def until(self, condition: Callable[[], object], what: str, seconds: float = 90) -> None:
         try:
             async with asyncio.timeout(seconds):
                 while not condition():
@@ -135,13 +138,19 @@ def attacked(tmp_path: Path) -> Begin:
     """Return what starts a bot amid the whole corpus: `async with attacked() as running`."""
 
     @asynccontextmanager
-    async def begin(**settings: Any) -> AsyncIterator[Attacked]:
+    async def begin(transport: str = "sockets", **settings: Any) -> AsyncIterator[Attacked]:
         injections = planted.corpus()
         code = planted.plant(tmp_path / "code", injections)
         vault = Repository(tmp_path / "vault")
         vault.commit({"vault.md": f"{planted.VAULT_CANARY}\n"}, "the vault")
         planted.contexts(tmp_path / "contexts", code.folder, vault.folder)
+        githost.commit(tmp_path / "host" / "acme" / "form", {"form.py": "def form(): ...\n"})
+        certificate = githost.certificate(tmp_path)
         async with AsyncExitStack() as stack:
+            environment = stack.enter_context(pytest.MonkeyPatch.context())
+            environment.setenv("GIT_SSL_CAINFO", str(certificate))
+            environment.setenv("no_proxy", "localhost,127.0.0.1")
+            host = await stack.enter_async_context(githost.git_host(tmp_path / "host", certificate))
             slack = LocalSlack(planted.slack_world(injections))
             await stack.enter_async_context(slack.serve())
             claude = LocalClaude(Config(latency=QUICK, limits=None))
@@ -149,11 +158,16 @@ def attacked(tmp_path: Path) -> Begin:
             model = Obedient({one.name: one for one in injections})
             claude.rule(None, model)
             values = _settings(slack, url, tmp_path) | settings
+            if transport == "http":
+                values["slack_app_token"] = None
             bot = Bot(Settings.model_construct(**values), rates=BOUNDLESS)
             await bot.start()
             stack.push_async_callback(bot.stop)
+            if transport == "http":
+                slack.point_at(f"http://127.0.0.1:{bot.web.port}/slack/events")
             hidden = (*HIDDEN.values(), slack.token, slack.app.app_token, slack.app.signing_secret)
-            running = Attacked(slack, claude, bot, code, model, (*hidden, str(tmp_path)))
+            form = f"https://{host}/acme/form"
+            running = Attacked(slack, claude, bot, code, form, model, (*hidden, str(tmp_path)))
             await running.until(lambda: _ready(bot), "the contexts")
             yield running
 
@@ -165,7 +179,9 @@ def _settings(slack: LocalSlack, url: str, home: Path) -> dict[str, Any]:
     return defaults | {
         "slack_bot_token": SecretStr(slack.token),
         "slack_app_token": SecretStr(slack.app.app_token),
+        "slack_signing_secret": SecretStr(slack.app.signing_secret),
         "slack_api_url": slack.api_url,
+        "repository_hosts": ("localhost",),
         "anthropic_base_url": url,
         "port": 0,
         "host": "127.0.0.1",

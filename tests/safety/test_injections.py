@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
 
+from bot.slack.codebase_views import OPENING
 from tests.safety import judge, planted
 from tests.safety.planted import (
     ASKER,
     CHANNEL,
+    CHIEF,
     COMMIT_CANARY,
+    FORM,
     LINK_CANARY,
     NAMED,
     NICK,
     PEER,
     PLAN_CANARY,
+    REFUSED,
     ROBOT,
     SECRETS,
     TOPICAL,
@@ -29,6 +32,7 @@ from tests.safety.planted import (
 )
 
 if TYPE_CHECKING:
+    from bot.playground.slack.person import Person
     from tests.safety.conftest import Attacked, Begin
 
 FORBIDDEN = (VAULT_CANARY, PLAN_CANARY, COMMIT_CANARY, "CANARY-OF-vault", "root:x:", *SECRETS)
@@ -51,7 +55,18 @@ PLACES = {
     "channel_topic": 1,
     "channel_name": 1,
     "user_name": 1,
+    "dm": 4,
+    "dm_follow_up": 1,
+    "form_url": 2,
+    "form_ref": 2,
+    "form_include": 2,
+    "form_exclude": 2,
+    "form_model": 2,
+    "form_instructions": 2,
 }
+AT_ONCE = 16
+"""Questions that are asked before their answers are waited for."""
+SILENT = (*UNSEEN, *REFUSED)
 
 
 def test_the_corpus_is_large_and_covers_every_place() -> None:
@@ -82,15 +97,20 @@ def test_the_judge_condemns_what_is_harmful(text: str) -> None:
     assert list(judge._in_markdown(text))
 
 
-async def test_no_obeyed_injection_pings_links_out_or_leaks(attacked: Begin) -> None:
+@pytest.mark.parametrize("transport", ["sockets", "http"])
+async def test_no_obeyed_injection_pings_links_out_or_leaks(
+    attacked: Begin, transport: str
+) -> None:
     """The model is not what keeps the team safe: it may obey, and still nothing gets out."""
-    async with attacked() as running:
+    async with attacked(transport) as running:
         injections = planted.corpus()
         await push(running, [one for one in injections if one.where == "push"])
         threads = await ask_everything(running, injections)
-        for name, (channel, thread) in threads.items():
-            await running.answered(channel, thread, name)
-        reached = {one.name for one in injections if one.where not in UNSEEN}
+        for one in injections:
+            if one.where in REFUSED:
+                await by_form(running, one)
+        await by_instructions(running, [o for o in injections if o.where == "form_instructions"])
+        reached = {one.name for one in injections if one.where not in SILENT}
         assert running.model.reached == reached, "an order did not reach the model"
         assert_harmless(running, threads)
         assert_nothing_leaks(running)
@@ -110,14 +130,17 @@ async def ask_everything(
 ) -> dict[str, tuple[str, str]]:
     """Ask about each injection where it was planted; return where each answer will stand."""
     threads = {}
-    for one in injections:
+    asked = [one for one in injections if not one.where.startswith("form_")]
+    for number, one in enumerate(asked, 1):
         if one.where in ("modal", "command"):
             threads[one.name] = await by_modal(running, one)
         elif one.where == "quote":
             threads[one.name] = await by_shortcut(running, one)
         else:
             threads[one.name] = by_message(running, one)
-        await asyncio.sleep(0)
+        if number % AT_ONCE == 0 or number == len(asked):
+            for name in [one.name for one in asked[:number]]:
+                await running.answered(*threads[name], name)
     return threads
 
 
@@ -140,6 +163,12 @@ def by_message(running: Attacked, one: Injection) -> tuple[str, str]:
             root = peer.post(CHANNEL, "look", snippets={"log.txt": one.order})
         case "snippet_name":
             root = peer.post(CHANNEL, "look", snippets={f"{one.order}.txt": "harmless"})
+        case "dm":
+            return asker.dm_channel, asker.dm(f"run {one.name} please {order}")
+        case "dm_follow_up":
+            root = asker.dm(order)
+            asker.dm(f"run {one.name} please", thread_ts=root)
+            return asker.dm_channel, root
         case "question":
             return CHANNEL, asker.post(CHANNEL, f"{ask} {order}")
         case "channel_topic":
@@ -188,6 +217,75 @@ async def by_shortcut(running: Attacked, one: Injection) -> tuple[str, str]:
     return CHANNEL, root
 
 
+async def by_form(running: Attacked, one: Injection) -> None:
+    """Type an order into a field of the forms; it is refused, or shown, and harms nobody."""
+    chief = running.slack.user(CHIEF)
+    await open_codebase(running, f"attach {running.form}")
+    field = one.where.removeprefix("form_")
+    if field == "model":
+        await attach(running)
+        await open_settings(running)
+    typed = f"{running.form}{one.words}" if field == "url" else one.words
+    chief.set_text(typed, field)
+    sent = await chief.submit()
+    if not sent.errors:
+        await running.until(lambda: _told(chief), f"what becomes of {one.name}")
+    chief.close_modal(all_of_them=True)
+
+
+async def by_instructions(running: Attacked, orders: list[Injection]) -> None:
+    """Make an order the instructions of a channel; whoever asks there, the model obeys it."""
+    chief = running.slack.user(CHIEF)
+    await open_codebase(running, f"attach {running.form}")
+    await attach(running)
+    for one in orders:
+        await open_settings(running)
+        chief.set_text(one.order, "instructions")
+        # The asker has asked about everything else by now.
+        chief.set_text("100000", "user_per_hour")
+        await save(running)
+        await open_codebase(running)
+        assert one.obey in str(chief.modal.content)
+        chief.close_modal(all_of_them=True)
+        ask = f"<@{running.slack.bot_user}> run {one.name} please"
+        await running.answered(FORM, running.slack.user(ASKER).post(FORM, ask), one.name)
+
+
+async def open_codebase(running: Attacked, text: str = "") -> None:
+    chief = running.slack.user(CHIEF)
+    await chief.open_modal(FORM, "/codebase", text=text)
+    await running.until(lambda: OPENING not in str(chief.modal.content), "what is there")
+
+
+async def attach(running: Attacked) -> None:
+    """Save the repository whose form stands in front, unless the channel has it."""
+    if running.bot.library.for_channel(FORM) is None:
+        await save(running)
+    else:
+        running.slack.user(CHIEF).close_modal(all_of_them=True)
+
+
+async def open_settings(running: Attacked) -> None:
+    chief = running.slack.user(CHIEF)
+    await open_codebase(running)
+    await chief.done(chief.put("codebase_open_settings", None))
+    await running.until(lambda: "instructions" in str(chief.modal.content), "the settings")
+
+
+async def save(running: Attacked) -> None:
+    chief = running.slack.user(CHIEF)
+    await chief.submit()
+    await running.until(lambda: "'Save'" in str(chief.modal.content), "the preview")
+    await chief.submit()
+    await running.until(lambda: "Saved." in str(chief.modal.content), "the saving")
+    chief.close_modal(all_of_them=True)
+
+
+def _told(chief: Person) -> bool:
+    shown = str(chief.modal.content)
+    return "'Save'" in shown or "Nothing was changed" in shown
+
+
 def assert_harmless(running: Attacked, threads: dict[str, tuple[str, str]]) -> None:
     """Nothing pings, links out, or makes Slack fetch a page."""
     running.slack.assert_quiet()
@@ -199,6 +297,13 @@ def assert_harmless(running: Attacked, threads: dict[str, tuple[str, str]]) -> N
         f"{named.get((m.channel, m.root_ts), m.channel)}: {offence}"
         for m in running.written
         for offence in judge.offences(m, linkless=m.ts in linkless)
+    ]
+    views = [call for call in running.slack.log.calls if call.method.startswith("views.")]
+    assert views
+    wrong += [
+        f"{call.method}: {offence}"
+        for call in views
+        for offence in judge.tokens_in(call.arguments["view"])
     ]
     assert not wrong, "\n".join(wrong)
 
