@@ -152,7 +152,8 @@ class Governor:
 
     def _decide(self, state: PrefixState, at: float, moved: bool = False) -> Decision:
         if state.flight is not None:
-            return self._nothing(state, at, IN_FLIGHT)
+            # Its end brings the next decision.
+            return replace(self._nothing(state, at, IN_FLIGHT), next_look_at=None)
         choice = state.choose(at, moved)
         if not choice.spends:
             return choice

@@ -106,7 +106,8 @@ class PrefixState:
         """Return when this prefix wants to be looked at again."""
         if self.entry is not None and self.warm(at):
             return max(self._due(self.entry), at)
-        return self._plan_at
+        # A plan whose time is over is made anew by the next decision.
+        return self._plan_at if self._plan_at is None or self._plan_at > at else None
 
     # --- what happens ---------------------------------------------------------------------------
 
@@ -287,7 +288,8 @@ class PrefixState:
     def writes(self, at: float, place: str) -> tuple[Ttl, str]:
         """Return the life that a cold question should write with, and why."""
         worth, costs = self.worth(at, place), self.costs()
-        if worth.writes == "1h" and not self.savings.allows(worth.dearer, costs):
+        # The question is on the shadow's bill already, and its write not yet on ours.
+        if worth.writes == "1h" and not self.savings.allows(costs.write_1h, costs):
             return "5m", "cold: an hour's life must be paid out of what warmth has saved"
         return worth.writes, worth.reason()
 
