@@ -160,7 +160,7 @@ class Bot:
             self.purse,
             self.treasury,
         )
-        self._own.learn, self._others.learn = self.warmth.driver.observe, self.warmth.driver.learn
+        self._own.learn, self._others.learn = self._observe, self.warmth.driver.learn
         self.library.moved = self._moved
         self.shelf = SlackShelf(
             settings,
@@ -173,6 +173,10 @@ class Bot:
     def _moved(self, move: Move) -> None:
         note_built(self.journal, self.now, move)
         self.warmth.moved(move)
+
+    def _observe(self, record: object) -> None:
+        self.warmth.driver.observe(record)
+        self.library.learn(record)
 
     def _build_answers(self) -> None:
         calls = WebCalls(self.clients)

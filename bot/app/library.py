@@ -14,6 +14,7 @@ from typing import Protocol
 import structlog
 
 from bot.claude.prefix import Prefix
+from bot.claude.records import RequestEnded
 from bot.context.config import ContextConfig, RepositoryConfig
 from bot.context.pack import Pack, Snapshot
 from bot.errors import ForewarmError
@@ -39,6 +40,9 @@ class CodeSource(Protocol):
     async def pack(self, *, cold: bool = False) -> Pack: ...
 
     def snapshot(self) -> Snapshot: ...
+
+    def learn(self, estimated: int, actual: int) -> None:
+        """Take in what a reply said a text took that was estimated, in tokens."""
 
 
 TRIES = 3
@@ -136,6 +140,15 @@ class Library:
                 if place and _points_into(url, place) and (best is None or len(place) > best[0]):
                     best = (len(place), config)
         return best[1] if best else None
+
+    def learn(self, record: object) -> None:
+        """Take in what a warm-up's reply says of the size of the prefix that is live."""
+        if not isinstance(record, RequestEnded) or record.purpose != "warm" or record.error:
+            return
+        live = self._lives.get(record.context)
+        prefix = live.prefix if live is not None else None
+        if live is not None and prefix is not None and prefix.fingerprint == record.fingerprint:
+            live.source.learn(prefix.tokens, record.usage.total_input)
 
     # --- building -------------------------------------------------------------------------------
 

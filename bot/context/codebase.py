@@ -154,8 +154,12 @@ class Codebase:
         return self._heads()
 
     def learn(self, estimated: int, actual: int) -> None:
-        """Correct the estimator by what a reply said a text took that was estimated before."""
-        self._keeper.estimator = self._keeper.estimator.corrected(estimated, actual)
+        """Take in what a reply said a text took that was estimated here, in tokens.
+
+        It corrects what is estimated from now on, where nothing was measured yet: without a server
+        that counts, the first reply is the first measurement.
+        """
+        self._keeper.learn(estimated, actual)
 
     @property
     def estimator(self) -> Estimator:

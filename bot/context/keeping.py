@@ -65,6 +65,7 @@ class Keeper:
         self._progress = progress
         self._calibrated = estimator is not None
         self._kept: bytes | None = None
+        self._unsaved = False
 
     def __repr__(self) -> str:
         return f"<Keeper of {self._name}: {self.assembly!r}>"
@@ -92,6 +93,15 @@ class Keeper:
         self.assembly = made
         return made
 
+    def learn(self, estimated: int, actual: int) -> None:
+        """Correct the estimator by what a reply said a text took; nothing where it was measured.
+
+        Only the first reply counts: what was estimated before it keeps the figures it has.
+        """
+        if self.estimator.spread >= UNMEASURED:
+            self.estimator = self.estimator.corrected(estimated, actual)
+            self._unsaved = True
+
     def _differs(self, heads: Sequence[str]) -> bool:
         return self.assembly is None or list(heads) != _commits(self.assembly)
 
@@ -108,6 +118,9 @@ class Keeper:
             known = [member.standing.survey for member in assembly.members]
         surveys = await asyncio.to_thread(self.assembler.surveys, heads, known, self._progress)
         await self._calibrate(surveys)
+        if self._unsaved:
+            await self._state.save(self._estimator_key(), self.estimator.dump())
+            self._unsaved = False
         if assembly is None:
             self.decision = None
             return await self._measured(surveys)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from bot.app.library import TRIES, Library, Move, NotReady
 from bot.claude.models import ModelSettings
 from bot.claude.prefix import Prefix, build_prefix
+from bot.claude.records import RequestEnded
+from bot.claude.usage import Usage
 from bot.context.config import ContextConfig
 from bot.context.pack import Block, Pack, RepositoryState
 from bot.errors import ForewarmError
@@ -23,6 +26,10 @@ class Source:
         self.commit = "a" * 40
         self.seen: str | None = None
         self.away = False
+        self.learned: list[tuple[int, int]] = []
+
+    def learn(self, estimated: int, actual: int) -> None:
+        self.learned.append((estimated, actual))
 
     async def sync(self) -> bool:
         if self.away:
@@ -166,3 +173,34 @@ def test_a_link_means_the_context_whose_repository_it_points_into(
     )
     found = shelf.for_link(link)
     assert (found.name if found else None) == name
+
+
+async def test_a_warm_ups_reply_says_how_large_the_live_prefix_is() -> None:
+    """Only of the very bytes that are live, and only where the reply came."""
+    shelf = Shelf(config("pay"))
+    await shelf.refresh()
+    live = shelf.live("pay")
+    assert live is not None
+    assert live.prefix is not None
+    record = RequestEnded(
+        at=20.0,
+        request="r1",
+        purpose="warm",
+        prefix=live.prefix.key,
+        fingerprint=live.prefix.fingerprint,
+        context="pay",
+        model="claude-sonnet-5-5",
+        usage=Usage(input=8, write_5m=1200),
+        usd=0.01,
+        seconds=3.0,
+        complete=True,
+        started_at=1.0,
+        ttl="5m",
+    )
+    shelf.learn(replace(record, fingerprint="other"))
+    shelf.learn(replace(record, error="overloaded"))
+    shelf.learn(replace(record, purpose="question"))
+    shelf.learn(replace(record, context="gone"))
+    assert shelf.sources["pay"].learned == []
+    shelf.learn(record)
+    assert shelf.sources["pay"].learned == [(live.prefix.tokens, 1208)]

@@ -389,6 +389,23 @@ async def test_a_server_that_cannot_count_leaves_the_estimate(repo: Repo, rooms:
     assert pack.tokens > 0
 
 
+async def test_where_nothing_counts_the_first_reply_corrects_what_is_estimated_next(
+    repo: Repo, rooms: Rooms, tmp_path: Path
+) -> None:
+    """Once, for it was estimated once; and a restart keeps what was learned."""
+    repo.commit({"a.py": SOURCE})
+    room, home = rooms(repo), tmp_path / "state"
+    codebase = room.codebase(DirectoryState(home))
+    guessed = (await _synced(codebase)).tokens
+    for _ in range(3):
+        codebase.learn(guessed, 2 * guessed)
+    repo.commit({"b.py": SOURCE})
+    await _synced(codebase)
+    renewed = await room.codebase(DirectoryState(home)).pack(cold=True)
+    # Two files of the same bytes, each of which takes twice what was guessed of the first.
+    assert 3.6 * guessed < renewed.tokens < 4.4 * guessed
+
+
 async def test_masked_and_omitted_files_are_named(repo: Repo, rooms: Rooms) -> None:
     """The receipt and the preview say what the model did not see."""
     repo.commit({"a.py": b'password = "hunter2horse"\n', "b.png": b"\0", ".env": b"X=1"})
