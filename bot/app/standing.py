@@ -86,7 +86,7 @@ def _waits(today: Summary) -> str:
         for name, waits in (("warm", today.warm), ("cold", today.cold))
         if waits.p50 is not None
     ]
-    return f"today {count} answers; median wait " + ", ".join(parts)
+    return f"today {count} {'answer' if count == 1 else 'answers'}; median wait " + ", ".join(parts)
 
 
 def _day(day: str, summary: Summary) -> DayShown:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import heapq
 import json
+import math
 import random
 import time
 import tracemalloc
@@ -14,9 +16,10 @@ import typer
 
 if TYPE_CHECKING:
     from bot.commands.simulate import Setup
-    from bot.warm.facts import PrefixFacts
+    from bot.warm.facts import Decision, PrefixFacts, Result
     from bot.warm.signals import Signal
 
+TOKENS = 150_000
 CHANNELS = 8
 USERS = 40
 
@@ -54,7 +57,7 @@ def governor(
         return
     typer.echo(
         f"{found['decisions_per_second']:,.0f} decisions a second on one core"
-        f" ({decisions:,} over {prefixes} prefixes);"
+        f" ({found['decisions']:,} over {prefixes} prefixes);"
         f" {found['bytes_per_prefix'] / 1024:.0f} KiB held for each prefix."
     )
 
@@ -108,25 +111,22 @@ def _table(traces: list[Path], setup: Setup, seeds: int, as_document: bool) -> N
 
 def measure(decisions: int, prefixes: int, seed: int) -> dict[str, float]:
     """Return decisions a second (process time) and bytes held for each prefix afterwards."""
-    from bot.warm.governor import Governor
-
     traffic = list(_traffic(decisions, prefixes, random.Random(seed)))  # noqa: S311 - no secret
-    fast = Governor()
     began = time.process_time()
-    _feed(fast, traffic)
+    made = _Desk().serve(traffic)
     seconds = time.process_time() - began
     # Tracing slows everything down, so memory is measured on a run of its own.
     tracemalloc.start()
     before, _ = tracemalloc.get_traced_memory()
-    held = Governor()
-    _feed(held, traffic[: min(decisions, 20_000)])
+    held = _Desk()
+    held.serve(traffic[: min(decisions, 20_000)])
     after, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     return {
-        "decisions": decisions,
+        "decisions": made,
         "prefixes": prefixes,
         "seconds": seconds,
-        "decisions_per_second": decisions / seconds,
+        "decisions_per_second": made / seconds,
         "bytes_per_prefix": (after - before) / prefixes,
     }
 
@@ -134,24 +134,62 @@ def measure(decisions: int, prefixes: int, seed: int) -> dict[str, float]:
 Step = tuple["PrefixFacts", "Signal", bool]
 
 
-def _feed(governor: object, traffic: list[Step]) -> None:
-    from bot.claude.usage import Usage
-    from bot.warm.facts import Decision, Result
-    from bot.warm.governor import Governor
+class _Desk:
+    """Does what the bot's driver does: looks when it is time, sends, reports what came back."""
 
-    assert isinstance(governor, Governor)
-    for facts, signal, asks in traffic:
-        decision: Decision
-        if asks:
-            user = signal.user or ""
-            decision = governor.question(facts, signal.channel, signal.thread, user, signal.at)
-        else:
-            decision = governor.signal(facts, signal)
-        if decision.spends:
-            request = governor.begin(decision, signal.user)
-            written = Usage(write_5m=facts.tokens)
-            result = Result(usage=written, usd=0.01, started_at=signal.at, seconds=19.0)
-            governor.end(request, result, signal.at + 0.001)
+    def __init__(self) -> None:
+        from bot.warm.governor import Governor
+        from bot.warm.limits import Limits
+
+        self._governor = Governor(Limits(daily_usd=math.inf, per_user_hour=1_000_000))
+        self._looks: dict[str, float] = {}
+        self._due: list[tuple[float, str]] = []
+        self._made = 0
+
+    def serve(self, traffic: list[Step]) -> int:
+        """Take all of it in; return how many decisions were made."""
+        for facts, signal, asks in traffic:
+            self._look_until(signal.at)
+            if asks:
+                self._ask(facts, signal)
+            else:
+                self._heed(self._governor.signal(facts, signal))
+        return self._made
+
+    def _look_until(self, at: float) -> None:
+        while self._due and self._due[0][0] <= at:
+            due, key = heapq.heappop(self._due)
+            if self._looks.get(key) == due:
+                self._heed(self._governor.look(key, due))
+
+    def _ask(self, facts: PrefixFacts, signal: Signal) -> None:
+        user = signal.user or ""
+        decision = self._governor.question(facts, signal.channel, signal.thread, user, signal.at)
+        self._made += 1
+        self._governor.sent(facts.key, decision.ttl, signal.at)
+        result = self._result(decision, facts.tokens, signal.at)
+        self._heed(self._governor.replied(facts.key, decision.ttl, result, signal.at))
+
+    def _heed(self, decision: Decision | None) -> None:
+        while decision is not None:
+            self._made += 1
+            if decision.next_look_at is not None:
+                self._looks[decision.prefix] = decision.next_look_at
+                heapq.heappush(self._due, (decision.next_look_at, decision.prefix))
+            if not decision.spends:
+                return
+            request = self._governor.begin(decision)
+            result = self._result(decision, TOKENS, decision.at)
+            decision = self._governor.end(request, result, decision.at)
+
+    def _result(self, decision: Decision, tokens: int, at: float) -> Result:
+        from bot.claude.usage import Usage
+        from bot.warm.facts import Result
+
+        usage = Usage(write_5m=tokens) if decision.ttl == "5m" else Usage(write_1h=tokens)
+        if decision.expected:
+            usage = Usage(cache_read=tokens)
+        return Result(usage=usage, usd=0.01, started_at=at, seconds=19.0)
 
 
 def _traffic(decisions: int, prefixes: int, chance: random.Random) -> Iterator[Step]:
@@ -163,10 +201,11 @@ def _traffic(decisions: int, prefixes: int, chance: random.Random) -> Iterator[S
             key=f"p{n}",
             fingerprint=f"f{n}",
             base_fingerprint=f"b{n}",
-            tokens=150_000,
-            base_tokens=150_000,
+            tokens=TOKENS,
+            base_tokens=TOKENS,
             model="claude-sonnet-5-5",
             context=f"c{n}",
+            daily_limit_usd=math.inf,
         )
         for n in range(prefixes)
     ]

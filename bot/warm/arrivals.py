@@ -165,7 +165,8 @@ class Arrivals:
         spans = [end - now for end in ends]
         for place, channel in self.channels.items():
             if place != after_question:
-                channel.follow(now, spans, total)
+                if channel.threads:
+                    channel.follow(now, spans, total)
             else:
                 for at, count in enumerate(channel.returns.expected(0.0, spans)):
                     total[at] += count

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, repeat
 from typing import Any
 
 EDGES = (30.0, 60.0, 120.0, 240.0, 480.0, 960.0, 1920.0, 3840.0, 7680.0, 15360.0, 61440.0)
@@ -38,12 +38,13 @@ def _prior_rates(prior: Prior) -> list[float]:
 class FollowUps:
     """The belief about follow-ups in one channel, by one way of counting a thread's age."""
 
-    __slots__ = ("_counts", "_seconds", "_sums")
+    __slots__ = ("_counts", "_hazards", "_seconds", "_sums")
 
     def __init__(self, prior: Prior) -> None:
         self._counts = [PRIOR_COUNT] * (len(EDGES) + 1)
         self._seconds = [PRIOR_COUNT / rate for rate in _prior_rates(prior)]
         self._sums: list[float] = []
+        self._hazards: list[float] = []
         self._resum()
 
     def passed(self, age: float, asked: bool) -> None:
@@ -59,9 +60,23 @@ class FollowUps:
             self._resum()
 
     def expected(self, age: float, spans: Sequence[float]) -> list[float]:
-        """Return the follow-ups to expect of a thread of this age within each span of seconds."""
+        """Return the follow-ups to expect of a thread of this age within each span of seconds.
+
+        The spans are in rising order.
+        """
         so_far = self._until(age)
-        return [self._until(age + span) - so_far for span in spans]
+        sums, hazards = self._sums, self._hazards
+        found: list[float] = []
+        at = bisect_right(EDGES, age)
+        for span in spans:
+            then = age + span
+            if then >= OLDEST:
+                break
+            while at < len(EDGES) and EDGES[at] <= then:
+                at += 1
+            found.append(sums[at] + (then - STARTS[at]) * hazards[at] - so_far)
+        found.extend(repeat(sums[-1] - so_far, len(spans) - len(found)))
+        return found
 
     def snapshot(self) -> dict[str, Any]:
         return {"counts": self._counts, "seconds": self._seconds}
@@ -78,9 +93,9 @@ class FollowUps:
         if age >= OLDEST:
             return self._sums[-1]
         at = bisect_right(EDGES, age)
-        return self._sums[at] + (age - STARTS[at]) * self._counts[at] / self._seconds[at]
+        return self._sums[at] + (age - STARTS[at]) * self._hazards[at]
 
     def _resum(self) -> None:
         widths = [b - a for a, b in zip((0.0, *EDGES), (*EDGES, OLDEST), strict=True)]
-        hazards = [c / s * w for c, s, w in zip(self._counts, self._seconds, widths, strict=True)]
-        self._sums = [0.0, *accumulate(hazards)]
+        self._hazards = [c / s for c, s in zip(self._counts, self._seconds, strict=True)]
+        self._sums = [0.0, *accumulate(h * w for h, w in zip(self._hazards, widths, strict=True))]

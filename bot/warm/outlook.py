@@ -13,16 +13,18 @@ from itertools import accumulate, chain, repeat
 
 MINUTE = 60.0
 HOUR = 3600.0
-FINE, MIDDLE, COARSE = 12, 20, 103
-"""Steps of 5 minutes, of a quarter of an hour, and of an hour."""
-STEPS = tuple(accumulate(chain(repeat(300.0, FINE), repeat(900.0, MIDDLE), repeat(HOUR, COARSE))))
+FINE, MIDDLE, COARSE, FAR = 12, 20, 24, 40
+"""Steps of 5 minutes, of a quarter of an hour, of an hour and of two."""
+_WIDTHS = ((300.0, FINE), (900.0, MIDDLE), (HOUR, COARSE), (2 * HOUR, FAR))
+STEPS = tuple(accumulate(chain.from_iterable(repeat(width, n) for width, n in _WIDTHS)))
 FINE_UNTIL, MIDDLE_UNTIL = STEPS[FINE - 1], STEPS[FINE + MIDDLE - 1]
+COARSE_UNTIL = STEPS[FINE + MIDDLE + COARSE - 1]
 LASTS = 6 * HOUR
 """Seconds after which the grid is laid anew: beyond, it would be too coarse, and its rates old."""
 
 
 class Grid:
-    """Times at which curves are known: close at first, an hour apart in the end."""
+    """Times at which curves are known: close at first, two hours apart in the end."""
 
     __slots__ = ("at", "times")
 
@@ -40,7 +42,10 @@ class Grid:
             return max(0, int(since / 300.0))
         if since < MIDDLE_UNTIL:
             return FINE + int((since - FINE_UNTIL) / 900.0)
-        return min(FINE + MIDDLE + int((since - MIDDLE_UNTIL) / HOUR), len(STEPS) - 1)
+        if since < COARSE_UNTIL:
+            return FINE + MIDDLE + int((since - MIDDLE_UNTIL) / HOUR)
+        far = int((since - COARSE_UNTIL) / (2 * HOUR))
+        return min(FINE + MIDDLE + COARSE + far, len(STEPS) - 1)
 
 
 class Outlook:

@@ -24,7 +24,7 @@ TIED = 4.0
 """Questions that the lasting rate is worth to a passing pace."""
 SHARE = 0.003
 """The part of all weight that is dealt out anew each day, so that no pace is ever lost."""
-UNHEARD = 0.002
+UNHEARD = 0.01
 """The weight below which a pace is not asked about the future."""
 LONGEST_STEP = 6 * HOUR
 
