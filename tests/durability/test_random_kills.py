@@ -27,7 +27,7 @@ async def test_one_process_on_sqlite_answers_every_question_once(
     tmp_path: Path, born: Nursery
 ) -> None:
     """The bar of the whole product: nothing lost, nothing twice, nothing half."""
-    plan = Plan(seed=8, asks=0.8, **BRISK)
+    plan = Plan(seed=8, asks=1.5, **BRISK)
     assert_survived(await chaos(plan, tmp_path, born=born))
 
 

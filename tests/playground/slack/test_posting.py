@@ -295,6 +295,8 @@ def _do_everything(slack: LocalSlack) -> None:
     slack.call("agents.sessions.rename", channel_id="C0GENERAL", thread_ts=ts, title="two")
     if "agent_session_stopped" in slack.app.events and slack.app.agent == "agent_view":
         asker.stop("C0GENERAL", ts)
+    for channel in ("C0GENERAL", "C0PRIVATE"):
+        asker.archive(channel)
     slack.call("auth.revoke")
 
 
