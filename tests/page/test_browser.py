@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bot.commands.demo import LOCAL_NOTICE
 from bot.commands.stage import Script, Stage, staged
 from bot.playground.model import LocalModel, LocalModelError, ModelOptions
 
@@ -35,7 +36,7 @@ async def playing(home: Path) -> AsyncIterator[Stage]:
             budget_tokens=1_000,
             include=("bot/clock.py", "bot/errors.py"),
             single_slot=True,
-            notice="A small model answers here.",
+            notice=LOCAL_NOTICE,
         )
         async with staged(script) as stage:
             yield stage
