@@ -14,7 +14,7 @@ from bot.warm.costs import Costs
 
 PART = 0.013
 """The part of the shadow's bill by which ours may exceed it."""
-CREDIT = 20.0
+CREDIT = 8.0
 """Cold waits that may be spent on learning before anything was saved."""
 SHADOW_LIFE = 300.0
 
