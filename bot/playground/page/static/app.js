@@ -10,6 +10,7 @@ import { follow } from "./panel.js";
 const page = {
   snapshot: null, channel: null, thread: null, tab: "messages",
   messages: new Map(), statuses: new Map(), sessions: new Map(), unread: new Set(),
+  heard: new Map(), beat: 0,  // when each message was last told of, to tell it from older copies
   prompts: null, home: null, people: new Map(), channels: new Map(),
 };
 let connection;
@@ -79,6 +80,7 @@ const FRAMES = {
       return;
     }
     page.messages.set(item.ts, item);
+    page.heard.set(item.ts, ++page.beat);
     drawMessages();
     // An answer opens the thread it stands in, as Slack's agent pane does.
     if (item.bot_id && item.thread_ts && item.thread_ts !== item.ts && !page.thread) openThread(item.thread_ts);
@@ -127,6 +129,7 @@ async function open(channel) {
   page.tab = "messages";
   page.unread.delete(channel);
   page.messages.clear();
+  page.heard.clear();
   drawTitle();
   drawSidebar();
   drawComposers();
@@ -140,12 +143,20 @@ async function open(channel) {
 
 async function load() {
   const channel = page.channel;
+  const asked = page.beat;
   const items = await connection.messages(channel);
   const threads = await Promise.all(items.filter((item) => item.reply_count)
     .map((item) => connection.messages(channel, item.ts)));
   if (channel !== page.channel) return;
-  for (const item of [...items, ...threads.flat()]) page.messages.set(item.ts, item);
+  take([...items, ...threads.flat()], asked);
   drawMessages();
+}
+
+// What was asked for may be older than what has been told since.
+function take(items, asked) {
+  for (const item of items) {
+    if ((page.heard.get(item.ts) ?? 0) <= asked) page.messages.set(item.ts, item);
+  }
 }
 
 function drawTitle() {
@@ -222,7 +233,8 @@ async function openThread(ts) {
   page.thread = ts;
   byId("thread").hidden = false;
   drawThreadComposer();
-  for (const item of await connection.messages(page.channel, ts)) page.messages.set(item.ts, item);
+  const asked = page.beat;
+  take(await connection.messages(page.channel, ts), asked);
   drawMessages();
   byId("replies").scrollTop = byId("replies").scrollHeight;
 }
