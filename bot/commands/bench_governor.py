@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bot.commands.simulate import PREFILL_SECONDS, TOKENS, WARM_TTFT, Setup
+
 if TYPE_CHECKING:
-    from bot.commands.simulate import Setup
     from bot.warm.facts import Decision, PrefixFacts, Result
     from bot.warm.signals import Signal
 
-TOKENS = 150_000
 CHANNELS = 8
 USERS = 40
 
@@ -62,17 +62,11 @@ def governor(
     )
 
 
-PREFILL_SECONDS, PREFILL_TOKENS, WARM_TTFT = 18.93, 150_000, 1.94
-"""A cold prefill of so many tokens, and a warm answer's first words: measured by the seed."""
-
-
 def _setup(model: str, tokens: int, wait_cost: float) -> Setup:
-    from bot.commands.simulate import Setup
-
     return Setup(
         tokens=tokens,
         model=model,
-        prefill=PREFILL_SECONDS * tokens / PREFILL_TOKENS,
+        prefill=PREFILL_SECONDS * tokens / TOKENS,
         warm=WARM_TTFT,
         wait_cost=wait_cost,
         hints="none",

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from bot.warm.replay.traces import Event, Hints
 
 
+TOKENS, PREFILL_SECONDS, WARM_TTFT = 150_000, 18.93, 1.94
+"""A cold prefill of so many tokens, and a warm answer's first words: measured by the seed."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
     """What is simulated. Tokens, seconds, USD an hour."""
@@ -57,14 +61,14 @@ class Outcome:
 
 def simulate(
     traces: Annotated[list[Path], typer.Argument(help="Traces: JSON lines, gzip or plain.")],
-    tokens: Annotated[int, typer.Option(min=1, help="Tokens of the prefix.")] = 150_000,
+    tokens: Annotated[int, typer.Option(min=1, help="Tokens of the prefix.")] = TOKENS,
     model: Annotated[str, typer.Option(help="Whose prices are paid.")] = "claude-sonnet-5-5",
     prefill: Annotated[
         float, typer.Option("--prefill-seconds", help="What a cold question waits longer.")
-    ] = 18.93,
+    ] = PREFILL_SECONDS,
     warm: Annotated[
         float, typer.Option("--warm-ttft", help="Seconds to a warm question's first words.")
-    ] = 1.94,
+    ] = WARM_TTFT,
     wait_cost: Annotated[
         float, typer.Option("--wait-cost", help="What an hour of waiting is worth, USD.")
     ] = 100.0,

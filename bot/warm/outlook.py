@@ -58,9 +58,6 @@ class Outlook:
         self._curves: dict[str, list[float]] = {}
         self._sum = [0.0] * len(self.grid.times)
 
-    def holds(self, place: str) -> bool:
-        return place in self._curves
-
     def put(self, place: str, now: float, ahead: Sequence[float]) -> None:
         """Set a channel's curve, known at the points after `now`, which bring `ahead`.
 

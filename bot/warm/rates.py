@@ -108,10 +108,6 @@ class Rates:
             ]
         return [-math.log(quiet) for quiet in total]
 
-    def per_hour(self, at: float) -> float:
-        """Return the expected questions per hour at `at`."""
-        return sum(p.weight * p.mean * self.week.level(p.shape, at) for p in self._paces)
-
     def snapshot(self) -> dict[str, Any]:
         paces = [[pace.weight, pace.count, pace.hours] for pace in self._paces]
         return {"at": self.at, "week": self.week.snapshot(), "paces": paces}
