@@ -14,6 +14,7 @@ from bot.clock import Now
 from bot.store import sql
 from bot.store.database import Database
 from bot.store.schema import audit, contexts, feedback
+from bot.store.versions import swap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +115,7 @@ class Contexts:
 
         Two people who edit at once cannot overwrite each other unseen.
         """
-        now, tries = self._now(), 0
+        now = self._now()
         values = {"body": dict(body), "changed_by": by, "at": now}
         row = {**values, "workspace": workspace, "name": name, "version": 1}
         where = (contexts.c.workspace == workspace, contexts.c.name == name)
@@ -130,18 +131,8 @@ class Contexts:
             contexts.c.at == now,
         )
 
-        async def work(connection: AsyncConnection) -> bool:
-            nonlocal tries
-            tries += 1
-            if expected is None:
-                added = sql.insert(connection, contexts).on_conflict_do_nothing()
-                done = (await connection.execute(added, row)).rowcount == 1
-            else:
-                done = (await connection.execute(change)).rowcount == 1
-            # A try may have been committed although its reply was lost.
-            return done or (tries > 1 and await connection.scalar(mine) is not None)
-
-        return await self._database.change("save a context", work)
+        given = None if expected is None else change
+        return await swap(self._database, "save a context", contexts, row, given, mine)
 
     async def remove(self, workspace: str, name: str, *, expected: int) -> bool:
         """Remove a context; return False where its version is not `expected` any more."""

@@ -12,6 +12,7 @@ from bot.clock import Now
 from bot.store import sql
 from bot.store.database import Database
 from bot.store.schema import state
+from bot.store.versions import swap
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ class State:
 
         A try that was committed although its reply was lost counts as done.
         """
-        now, tries = self._now(), 0
+        now = self._now()
         row = {"kind": kind, "key": key, "value": value, "version": 1, "at": now}
         change = (
             update(state)
@@ -97,17 +98,8 @@ class State:
             state.c.at == now,
         )
 
-        async def work(connection: AsyncConnection) -> bool:
-            nonlocal tries
-            tries += 1
-            if expected is None:
-                added = sql.insert(connection, state).on_conflict_do_nothing()
-                done = (await connection.execute(added, row)).rowcount == 1
-            else:
-                done = (await connection.execute(change)).rowcount == 1
-            return done or (tries > 1 and await connection.scalar(mine) is not None)
-
-        return await self._database.change("write state", work)
+        given = None if expected is None else change
+        return await swap(self._database, "write state", state, row, given, mine)
 
     async def remove(self, kind: str, key: str) -> None:
         """Forget the value."""
