@@ -9,6 +9,7 @@ from typing import Literal
 
 import structlog
 
+from bot.answer.about import about_question
 from bot.answer.answering import Answering
 from bot.answer.drafting import Drafts
 from bot.answer.mishaps import suppressed_store_failures
@@ -71,12 +72,13 @@ class Answerer:
         """
         if question.id in self._running:
             return
-        begun = None
-        if takeover is None:
-            self._open_thread(question)
-            self._parts.journal.write(_received(question, context, self._parts.now()))
-            begun = self._drafts.take(question, context) if self._drafts is not None else None
-        await self._run(Answering(self._parts, question, context, takeover, recipient, begun))
+        with about_question(question.id):
+            begun = None
+            if takeover is None:
+                self._open_thread(question)
+                self._parts.journal.write(_received(question, context, self._parts.now()))
+                begun = self._drafts.take(question, context) if self._drafts is not None else None
+            await self._run(Answering(self._parts, question, context, takeover, recipient, begun))
 
     def typed(self, question: Question, context: ContextConfig, order: str = "") -> None:
         """Take a draft as the question that it would be if it were submitted now.

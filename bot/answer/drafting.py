@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from bot.answer.about import about_question
 from bot.answer.draft import ANSWER_TOKENS, Draft, Odds, is_worth, same
 from bot.answer.endings import Ending
 from bot.answer.loop import Asked, Loop
@@ -154,6 +155,10 @@ class Drafts:
 
     async def _begin(self, modal: _Modal) -> bool:
         """Begin an answer; False where it is too early, since the prefix is not warm yet."""
+        with about_question(modal.question.id):
+            return await self._prepare(modal)
+
+    async def _prepare(self, modal: _Modal) -> bool:
         question, context = modal.question, modal.context
         try:
             prefix = (await self._parts.sources.current(context.name)).prefix
@@ -198,7 +203,7 @@ class Drafts:
             now=self._parts.now,
             allowance=prepared.allowance(self._parts.allowance),
         )
-        running = asyncio.ensure_future(loop.run())
+        running = asyncio.ensure_future(_answered(loop, question.id))
         running.add_done_callback(_retrieved)
         return Begun(question, prepared, talk, loop, relay, running)
 
@@ -216,6 +221,11 @@ class Drafts:
 
     def _count(self, context: ContextConfig, kept: bool) -> None:
         self._odds[context.name] = self._odds.get(context.name, Odds()).after(kept)
+
+
+async def _answered(loop: Loop, question: str) -> Ending:
+    with about_question(question):
+        return await loop.run()
 
 
 def _fits(begun: Begun, question: Question) -> bool:

@@ -12,7 +12,9 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
+from contextvars import copy_context
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -146,7 +148,9 @@ async def look_up_in(
     A thread cannot be killed: the executor must be one of a few threads of its own, and the
     snapshot bounds its searches by time, so that none of them hangs for good.
     """
-    running = asyncio.get_running_loop().run_in_executor(executor, look_up, snapshot, name, wanted)
+    # A thread knows nothing of the question that it works for, unless it is handed the context.
+    work = partial(copy_context().run, look_up, snapshot, name, wanted)
+    running = asyncio.get_running_loop().run_in_executor(executor, work)
     try:
         return await asyncio.wait_for(running, seconds)
     except TimeoutError:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Coroutine, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import structlog
 
+from bot.answer.about import about_question
 from bot.answer.ports import JsonObject, SlackCallError, SlackCalls, Takeover, Target
 from bot.answer.question import Question
 from bot.clock import Now
@@ -76,7 +78,7 @@ class Desk:
         if message.viewing:
             self.habits.looks_at(message.workspace, message.user, message.viewing)
         if taken.question is not None:
-            self.start(self.converse(taken.question, message))
+            self.start(self.converse(taken.question, message), taken.question.id)
         elif taken.address == "bare_mention":
             if not taken.duplicate:
                 await self._bare_mention(message)
@@ -282,7 +284,7 @@ class Desk:
             return
         meant = replace(asked, context=context, received_at=self._p.now(), asked_at=None)
         if await self._p.inbox.revise(meant):
-            self.start(self.converse(meant))
+            self.start(self.converse(meant), question)
 
     async def again(self, question: str, workspace: str, channel: str, user: str) -> None:
         """Have a question answered anew for whoever clicked, if they may ask here."""
@@ -297,23 +299,23 @@ class Desk:
             if denied is not None:
                 self._p.audit.write("ask", user, channel, denied.rule)
         if allowed:
-            self.start(self._p.answers.again(question, user))
+            self.start(self._p.answers.again(question, user), question)
 
     async def stopped(self, workspace: str, channel: str, thread: str, user: str) -> None:
         await self._p.answers.stop(workspace, channel, thread, user)
 
     # --- tasks ----------------------------------------------------------------------------------
 
-    def start(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run work beside everything else; what it raises is logged, never lost."""
-        task = asyncio.ensure_future(work)
-        self._running.add(task)
-        task.add_done_callback(self._ended)
+    def start(self, work: Coroutine[Any, Any, None], question: str | None = None) -> None:
+        """Run work beside everything else; what it raises is logged, never lost.
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            log.error("task_failed", exc_info=task.exception())
+        `question` is the id of the one that it is done for, which everything logged carries.
+        """
+        task = asyncio.ensure_future(_logged(work, question))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        # Where it is cancelled before its first step, nobody has awaited the work.
+        task.add_done_callback(lambda _: work.close())
 
     async def drain(self, seconds: float) -> None:
         """Wait for what is running, at most `seconds`; then cancel what is left."""
@@ -361,6 +363,14 @@ class Desk:
             await self._p.calls.post(target, text, blocks)
         except SlackCallError as error:
             log.warning("not_said", channel=target.channel, error=error.error)
+
+
+async def _logged(work: Coroutine[Any, Any, None], question: str | None) -> None:
+    with about_question(question) if question is not None else nullcontext():
+        try:
+            await work
+        except Exception:
+            log.exception("task_failed")
 
 
 def _private(channel: str) -> bool:

@@ -10,13 +10,12 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
-from collections.abc import Iterator, MutableMapping
-from contextlib import contextmanager
+from collections.abc import MutableMapping
 from typing import IO, Any
 
 import structlog
-from structlog.contextvars import bound_contextvars, merge_contextvars
 
+from bot.answer.about import question_in_work
 from bot.errors import ForewarmError
 from bot.telemetry.redact import outline, redact_fields, redact_text
 
@@ -42,7 +41,7 @@ def configure(level: str = "INFO", stream: IO[str] | None = None) -> None:
     Raises ValueError for a level that `logging` does not know.
     """
     shared: list[Any] = [
-        merge_contextvars,
+        name_question,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -73,11 +72,12 @@ def configure(level: str = "INFO", stream: IO[str] | None = None) -> None:
     )
 
 
-@contextmanager
-def about_question(question: str, **more: str) -> Iterator[None]:
-    """Put the question's id on every line that is logged inside, in tasks begun there too."""
-    with bound_contextvars(question=question, **more):
-        yield
+def name_question(logger: object, name: str, event: Event) -> Event:
+    """Put the id of the question that is worked on on the line, unless it names one itself."""
+    question = question_in_work()
+    if question is not None:
+        event.setdefault("question", question)
+    return event
 
 
 def show_exception(logger: object, name: str, event: Event) -> Event:

@@ -14,9 +14,10 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.answer.about import about_question
 from bot.errors import ForewarmError
-from bot.telemetry.logs import about_question, configure
 from bot.telemetry.redact import redact, redact_fields, redact_text
+from tests.loglines import log_lines, logged
 
 TOKENS = [
     "xoxb-123456789012-123456789012-abcdefABCDEF",
@@ -38,17 +39,8 @@ WORDS = "the very words somebody asked"
 
 @pytest.fixture
 def lines() -> Iterator[io.StringIO]:
-    root = logging.getLogger()
-    before, level = root.handlers, root.level
-    stream = io.StringIO()
-    configure("DEBUG", stream)
-    yield stream
-    root.handlers, root.level = before, level
-    structlog.reset_defaults()
-
-
-def logged(lines: io.StringIO) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in lines.getvalue().splitlines()]
+    with log_lines() as stream:
+        yield stream
 
 
 @pytest.mark.parametrize("token", TOKENS)
@@ -152,6 +144,33 @@ async def test_everything_done_for_a_question_carries_its_id(lines: io.StringIO)
         ("inside q2", "q2"),
         ("outside", None),
     }
+
+
+async def test_what_outlives_a_question_goes_on_without_its_id(lines: io.StringIO) -> None:
+    """A timer that a question's signal has set may warm for others an hour later."""
+    log, over = structlog.get_logger("bot.warm"), asyncio.Event()
+
+    async def outlive() -> None:
+        log.info("during")
+        await over.wait()
+        log.info("after")
+
+    with about_question("q1"):
+        with about_question("q1"):
+            task = asyncio.create_task(outlive())
+            await asyncio.sleep(0)
+        await asyncio.to_thread(log.info, "between")
+    over.set()
+    await task
+    said = {line["event"]: line.get("question") for line in logged(lines)}
+    assert (said["during"], said["between"], said["after"]) == ("q1", "q1", None)
+
+
+def test_a_line_that_names_a_question_keeps_it(lines: io.StringIO) -> None:
+    """One question's work may tell of another's."""
+    with about_question("q1"):
+        structlog.get_logger("bot.app").info("orphan_found", question="q2")
+    assert logged(lines)[0]["question"] == "q2"
 
 
 def test_what_libraries_quote_is_cut_off(lines: io.StringIO) -> None:

@@ -1,0 +1,56 @@
+"""Everything that is logged while a question is worked on carries the question's id."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bot.answer import tools
+from bot.playground.claude import ToolUse
+from bot.playground.claude.matching import Asked
+from tests.loglines import log_lines, logged
+
+if TYPE_CHECKING:
+    from tests.app.conftest import Begin
+
+CHANNEL = "C0PAY"
+
+
+def _broken(*_: Any) -> str:
+    raise RuntimeError("a bug")
+
+
+def _reply(asked: Asked) -> Any:
+    if asked.has_results or "plain" in asked.question:
+        return "It returns seven."
+    return ToolUse("search", {"pattern": "step_7"})
+
+
+async def test_every_line_of_a_question_carries_its_id(
+    product: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An operator who has one line has all of them: Claude's failures, Slack's, a thread's."""
+    monkeypatch.setitem(tools._TOOLS, "search", _broken)
+    with log_lines("INFO") as lines:
+        async with product() as running:
+            running.claude.rule(None, _reply)
+            running.claude.fault("overloaded", match={"stream": True}, times=2)
+            asker, peer = running.slack.user("U0ASKER"), running.slack.user("U0PEER")
+            limited = asker.mention(CHANNEL, "a plain one: what does step_7 return?")
+            await running.answered(CHANNEL, limited)
+            broken = asker.mention(CHANNEL, "look it up: what does step_7 return?")
+            await running.answered(CHANNEL, broken)
+            running.slack.fail_call("conversations.replies", "error", code="fatal_error")
+            root = peer.post(CHANNEL, "I wonder about step_7")
+            unread = asker.mention(CHANNEL, "a plain one: what does it return?", root)
+            await running.answered(CHANNEL, root)
+            await running.until(lambda: not running.bot.answerer.running, "the end")
+            place = f"{running.bot.me.workspace}-{CHANNEL}"
+        told = [line for line in logged(lines) if line["logger"].startswith("bot.")]
+    assert {(line["event"], line.get("question")) for line in told} == {
+        ("started", None),
+        ("claude_request_failed", f"{place}-{limited}"),
+        ("look_up_broke", f"{place}-{broken}"),
+        ("thread_unread", f"{place}-{unread}"),
+    }
