@@ -43,15 +43,6 @@ class Rates:
     delete: Rate = field(default=Rate(50))
     read: Rate = field(default=Rate(50))
 
-    def shared_by(self, replicas: int) -> Rates:
-        """Return what is left for one of several processes that answer in the same workspace."""
-        return Rates(
-            **{
-                name: Rate(getattr(self, name).per_minute / replicas, getattr(self, name).burst)
-                for name in self.__dataclass_fields__
-            }
-        )
-
 
 class Budget:
     """The calls of one method that may be made, and from when on."""

@@ -36,11 +36,6 @@ class Stage:
         self.delivery = self._begin(standing)
 
     @property
-    def fed(self) -> bool:
-        """Whether any words were handed over."""
-        return self._fed
-
-    @property
     def will_paint(self) -> bool:
         """Whether words are on their way to the screen before the answer ends."""
         return self._fed and not self.painted.done() and self.delivery.mode != "once"

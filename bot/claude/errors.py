@@ -27,10 +27,6 @@ ErrorKind = Literal[
     "refusal",  # the model declined
 ]
 
-RETRYABLE: frozenset[ErrorKind] = frozenset(
-    {"rate_limited", "overloaded", "server", "connection", "timeout"}
-)
-
 _SENTENCES: dict[ErrorKind, str] = {
     "authentication": (
         "Claude did not accept the API key, so nothing can be answered; "
@@ -100,11 +96,6 @@ class ClaudeError(ForewarmError):
         self.retry_after = retry_after
         self.request_id = request_id
         self.detail = scrubbed(detail)
-
-    @property
-    def retryable(self) -> bool:
-        """Whether the same request may succeed later; never true once a reply had begun."""
-        return self.kind in RETRYABLE and self.status != 200
 
     def __repr__(self) -> str:
         facts: list[str] = [self.kind]

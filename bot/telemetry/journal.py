@@ -89,13 +89,6 @@ class Journal:
         """How many records are folded but not yet stored."""
         return len(self._waiting)
 
-    async def catch_up(self, since: float, *, kinds: Sequence[str] | None = None) -> int:
-        """Fold what was stored since a Unix time into the live folds; return how much that was.
-
-        To be called before the first `write`, so that records are folded in their order.
-        """
-        return await self.replay(self._live, since, kinds=kinds)
-
     async def replay(self, fold: Fold, since: float, *, kinds: Sequence[str] | None = None) -> int:
         """Fold what was stored since a Unix time, up to where this journal began.
 

@@ -7,7 +7,7 @@ from typing import get_args
 import httpx2
 import pytest
 
-from bot.claude.errors import RETRYABLE, ClaudeError, CutStream, ErrorKind, scrubbed
+from bot.claude.errors import ClaudeError, CutStream, ErrorKind, scrubbed
 from bot.claude.failures import failure
 from bot.errors import ForewarmError
 
@@ -28,13 +28,6 @@ def test_the_wait_is_told_where_the_server_told_it() -> None:
     """The asker knows when to come back."""
     assert "7 s" in ClaudeError("rate_limited", retry_after=7.4).user_message
     assert "for a moment" in ClaudeError("rate_limited").user_message
-
-
-def test_only_what_had_not_begun_may_be_tried_again() -> None:
-    """After the first words a second try would be a second answer."""
-    assert {kind for kind in get_args(ErrorKind) if ClaudeError(kind).retryable} == RETRYABLE
-    assert not ClaudeError("overloaded", status=200).retryable
-    assert not CutStream().retryable
 
 
 @pytest.mark.parametrize(

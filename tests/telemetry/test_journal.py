@@ -169,7 +169,7 @@ async def test_after_a_restart_the_folds_stand_where_they_stood(shelf: Any, make
     await first.close()
     after = Live()
     second = Journal(shelf, source="a2", live=after, flush_seconds=0)
-    assert await second.catch_up(0.0) == 10
+    assert await second.replay(after, 0.0) == 10
     assert await second.follow() == 0
     assert after.figures == before.figures
     assert after.receipts == before.receipts

@@ -163,11 +163,6 @@ def test_a_refusal_teaches_the_pacer() -> None:
     assert budget.most == before
 
 
-def test_replicas_divide_the_budgets() -> None:
-    """Several processes that answer in one workspace must together stay within its limits."""
-    assert Rates().shared_by(4).append.per_minute == 25
-
-
 @settings(max_examples=60, deadline=None)
 @given(
     rate=st.builds(Rate, st.integers(1, 300), st.sampled_from([0.15, 0.4, 1.0])),
