@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -18,6 +17,7 @@ from bot.playground.claude import Config, Latency, LocalClaude
 from bot.playground.claude.requests import RequestRecord
 from bot.playground.slack.local import LocalSlack
 from bot.settings import Settings
+from tests.running import Running, default_settings
 
 CHANNEL = "C0PAY"
 BARE = "C0BARE"
@@ -51,12 +51,9 @@ def commit(folder: Path, files: dict[str, str], message: str = "change") -> None
 
 
 @dataclass
-class Product:
+class Product(Running):
     """A running bot and its neighbours."""
 
-    slack: LocalSlack
-    claude: LocalClaude
-    bot: Bot
     repository: Path
 
     @property
@@ -64,24 +61,9 @@ class Product:
         """The requests for messages, in order: warm-ups and questions, no counting."""
         return [r for r in self.claude.requests if r.path == "/v1/messages"]
 
-    async def until(self, condition: Callable[[], object], what: str, seconds: float = 20) -> None:
-        """Wait until something holds, or fail with its name."""
-        try:
-            async with asyncio.timeout(seconds):
-                while not condition():
-                    await asyncio.sleep(0.02)
-        except TimeoutError:
-            raise AssertionError(f"{what} did not happen: {self.bot!r}") from None
-
     async def answered(self, channel: str, thread: str) -> str:
         """Wait for a whole answer in a thread; return what it says."""
-
-        def done() -> bool:
-            found = self.slack.bot_messages(channel, thread)
-            return bool(found) and "Answer again" in str(found[-1].blocks)
-
-        await self.until(done, "the answer")
-        return "".join(m.text for m in self.slack.bot_messages(channel, thread))
+        return "".join(message.text for message in await self.whole(channel, thread))
 
 
 Begin = Callable[..., Any]
@@ -128,24 +110,15 @@ def product(tmp_path: Path) -> Begin:
                 "sync_seconds": 3600.0,
                 **settings,
             }
-            bot = Bot(Settings.model_construct(**{**_defaults(), **values}))
+            bot = Bot(Settings.model_construct(**{**default_settings(), **values}))
             await bot.start()
             stack.push_async_callback(bot.stop)
             if not sockets:
                 slack.point_at(f"http://127.0.0.1:{bot.web.port}/slack/events")
             running = Product(slack, claude, bot, repository)
-            await running.until(lambda: _ready(bot), "the context")
+            await running.ready()
             yield running
             # A ping or an unfurl anywhere fails the test, whatever it looked at.
             slack.assert_quiet()
 
     return begin
-
-
-def _ready(bot: Bot) -> bool:
-    lives = list(bot.library.lives())
-    return bool(lives) and all(live.prefix is not None for live in lives)
-
-
-def _defaults() -> dict[str, Any]:
-    return {name: field.get_default() for name, field in Settings.model_fields.items()}

@@ -17,6 +17,7 @@ from bot.playground.slack.config import ALL_SCOPES
 from bot.playground.slack.local import LocalSlack
 from bot.settings import Settings
 from tests.app.conftest import commit
+from tests.running import default_settings
 
 KEY = "sk-ant-local"
 GOOD = 'channels = ["C0PAY"]\nmodel = "claude-sonnet-5-5"\n[[repositories]]\nurl = "{code}"\n'
@@ -42,7 +43,6 @@ def checked(tmp_path: Path) -> Begin:
         if context is not None:
             (folder / "pay.toml").write_text(context.format(code=code))
         async with _neighbours(app or {}) as (slack, url):
-            defaults = {name: one.get_default() for name, one in Settings.model_fields.items()}
             values = {
                 "slack_bot_token": SecretStr(slack.token),
                 "slack_app_token": SecretStr(slack.app.app_token),
@@ -54,7 +54,7 @@ def checked(tmp_path: Path) -> Begin:
                 "local_repositories": (tmp_path,),
                 "state_token": SecretStr("state"),
             }
-            settings = Settings.model_construct(**{**defaults, **values, **more})
+            settings = Settings.model_construct(**{**default_settings(), **values, **more})
             return [finding async for finding in Checkup(settings, system_now).run()]
 
     return check

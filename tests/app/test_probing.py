@@ -19,6 +19,7 @@ from bot.playground.claude import Config, Latency, LocalClaude
 from bot.playground.slack.local import LocalSlack
 from bot.settings import Settings
 from bot.slack.watching import KEYS, OPEN
+from tests.running import default_settings
 
 CHANNEL = "C0PROBE"
 LIFE = 1.2
@@ -53,7 +54,6 @@ def probed(tmp_path: Path) -> Begin:
             await stack.enter_async_context(slack.serve())
             claude = LocalClaude(Config(latency=SPEED))
             url = await stack.enter_async_context(claude.serve())
-            defaults = {name: one.get_default() for name, one in Settings.model_fields.items()}
             values = {
                 "slack_bot_token": SecretStr(slack.token),
                 "slack_app_token": SecretStr(slack.app.app_token),
@@ -62,7 +62,11 @@ def probed(tmp_path: Path) -> Begin:
                 "anthropic_base_url": url,
                 "contexts": tmp_path / "contexts",
             }
-            yield slack, claude, Settings.model_construct(**{**defaults, **values, **more})
+            yield (
+                slack,
+                claude,
+                Settings.model_construct(**{**default_settings(), **values, **more}),
+            )
 
     return begin
 

@@ -3,35 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Callable, Iterator
 
-import asyncpg  # type: ignore[import-untyped]  # ships no types
 import pytest
 
 from bot.commands.exam import Exam, Verdict, judge, stray, wording
 from bot.commands.nursery import Nursery, nursery
 from bot.commands.replicas import CHANNELS, PEOPLE, Cluster
-
-LOCAL_SERVER = "postgresql://postgres@127.0.0.1:5432/postgres"
-
-
-@pytest.fixture(scope="session")
-def postgres_server() -> str:
-    """The URL of a PostgreSQL server; skips where none answers."""
-    server = os.environ.get("FOREWARM_TEST_POSTGRES", LOCAL_SERVER)
-
-    async def look() -> None:
-        await (await asyncpg.connect(server, timeout=10)).close()
-
-    try:
-        asyncio.run(look())
-    except (OSError, asyncpg.PostgresError) as error:
-        if "FOREWARM_TEST_POSTGRES" in os.environ:
-            raise
-        pytest.skip(f"no PostgreSQL answers on this machine ({type(error).__name__})")
-    return server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -19,6 +19,7 @@ from bot.playground import leaping
 from bot.playground.claude import Config, LocalClaude
 from bot.playground.slack.local import LocalSlack
 from bot.settings import Settings
+from tests.running import default_settings
 
 HOURS = float(os.environ.get("FOREWARM_TEST_HOURS", "0.25"))
 POOLED = 12
@@ -135,10 +136,9 @@ def settings_of(folder: Path, slack: LocalSlack, claude: str) -> Settings:
         f'[[repositories]]\nurl = "{folder / "code"}"\nname = "pay"\n'
         "[limits]\nuser_per_hour = 100000\nchannel_per_hour = 100000\n"
     )
-    defaults = {name: field.get_default() for name, field in Settings.model_fields.items()}
     return Settings.model_construct(
         **{
-            **defaults,
+            **default_settings(),
             "slack_bot_token": SecretStr(slack.token),
             "slack_app_token": SecretStr(slack.app.app_token),
             "slack_api_url": slack.api_url,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
-import os
 import socket
 import struct
 import sys
@@ -437,27 +436,19 @@ def test_a_statement_in_sqlite_holds_the_clock(tmp_path: Path) -> None:
     assert leaping.run(scenario()) == []
 
 
-def test_a_statement_in_postgresql_holds_the_clock() -> None:
-    """The server is another process: the driver's own futures are what is waited for. Where
-    `FOREWARM_TEST_POSTGRES` names a server it has to answer; else one on this machine is tried."""
-    named = os.environ.get("FOREWARM_TEST_POSTGRES")
-    server = named or "postgresql://postgres@127.0.0.1:5432/postgres"
+def test_a_statement_in_postgresql_holds_the_clock(postgres_server: str) -> None:
+    """The server is another process: the driver's own futures are what is waited for."""
 
     async def scenario() -> list[float]:
         async with ticking(0.001) as ticks:
-            database = await asyncpg.connect(server)
+            database = await asyncpg.connect(postgres_server)
             async with database.transaction():
                 await database.execute("select pg_sleep(0.02)")
                 await database.fetch("select pg_sleep(0.02), $1::int", 3)
             await database.close()
             return list(ticks)
 
-    try:
-        assert leaping.run(scenario()) == []
-    except (OSError, asyncpg.PostgresError) as error:
-        if named:
-            raise
-        pytest.skip(f"no PostgreSQL answers on this machine ({type(error).__name__})")
+    assert leaping.run(scenario()) == []
 
 
 def test_in_flight_holds_the_clock_for_what_the_loop_cannot_see() -> None:

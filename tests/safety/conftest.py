@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from pydantic import SecretStr
@@ -22,6 +21,7 @@ from bot.playground.claude.matching import Asked
 from bot.playground.slack.local import LocalSlack
 from bot.playground.slack.records import Message
 from bot.settings import Settings
+from tests.running import Running, default_settings, is_whole
 from tests.safety import planted
 from tests.safety.planted import Injection, Repository
 from tests.slack import githost
@@ -84,12 +84,11 @@ def _strings(node: Any) -> list[str]:
 
 
 @dataclass
-class Attacked:
+class Attacked(Running):
     """A running bot, its neighbours, and the corpus that it was exposed to."""
 
-    slack: LocalSlack
-    claude: LocalClaude
-    bot: Bot
+    patience: ClassVar[float] = 90.0
+
     code: Repository
     form: str
     """The address of a repository that may be attached from inside Slack."""
@@ -113,20 +112,8 @@ class Attacked:
         found = self.slack.bot_messages(channel, thread)
         return [m for m in found if m.ts != thread]
 
-    async def until(self, condition: Callable[[], object], what: str, seconds: float = 90) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                while not condition():
-                    await asyncio.sleep(0.02)
-        except TimeoutError:
-            raise AssertionError(f"{what} did not happen: {self.bot!r}") from None
-
     async def answered(self, channel: str, thread: str, what: str) -> list[Message]:
-        def done() -> bool:
-            found = self.answer(channel, thread)
-            return bool(found) and "Answer again" in str(found[-1].blocks)
-
-        await self.until(done, f"the answer to {what}")
+        await self.until(lambda: is_whole(self.answer(channel, thread)), f"the answer to {what}")
         return self.answer(channel, thread)
 
 
@@ -168,15 +155,14 @@ def attacked(tmp_path: Path) -> Begin:
             hidden = (*HIDDEN.values(), slack.token, slack.app.app_token, slack.app.signing_secret)
             form = f"https://{host}/acme/form"
             running = Attacked(slack, claude, bot, code, form, model, (*hidden, str(tmp_path)))
-            await running.until(lambda: _ready(bot), "the contexts")
+            await running.ready()
             yield running
 
     return begin
 
 
 def _settings(slack: LocalSlack, url: str, home: Path) -> dict[str, Any]:
-    defaults = {name: field.get_default() for name, field in Settings.model_fields.items()}
-    return defaults | {
+    return default_settings() | {
         "slack_bot_token": SecretStr(slack.token),
         "slack_app_token": SecretStr(slack.app.app_token),
         "slack_signing_secret": SecretStr(slack.app.signing_secret),
@@ -193,8 +179,3 @@ def _settings(slack: LocalSlack, url: str, home: Path) -> dict[str, Any]:
         "daily_limit_usd": 1e6,
         **{name: SecretStr(value) for name, value in HIDDEN.items()},
     }
-
-
-def _ready(bot: Bot) -> bool:
-    lives = list(bot.library.lives())
-    return len(lives) == 2 and all(live.prefix is not None for live in lives)

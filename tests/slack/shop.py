@@ -26,6 +26,7 @@ from bot.playground.slack.records import Message
 from bot.settings import Settings
 from bot.slack.manifest import Features, manifest
 from bot.store.people import Opinion
+from tests.running import Running, default_settings
 from tests.slack import githost
 
 QUICK = Latency(base=0.01, per_uncached_token=0.00001, per_cached_token=0, decode=2000.0)
@@ -47,34 +48,16 @@ FRONT = {"README.md": "# Front\n\nShows things.\n", "front.py": "def show(thing)
 
 
 @dataclass
-class Shop:
+class Shop(Running):
     """A running bot and its neighbours."""
 
-    slack: LocalSlack
-    claude: LocalClaude
-    bot: Bot
     url: str
     front: str
     """The address of a repository that may be attached."""
 
-    async def until(self, condition: Callable[[], object], what: str, seconds: float = 20) -> None:
-        """Wait until something holds, or fail with its name."""
-        try:
-            async with asyncio.timeout(seconds):
-                while not condition():
-                    await asyncio.sleep(0.02)
-        except TimeoutError:
-            raise AssertionError(f"{what} did not happen: {self.bot!r}") from None
-
     async def answer(self, channel: str, thread: str) -> Message:
         """Wait for a whole answer in a thread; return its last message."""
-
-        def done() -> bool:
-            found = self.slack.bot_messages(channel, thread)
-            return bool(found) and "Answer again" in str(found[-1].blocks)
-
-        await self.until(done, "the answer")
-        return self.slack.bot_messages(channel, thread)[-1]
+        return (await self.whole(channel, thread))[-1]
 
     async def opinion(self) -> Opinion:
         """Wait for an opinion that has its comment: it is kept after the form has closed."""
@@ -136,7 +119,7 @@ async def open_shop(
         await bot.start()
         stack.push_async_callback(bot.stop)
         shop = Shop(slack, claude, bot, url, f"https://{host}/acme/front")
-        await shop.until(lambda: _ready(bot), "the context")
+        await shop.ready()
         yield shop
         # A ping or an unfurl anywhere fails the test, whatever it looked at.
         slack.assert_quiet()
@@ -177,8 +160,7 @@ def _write_context(folder: Path, code: Path, keys: str, tables: str) -> None:
 
 
 def _settings(slack: LocalSlack, model: str, folder: Path, port: int) -> dict[str, Any]:
-    defaults = {name: field.get_default() for name, field in Settings.model_fields.items()}
-    return defaults | {
+    return default_settings() | {
         "slack_bot_token": SecretStr(slack.token),
         "slack_app_token": SecretStr(slack.app.app_token),
         "slack_signing_secret": SecretStr(slack.app.signing_secret),
@@ -194,11 +176,6 @@ def _settings(slack: LocalSlack, model: str, folder: Path, port: int) -> dict[st
         "state_token": SecretStr(STATE_TOKEN),
         "sync_seconds": 3600.0,
     }
-
-
-def _ready(bot: Bot) -> bool:
-    lives = list(bot.library.lives())
-    return bool(lives) and all(live.prefix is not None for live in lives)
 
 
 def free_port() -> int:

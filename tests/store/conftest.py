@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -16,8 +15,6 @@ import pytest
 
 from bot.store.schema import metadata
 from bot.store.store import Store
-
-LOCAL_SERVER = "postgresql://postgres@127.0.0.1:5432/postgres"
 
 
 class Clock:
@@ -33,19 +30,6 @@ class Clock:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
-
-
-@pytest.fixture(scope="session")
-def postgres_server() -> str:
-    """The URL of a PostgreSQL server; skips where none answers."""
-    server = os.environ.get("FOREWARM_TEST_POSTGRES", LOCAL_SERVER)
-    try:
-        asyncio.run(_on_server(server, "SELECT 1"))
-    except (OSError, asyncpg.PostgresError) as error:
-        if "FOREWARM_TEST_POSTGRES" in os.environ:
-            raise
-        pytest.skip(f"no PostgreSQL answers on this machine ({type(error).__name__})")
-    return server
 
 
 @contextmanager

@@ -1,0 +1,54 @@
+"""A whole bot as tests hold it: between a local Slack and a local Claude, waited for by name."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from bot.app.bot import Bot
+from bot.playground.claude import LocalClaude
+from bot.playground.slack.local import LocalSlack
+from bot.playground.slack.records import Message
+from bot.settings import Settings
+
+
+@dataclass
+class Running:
+    """A running bot and its neighbours."""
+
+    patience: ClassVar[float] = 20.0
+    """Seconds after which something is said not to have happened."""
+
+    slack: LocalSlack
+    claude: LocalClaude
+    bot: Bot
+
+    async def until(self, condition: Callable[[], object], what: str) -> None:
+        """Wait until something holds, or fail with its name."""
+        try:
+            async with asyncio.timeout(self.patience):
+                while not condition():
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            raise AssertionError(f"{what} did not happen: {self.bot!r}") from None
+
+    async def ready(self) -> None:
+        """Wait until every context can be answered from."""
+        await self.until(lambda: self.bot.library.all() and self.bot.library.complete, "the packs")
+
+    async def whole(self, channel: str, thread: str, what: str = "the answer") -> list[Message]:
+        """Wait for a whole answer in a thread; return the bot's messages there, oldest first."""
+        await self.until(lambda: is_whole(self.slack.bot_messages(channel, thread)), what)
+        return self.slack.bot_messages(channel, thread)
+
+
+def is_whole(messages: Sequence[Message]) -> bool:
+    """Tell whether messages end as a whole answer does: with its receipt."""
+    return bool(messages) and "Answer again" in str(messages[-1].blocks)
+
+
+def default_settings() -> dict[str, Any]:
+    """Return every setting as it is where nobody sets it."""
+    return {name: field.get_default() for name, field in Settings.model_fields.items()}
