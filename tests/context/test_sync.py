@@ -6,7 +6,6 @@ import asyncio
 import base64
 import http.server
 import os
-import shutil
 import ssl
 import subprocess
 import sys
@@ -31,6 +30,7 @@ from bot.context.errors import (
 )
 from bot.context.sync import Bounds, Clone, Sources, explain
 from bot.context.urls import parse_url
+from tests.slack import githost
 
 if TYPE_CHECKING:
     from tests.context.conftest import Bench, Repo
@@ -295,19 +295,12 @@ def private_host(
     repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[str, list[str]]]:
     """Serve the repository over HTTPS to whoever has the token; yield its URL and what was sent."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed: no certificate can be made")
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
-    command += ["-subj", "/CN=localhost"]
-    command += ["-addext", "subjectAltName=DNS:localhost"]
-    command += ["-keyout", str(key), "-out", str(certificate)]
-    subprocess.run(command, check=True, capture_output=True)
+    certificate = githost.certificate(tmp_path)
     seen: list[str] = []
     handler = type("Handler", (_Backend,), {"root": repo.path.parent, "seen": seen})
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(certificate, key)
+    tls.load_cert_chain(certificate, certificate.with_name("key.pem"))
     server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

@@ -7,7 +7,6 @@ attached from inside Slack.
 from __future__ import annotations
 
 import asyncio
-import shutil
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -102,7 +101,7 @@ async def open_shop(
     port = free_port()
     bot_url = f"http://127.0.0.1:{port}"
     async with AsyncExitStack() as stack:
-        made = _certificate(folder)
+        made = githost.certificate(folder)
         environment = stack.enter_context(pytest.MonkeyPatch.context())
         environment.setenv("GIT_SSL_CAINFO", str(made))
         environment.setenv("no_proxy", "localhost,127.0.0.1")
@@ -123,12 +122,6 @@ async def open_shop(
         yield shop
         # A ping or an unfurl anywhere fails the test, whatever it looked at.
         slack.assert_quiet()
-
-
-def _certificate(folder: Path) -> Path:
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed: no certificate for the git host can be made")
-    return githost.certificate(folder)
 
 
 def people_and_channels() -> dict[str, Any]:
