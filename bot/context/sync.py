@@ -316,14 +316,20 @@ async def _drained(stream: asyncio.StreamReader) -> bytes:
 
 _REFUSED = re.compile(
     r"authentication failed|could not read (?:username|password)|permission denied"
-    r"|repository not found|access denied|returned error: (?:401|403|404)"
+    r"|repository (?:'[^']*' )?not found|access denied|returned error: (?:401|403|404)"
     r"|terminal prompts disabled|host key verification failed",
     re.IGNORECASE,
 )
+# What curl says over OpenSSL and over GnuTLS. No pattern fits a name: "tls-lib" is a repository.
+_TLS = (
+    r"ssl (?:ca cert|certificate|connect|peer)|ssl_(?:connect|read|write): |:ssl routines:"
+    r"|gnutls(?:_handshake\(\)|, handshake| recv error| send error)|tls connect(?:ion)? "
+    r"|certificate (?:verif|subject name)"
+)
 _UNREACHABLE = re.compile(
     r"could not resolve host(?:name)?|connection (?:refused|timed out|reset)|failed to connect"
-    r"|network is unreachable|no route to host|\bssl\b|\btls\b|returned error: 5\d\d|early eof"
-    r"|remote end hung up|operation too slow|operation timed out",
+    r"|network is unreachable|no route to host|returned error: 5\d\d|early eof"
+    rf"|remote end hung up|operation too slow|operation timed out|{_TLS}",
     re.IGNORECASE,
 )
 _NO_REF = re.compile(r"couldn't find remote ref|no such remote ref|not our ref", re.IGNORECASE)

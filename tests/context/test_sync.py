@@ -21,6 +21,7 @@ from bot.context.errors import (
     AuthenticationError,
     BusyError,
     EmptyRepositoryError,
+    GitFailedError,
     GitTimeoutError,
     RefMissingError,
     RepositoryError,
@@ -222,8 +223,9 @@ async def test_local_paths_need_permission(repo: Repo, tmp_path: Path) -> None:
         ("fatal: unable to access: Could not resolve host: x", UnreachableError),
         ("error: RPC failed; curl 92\nfatal: early EOF", UnreachableError),
         ("fatal: couldn't find remote ref main", RefMissingError),
-        ("fatal: something new", RepositoryError),
-        ("", RepositoryError),
+        ("fatal: repository 'https://x.org/a/b/' not found", AuthenticationError),
+        ("fatal: something new", GitFailedError),
+        ("", GitFailedError),
     ],
 )
 def test_what_git_says_becomes_what_to_do(stderr: str, error: type[RepositoryError]) -> None:
@@ -231,6 +233,44 @@ def test_what_git_says_becomes_what_to_do(stderr: str, error: type[RepositoryErr
     made = explain("r", parse_url("https://x.org/a/b"), "main", "fetching", stderr)
     assert isinstance(made, error)
     assert made.user_message.endswith(".")
+
+
+ACCESS = "fatal: unable to access 'https://x.org/a/b/': "
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "SSL certificate problem: self-signed certificate",
+        "server certificate verification failed. CAfile: none CRLfile: none",
+        "SSL: no alternative certificate subject name matches target host name 'x.org'",
+        "gnutls_handshake() failed: The TLS connection was non-properly terminated.",
+        "GnuTLS, handshake failed: A TLS fatal alert has been received.",
+        "GnuTLS recv error (-110): The TLS connection was non-properly terminated.",
+        "OpenSSL SSL_connect: SSL_ERROR_SYSCALL in connection to x.org:443",
+        "error:0A00010B:SSL routines::wrong version number",
+        "TLS connect error: error:0A000410:SSL routines::ssl/tls alert handshake failure",
+        "Problem with the SSL CA cert (path? access rights?)",
+    ],
+)
+def test_a_broken_handshake_is_a_host_out_of_reach(said: str) -> None:
+    """A proxy that breaks TLS open is the commonest reason inside a company."""
+    url = parse_url("https://x.org/a/b")
+    assert isinstance(explain("r", url, "main", "fetching", ACCESS + said), UnreachableError)
+
+
+@pytest.mark.parametrize(
+    "stderr",
+    [
+        "fatal: unable to access 'https://tls.x.org/ssl/tls-lib/': something new",
+        "remote: tls-lib has moved to ssl/tls\nfatal: something new",
+        "fatal: protocol error in 'ssl'",
+    ],
+)
+def test_a_name_is_no_broken_handshake(stderr: str) -> None:
+    """To look for a broken network because a repository is called `tls-lib` costs an afternoon."""
+    made = explain("tls-lib", parse_url("https://tls.x.org/ssl/tls-lib"), "main", "at", stderr)
+    assert isinstance(made, GitFailedError)
 
 
 # --- a private repository over real HTTPS ---------------------------------------------------------
@@ -317,6 +357,18 @@ def _argument_lists() -> str:
     return subprocess.run(
         ["ps", "-eo", "args", "--width", "20000"], capture_output=True, text=True, check=True
     ).stdout
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_a_host_out_of_reach(
+    tmp_path: Path, private_host: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the words of the git that is installed, and without a token having been sent."""
+    monkeypatch.delenv("GIT_SSL_CAINFO")
+    url, seen = private_host
+    tokens = Tokens({"FOREWARM_GIT_TOKEN_LOCALHOST": TOKEN})
+    with pytest.raises(UnreachableError, match="certificate"):
+        await Clone("r", parse_url(url), "main", tmp_path / "home", tokens=tokens).fetch()
+    assert seen == []
 
 
 async def test_a_token_fetches_a_private_repository_and_shows_nowhere(
