@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,6 +134,10 @@ class SlackShelf:
         name = context.name if context is not None else f"slack-{channel.lower()}"
         known = self._slack.get(name)
         return Held(name, known.body if known else {}, known.version if known else None)
+
+    def decided(self, name: str) -> Collection[str]:
+        """Return the keys that a file decides."""
+        return edits.origins(self._files.get(name, {}), {}).keys()
 
     def summary(self, name: str, body: Mapping[str, Any]) -> Summary:
         """Return what a channel answers from, with the origin of each setting."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -17,9 +17,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.context.config import ContextConfig
 from bot.context.urls import parse_url
 from bot.errors import ForewarmError
+from bot.slack import codebase_pieces as pieces
 from bot.slack import codebase_views as views
 from bot.slack import edits
 from bot.slack.access import Denied, Place, decide
+from bot.slack.codebase_settings import read_settings, settings_form
 from bot.slack.codebase_views import Preview, Summary
 from bot.slack.courtesy import courtesy
 from bot.slack.people import People
@@ -56,6 +58,9 @@ class Shelf(Protocol):
     def operators(self) -> tuple[str, ...]: ...
 
     async def held(self, workspace: str, channel: str) -> Held: ...
+
+    def decided(self, name: str) -> Collection[str]:
+        """Return the keys of a context that a file decides; those of tables are `table.key`."""
 
     def summary(self, name: str, body: Mapping[str, Any]) -> Summary: ...
 
@@ -98,7 +103,7 @@ class Codebase:
         self, workspace: str, channel: str, user: str, trigger: str, text: str
     ) -> None:
         """Open the summary; `attach URL [ref]` opens the form with the address filled in."""
-        first = views.opening_view(views.Place(workspace, channel, ""))
+        first = views.opening_view(pieces.Place(workspace, channel, ""))
         opening = self._client.views_open(trigger_id=trigger, view=first)
         opened = await courtesy("codebase", opening)
         if opened is None:
@@ -109,9 +114,9 @@ class Codebase:
 
     async def _first_view(
         self, workspace: str, channel: str, user: str, words: Sequence[str]
-    ) -> views.View:
+    ) -> pieces.View:
         held = await self._shelf.held(workspace, channel)
-        place = views.Place(workspace, channel, held.name)
+        place = pieces.Place(workspace, channel, held.name)
         denied = await self._denied(user, channel)
         if len(words) > 1 and words[0] == "attach" and denied is None:
             ref = words[2] if len(words) > 2 else "HEAD"
@@ -119,7 +124,7 @@ class Codebase:
             return views.repository_form(place, edit, self._shelf.hosts)
         return self._summary(place, held, denied)
 
-    def _summary(self, place: views.Place, held: Held, denied: Denied | None) -> views.View:
+    def _summary(self, place: pieces.Place, held: Held, denied: Denied | None) -> pieces.View:
         summary = self._shelf.summary(held.name, held.body)
         shown = replace(
             summary, may_change=denied is None, refusal=denied.message if denied else None
@@ -128,7 +133,7 @@ class Codebase:
 
     async def pressed(self, user: str, trigger: str, view: Mapping[str, Any], what: str) -> None:
         """A button of the summary: open the form it leads to."""
-        place = views.place_of(view)
+        place = pieces.place_of(view)
         first = views.opening_view(place)
         pushed = await courtesy("codebase", self._client.views_push(trigger_id=trigger, view=first))
         if pushed is None:
@@ -146,9 +151,10 @@ class Codebase:
             form = self._form(place, held, verb, name)
         await courtesy("codebase", self._client.views_update(view_id=shown, view=form))
 
-    def _form(self, place: views.Place, held: Held, verb: str, name: str) -> views.View:
+    def _form(self, place: pieces.Place, held: Held, verb: str, name: str) -> pieces.View:
         if verb == "settings":
-            return views.settings_form(place, settings_of(held.body))
+            shown, fixed = self._settings(held.name), self._shelf.decided(held.name)
+            return settings_form(place, shown, DEFAULTS, fixed)
         if verb == "change":
             edit = _repository_of(held.body, name)
             return views.repository_form(replace(place, replaces=name), edit, self._shelf.hosts)
@@ -156,7 +162,7 @@ class Codebase:
 
     async def repository(self, user: str, view: Mapping[str, Any], shown: str) -> None:
         """The form of a repository was sent: preview what it would come to."""
-        place = views.place_of(view)
+        place = pieces.place_of(view)
         if await self._denied(user, place.channel) is not None:
             return
         held = await self._shelf.held(place.workspace, place.channel)
@@ -168,15 +174,29 @@ class Codebase:
 
     async def settings(self, user: str, view: Mapping[str, Any], shown: str) -> None:
         """The form of the settings was sent: preview what it would come to."""
-        place = views.place_of(view)
+        place = pieces.place_of(view)
         if await self._denied(user, place.channel) is not None:
             return
         held = await self._shelf.held(place.workspace, place.channel)
-        body = edits.with_settings(held.body, views.read_settings(view))
-        await self._preview(shown, place, held, body)
+        body = edits.with_settings(
+            held.body,
+            read_settings(view),
+            self._settings(held.name),
+            DEFAULTS,
+            self._shelf.decided(held.name),
+        )
+        if body == held.body:
+            await self._say(shown, place, "Nothing was changed: everything stands as it stood.")
+        else:
+            await self._preview(shown, place, held, body)
+
+    def _settings(self, name: str) -> edits.SettingsEdit:
+        """Return what counts now, whoever has said it."""
+        context = self._contexts.named(name)
+        return DEFAULTS if context is None else settings_of(context)
 
     async def _preview(
-        self, view_id: str, place: views.Place, held: Held, body: Mapping[str, Any]
+        self, view_id: str, place: pieces.Place, held: Held, body: Mapping[str, Any]
     ) -> None:
         # The view that says "working" travels in the acknowledgement, which leaves on its own
         # connection: an update that overtook it would be painted over by it.
@@ -194,16 +214,19 @@ class Codebase:
 
     async def save(self, user: str, view: Mapping[str, Any], shown: str) -> None:
         """Save what was previewed; say in the view `shown` what has come of it."""
-        place = views.place_of(view)
-        await asyncio.sleep(SETTLE_SECONDS)
+        place = pieces.place_of(view)
         try:
             said = await self._saved(user, place)
         except ForewarmError as error:
             said = error.user_message
-        done = views.done_view(place, said)
-        await courtesy("codebase", self._client.views_update(view_id=shown, view=done))
+        await self._say(shown, place, said)
 
-    async def _saved(self, user: str, place: views.Place) -> str:
+    async def _say(self, view_id: str, place: pieces.Place, said: str) -> None:
+        view = views.done_view(place, said)
+        await asyncio.sleep(SETTLE_SECONDS)
+        await courtesy("codebase", self._client.views_update(view_id=view_id, view=view))
+
+    async def _saved(self, user: str, place: pieces.Place) -> str:
         """Save a preview; return what to say about it."""
         if (denied := await self._denied(user, place.channel)) is not None:
             return denied.message
@@ -223,21 +246,25 @@ class Codebase:
         return decide("configure", person, place, _Rules(operators=operators))
 
 
-def settings_of(body: Mapping[str, Any]) -> edits.SettingsEdit:
-    """Return the settings of a stored context as the form shows them."""
-    limits, warm, access = (body.get(table) or {} for table in ("limits", "warm", "access"))
+def settings_of(context: ContextConfig) -> edits.SettingsEdit:
+    """Return the settings of a context as the form shows them."""
+    limits, access = context.limits, context.access
     return edits.SettingsEdit(
-        model=body.get("model"),
-        instructions=str(body.get("instructions") or ""),
-        budget_tokens=body.get("budget_tokens"),
-        mode=body.get("mode"),
-        answers_daily_usd=limits.get("answers_daily_usd"),
-        warm_daily_usd=warm.get("daily_limit_usd"),
-        user_per_hour=limits.get("user_per_hour"),
-        guests=bool(access.get("guests")),
-        external=bool(access.get("external")),
-        answer_drafts=bool(body.get("answer_drafts")),
+        model=context.model,
+        instructions=context.instructions,
+        budget_tokens=context.budget_tokens,
+        mode=context.mode,
+        answers_daily_usd=limits.answers_daily_usd,
+        warm_daily_usd=context.warm.daily_limit_usd,
+        user_per_hour=limits.user_per_hour,
+        guests=access.guests,
+        external=access.external,
+        answer_drafts=context.answer_drafts,
     )
+
+
+DEFAULTS = settings_of(ContextConfig.model_construct(name="", repositories=()))
+"""What counts where nobody says anything."""
 
 
 def _repository_of(body: Mapping[str, Any], name: str) -> edits.RepositoryEdit | None:

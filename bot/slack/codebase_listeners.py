@@ -10,8 +10,10 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.context.errors import UrlError
 from bot.context.urls import parse_url
+from bot.slack import codebase_settings
 from bot.slack import codebase_views as views
 from bot.slack.codebase import Codebase
+from bot.slack.codebase_pieces import place_of
 from bot.slack.desk import Desk
 from bot.slack.reading import workspace_of
 
@@ -44,18 +46,18 @@ def register_codebase(app: AsyncApp, codebase: Codebase, desk: Desk) -> None:
         if problem is not None:
             await ack(response_action="errors", errors={"url": problem})
             return
-        await ack(response_action="update", view=views.working_view(views.place_of(view)))
+        await ack(response_action="update", view=views.working_view(place_of(view)))
         desk.start(codebase.repository(body["user"]["id"], view, str(view["id"])))
 
-    @app.view(views.SETTINGS)
+    @app.view(codebase_settings.CALLBACK)
     async def settings(ack: AsyncAck, body: Body, view: Mapping[str, Any]) -> None:
-        await ack(response_action="update", view=views.working_view(views.place_of(view)))
+        await ack(response_action="update", view=views.working_view(place_of(view)))
         desk.start(codebase.settings(body["user"]["id"], view, str(view["id"])))
 
     @app.view(views.SAVE)
     async def save(ack: AsyncAck, body: Body, view: Mapping[str, Any]) -> None:
         # Saving builds the context, for which three seconds may be too few.
-        await ack(response_action="update", view=views.saving_view(views.place_of(view)))
+        await ack(response_action="update", view=views.saving_view(place_of(view)))
         desk.start(codebase.save(body["user"]["id"], view, str(view["id"])))
 
 

@@ -6,7 +6,7 @@ key by key; `merged` says so once, and `origins` tells which key came from where
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -28,7 +28,10 @@ class RepositoryEdit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettingsEdit:
-    """Everything else as the form holds it; an empty string or None leaves the default."""
+    """Everything else as the form holds it; an empty string or None leaves the default.
+
+    `SETTINGS` says which key of a context each field stands for.
+    """
 
     model: str | None = None
     instructions: str = ""
@@ -40,6 +43,20 @@ class SettingsEdit:
     guests: bool = False
     external: bool = False
     answer_drafts: bool = False
+
+
+SETTINGS: Mapping[str, str] = {
+    "model": "model",
+    "instructions": "instructions",
+    "budget_tokens": "budget_tokens",
+    "answers_daily_usd": "limits.answers_daily_usd",
+    "warm_daily_usd": "warm.daily_limit_usd",
+    "user_per_hour": "limits.user_per_hour",
+    "mode": "mode",
+    "guests": "access.guests",
+    "external": "access.external",
+    "answer_drafts": "answer_drafts",
+}
 
 
 def with_repository(body: Data, edit: RepositoryEdit, name: str) -> dict[str, Any]:
@@ -60,31 +77,36 @@ def without_repository(body: Data, name: str) -> dict[str, Any]:
     return {**body, "repositories": kept}
 
 
-def with_settings(body: Data, edit: SettingsEdit) -> dict[str, Any]:
-    """Return the context with its settings as the form says; emptied fields fall back."""
-    plain = {
-        "model": edit.model,
-        "instructions": edit.instructions or None,
-        "budget_tokens": edit.budget_tokens,
-        "mode": edit.mode,
-        "answer_drafts": edit.answer_drafts or None,
-    }
-    limits = {"answers_daily_usd": edit.answers_daily_usd, "user_per_hour": edit.user_per_hour}
-    tables = {
-        "limits": {**(body.get("limits") or {}), **limits},
-        "warm": {**(body.get("warm") or {}), "daily_limit_usd": edit.warm_daily_usd},
-        "access": {
-            **(body.get("access") or {}),
-            "guests": edit.guests or None,
-            "external": edit.external or None,
-        },
-    }
-    changed = {**body, **plain, **{name: _said(table) for name, table in tables.items()}}
-    return {key: value for key, value in changed.items() if value not in (None, {})}
+def with_settings(
+    body: Data,
+    edit: SettingsEdit,
+    shown: SettingsEdit,
+    defaults: SettingsEdit,
+    fixed: Collection[str] = (),
+) -> dict[str, Any]:
+    """Return the context with what the form says otherwise than what it was `shown` with.
+
+    What was left as it stood is not stored, and what is emptied or set to what it is by default is
+    stored no longer, so that the default goes on counting. `fixed` keys belong to a file.
+    """
+    changed = dict(body)
+    for field, key in SETTINGS.items():
+        value = getattr(edit, field)
+        if key not in fixed and value != getattr(shown, field):
+            falls_back = value in (None, "", getattr(defaults, field))
+            changed = _with(changed, key, None if falls_back else value)
+    return changed
 
 
-def _said(table: Data) -> dict[str, Any]:
-    return {key: value for key, value in table.items() if value is not None}
+def _with(data: Data, key: str, value: Any) -> dict[str, Any]:
+    """Return the data with a key set, `table.key` in a table; None takes it away."""
+    key, _, inner = key.partition(".")
+    if inner:
+        value = _with(data.get(key) or {}, inner, value) or None
+    changed = {**data, key: value}
+    if value is None:
+        del changed[key]
+    return changed
 
 
 def with_channel(body: Data, channel: str) -> dict[str, Any]:

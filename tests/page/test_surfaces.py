@@ -191,6 +191,13 @@ async def test_a_codebase_is_attached_set_and_detached_by_its_forms(
         await close_all(page)
         assert running.bot.library.for_channel("C0WEB") is None
 
+        await page.click("[data-channel=C0PAYMENTS]")
+        await ask(page, "/codebase")
+        await dialog.get_by_role("button", name="Change settings").click()
+        await dialog.get_by_text("Set in a file, and changed there").wait_for()
+        assert await dialog.locator("input[name=budget_tokens]").input_value() == "400000"
+        await page.screenshot(path=shots / "codebase-settings-of-a-file.png")
+
 
 async def close_all(page: Any) -> None:
     """Close the dialogs that stand behind one another."""

@@ -8,7 +8,11 @@ import pytest
 
 from bot.playground.slack.blocks import check_view
 from bot.slack import codebase_views as views
-from bot.slack.codebase_views import Place, Preview, RepositoryShown, Summary
+from bot.slack.codebase import DEFAULTS
+from bot.slack.codebase_pieces import Place, place_of
+from bot.slack.codebase_settings import read_settings, settings_form
+from bot.slack.codebase_views import Preview, RepositoryShown, Summary
+from bot.slack.edits import SETTINGS as KEYS
 from bot.slack.edits import RepositoryEdit, SettingsEdit
 from tests.safety import judge
 
@@ -67,8 +71,10 @@ ALL = [
     views.summary_view(PLACE, Summary(name="x", refusal="Only operators can do that.")),
     views.repository_form(PLACE, None, ("github.com",)),
     views.repository_form(PLACE, EDIT, ("github.com",)),
-    views.settings_form(PLACE, SettingsEdit()),
-    views.settings_form(PLACE, SETTINGS),
+    settings_form(PLACE, DEFAULTS, DEFAULTS),
+    settings_form(PLACE, SETTINGS, DEFAULTS),
+    settings_form(PLACE, SETTINGS, DEFAULTS, ["model", "mode", "access.guests"]),
+    settings_form(PLACE, SETTINGS, DEFAULTS, KEYS.values()),
     views.working_view(PLACE),
     views.preview_view(PLACE, Preview(tokens=1, files=1, warm_day_usd=0.1)),
     views.problem_view(PLACE, "It cannot be fetched."),
@@ -80,7 +86,7 @@ ALL = [
 def test_slack_takes_every_view_and_it_knows_its_place(view: dict[str, Any]) -> None:
     """A view that Slack refuses leaves somebody before an empty dialogue."""
     check_view(dict(view))
-    assert views.place_of(view) == PLACE
+    assert place_of(view) == PLACE
 
 
 def test_the_summary_says_where_each_setting_comes_from() -> None:
@@ -128,6 +134,7 @@ def test_the_preview_says_tokens_price_and_what_is_left_out() -> None:
             PLACE, Preview(tokens=1, files=1, warm_day_usd=0, omitted=[(HOSTILE, HOSTILE)])
         ),
         views.preview_view(PLACE, Preview(tokens=1, files=1, warm_day_usd=0, changed=[HOSTILE])),
+        settings_form(PLACE, SettingsEdit(instructions=HOSTILE), DEFAULTS, ["instructions"]),
     ],
 )
 def test_hostile_names_neither_ping_nor_link(view: dict[str, Any]) -> None:
@@ -141,7 +148,7 @@ def test_hostile_text_in_forms_and_notes_is_plain_text() -> None:
     edit = RepositoryEdit(url=HOSTILE, ref=HOSTILE, include=(HOSTILE,))
     for view in (
         views.repository_form(PLACE, edit, (HOSTILE,)),
-        views.settings_form(PLACE, SettingsEdit(instructions=HOSTILE, model=HOSTILE)),
+        settings_form(PLACE, SettingsEdit(instructions=HOSTILE, model=HOSTILE), DEFAULTS),
         views.done_view(PLACE, HOSTILE),
         views.summary_view(PLACE, Summary(name="x", refusal=HOSTILE)),
     ):
@@ -153,6 +160,27 @@ def test_forms_read_back_what_they_were_given() -> None:
     """Opening a form and sending it untouched must change nothing."""
     read = views.read_repository(filled(views.repository_form(PLACE, EDIT, ())), None)
     assert read == EDIT
-    assert views.read_settings(filled(views.settings_form(PLACE, SETTINGS))) == SETTINGS
-    untouched = views.read_settings(filled(views.settings_form(PLACE, SettingsEdit())))
-    assert untouched == SettingsEdit()
+    for shown in (SETTINGS, DEFAULTS):
+        assert read_settings(filled(settings_form(PLACE, shown, DEFAULTS))) == shown
+
+
+def test_the_settings_form_shows_what_counts_and_what_would_count_without_it() -> None:
+    """An empty field says nothing to an operator who wants to know what holds now."""
+    form = settings_form(PLACE, SETTINGS, DEFAULTS)
+    shown = {block["block_id"]: block["element"] for block in form["blocks"]}
+    assert shown["budget_tokens"]["initial_value"] == "5000"
+    assert shown["budget_tokens"]["placeholder"]["text"] == "400000"
+    assert shown["warm_daily_usd"]["initial_value"] == "2"
+    assert shown["mode"]["initial_option"]["value"] == "questions"
+
+
+def test_what_a_file_decides_is_told_and_cannot_be_entered() -> None:
+    """A field that changes nothing whatever is written into it is worse than none."""
+    fixed = ["model", "limits.answers_daily_usd", "access.guests", "channels"]
+    told, *inputs = settings_form(PLACE, SETTINGS, DEFAULTS, fixed)["blocks"]
+    for said in ("Set in a file", "claude-sonnet-5-5", "*Answers a day, USD*: 1.5", "ask*: yes"):
+        assert said in told["text"]["text"]
+    left = str(inputs)
+    assert "budget_tokens" in left
+    assert "external" in left
+    assert not any(gone in left for gone in ("'model'", "answers_daily_usd", "guests"))

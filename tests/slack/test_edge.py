@@ -191,6 +191,9 @@ class Rooms:
         pass
 
     # shelf
+    def decided(self, name: str) -> frozenset[str]:
+        return frozenset()
+
     async def held(self, workspace: str, channel: str) -> Held:
         return Held(channel.lower(), {}, None)
 

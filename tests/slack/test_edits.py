@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bot.slack.edits import (
+    SETTINGS,
     RepositoryEdit,
     SettingsEdit,
     changed_keys,
@@ -16,6 +22,16 @@ from bot.slack.edits import (
     without_repository,
 )
 
+BODIES = st.fixed_dictionaries(
+    {"repositories": st.just([{"name": "pay"}])},
+    optional={
+        "model": st.text(max_size=3),
+        "budget_tokens": st.integers(),
+        "answer_drafts": st.booleans(),
+        "limits": st.dictionaries(st.sampled_from(["user_per_hour", "other"]), st.integers()),
+        "access": st.fixed_dictionaries({}, optional={"guests": st.booleans()}),
+    },
+)
 PAY = {"url": "https://github.com/acme/pay", "ref": "main", "name": "pay"}
 
 
@@ -57,10 +73,41 @@ def test_the_files_word_counts_key_by_key() -> None:
     assert told["mode"] == told["limits.user_per_hour"] == "Slack"
 
 
-def test_an_emptied_field_falls_back_to_the_default() -> None:
+DEFAULTS = SettingsEdit(model="claude-sonnet-5-5", budget_tokens=400_000, user_per_hour=30)
+
+
+@given(body=BODIES, fixed=st.sets(st.sampled_from(sorted(SETTINGS.values()))))
+def test_a_form_that_nobody_touched_changes_nothing(body: dict[str, Any], fixed: set[str]) -> None:
+    """It shows what a file and the defaults say too: none of that may be taken for Slack's word."""
+    shown = replace(DEFAULTS, instructions="Be terse.", guests=True)
+    assert with_settings(body, shown, shown, DEFAULTS, fixed) == body
+
+
+def test_only_what_was_changed_is_stored() -> None:
+    """What was left as it stood goes on following the file and the defaults."""
+    edit = replace(DEFAULTS, user_per_hour=5, external=True, mode="questions")
+    body = {"repositories": [PAY], "limits": {"answers_daily_usd": 3}}
+    assert with_settings(body, edit, DEFAULTS, DEFAULTS) == {
+        "repositories": [PAY],
+        "limits": {"answers_daily_usd": 3, "user_per_hour": 5},
+        "access": {"external": True},
+        "mode": "questions",
+    }
+
+
+@pytest.mark.parametrize("back", [None, 30])
+def test_what_is_emptied_or_set_to_its_default_is_stored_no_longer(back: int | None) -> None:
+    """Else a default that is improved one day would never reach the channel."""
     body = {"instructions": "Be terse.", "limits": {"user_per_hour": 3}, "repositories": [PAY]}
-    changed = with_settings(body, SettingsEdit())
-    assert changed == {"repositories": [PAY]}
+    shown = replace(DEFAULTS, instructions="Be terse.", user_per_hour=3)
+    edit = replace(shown, instructions="", user_per_hour=back)
+    assert with_settings(body, edit, shown, DEFAULTS) == {"repositories": [PAY]}
+
+
+def test_what_a_file_decides_is_never_stored() -> None:
+    """The form has no field for it, so that what is read there means nothing."""
+    shown = replace(DEFAULTS, model="claude-opus-5-5", guests=True)
+    assert with_settings({}, DEFAULTS, shown, DEFAULTS, ["model", "access.guests"]) == {}
 
 
 def test_the_audit_log_is_told_names_and_no_values() -> None:

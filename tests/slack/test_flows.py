@@ -308,6 +308,44 @@ async def test_a_codebase_is_attached_changed_and_detached_from_inside_slack(sho
         assert sorted(deeds) == [(YOU, "changed")] * 3 + [(YOU, "detached")]
 
 
+async def open_settings(running: Shop, channel: str) -> Any:
+    you = await open_codebase(running, YOU, channel)
+    await you.done(you.put("codebase_open_settings", None))
+    await running.until(lambda: "warm_daily_usd" in str(you.modal.content), "the form")
+    return you
+
+
+async def test_the_settings_form_shows_what_counts_and_untouched_changes_nothing(
+    shop: Open,
+) -> None:
+    """What a file or a default says is no word of Slack's: saving it would freeze it there."""
+    async with shop(tables="[limits]\nuser_per_hour = 7\n") as running:
+        you = await open_settings(running, CHANNEL)
+        told, *inputs = you.modal.content["blocks"]
+        assert "*Questions of one person an hour*: 7" in told["text"]["text"]
+        shown = {block["block_id"]: block["element"] for block in inputs}
+        assert shown.keys().isdisjoint({"model", "user_per_hour"})
+        assert shown["budget_tokens"]["initial_value"] == "400000"
+        assert "Nothing was changed" in await previewed(running, you)
+        assert await running.bot.store.contexts.all() == []
+        you.close_modal(all_of_them=True)
+
+        await open_settings(running, CHANNEL)
+        you.set_text("3", "warm_daily_usd")
+        assert "Changes: warm.daily_limit_usd" in await previewed(running, you)
+        await saved(running, you)
+        (kept,) = await running.bot.store.contexts.all()
+        assert kept.body == {"warm": {"daily_limit_usd": 3.0}}
+
+        await open_settings(running, CHANNEL)
+        you.set_text("", "warm_daily_usd")
+        await previewed(running, you)
+        await saved(running, you)
+        config = running.bot.library.for_channel(CHANNEL)
+        assert config is not None
+        assert (config.warm.daily_limit_usd, config.limits.user_per_hour) == (5.0, 7)
+
+
 async def test_what_may_not_be_attached_or_by_whom_is_said_and_changes_nothing(shop: Open) -> None:
     """Else anybody could make the bot fetch from anywhere, or answer from anything."""
     async with shop() as running:
