@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Any
 
 from bot.warm.conversions import Conversions
@@ -28,14 +29,26 @@ def place_of(channel: str | None) -> str:
     return DIRECT if channel is None or channel.startswith("D") else channel
 
 
+def _sums(one: Sequence[float], other: Sequence[float]) -> list[float]:
+    return [a + b for a, b in zip(one, other, strict=True)]
+
+
 class Channel:
     """One channel's new questions and its open threads, the longest silent first.
 
-    `moved` tells that a curve of what is to come was worked out before the latest question, or
-    holds a thread that has spoken since.
+    `moved` tells that the curve of new questions was worked out before the latest of them.
     """
 
-    __slots__ = ("_settled_at", "asked_at", "followups", "moved", "rates", "returns", "threads")
+    __slots__ = (
+        "_settled_at",
+        "_spoke_at",
+        "asked_at",
+        "followups",
+        "moved",
+        "rates",
+        "returns",
+        "threads",
+    )
 
     def __init__(self, at: float) -> None:
         self.rates = Rates(at)
@@ -44,7 +57,8 @@ class Channel:
         self.asked_at: dict[str, float] = {}
         self.threads: OrderedDict[str, float] = OrderedDict()
         self.moved = True
-        self._settled_at = -math.inf
+        self._settled_at: float | None = None
+        self._spoke_at = -math.inf
 
     def opened(self, at: float) -> None:
         """A thread was opened, with a question or without."""
@@ -56,8 +70,9 @@ class Channel:
         if last is None:
             return False
         self.followups.passed(at - last, asked)
-        self.threads[thread] = at
-        self.moved |= last <= self._settled_at
+        self.threads[thread] = self._spoke_at = at
+        if self._settled_at is not None and last <= self._settled_at:
+            self._settled_at = None
         if asked:
             self.returns.passed(at - self.asked_at[thread], True)
             self.asked_at[thread] = at
@@ -68,7 +83,7 @@ class Channel:
         self.rates.asked(at)
         self.moved = True
         if thread is not None:
-            self.threads[thread] = self.asked_at[thread] = at
+            self.threads[thread] = self.asked_at[thread] = self._spoke_at = at
             self.close(at)
 
     def close(self, at: float) -> None:
@@ -81,30 +96,37 @@ class Channel:
             self.followups.passed(at - last, False)
             self.returns.passed(at - self.asked_at.pop(thread), False)
 
-    def ahead(self, now: float, times: Sequence[float]) -> list[float]:
-        """Return what new questions and threads long silent add to the curve until each time.
+    def newly(self, now: float, times: Sequence[float]) -> list[float]:
+        """Return what new questions add to the curve until each time.
 
         The value at a time is the negative logarithm of the probability of silence until then.
         """
         self.rates.advance(now)
         self.moved = False
-        self._settled_at = now - SETTLED
-        total = self.rates.ahead(times)
-        spans = [time - now for time in times]
-        for last in self.threads.values():
-            if last > self._settled_at:
-                break
-            for at, count in enumerate(self.followups.expected(now - last, spans)):
-                total[at] += count
-        return total
+        return self.rates.ahead(times)
 
-    def follow(self, now: float, spans: Sequence[float], total: list[float]) -> None:
-        """Add the follow-ups to expect of threads that spoke a short while ago."""
-        for last in reversed(self.threads.values()):
-            if last <= self._settled_at:
-                return
-            for at, count in enumerate(self.followups.expected(now - last, spans)):
-                total[at] += count
+    def is_settled(self, now: float) -> bool:
+        """Tell whether the curve of threads long silent holds as many as it could."""
+        return self._settled_at is not None and not (
+            self._settled_at < self._spoke_at <= now - SETTLED
+        )
+
+    def settled(self, now: float, times: Sequence[float]) -> list[float]:
+        """Return what threads that have long been silent add to the curve until each time."""
+        settled_at = self._settled_at = now - SETTLED
+        silent = takewhile(lambda last: last <= settled_at, self.threads.values())
+        return self.followups.expected([now - last for last in silent], [t - now for t in times])
+
+    @property
+    def follows(self) -> bool:
+        """Whether a thread has spoken that no curve holds."""
+        return self._settled_at is None or self._spoke_at > self._settled_at
+
+    def follow(self, now: float, spans: Sequence[float]) -> list[float]:
+        """Return the follow-ups to expect, within each span, of the threads that no curve holds."""
+        until = -math.inf if self._settled_at is None else self._settled_at
+        recent = takewhile(lambda last: last > until, reversed(self.threads.values()))
+        return self.followups.expected([now - last for last in recent], spans)
 
     def snapshot(self) -> dict[str, Any]:
         return {
@@ -122,6 +144,7 @@ class Channel:
         channel.returns = FollowUps.restored(saved["returns"])
         for thread, at, asked_at in saved["threads"]:
             channel.threads[thread], channel.asked_at[thread] = float(at), float(asked_at)
+            channel._spoke_at = float(at)
         return channel
 
 
@@ -159,17 +182,14 @@ class Arrivals:
         With `after_question`, a channel's name: as it would be had that channel just asked. Open
         signals count unless told otherwise.
         """
-        outlook = self._ahead(now)
-        here, until = outlook.until(now), outlook.until
-        total = [until(end) - here for end in ends]
+        here, *there = self._ahead(now).until((now, *ends))
+        total = [value - here for value in there]
         spans = [end - now for end in ends]
         for place, channel in self.channels.items():
-            if place != after_question:
-                if channel.threads:
-                    channel.follow(now, spans, total)
-            else:
-                for at, count in enumerate(channel.returns.expected(0.0, spans)):
-                    total[at] += count
+            if place == after_question:
+                total = _sums(total, channel.returns.expected([0.0], spans))
+            elif channel.follows:
+                total = _sums(total, channel.follow(now, spans))
         quiet = [math.exp(-count) for count in total]
         if after_question is None and signals and self.conversions.open:
             for at, end in enumerate(ends):
@@ -177,14 +197,17 @@ class Arrivals:
         return [1.0, *quiet]
 
     def _ahead(self, now: float) -> Outlook:
-        """Return the curve of what is to come; channels that have moved are put right."""
+        """Return the curve of what is to come; what has changed in it is put right."""
         outlook = self._outlook
-        moved = [place for place, channel in self.channels.items() if channel.moved]
-        if outlook is None or outlook.grid.is_old(now) or 0 < len(moved) == len(self.channels):
+        anew = outlook is None or outlook.grid.is_old(now)
+        if outlook is None or anew:
             outlook = self._outlook = Outlook(now)
-            moved = list(self.channels)
-        for place in moved:
-            outlook.put(place, now, self.channels[place].ahead(now, outlook.after(now)))
+        for place, channel in self.channels.items():
+            if anew or channel.moved:
+                outlook.put((place, "new"), now, channel.newly(now, outlook.after(now)))
+                outlook.put((place, "open"), now, channel.settled(now, outlook.after(now)))
+            elif not channel.is_settled(now):
+                outlook.put((place, "open"), now, channel.settled(now, outlook.after(now)))
         return outlook
 
     def snapshot(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import OrderedDict
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 from bot.warm.signals import SignalKind
@@ -53,12 +54,12 @@ class Watched:
 class Conversions:
     """What signals on one prefix were worth, and those that are still open."""
 
-    __slots__ = ("_came", "_lead_weight", "_leads", "_questions", "_signalled", "_total", "open")
+    __slots__ = ("_came", "_leads", "_led", "_questions", "_signalled", "_total", "open")
 
     def __init__(self) -> None:
         self._came: dict[Kind, float] = {}
         self._total: dict[Kind, float] = {}
-        self._leads = [0.25] * len(LEADS)
+        self._set_leads([0.25] * len(LEADS))
         self._questions = 0.0
         self._signalled = 0.0
         self.open: OrderedDict[str, Watched] = OrderedDict()
@@ -155,25 +156,28 @@ class Conversions:
         for name, threaded, came, total in saved["kinds"]:
             conversions._came[name, bool(threaded)] = float(came)
             conversions._total[name, bool(threaded)] = float(total)
-        conversions._leads = [float(n) for n in saved["leads"]]
+        conversions._set_leads([float(n) for n in saved["leads"]])
         conversions._questions = float(saved["questions"])
         conversions._signalled = float(saved["signalled"])
         return conversions
 
     def _lead(self, lead: float) -> None:
-        self._leads = [weight * FORGET for weight in self._leads]
-        self._leads[min(bisect_right(LEADS, lead), len(LEADS) - 1)] += 1.0
+        leads = [weight * FORGET for weight in self._leads]
+        leads[min(bisect_right(LEADS, lead), len(LEADS) - 1)] += 1.0
+        self._set_leads(leads)
+
+    def _set_leads(self, leads: list[float]) -> None:
+        self._leads, self._led = leads, [0.0, *accumulate(leads)]
 
     def _led_by(self, age: float) -> float:
         """Return the part of all leads that are shorter than `age`."""
-        total, done, low = sum(self._leads), 0.0, 0.0
-        for weight, high in zip(self._leads, LEADS, strict=True):
-            if age >= high:
-                done += weight
-            elif age > low:
-                done += weight * (age - low) / (high - low)
-            low = high
-        return done / total
+        if age >= WATCHED:
+            return 1.0
+        at = bisect_right(LEADS, age)
+        start = LEADS[at - 1] if at else 0.0
+        before, weight = self._led[at], self._leads[at]
+        done = before + weight * max(0.0, age - start) / (LEADS[at] - start)
+        return done / self._led[-1]
 
     def _outcome(self, kind: Kind, asked: bool) -> None:
         self._came[kind] = self._came.get(kind, 0.0) * FORGET + (1.0 if asked else 0.0)

@@ -7,16 +7,17 @@ Sources of the priors: the bins' mean rates in three public channels, rounded.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
-from collections.abc import Sequence
-from itertools import accumulate, repeat
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 EDGES = (30.0, 60.0, 120.0, 240.0, 480.0, 960.0, 1920.0, 3840.0, 7680.0, 15360.0, 61440.0)
 """Ages in seconds at which one bin ends and the next begins."""
-STARTS = (0.0, *EDGES)
 OLDEST = 86_400.0
 """Beyond this age a thread is closed."""
+ENDS = (*EDGES, OLDEST)
 PRIOR_COUNT = 4.0
 """Follow-ups that the prior is worth, in each bin."""
 
@@ -30,27 +31,26 @@ SINCE_QUESTION: Prior = (3.0, 140.0, 1.2)
 def _prior_rates(prior: Prior) -> list[float]:
     """Return questions per second in each bin."""
     at_once, half, power = prior
-    ends = (*EDGES, OLDEST)
-    middles = [(low * high) ** 0.5 for low, high in zip((15.0, *EDGES), ends, strict=True)]
+    middles = [(low * high) ** 0.5 for low, high in zip((15.0, *EDGES), ENDS, strict=True)]
     return [at_once / 3600 / (1 + (age / half) ** power) for age in middles]
 
 
 class FollowUps:
     """The belief about follow-ups in one channel, by one way of counting a thread's age."""
 
-    __slots__ = ("_counts", "_hazards", "_seconds", "_sums")
+    __slots__ = ("_counts", "_hazards", "_rises", "_seconds")
 
     def __init__(self, prior: Prior) -> None:
         self._counts = [PRIOR_COUNT] * (len(EDGES) + 1)
         self._seconds = [PRIOR_COUNT / rate for rate in _prior_rates(prior)]
-        self._sums: list[float] = []
         self._hazards: list[float] = []
+        self._rises: list[tuple[float, float]] = []
         self._resum()
 
     def passed(self, age: float, asked: bool) -> None:
         """A thread was silent up to this age; then it brought a question, or something else."""
         low = 0.0
-        for at, high in enumerate((*EDGES, OLDEST)):
+        for at, high in enumerate(ENDS):
             if age <= low:
                 break
             self._seconds[at] += min(high, age) - low
@@ -59,23 +59,26 @@ class FollowUps:
             self._counts[bisect_right(EDGES, age)] += 1.0
             self._resum()
 
-    def expected(self, age: float, spans: Sequence[float]) -> list[float]:
-        """Return the follow-ups to expect of a thread of this age within each span of seconds.
+    def expected(self, ages: Iterable[float], spans: Sequence[float]) -> list[float]:
+        """Return the follow-ups to expect, within each span of seconds, of threads of these ages.
 
         The spans are in rising order.
         """
-        so_far = self._until(age)
-        sums, hazards = self._sums, self._hazards
+        rises = [rise for age in ages for rise in self._rises_after(age)]
+        rises.sort()
+        coming = iter([*rises, (math.inf, 0.0)])
+        when, rise = next(coming)
         found: list[float] = []
-        at = bisect_right(EDGES, age)
+        count = hazard = at = 0.0
         for span in spans:
-            then = age + span
-            if then >= OLDEST:
-                break
-            while at < len(EDGES) and EDGES[at] <= then:
-                at += 1
-            found.append(sums[at] + (then - STARTS[at]) * hazards[at] - so_far)
-        found.extend(repeat(sums[-1] - so_far, len(spans) - len(found)))
+            while when <= span:
+                count += hazard * (when - at)
+                hazard += rise
+                at = when
+                when, rise = next(coming)
+            count += hazard * (span - at)
+            at = span
+            found.append(count)
         return found
 
     def snapshot(self) -> dict[str, Any]:
@@ -89,13 +92,15 @@ class FollowUps:
         followups._resum()
         return followups
 
-    def _until(self, age: float) -> float:
+    def _rises_after(self, age: float) -> list[tuple[float, float]]:
+        """Return in how many seconds the hazard of a thread changes, and by how much."""
         if age >= OLDEST:
-            return self._sums[-1]
+            return []
         at = bisect_right(EDGES, age)
-        return self._sums[at] + (age - STARTS[at]) * self._hazards[at]
+        later = [(edge - age, rise) for edge, rise in self._rises[at:]]
+        return [(0.0, self._hazards[at]), *later]
 
     def _resum(self) -> None:
-        widths = [b - a for a, b in zip((0.0, *EDGES), (*EDGES, OLDEST), strict=True)]
         self._hazards = [c / s for c, s in zip(self._counts, self._seconds, strict=True)]
-        self._sums = [0.0, *accumulate(h * w for h, w in zip(self._hazards, widths, strict=True))]
+        rises = [b - a for a, b in pairwise([*self._hazards, 0.0])]
+        self._rises = list(zip(ENDS, rises, strict=True))

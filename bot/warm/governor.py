@@ -47,7 +47,7 @@ class Governor:
             case "modal_closed" | "message_deleted":
                 state.arrivals.conversions.cancelled(who)
             case "answered":
-                state.touch_thread(place, signal.thread, signal.at)
+                state.spoke(place, signal.thread, signal.at)
             case kind if kind in PRIORS:
                 threaded = signal.thread is not None
                 state.arrivals.conversions.signalled(who, place, kind, threaded, signal.at)
@@ -227,8 +227,8 @@ class Governor:
         channel = state.arrivals.channel(place, signal.at)
         if signal.kind == "channel_message":
             channel.opened(signal.at)
-        elif signal.thread is not None:
-            channel.spoke(signal.thread, False, signal.at)
+        else:
+            state.spoke(place, signal.thread, signal.at)
 
     def _state(self, facts: PrefixFacts, at: float) -> PrefixState:
         state = self._prefixes.get(facts.key)

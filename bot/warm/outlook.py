@@ -8,58 +8,55 @@ to be worked out anew.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from itertools import accumulate, chain, repeat
 
-MINUTE = 60.0
 HOUR = 3600.0
-FINE, MIDDLE, COARSE, FAR = 12, 20, 24, 40
-"""Steps of 5 minutes, of a quarter of an hour, of an hour and of two."""
-_WIDTHS = ((300.0, FINE), (900.0, MIDDLE), (HOUR, COARSE), (2 * HOUR, FAR))
-STEPS = tuple(accumulate(chain.from_iterable(repeat(width, n) for width, n in _WIDTHS)))
-FINE_UNTIL, MIDDLE_UNTIL = STEPS[FINE - 1], STEPS[FINE + MIDDLE - 1]
-COARSE_UNTIL = STEPS[FINE + MIDDLE + COARSE - 1]
-LASTS = 6 * HOUR
-"""Seconds after which the grid is laid anew: beyond, it would be too coarse, and its rates old."""
+CLOSE, FAR = 30, 20
+"""Steps of an hour, which is how finely a week is known, and of `WIDE` seconds."""
+WIDE = 4 * HOUR
+STEPS = (0.0, *accumulate(chain(repeat(HOUR, CLOSE), repeat(WIDE, FAR))))
+CLOSE_UNTIL = STEPS[CLOSE]
+LASTS = 12 * HOUR
+"""Seconds after which the grid is laid anew: beyond, its rates would be too old."""
 
 
 class Grid:
-    """Times at which curves are known: close at first, two hours apart in the end."""
+    """Times at which curves are known: its own, and whole hours after it."""
 
-    __slots__ = ("at", "times")
+    __slots__ = ("at", "hour", "times")
 
     def __init__(self, at: float) -> None:
         self.at = at
-        self.times = [at, *(at + step for step in STEPS)]
+        self.hour = (at // HOUR + 1) * HOUR
+        self.times = [at, *(self.hour + step for step in STEPS)]
 
     def is_old(self, now: float) -> bool:
         return now - self.at >= LASTS
 
     def place(self, at: float) -> int:
         """Return the number of the point at or before `at`."""
-        since = at - self.at
-        if since < FINE_UNTIL:
-            return max(0, int(since / 300.0))
-        if since < MIDDLE_UNTIL:
-            return FINE + int((since - FINE_UNTIL) / 900.0)
-        if since < COARSE_UNTIL:
-            return FINE + MIDDLE + int((since - MIDDLE_UNTIL) / HOUR)
-        far = int((since - COARSE_UNTIL) / (2 * HOUR))
-        return min(FINE + MIDDLE + COARSE + far, len(STEPS) - 1)
+        since = at - self.hour
+        if since < 0:
+            return 0
+        if since < CLOSE_UNTIL:
+            return 1 + int(since / HOUR)
+        far = int((since - CLOSE_UNTIL) / WIDE)
+        return min(1 + CLOSE + far, len(STEPS) - 1)
 
 
 class Outlook:
-    """The sum of the channels' curves over one grid."""
+    """The sum of curves over one grid."""
 
     __slots__ = ("_curves", "_sum", "grid")
 
     def __init__(self, at: float) -> None:
         self.grid = Grid(at)
-        self._curves: dict[str, list[float]] = {}
+        self._curves: dict[Hashable, list[float]] = {}
         self._sum = [0.0] * len(self.grid.times)
 
-    def put(self, place: str, now: float, ahead: Sequence[float]) -> None:
-        """Set a channel's curve, known at the points after `now`, which bring `ahead`.
+    def put(self, name: Hashable, now: float, ahead: Sequence[float]) -> None:
+        """Set one of the curves, known at the points after `now`, which bring `ahead`.
 
         The point before is set so that the line through it is 0 at `now`.
         """
@@ -67,8 +64,8 @@ class Outlook:
         slope = ahead[0] / (self.grid.times[first] - now)
         before = slope * (self.grid.times[first - 1] - now)
         curve = [*repeat(before, first), *ahead]
-        old = self._curves.pop(place, None)
-        self._curves[place] = curve
+        old = self._curves.pop(name, None)
+        self._curves[name] = curve
         if old is None:
             self._sum = [have + new for have, new in zip(self._sum, curve, strict=True)]
         else:
@@ -80,12 +77,21 @@ class Outlook:
         """Return the grid's points that lie after `now`."""
         return self.grid.times[self.grid.place(now) + 1 :]
 
-    def until(self, at: float) -> float:
-        """Return the curve's value at a time, from which differences are taken."""
-        grid, values = self.grid, self._sum
-        low = grid.place(at)
-        start, end = grid.times[low], grid.times[low + 1]
-        return values[low] + (values[low + 1] - values[low]) * (at - start) / (end - start)
+    def until(self, times: Sequence[float]) -> list[float]:
+        """Return the curve's value at each of the rising times; differences of them are taken."""
+        points, values = self.grid.times, self._sum
+        low, last = self.grid.place(times[0]), len(points) - 2
+        start, end, value = points[low], points[low + 1], values[low]
+        slope = (values[low + 1] - value) / (end - start)
+        found = []
+        for at in times:
+            if at >= end and low < last:
+                while at >= points[low + 1] and low < last:
+                    low += 1
+                start, end, value = points[low], points[low + 1], values[low]
+                slope = (values[low + 1] - value) / (end - start)
+            found.append(value + slope * (at - start))
+        return found
 
     def __repr__(self) -> str:
-        return f"<Outlook of {len(self._curves)} channels, laid at {self.grid.at:.0f}>"
+        return f"<Outlook of {len(self._curves)} curves, laid at {self.grid.at:.0f}>"

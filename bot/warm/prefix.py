@@ -28,6 +28,9 @@ PLANNED_HOURS = 96
 """A weekend and its two nights lie within."""
 PLAN_LASTS = 6 * HOUR
 """Seconds after which a cold prefix is looked at again though nothing happened."""
+FARTHEST_PLAN = 12 * HOUR
+"""Seconds ahead that a plan is kept: what lies farther is known less finely."""
+LATER_LASTS = 900.0
 MOST_CHARGED = 256
 STEADY = 1.15
 """By how much more than its plain worth a live entry is held. A rate is known from few questions,
@@ -67,6 +70,8 @@ class PrefixState:
         self._worth: Worth | None = None
         self._worth_at = float("-inf")
         self._plan_at: float | None = None
+        self._heard_at = self._later_until = float("-inf")
+        self._later: dict[Ttl, float] = {}
 
     # --- what is believed -----------------------------------------------------------------------
 
@@ -117,15 +122,19 @@ class PrefixState:
         self.savings.asked(at, self.costs())
         self.arrivals.conversions.posted(user, place, True, at)
         channel = self.arrivals.channel(place, at)
+        self._heard(at)
         if thread is None or not channel.spoke(thread, True, at):
             channel.opened(at)
             channel.asked_anew(thread, at)
 
-    def touch_thread(self, place: str, thread: str | None, at: float) -> None:
-        """An answer ended: its thread is where the next question is likely."""
+    def spoke(self, place: str, thread: str | None, at: float) -> None:
+        """Somebody wrote in a thread, or was answered: there the next question is likely."""
         channel = self.arrivals.channels.get(place)
-        if channel is not None and thread is not None and thread in channel.threads:
-            channel.spoke(thread, False, at)
+        if channel is not None and thread is not None and channel.spoke(thread, False, at):
+            self._heard(at)
+
+    def _heard(self, at: float) -> None:
+        self._heard_at, self._later_until = at, float("-inf")
 
     # --- what replies say -----------------------------------------------------------------------
 
@@ -333,15 +342,14 @@ class PrefixState:
         saved = costs.second * (
             costs.prefill - self.arrivals.conversions.waiting_left(costs.prefill)
         )
+        later = self._unforetold(at)
         best, best_ttl = 0.0, worth.writes
         for ttl in TTL_SECONDS:
-            silence = self._silence(at, ttl, signals=False)
             used = worth.benefit(ttl, costs.write_5m + saved)
-            later = held(silence, ttl, worth.benefit(ttl), costs.read, True)
-            value = coming * used + (1 - coming) * later - costs.write(ttl)
+            value = coming * used + (1 - coming) * later[ttl] - costs.write(ttl)
             if value > best and self.savings.allows(costs.write(ttl), costs):
                 best, best_ttl = value, ttl
-        if best <= 0:
+        if best <= 0 and (self._plan_at is None or at >= self._plan_at):
             self._plan(at)
         price = costs.write(best_ttl)
         if best <= 0:
@@ -350,6 +358,19 @@ class PrefixState:
         why = f"warm for {best_ttl}: {coming:.0%} for a question soon, ${saved:.2f} of waiting"
         return self._decision(at, "warm", best_ttl, why, price, best, None)
 
+    def _unforetold(self, at: float) -> dict[Ttl, float]:
+        """Return what a fresh entry of each life is worth to questions that no signal foretells.
+
+        It changes about as the silence grows, so it is worked out anew with every fourth of it.
+        """
+        if at >= self._later_until:
+            costs, worth = self.costs(), self.worth(at)
+            for ttl in TTL_SECONDS:
+                silence = self._silence(at, ttl, signals=False)
+                self._later[ttl] = held(silence, ttl, worth.benefit(ttl), costs.read, True)
+            self._later_until = at + min(LATER_LASTS, (at - self._heard_at) / 4)
+        return self._later
+
     def _plan(self, at: float) -> float:
         """Set when to look at a cold prefix again: ahead of the hour that is worth writing for."""
         costs = self.costs()
@@ -357,7 +378,7 @@ class PrefixState:
         silence = self.arrivals.silence(at, ends, signals=False)
         benefit = self.worth(at).benefit("1h")
         start, value = best_start(silence, benefit, costs.write_1h, costs.read)
-        ahead = max(0.0, start * HOUR - costs.prefill)
+        ahead = min(FARTHEST_PLAN, max(0.0, start * HOUR - costs.prefill))
         self._plan_at = at + (ahead if value > 0 and start > 0 else PLAN_LASTS)
         return value
 

@@ -24,9 +24,9 @@ TIED = 4.0
 """Questions that the lasting rate is worth to a passing pace."""
 SHARE = 0.003
 """The part of all weight that is dealt out anew each day, so that no pace is ever lost."""
-UNHEARD = 0.01
+UNHEARD = 0.02
 """The weight below which a pace is not asked about the future."""
-LONGEST_STEP = 6 * HOUR
+LONGEST_STEP = 12 * HOUR
 
 
 class _Pace:

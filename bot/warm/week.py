@@ -8,20 +8,19 @@ worth, as a gamma prior of that weight would, and neighbouring hours speak for e
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Collection, Sequence
 from itertools import accumulate
 from typing import Any
 
 HOUR = 3600.0
 DAY = 24 * HOUR
-HOURS = 168
+DAY_HOURS = 24
+HOURS = 7 * DAY_HOURS
 MONDAY = 4 * DAY
 """Unix time began on a Thursday."""
 MEMORY = 10 * 7 * DAY
 """Half-life of what was seen, in seconds."""
-NEWS = 0.01
+NEWS = 0.05
 """The part of all that was seen which has to be new for the shapes to be drawn again."""
 SURE = 0.7
 """The log-likelihood by which another start of the weekend must beat that at midnight UTC."""
@@ -50,12 +49,12 @@ class Week:
     `SHARP` knows every hour of the week.
     """
 
-    __slots__ = ("_counts", "_fresh", "_hours", "_seen_at", "_shaped", "_sums", "_turn")
+    __slots__ = ("_began", "_counts", "_fresh", "_hours", "_seen_at", "_shaped", "_sums", "_turn")
 
     def __init__(self, at: float) -> None:
         self._counts = [0.0] * HOURS
         self._hours = [0.0] * HOURS
-        self._seen_at = at
+        self._began = self._seen_at = at
         self._turn = self._shaped = -1
         self._fresh = 0.0
         self._sums = _shapes(self._counts, self._hours)
@@ -63,7 +62,7 @@ class Week:
     def saw(self, at: float, weight: float = 1.0) -> None:
         """Note that a thread was opened."""
         self._pass(at)
-        self._counts[hour_of_week(at)] += weight
+        self._counts[hour_of_week(at)] += weight * self._growth()
         self._fresh += weight
 
     def load(self, shape: int, start: float, end: float) -> float:
@@ -107,12 +106,13 @@ class Week:
             return
         self._turn = turn
         self._pass(at)
-        if self._fresh > NEWS * sum(self._counts) or turn >= self._shaped + 7:
+        if self._fresh * self._growth() > NEWS * sum(self._counts) or turn >= self._shaped + 7:
             self._fresh, self._shaped = 0.0, turn
-            self._sums = _shapes(self._counts, self._hours)
+            self._sums = _shapes(*self._remembered())
 
     def snapshot(self) -> dict[str, Any]:
-        return {"counts": self._counts, "hours": self._hours, "seen_at": self._seen_at}
+        counts, hours = self._remembered()
+        return {"counts": counts, "hours": hours, "seen_at": self._seen_at}
 
     @classmethod
     def restored(cls, saved: dict[str, Any]) -> Week:
@@ -127,113 +127,118 @@ class Week:
         return weeks + sums[hour] + part * (sums[hour + 1] - sums[hour])
 
     def _pass(self, at: float) -> None:
-        """Let time pass: forget a little, count the hours that were watched."""
-        elapsed = at - self._seen_at
-        if elapsed < HOUR:
+        """Let time pass: count the hours that were watched."""
+        if at - self._seen_at < HOUR:
             return
-        kept = 0.5 ** (elapsed / MEMORY)
-        self._counts = [count * kept for count in self._counts]
-        self._hours = [hours * kept for hours in self._hours]
         first = int(self._seen_at // HOUR)
-        for hour in range(first, min(int(at // HOUR), first + 8 * HOURS)):
-            self._hours[hour_of_week(hour * HOUR)] += 1.0
         self._seen_at = math.floor(at / HOUR) * HOUR
+        growth = self._growth()
+        for hour in range(first, min(int(at // HOUR), first + 8 * HOURS)):
+            self._hours[hour_of_week(hour * HOUR)] += growth
+
+    def _growth(self) -> float:
+        """What is new counts for more and more, so that nothing old has to be made less."""
+        return float(2.0 ** ((self._seen_at - self._began) / MEMORY))
+
+    def _remembered(self) -> tuple[list[float], list[float]]:
+        """Return what was seen, and in how many hours, as both count by now."""
+        kept = 1.0 / self._growth()
+        return [count * kept for count in self._counts], [hours * kept for hours in self._hours]
+
+
+Gather = Callable[[list[float]], list[float]]
+"""Puts in each place what the places that speak for it have together."""
 
 
 def _shapes(counts: list[float], hours: list[float]) -> tuple[list[float], ...]:
+    """Return running sums of the three shapes, by what came in each hour, watched so long."""
     total, watched = sum(counts), sum(hours)
-    flat = [1.0] * HOURS
     if not watched or not total:
-        sums = _sums(flat)
+        sums = _sums([1.0] * HOURS)
         return sums, sums, sums
-    expected = [hour * total / watched for hour in hours]
-    keys = _keys(_weekend(counts, hours))
-    smooth = flat
-    for reach, key, pull in (
-        (0, keys.kind, 0.5),
-        (6, keys.kind_hour, 0.25),
-        (2, keys.kind_hour, 0.5),
-    ):
-        smooth = _refined(smooth, counts, expected, reach, key, pull)
-    sharp = smooth
-    for reach, key, pull in ((0, keys.kind_hour, 2.0), (0, keys.day, 2.0), (2, _HOUR, 4.0)):
-        sharp = _refined(sharp, counts, expected, reach, key, pull)
-    return _sums(flat), _sums(smooth), _sums(sharp)
+    monday = _weekend(counts, hours)
+    counts = _turned(counts, monday)
+    expected = [hour * total / watched for hour in _turned(hours, monday)]
+    came, foretold = _by_kind_and_hour(counts), _by_kind_and_hour(expected)
+    smooth = [1.0] * (2 * DAY_HOURS)
+    for gather, pull in ((_each_day, 0.5), (_far, 0.25), (_near, 0.5)):
+        smooth = _refined(smooth, came, foretold, gather, pull)
+    daily = _refined(smooth, came, foretold, None, 2.0)
+    sharp = _refined(_spelled(daily), counts, expected, _each_day, 2.0)
+    sharp = _refined(sharp, counts, expected, _next_to, 4.0)
+    shaped = (_turned(levels, -monday) for levels in (_spelled(smooth), sharp))
+    return _sums([1.0] * HOURS), *map(_sums, shaped)
 
 
 def _refined(
     levels: list[float],
-    counts: list[float],
+    came: list[float],
     expected: list[float],
-    reach: int,
-    key: list[int],
+    gather: Gather | None,
     pull: float,
 ) -> list[float]:
     """Return the levels with more detail: what came against what they had led to expect.
 
-    Hours with the same key speak together, and each `reach` hours far for its neighbours, the less
-    the farther. `pull` is how many threads the coarser levels are worth.
+    `pull` is how many threads the coarser levels are worth.
     """
-    came = _pooled(_spread(counts, reach), key)
     foretold = [e * level for e, level in zip(expected, levels, strict=True)]
-    foretold = _pooled(_spread(foretold, reach), key)
+    if gather is not None:
+        came, foretold = gather(came), gather(foretold)
     return [
-        level * (came[k] + pull) / (foretold[k] + pull)
-        for level, k in zip(levels, key, strict=True)
+        level * (c + pull) / (f + pull) for level, c, f in zip(levels, came, foretold, strict=True)
     ]
 
 
-def _pooled(values: list[float], key: list[int]) -> list[float]:
-    if key is _HOUR:
-        return values
-    pools = [0.0] * (max(key) + 1)
-    for value, k in zip(values, key, strict=True):
-        pools[k] += value
-    return pools
+def _turned(values: list[float], first: int) -> list[float]:
+    """Return a week's hours from another one on."""
+    return values[first:] + values[:first]
+
+
+def _by_kind_and_hour(values: list[float]) -> list[float]:
+    """Return the sums of each hour of the five weekdays, then of each of the weekend."""
+    days = [values[hour : hour + DAY_HOURS] for hour in range(0, HOURS, DAY_HOURS)]
+    return [*map(sum, zip(*days[:5], strict=True)), *map(sum, zip(*days[5:], strict=True))]
+
+
+def _spelled(values: list[float]) -> list[float]:
+    """Return a week in which each weekday and each day of the weekend is like the others."""
+    return values[:DAY_HOURS] * 5 + values[DAY_HOURS:] * 2
+
+
+def _each_day(values: list[float]) -> list[float]:
+    sums = (sum(values[hour : hour + DAY_HOURS]) for hour in range(0, len(values), DAY_HOURS))
+    return [total for total in sums for _ in range(DAY_HOURS)]
+
+
+def _next_to(values: list[float]) -> list[float]:
+    return _spread(values, 2)
+
+
+def _near(values: list[float]) -> list[float]:
+    return _spread(values[:DAY_HOURS], 2) + _spread(values[DAY_HOURS:], 2)
+
+
+def _far(values: list[float]) -> list[float]:
+    return _spread(values[:DAY_HOURS], 6) + _spread(values[DAY_HOURS:], 6)
 
 
 def _spread(values: list[float], reach: int) -> list[float]:
     """Return the values with each hour's dealt out around it, less the farther: a triangle."""
-    if not reach:
-        return values
     # Two even windows, one after the other, make the triangle.
-    once = _windows(values, reach + 1, 0)
-    return _windows(once, reach + 1, reach)
+    return _windows(_windows(values, reach + 1, 0), reach + 1, reach)
 
 
 def _windows(values: list[float], width: int, back: int) -> list[float]:
     """Return the mean of `width` hours for each hour, from `back` hours before it on."""
-    first = HOURS - back
-    around = [*values, *values, *values[:width]]
+    count = len(values)
+    around = [*values[count - back :], *values, *values[:width]]
     sums = [0.0, *accumulate(around)]
-    return [
-        (high - low) / width
-        for low, high in zip(sums[first : first + HOURS], sums[first + width :], strict=False)
-    ]
+    return [(high - low) / width for low, high in zip(sums[:count], sums[width:], strict=False)]
 
 
-_HOUR = list(range(HOURS))
-_SATURDAY = 5 * 24
+_SATURDAY = 5 * DAY_HOURS
 _ZONES = sorted(range(-14, 13), key=abs)
 """By how many hours a weekend may begin later than at Saturday midnight UTC; likeliest first."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Keys:
-    """Which hours of the week belong together: weekday or weekend, that by hour of day, days."""
-
-    kind: list[int]
-    kind_hour: list[int]
-    day: list[int]
-
-
-@lru_cache(maxsize=len(_ZONES))
-def _keys(weekend: int) -> _Keys:
-    """Return the keys for weekends that begin so many hours after Saturday midnight UTC."""
-    day = [(hour - weekend) % HOURS // 24 for hour in _HOUR]
-    kind = [int(number >= 5) for number in day]
-    kind_hour = [hour % 24 + 24 * k for hour, k in zip(_HOUR, kind, strict=True)]
-    return _Keys(kind, kind_hour, day)
 
 
 def _weekend(counts: list[float], hours: list[float]) -> int:
