@@ -1,8 +1,9 @@
 """The filter between the model's words and the screen: citations become links, bad links none.
 
 Text and time come in, safe Markdown goes out, each character once. Only the shortest tail that can
-still change its meaning is held back, for at most `HOLD` seconds and `HELD` characters. Pure; the
-`Checker` beneath it is the thin shell that reads a snapshot's files in threads.
+still change its meaning is held back, for at most `HELD` characters and `HOLD` seconds, or
+`READING` for a citation whose file is being read. Pure; the `Checker` beneath it is the thin shell
+that reads a snapshot's files in threads.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from bot.context.pack import Snapshot
 
 HOLD = 0.150
 """Seconds that a tail is held back at most."""
+READING = 0.500
+"""The same for a whole citation whose file is being read, once first words are out: less than the
+gap between two calls of one answer, so that it costs at most one of them."""
 HELD = 200
 """Characters that are held back at most."""
 KEPT_FILES = 256
@@ -33,8 +37,8 @@ class CitationFilter:
     """One answer's text on its way to the screen.
 
     `wanted` names the files that have to be read before a citation can be checked; hand them in
-    with `supply`, and the paths with `know`. What has not come within `HOLD` leaves its citations
-    as plain text.
+    with `supply`, and the paths with `know`. What has not come in time leaves its citations as
+    plain text: what is on screen is not altered any more.
     """
 
     def __init__(
@@ -48,6 +52,7 @@ class CitationFilter:
         self._scanner = Scanner(self._outlet, self._verifier)
         self._raw = ""
         self._fed = 0
+        self._begun = False
         self._feeds: deque[tuple[int, float]] = deque()
 
     def __repr__(self) -> str:
@@ -62,12 +67,10 @@ class CitationFilter:
     @property
     def due(self) -> float | None:
         """When what is held back must be shown; None: nothing is held."""
-        return self._feeds[0][1] + HOLD if self._raw else None
-
-    @property
-    def lacking(self) -> bool:
-        """Whether files, or the list of paths, are still being waited for."""
-        return self._verifier.lacking
+        if not self._raw:
+            return None
+        patient = self._begun and self._verifier.waiting
+        return self._feeds[0][1] + (READING if patient else HOLD)
 
     def wanted(self) -> Sequence[FileKey]:
         """Return the files that are needed and were not named before."""
@@ -97,7 +100,9 @@ class CitationFilter:
             self._scan(final=final)
         if final:
             self._scanner.close()
-        return self._outlet.taken()
+        shown = self._outlet.taken()
+        self._begun = self._begun or bool(shown.strip())
+        return shown
 
     def _overdue(self, now: float) -> bool:
         due = self.due
@@ -105,6 +110,7 @@ class CitationFilter:
 
     def _scan(self, *, final: bool) -> None:
         raw, at = self._raw, 0
+        self._verifier.waiting = False
         while at < len(raw):
             after = self._scanner.step(raw, at, final)
             if after == WAIT:

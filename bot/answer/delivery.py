@@ -152,8 +152,10 @@ class Delivery:
             return (0, 0, 0)
         now = self._loop.time()
         self._draw(now)
-        while self._check.due is not None and self._work and self._loop.time() < now + HOLD:
-            waits = now + HOLD - self._loop.time()
+        while (due := self._check.due) is not None and self._work:
+            waits = max(due, now + HOLD) - self._loop.time()
+            if waits <= 0:
+                break
             await asyncio.wait(self._work, timeout=waits, return_when=asyncio.FIRST_COMPLETED)
             self._draw(self._loop.time())
         self._engine.feed(self._check.settled(self._loop.time(), final=True))

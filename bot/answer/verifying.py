@@ -29,7 +29,10 @@ class Counts:
 
 
 class Verifier:
-    """Checks citations as they come by; `forcing` means that no file is waited for any more."""
+    """Checks citations as they come by; `forcing` means that no file is waited for any more.
+
+    `waiting` is set when a whole citation waits for a file; whoever looks for that clears it.
+    """
 
     def __init__(
         self, hosts: Hosts, index: PathIndex | None, sources: Mapping[FileKey, Source]
@@ -37,6 +40,7 @@ class Verifier:
         self.hosts = hosts
         self.counts = Counts()
         self.forcing = False
+        self.waiting = False
         self.sources = dict(sources)
         self._index = index
         self._pages = Pages.of(tuple(index.states.values()) if index is not None else ())
@@ -63,11 +67,6 @@ class Verifier:
         new = [key for key, asked in self._asked.items() if not asked]
         self._asked.update(dict.fromkeys(new, True))
         return new
-
-    @property
-    def lacking(self) -> bool:
-        """Whether anything is still being waited for."""
-        return self._index is None or any(key not in self.sources for key in self._asked)
 
     def may_begin_path(self, word: str) -> bool:
         """Whether a word at the text's end may be growing into a citation."""
@@ -98,7 +97,7 @@ class Verifier:
         """Check a citation and count it; "wait" until what it needs has been read."""
         if self._index is None:
             if not self.forcing:
-                return "wait"
+                return self._wait()
             self.counts.struck += 1
             return None
         keys, _ = candidates(cited, self._index)
@@ -106,13 +105,17 @@ class Verifier:
         for key in lacking:
             self._asked.setdefault(key, False)
         if lacking and not self.forcing:
-            return "wait"
+            return self._wait()
         if not keys and not self._index.looks_like_file(cited.path):
             return None
         evidence = self._evidence(at)
         finding = None if lacking else check(cited, self._index, self.sources, evidence)
         self._count(finding)
         return finding
+
+    def _wait(self) -> Literal["wait"]:
+        self.waiting = True
+        return "wait"
 
     def struck(self) -> None:
         """A citation has been shown before it could be checked."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from bot.answer.citing import HELD, HOLD, CitationFilter
+from bot.answer.citing import HELD, HOLD, READING, CitationFilter
 from bot.answer.escape import escape
 from bot.answer.links import Hosts
 from bot.answer.sources import FileKey, PathIndex, Source
@@ -141,8 +141,32 @@ def test_a_citation_waits_for_its_file_but_not_for_long() -> None:
     assert check.settled(0.01) == f"[`src/auth.py:3`]({PAGE}/src/auth.py#L3-L3) there"
     late = CitationFilter(HOSTS, INDEX)
     late.feed("See `src/auth.py:3` there", 0.0)
-    assert late.settled(HOLD) == "See `src/auth.py:3` there"
+    assert late.settled(0.0) == "See "
+    assert late.due == READING
+    assert late.settled(READING - 0.001) == ""
+    assert late.settled(READING) == "`src/auth.py:3` there"
     assert late.counts == (0, 0, 1)
+
+
+@pytest.mark.parametrize("index", [INDEX, None])
+def test_first_words_wait_for_no_slow_file(index: PathIndex | None) -> None:
+    """Somebody waits for them; a missing link costs less than half a second of an empty screen."""
+    check = CitationFilter(HOSTS, index)
+    check.feed("`src/auth.py:3` says so", 0.0)
+    assert check.settled(0.0) == ""
+    assert check.due == HOLD
+    assert check.settled(HOLD) == "`src/auth.py:3` says so"
+
+
+@pytest.mark.parametrize("tail", ["`src/auth.py:1", "[a link](https://gi", "src/auth.py:1"])
+def test_an_open_tail_is_held_no_longer_because_a_file_is_being_read(tail: str) -> None:
+    """It waits for the model, whose pause is no reason to keep words off the screen."""
+    check = CitationFilter(HOSTS, INDEX)
+    check.feed(f"Look at {tail}", 0.0)
+    assert check.settled(0.0) == "Look at "
+    check.wanted()
+    assert check.due == HOLD
+    assert check.settled(HOLD)
 
 
 def test_before_the_paths_are_known_text_flows_and_citations_wait() -> None:
@@ -240,3 +264,33 @@ def test_no_character_is_lost_or_doubled(text: str, cuts: list[float]) -> None:
     shown, _ = in_pieces(pieces, [0.01] * len(pieces), SOURCES)
     unlinked = re.sub(r"\[(`[^`]*`)\]\(https://github[^)]*\)", r"\1", shown)
     assert unlinked.replace("`", "") == text.replace("`", "")
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    text=PROSE,
+    cuts=st.lists(st.floats(0, 1), max_size=12),
+    gaps=st.lists(st.sampled_from([0.0, 0.05, 0.2, 0.4]), min_size=13, max_size=13),
+    arrives=st.integers(0, 13),
+)
+def test_files_that_come_late_lose_no_character_and_hold_none_for_long(
+    text: str, cuts: list[float], gaps: list[float], arrives: int
+) -> None:
+    """A slow disk may cost a link, and half a second within an answer; nothing else."""
+    places = sorted(int(cut * len(text)) for cut in cuts)
+    pieces = [text[a:b] for a, b in zip([0, *places], [*places, len(text)], strict=True)]
+    check, now, shown = CitationFilter(HOSTS, INDEX), 0.0, ""
+    for number, (piece, gap) in enumerate(zip(pieces, gaps, strict=False)):
+        if number == arrives:
+            for key, source in SOURCES.items():
+                check.supply(key, source)
+        check.feed(piece, now)
+        shown += check.settled(now)
+        if check.due is not None:
+            assert now < check.due <= now + (READING if shown.strip() else HOLD)
+        now += gap
+    shown += check.settled(now, final=True)
+    unlinked = re.sub(r"\[(`[^`]*`)\]\(https://github[^)]*\)", r"\1", shown)
+    # An entity that was cut in two is shown as it was written.
+    told = unlinked.replace("`", "").replace("&amp;amp;", "&amp;")
+    assert told == text.replace("`", "")

@@ -13,6 +13,7 @@ from bot.answer.citing import CheckedText, Checker
 from bot.answer.delivery import Delivery
 from bot.answer.pacer import Pacer
 from bot.answer.ports import Target
+from bot.answer.sources import FileKey, Source
 from bot.context.pack import Change, Match, RepositoryState
 from bot.playground import leaping
 
@@ -117,6 +118,40 @@ def test_a_citation_becomes_a_link_though_its_file_is_read_meanwhile(
         page = f"https://github.com/acme/app/blob/{'a' * 40}/src/auth.py#L2-L2"
         assert shown == f"It is in [`src/auth.py:2`]({page})"
         assert (end.cited, end.corrected, end.struck) == (1, 0, 0)
+
+    run(main())
+
+
+class Slow(Checker):
+    """Takes its time to read a file: a git that starts late, a disk that is asleep."""
+
+    async def source(self, key: FileKey) -> Source:
+        await asyncio.sleep(0.4)
+        return await super().source(key)
+
+
+@pytest.mark.parametrize("ends_at_once", [False, True])
+def test_a_slow_file_keeps_its_link_and_no_words_for_long(
+    ends_at_once: bool, make_workspace: type[Workspace]
+) -> None:
+    """What is on screen is not altered any more, so that a link which comes late is lost."""
+
+    async def main() -> None:
+        workspace = make_workspace()
+        delivery = deliver(workspace, check=CheckedText(Slow(Files())))
+        await delivery.feed("Look here: ")
+        await delivery.first_painted
+        await delivery.feed("it is in `src/auth.py:2`, as you can see. ")
+        if not ends_at_once:
+            await asyncio.sleep(1.0)
+            (shown,) = workspace.thread(TARGET).standing()
+            assert "as you can see" in shown.text
+        await delivery.feed("That is all.")
+        assert await delivery.settle() == (1, 0, 0)
+        await delivery.finish(RECEIPT, None)
+        text = "".join(one.text for one in workspace.thread(TARGET).standing())
+        assert f"it is in [`src/auth.py:2`](https://github.com/acme/app/blob/{'a' * 40}/" in text
+        assert text.endswith("as you can see. That is all.")
 
     run(main())
 
