@@ -174,7 +174,12 @@ class CheckedText(CitationFilter):
         self.know(await self._checker.index())
 
     async def _read(self, key: FileKey) -> None:
-        self.supply(key, await self._checker.source(key))
+        try:
+            self.supply(key, await self._checker.source(key))
+        except Exception:
+            # Nothing holds in it, and no further citation waits for it.
+            self.supply(key, Source(None, None))
+            raise
 
 
 class Checkers:

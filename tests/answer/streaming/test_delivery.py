@@ -156,6 +156,28 @@ def test_a_slow_file_keeps_its_link_and_no_words_for_long(
     run(main())
 
 
+class Unreadable(Checker):
+    async def source(self, key: FileKey) -> Source:
+        raise OSError(5, "Input/output error")
+
+
+def test_a_file_that_cannot_be_read_holds_nothing_up(make_workspace: type[Workspace]) -> None:
+    """Its citations are plain text at once, however many there are."""
+
+    async def main() -> None:
+        workspace = make_workspace()
+        delivery = deliver(workspace, check=CheckedText(Unreadable(Files())))
+        await delivery.feed("Look here: ")
+        await delivery.first_painted
+        begun = asyncio.get_running_loop().time()
+        await delivery.feed("`src/auth.py:2`, `src/auth.py:3`, and `src/auth.py:1` too.")
+        assert await delivery.settle() == (0, 0, 3)
+        assert asyncio.get_running_loop().time() == begun
+        await delivery.finish(RECEIPT, None)
+
+    run(main())
+
+
 def test_a_held_tail_leaves_when_its_time_is_up(make_workspace: type[Workspace]) -> None:
     """A model that pauses within a path must not keep a word back for longer than 150 ms."""
 
