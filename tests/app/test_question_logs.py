@@ -45,6 +45,9 @@ async def test_every_line_of_a_question_carries_its_id(
             root = peer.post(CHANNEL, "I wonder about step_7")
             unread = asker.mention(CHANNEL, "a plain one: what does it return?", root)
             await running.answered(CHANNEL, root)
+            monkeypatch.setattr(running.bot.edge.desk, "_refusal", _broken)
+            failed = asker.mention(CHANNEL, "a plain one: what does step_9 return?")
+            await running.until(lambda: "task_failed" in lines.getvalue(), "the failure")
             await running.until(lambda: not running.bot.answerer.running, "the end")
             place = f"{running.bot.me.workspace}-{CHANNEL}"
         told = [line for line in logged(lines) if line["logger"].startswith("bot.")]
@@ -53,4 +56,5 @@ async def test_every_line_of_a_question_carries_its_id(
         ("claude_request_failed", f"{place}-{limited}"),
         ("look_up_broke", f"{place}-{broken}"),
         ("thread_unread", f"{place}-{unread}"),
+        ("task_failed", f"{place}-{failed}"),
     }
