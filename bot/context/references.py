@@ -132,15 +132,15 @@ class Resolver:
     """Finds the files that references mean."""
 
     def __init__(self, paths: Iterable[str]) -> None:
-        self._by_stem: dict[str, list[str]] = {}
+        self._by_name: dict[str, list[str]] = {}
+        self._by_end: dict[str, list[tuple[str, str]]] = {}
         self._by_folder: dict[str, list[str]] = {}
+        self._language: dict[str, str] = {}
         for path in paths:
-            stem = _stem(path)
-            self._by_stem.setdefault(stem.rpartition("/")[2], []).append(path)
-            for suffix in _STEMS:
-                if stem.endswith(suffix):
-                    whole = stem.removesuffix(suffix)
-                    self._by_stem.setdefault(whole.rpartition("/")[2], []).append(path)
+            for whole in _wholes(path):
+                self._by_name.setdefault(whole.rpartition("/")[2], []).append(path)
+                self._by_end.setdefault(_end(whole), []).append((whole, path))
+            self._language[path] = _language(extension_of(path))
             if path.endswith(".go"):
                 self._by_folder.setdefault(dirname(path), []).append(path)
 
@@ -148,25 +148,36 @@ class Resolver:
         """Return the files meant; several only where they are as near as each other."""
         if referrer.endswith(".go"):
             return self._package(reference)
-        name = reference.rpartition("/")[2]
-        candidates = self._by_stem.get(name, [])
-        if not candidates or (len(candidates) > _MOST_CANDIDATES and "/" not in reference):
+        candidates = self._named(reference) if "/" in reference else self._near(referrer, reference)
+        if not candidates:
             return []
-        anchored = reference.startswith("/")
-        wanted = reference.lstrip("/")
+        extension = extension_of(referrer)
+        language = _language(extension)
         fitting = [
             path
             for path in candidates
-            if path != referrer
-            and _speak(referrer, path)
-            and _ends(path, wanted, anchored)
-            and ("/" in reference or _is_near(referrer, path))
+            if path != referrer and (extension in _PROSE or self._language[path] == language)
         ]
         if len(fitting) <= 1:
             return fitting
         nearest = max(_shared(referrer, path) for path in fitting)
         kept = [path for path in fitting if _shared(referrer, path) == nearest]
         return kept if len(kept) <= 3 else []
+
+    def _near(self, referrer: str, name: str) -> list[str]:
+        candidates = self._by_name.get(name, ())
+        if len(candidates) > _MOST_CANDIDATES:
+            return []
+        return [path for path in candidates if _is_near(referrer, path)]
+
+    def _named(self, reference: str) -> list[str]:
+        anchored = reference.startswith("/")
+        wanted = reference.lstrip("/")
+        return [
+            path
+            for whole, path in self._by_end.get(_end(wanted), ())
+            if whole == wanted or (not anchored and whole.endswith("/" + wanted))
+        ]
 
     def _package(self, reference: str) -> list[str]:
         parts = reference.split("/")
@@ -177,16 +188,27 @@ class Resolver:
         return []
 
 
+def _wholes(path: str) -> list[str]:
+    """Return what a reference may spell out: the file's stem, and its folder for an index."""
+    stem = _stem(path)
+    return [stem, *(stem.removesuffix(suffix) for suffix in _STEMS if stem.endswith(suffix))]
+
+
+def _end(path: str) -> str:
+    """Return the last two parts: few files share them, and whatever ends alike does."""
+    folders, _, name = path.rpartition("/")
+    folder = folders.rpartition("/")[2]
+    return f"{folder}/{name}" if folder else name
+
+
+_PROSE = frozenset(["md", "mdx", "rst"])
+"""May refer to anything; all else only to files of its own language."""
 _FAMILIES = (frozenset(["py", "pyi"]), _SCRIPTS | {"css", "scss", "json"}, _DOTS, _CS)
+_LANGUAGES = {extension: min(family) for family in _FAMILIES for extension in family}
 
 
-def _speak(referrer: str, path: str) -> bool:
-    """Tell whether a file of the one's language may mean the other. Prose may mean anything."""
-    mine, yours = extension_of(referrer), extension_of(path)
-    for family in _FAMILIES:
-        if mine in family:
-            return yours in family
-    return mine == yours or mine in {"md", "mdx", "rst"}
+def _language(extension: str) -> str:
+    return _LANGUAGES.get(extension, extension)
 
 
 def _is_near(referrer: str, path: str) -> bool:
@@ -200,17 +222,6 @@ def _is_near(referrer: str, path: str) -> bool:
     if _stem(path).rpartition("/")[2] in {"__init__", "index"}:
         folder = dirname(folder)
     return folder in {"", "src", "lib", dirname(referrer)}
-
-
-def _ends(path: str, wanted: str, anchored: bool) -> bool:
-    stem = _stem(path)
-    for suffix in ("", *_STEMS):
-        whole = stem.removesuffix(suffix) if suffix else stem
-        if suffix and whole == stem:
-            continue
-        if whole == wanted or (not anchored and whole.endswith("/" + wanted)):
-            return True
-    return False
 
 
 def _shared(one: str, other: str) -> int:

@@ -79,6 +79,21 @@ def test_what_the_team_works_on_comes_before_what_rests() -> None:
     assert order.index("src/app/rare.py") < order.index("src/app/core.py")
 
 
+def test_long_work_outlasts_a_touch_of_today() -> None:
+    """What a team came back to all year it will come back to; a passing fix ends with its day."""
+    year = [["src/app/core.py"] if age % 20 == 19 else [] for age in range(1_000)]
+    today = [["src/app/rare.py"], *year]
+    order = _ranked(PROJECT, touched=today)
+    assert order.index("src/app/core.py") < order.index("src/app/rare.py")
+
+
+def test_work_fades() -> None:
+    """What was finished long ago gives way to as much work of this month."""
+    long_ago, lately = ["src/app/rare.py"], ["src/app/core.py"]
+    order = _ranked(PROJECT, touched=[*[lately] * 5, *[[]] * 500, *[long_ago] * 5])
+    assert order.index("src/app/core.py") < order.index("src/app/rare.py")
+
+
 def test_a_commit_that_touches_everything_says_little_of_each() -> None:
     """A reformatting must not make the whole tree look busy."""
     sweep = [[f"src/x{n}.py" for n in range(2_000)] + ["src/app/core.py"]]
@@ -99,7 +114,7 @@ def test_every_place_is_explained() -> None:
     refers = {path: ["app/core"] for path in ("src/app/rare.py", "src/app/__main__.py")}
     found = rank(files, refers, [["src/app/core.py"]], Rules("x"))
     why = {entry.file.path: entry.why for entry in found}
-    assert why["src/app/core.py"] == "source, referred to 2 times, worked on lately"
+    assert why["src/app/core.py"] == "source, referred to 2 times, worked on lately or often"
     assert all(why.values())
 
 
@@ -157,6 +172,15 @@ def test_imports_are_resolved_to_files() -> None:
     assert resolved("rust/src/main.rs", b"mod net;\n") == {"rust/src/net.rs"}
     assert resolved("c/src/a.c", b'#include "list.h"\n') == {"c/include/list.h"}
     assert resolved("README.md", b"[x](docs/guide.md#top)") == {"docs/guide.md"}
+
+
+def test_an_index_is_meant_by_its_own_name_too() -> None:
+    """A file may be spelled out in two ways; whichever is used, it is found, and only once."""
+    resolver = Resolver(["web/index/index.ts", "web/other/view.ts", "deep/web/view.ts"])
+    for spelled in ("./index", "./index/index"):
+        text = f"import x from '{spelled}';\n".encode()
+        found = [resolver.resolve("web/page.ts", ref) for ref in references("web/page.ts", text)]
+        assert found == [["web/index/index.ts"]]
 
 
 def test_a_bare_name_means_no_file_far_away() -> None:
