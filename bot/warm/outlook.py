@@ -17,7 +17,7 @@ CLOSE, FAR = 30, 20
 WIDE = 4 * HOUR
 STEPS = (0.0, *accumulate(chain(repeat(HOUR, CLOSE), repeat(WIDE, FAR))))
 CLOSE_UNTIL = STEPS[CLOSE]
-LASTS = 12 * HOUR
+LASTS = 6 * HOUR
 """Seconds after which the grid is laid anew: beyond, its rates would be too old."""
 
 

@@ -28,6 +28,8 @@ PLANNED_HOURS = 96
 """A weekend and its two nights lie within."""
 PLAN_LASTS = 6 * HOUR
 """Seconds after which a cold prefix is looked at again though nothing happened."""
+SOON = 60.0
+"""Seconds: an hour to write for that begins sooner has begun."""
 FARTHEST_PLAN = 12 * HOUR
 """Seconds ahead that a plan is kept: what lies farther is known less finely."""
 LATER_LASTS = 900.0
@@ -70,6 +72,7 @@ class PrefixState:
         self._worth: Worth | None = None
         self._worth_at = float("-inf")
         self._plan_at: float | None = None
+        self._waiting = 0.0
         self._heard_at = self._later_until = float("-inf")
         self._later: dict[Ttl, float] = {}
 
@@ -349,10 +352,10 @@ class PrefixState:
             value = coming * used + (1 - coming) * later[ttl] - costs.write(ttl)
             if value > best and self.savings.allows(costs.write(ttl), costs):
                 best, best_ttl = value, ttl
-        if best <= 0 and (self._plan_at is None or at >= self._plan_at):
+        if self._plan_at is None or at >= self._plan_at:
             self._plan(at)
         price = costs.write(best_ttl)
-        if best <= 0:
+        if best <= (1 - coming) * self._waiting:
             why = f"stay cold: {coming:.0%} for a question soon does not pay ${price:.2f}"
             return self._decision(at, "nothing", best_ttl, why, 0.0, 0.0, self._plan_at)
         why = f"warm for {best_ttl}: {coming:.0%} for a question soon, ${saved:.2f} of waiting"
@@ -372,14 +375,21 @@ class PrefixState:
         return self._later
 
     def _plan(self, at: float) -> float:
-        """Set when to look at a cold prefix again: ahead of the hour that is worth writing for."""
+        """Set when to look at a cold prefix again: ahead of the hour that is worth writing for.
+
+        Returns what writing is worth at the best time, be it now.
+        """
         costs = self.costs()
-        ends = [at + HOUR * hour for hour in range(1, PLANNED_HOURS + 1)]
-        silence = self.arrivals.silence(at, ends, signals=False)
+        hour = (at // HOUR + 1) * HOUR
+        starts = [hour + HOUR * number for number in range(PLANNED_HOURS)]
+        silence = self.arrivals.silence(at, starts, signals=False)
         benefit = self.worth(at).benefit("1h")
         start, value = best_start(silence, benefit, costs.write_1h, costs.read)
-        ahead = min(FARTHEST_PLAN, max(0.0, start * HOUR - costs.prefill))
-        self._plan_at = at + (ahead if value > 0 and start > 0 else PLAN_LASTS)
+        ahead = starts[start - 1] - at - costs.prefill if start else 0.0
+        if ahead > SOON:
+            self._plan_at, self._waiting = at + min(FARTHEST_PLAN, ahead), value
+        else:
+            self._plan_at, self._waiting = at + PLAN_LASTS, 0.0
         return value
 
     # --- parts of the value ---------------------------------------------------------------------
