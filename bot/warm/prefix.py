@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from itertools import accumulate
 from typing import Any
 
 from bot.claude.prices import price_of
@@ -17,22 +15,12 @@ from bot.warm.entries import MARGIN, Entry, Survival, read_whole, written
 from bot.warm.facts import Decision, PrefixFacts, Result
 from bot.warm.limits import Breaker, Limits
 from bot.warm.misses import explained
+from bot.warm.prospects import Prospects
 from bot.warm.records import Action
 from bot.warm.savings import Savings
 from bot.warm.speed import Speed, guess
-from bot.warm.value import Worth, best_start, blocks, held, worth_of
+from bot.warm.value import held
 
-WORTH_LASTS = 3 * 3600.0
-HOUR = 3600.0
-PLANNED_HOURS = 96
-"""A weekend and its two nights lie within."""
-PLAN_LASTS = 6 * HOUR
-"""Seconds after which a cold prefix is looked at again though nothing happened."""
-SOON = 60.0
-"""Seconds: an hour to write for that begins sooner has begun."""
-FARTHEST_PLAN = 12 * HOUR
-"""Seconds ahead that a plan is kept: what lies farther is known less finely."""
-LATER_LASTS = 900.0
 MOST_CHARGED = 256
 STEADY = 1.15
 """By how much more than its plain worth a live entry is held. A rate is known from few questions,
@@ -60,6 +48,7 @@ class PrefixState:
         self.entry: Entry | None = None
         self.flight: Flight | None = None
         self.arrivals = Arrivals()
+        self._prospects = Prospects(self.arrivals)
         self.survival = Survival()
         self.speed = guess(facts.model, facts.tokens, facts.prefill_seconds)
         self._costs_of: tuple[PrefixFacts, float] | None = None
@@ -69,12 +58,6 @@ class PrefixState:
         self._sure: Entry | None = None
         self._charged: dict[float, float] = {}
         self._keeps_silently = False
-        self._worth: Worth | None = None
-        self._worth_at = float("-inf")
-        self._plan_at: float | None = None
-        self._waiting = 0.0
-        self._heard_at = self._later_until = float("-inf")
-        self._later: dict[Ttl, float] = {}
 
     # --- what is believed -----------------------------------------------------------------------
 
@@ -94,7 +77,7 @@ class PrefixState:
         """Return the life of the live entry, else the one that the next write should have."""
         if self.entry is not None and self.entry.alive(at):
             return self.entry.ttl
-        return self._worth.writes if self._worth else "5m"
+        return self._prospects.writes
 
     def costs(self) -> Costs:
         facts, prefill = self.facts, self.speed.prefill(self.facts.tokens)
@@ -115,7 +98,8 @@ class PrefixState:
         if self.entry is not None and self.warm(at):
             return max(self._due(self.entry), at)
         # A plan whose time is over is made anew by the next decision.
-        return self._plan_at if self._plan_at is None or self._plan_at > at else None
+        plan_at = self._prospects.plan_at
+        return plan_at if plan_at is None or plan_at > at else None
 
     # --- what happens ---------------------------------------------------------------------------
 
@@ -125,7 +109,7 @@ class PrefixState:
         self.savings.asked(at, self.costs())
         self.arrivals.conversions.posted(user, place, True, at)
         channel = self.arrivals.channel(place, at)
-        self._heard(at)
+        self._prospects.heard(at)
         if thread is None or not channel.spoke(thread, True, at):
             channel.opened(at)
             channel.asked_anew(thread, at)
@@ -134,10 +118,7 @@ class PrefixState:
         """Somebody wrote in a thread, or was answered: there the next question is likely."""
         channel = self.arrivals.channels.get(place)
         if channel is not None and thread is not None and channel.spoke(thread, False, at):
-            self._heard(at)
-
-    def _heard(self, at: float) -> None:
-        self._heard_at, self._later_until = at, float("-inf")
+            self._prospects.heard(at)
 
     # --- what replies say -----------------------------------------------------------------------
 
@@ -242,7 +223,7 @@ class PrefixState:
     def _now(self, entry: Entry | None) -> None:
         self._sure = self.entry = entry
         if entry is not None:
-            self._plan_at = None
+            self._prospects.plan_at = None
 
     # --- keeping --------------------------------------------------------------------------------
 
@@ -266,6 +247,7 @@ class PrefixState:
         if saved["entry"] is not None:
             state._now(Entry(**saved["entry"]))
         state.arrivals = Arrivals.restored(saved["arrivals"])
+        state._prospects = Prospects(state.arrivals)
         state.survival = Survival.restored(saved["survival"])
         state.speed = Speed.restored(saved["speed"])
         state.savings = Savings.restored(saved["savings"])
@@ -287,19 +269,10 @@ class PrefixState:
                 return self._extend(entry, at)
         return self._from_cold(at)
 
-    def worth(self, at: float, place: str | None = None) -> Worth:
-        """Return what warmth is worth to questions to come; it is worked out once an hour."""
-        if self._worth is None or at - self._worth_at > WORTH_LASTS:
-            place = place or next(reversed(self.arrivals.channels), None)
-            short = self._silence(at, "5m", after=place)
-            long = self._silence(at, "1h", after=place)
-            self._worth = worth_of(self.costs(), self._cold_5m(), short, long)
-            self._worth_at = at
-        return self._worth
-
     def writes(self, at: float, place: str) -> tuple[Ttl, str]:
         """Return the life that a cold question should write with, and why."""
-        worth, costs = self.worth(at, place), self.costs()
+        costs = self.costs()
+        worth = self._prospects.worth(at, costs, place)
         # The question is on the shadow's bill already, and its write not yet on ours.
         if worth.writes == "1h" and not self.savings.allows(costs.write_1h, costs):
             return "5m", "cold: an hour's life must be paid out of what warmth has saved"
@@ -307,18 +280,20 @@ class PrefixState:
 
     def _hold(self, entry: Entry, at: float) -> Decision:
         """Refresh a live entry whose life is about to end, or let it lapse."""
-        costs, worth = self.costs(), self.worth(at)
+        costs, prospects = self.costs(), self._prospects
+        worth = prospects.worth(at, costs)
         benefit = STEADY * worth.benefit(entry.ttl)
-        silence = self._silence(at, entry.ttl, only=1)
+        silence = prospects.silence(at, entry.ttl, only=1)
         gain = benefit * (1 - silence[1]) - costs.read
         anew = 0.0
         if gain <= 0:
-            gain = held(self._silence(at, entry.ttl), entry.ttl, benefit, costs.read, False)
-            anew = self._plan(at)
+            whole = prospects.silence(at, entry.ttl)
+            gain = held(whole, entry.ttl, benefit, costs.read, False)
+            anew = prospects.plan(at, costs)
         chance = 1 - silence[1]
         if gain <= anew or not self.savings.allows(costs.read, costs):
             why = f"lapse: {chance:.1%} for a question within {entry.ttl} is not worth a read"
-            return self._decision(at, "lapse", worth.writes, why, 0.0, anew, self._plan_at)
+            return self._decision(at, "lapse", worth.writes, why, 0.0, anew, prospects.plan_at)
         why = f"refresh for {entry.ttl}: {chance:.1%} for a question that saves ${benefit:.2f}"
         return self._decision(at, "refresh", entry.ttl, why, costs.read, gain, None)
 
@@ -335,86 +310,34 @@ class PrefixState:
         conversions = self.arrivals.conversions
         conversions.expire(at)
         coming = conversions.pending(at, at + WATCHED) if conversions.open else 0.0
-        if coming < 0.02 and self._plan_at is not None and at < self._plan_at:
-            return self._rest(at, self._plan_at)
+        if coming < 0.02 and self._prospects.planned(at):
+            return self._rest(at, self._prospects.plan_at)
         return self._write(at, coming)
 
     def _write(self, at: float, coming: float) -> Decision:
         """Write the entry with the life that pays best, or leave it cold."""
-        costs, worth = self.costs(), self.worth(at)
+        costs, prospects = self.costs(), self._prospects
+        worth = prospects.worth(at, costs)
         saved = costs.second * (
             costs.prefill - self.arrivals.conversions.waiting_left(costs.prefill)
         )
-        later = self._unforetold(at)
+        later = prospects.unforetold(at, costs)
         best, best_ttl = 0.0, worth.writes
         for ttl in TTL_SECONDS:
             used = worth.benefit(ttl, costs.write_5m + saved)
             value = coming * used + (1 - coming) * later[ttl] - costs.write(ttl)
             if value > best and self.savings.allows(costs.write(ttl), costs):
                 best, best_ttl = value, ttl
-        if self._plan_at is None or at >= self._plan_at:
-            self._plan(at)
+        if not prospects.planned(at):
+            prospects.plan(at, costs)
         price = costs.write(best_ttl)
-        if best <= (1 - coming) * self._waiting:
+        if best <= (1 - coming) * prospects.waiting:
             why = f"stay cold: {coming:.0%} for a question soon does not pay ${price:.2f}"
-            return self._decision(at, "nothing", best_ttl, why, 0.0, 0.0, self._plan_at)
+            return self._decision(at, "nothing", best_ttl, why, 0.0, 0.0, prospects.plan_at)
         why = f"warm for {best_ttl}: {coming:.0%} for a question soon, ${saved:.2f} of waiting"
         return self._decision(at, "warm", best_ttl, why, price, best, None)
 
-    def _unforetold(self, at: float) -> dict[Ttl, float]:
-        """Return what a fresh entry of each life is worth to questions that no signal foretells.
-
-        It changes about as the silence grows, so it is worked out anew with every fourth of it.
-        """
-        if at >= self._later_until:
-            costs, worth = self.costs(), self.worth(at)
-            for ttl in TTL_SECONDS:
-                silence = self._silence(at, ttl, signals=False)
-                self._later[ttl] = held(silence, ttl, worth.benefit(ttl), costs.read, True)
-            self._later_until = at + min(LATER_LASTS, (at - self._heard_at) / 4)
-        return self._later
-
-    def _plan(self, at: float) -> float:
-        """Set when to look at a cold prefix again: ahead of the hour that is worth writing for.
-
-        Returns what writing is worth at the best time, be it now.
-        """
-        costs = self.costs()
-        hour = (at // HOUR + 1) * HOUR
-        starts = [hour + HOUR * number for number in range(PLANNED_HOURS)]
-        silence = self.arrivals.silence(at, starts, signals=False)
-        benefit = self.worth(at).benefit("1h")
-        start, value = best_start(silence, benefit, costs.write_1h, costs.read)
-        ahead = starts[start - 1] - at - costs.prefill if start else 0.0
-        if ahead > SOON:
-            self._plan_at, self._waiting = at + min(FARTHEST_PLAN, ahead), value
-        else:
-            self._plan_at, self._waiting = at + PLAN_LASTS, 0.0
-        return value
-
     # --- parts of the value ---------------------------------------------------------------------
-
-    def _silence(
-        self,
-        at: float,
-        ttl: Ttl,
-        *,
-        only: int | None = None,
-        after: str | None = None,
-        signals: bool = True,
-    ) -> Sequence[float]:
-        life = TTL_SECONDS[ttl]
-        ends = [at + life * lives for lives in accumulate(blocks(ttl)[:only])]
-        return self.arrivals.silence(at, ends, after_question=after, signals=signals)
-
-    def _cold_5m(self) -> float:
-        """Return what a cold question costs that writes for 5 minutes, its signals considered."""
-        costs, conversions = self.costs(), self.arrivals.conversions
-        share = conversions.signalled_share
-        unwarned = costs.write_5m + costs.second * costs.prefill
-        left = costs.second * conversions.waiting_left(costs.prefill)
-        warned = costs.write_5m / max(0.05, conversions.typical()) + costs.read + left
-        return (1 - share) * unwarned + share * min(unwarned, warned)
 
     def _due(self, entry: Entry) -> float:
         costs = self.costs()
