@@ -268,7 +268,7 @@ class Bot:
         self._run(self.holding.keep_renewing())
         self._looking = self._run(self.holding.keep_looking(self.takeovers.take))
         if self.store.shared:
-            self._run(self.answers.keep_listening(self.edge.desk.start))
+            self._run(self.answers.keep_listening(self.edge.desk.tasks.start))
             self._run(self.shelf.keep_following())
         self._run(self._keep_purging())
 
@@ -358,7 +358,7 @@ class Bot:
         if self._sockets is not None:
             await self._sockets.stop(SOCKETS_SECONDS)
         if hasattr(self, "edge"):
-            await self.edge.desk.drain(FINISH_SECONDS)
+            await self.edge.desk.tasks.drain(FINISH_SECONDS)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

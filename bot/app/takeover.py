@@ -59,7 +59,7 @@ class Takeovers:
         """Begin to carry a question on; returns at once."""
         log.info("taken_over", question=question.id, claims=claimed.claims)
         self._taking.add(question.id)
-        self._desk.start(self._take(claimed, question), question.id)
+        self._desk.tasks.start(self._take(claimed, question), question.id)
 
     def works_on(self, question: str) -> bool:
         """Tell whether a question is being carried on."""

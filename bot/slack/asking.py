@@ -134,7 +134,7 @@ class Asking:
 
     def begin(self, question: Question) -> None:
         """Have the question answered beside everything else."""
-        self._p.desk.start(self._answer(question), question.id)
+        self._p.desk.tasks.start(self._answer(question), question.id)
 
     async def _answer(self, question: Question) -> None:
         if question.thread is None:

@@ -47,18 +47,18 @@ def register_codebase(app: AsyncApp, codebase: Codebase, desk: Desk) -> None:
             await ack(response_action="errors", errors={"url": problem})
             return
         await ack(response_action="update", view=views.working_view(place_of(view)))
-        desk.start(codebase.repository(body["user"]["id"], view, str(view["id"])))
+        desk.tasks.start(codebase.repository(body["user"]["id"], view, str(view["id"])))
 
     @app.view(codebase_settings.CALLBACK)
     async def settings(ack: AsyncAck, body: Body, view: Mapping[str, Any]) -> None:
         await ack(response_action="update", view=views.working_view(place_of(view)))
-        desk.start(codebase.settings(body["user"]["id"], view, str(view["id"])))
+        desk.tasks.start(codebase.settings(body["user"]["id"], view, str(view["id"])))
 
     @app.view(views.SAVE)
     async def save(ack: AsyncAck, body: Body, view: Mapping[str, Any]) -> None:
         # Saving builds the context, for which three seconds may be too few.
         await ack(response_action="update", view=views.saving_view(place_of(view)))
-        desk.start(codebase.save(body["user"]["id"], view, str(view["id"])))
+        desk.tasks.start(codebase.save(body["user"]["id"], view, str(view["id"])))
 
 
 def _address_problem(url: str) -> str | None:

@@ -6,16 +6,13 @@ rates and hands over to the answer room or the warm room; it holds no text longe
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from collections.abc import Coroutine, Sequence
-from contextlib import nullcontext
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 import structlog
 
-from bot.answer.about import about_question
 from bot.answer.ports import JsonObject, SlackCallError, SlackCalls, Takeover, Target
 from bot.answer.question import Question
 from bot.clock import Now
@@ -30,6 +27,7 @@ from bot.slack.picker import context_picker
 from bot.slack.ports import Answers, Contexts, Inbox, Purse, Warmth
 from bot.slack.rates import Rates
 from bot.slack.reading import Deleted, Edited, Message
+from bot.slack.tasks import Tasks
 from bot.warm.signals import Signal, SignalKind
 
 log = structlog.get_logger(__name__)
@@ -64,11 +62,11 @@ class Desk:
         self._p = parts
         self.habits = Habits()
         self._rates = Rates()
-        self._running: set[asyncio.Task[None]] = set()
+        self.tasks = Tasks()
         self._conversing: Counter[str] = Counter()
 
     def __repr__(self) -> str:
-        return f"<Desk: {len(self._running)} running>"
+        return f"<Desk: {len(self.tasks)} running>"
 
     # --- messages -------------------------------------------------------------------------------
 
@@ -78,7 +76,7 @@ class Desk:
         if message.viewing:
             self.habits.looks_at(message.workspace, message.user, message.viewing)
         if taken.question is not None:
-            self.start(self.converse(taken.question, message), taken.question.id)
+            self.tasks.start(self.converse(taken.question, message), taken.question.id)
         elif taken.address == "bare_mention":
             if not taken.duplicate:
                 await self._bare_mention(message)
@@ -266,7 +264,7 @@ class Desk:
             await self._p.answers.deleted(change.workspace, change.channel, change.ts)
             kind: SignalKind = "message_deleted"
         else:
-            self.start(self._edited(change))
+            self.tasks.start(self._edited(change))
             kind = "message_edited"
         await self.signalled(
             Signal(kind=kind, workspace=change.workspace, at=self._p.now(), channel=change.channel)
@@ -284,7 +282,7 @@ class Desk:
             return
         meant = replace(asked, context=context, received_at=self._p.now(), asked_at=None)
         if await self._p.inbox.revise(meant):
-            self.start(self.converse(meant), question)
+            self.tasks.start(self.converse(meant), question)
 
     async def again(self, question: str, workspace: str, channel: str, user: str) -> None:
         """Have a question answered anew for whoever clicked, if they may ask here."""
@@ -299,34 +297,10 @@ class Desk:
             if denied is not None:
                 self._p.audit.write("ask", user, channel, denied.rule)
         if allowed:
-            self.start(self._p.answers.again(question, user), question)
+            self.tasks.start(self._p.answers.again(question, user), question)
 
     async def stopped(self, workspace: str, channel: str, thread: str, user: str) -> None:
         await self._p.answers.stop(workspace, channel, thread, user)
-
-    # --- tasks ----------------------------------------------------------------------------------
-
-    def start(self, work: Coroutine[Any, Any, None], question: str | None = None) -> None:
-        """Run work beside everything else; what it raises is logged, never lost.
-
-        `question` is the id of the one that it is done for, which everything logged carries.
-        """
-        task = asyncio.ensure_future(_logged(work, question))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        # Where it is cancelled before its first step, nobody has awaited the work.
-        task.add_done_callback(lambda _: work.close())
-
-    async def drain(self, seconds: float) -> None:
-        """Wait for what is running, at most `seconds`; then cancel what is left."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + seconds
-        # What runs may start more.
-        while self._running and loop.time() < deadline:
-            await asyncio.wait(self._running, timeout=deadline - loop.time())
-        for task in tuple(self._running):
-            task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
 
     # --- saying ---------------------------------------------------------------------------------
 
@@ -363,14 +337,6 @@ class Desk:
             await self._p.calls.post(target, text, blocks)
         except SlackCallError as error:
             log.warning("not_said", channel=target.channel, error=error.error)
-
-
-async def _logged(work: Coroutine[Any, Any, None], question: str | None) -> None:
-    with about_question(question) if question is not None else nullcontext():
-        try:
-            await work
-        except Exception:
-            log.exception("task_failed")
 
 
 def _private(channel: str) -> bool:

@@ -266,7 +266,7 @@ async def running(transport: str) -> AsyncIterator[Scene]:
 
 async def quiet(slack: LocalSlack, edge: Edge) -> None:
     """Let listeners that Bolt runs by itself come to their end before the session closes."""
-    await edge.desk.drain(5)
+    await edge.desk.tasks.drain(5)
     async with asyncio.timeout(5):
         while True:
             before = len(slack.log.calls)

@@ -1,0 +1,57 @@
+"""Work that goes on after an acknowledgement: held, logged where it fails, and waited for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import nullcontext
+from typing import Any
+
+import structlog
+
+from bot.answer.about import about_question
+
+log = structlog.get_logger(__name__)
+
+
+class Tasks:
+    """Tasks that run beside everything else; none is lost to the garbage collector."""
+
+    def __init__(self) -> None:
+        self._running: set[asyncio.Task[None]] = set()
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    def __repr__(self) -> str:
+        return f"<Tasks: {len(self)} running>"
+
+    def start(self, work: Coroutine[Any, Any, None], question: str | None = None) -> None:
+        """Run work; what it raises is logged, never lost.
+
+        `question` is the id of the one that it is done for, which everything logged carries.
+        """
+        task = asyncio.ensure_future(_logged(work, question))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        # Where it is cancelled before its first step, nobody has awaited the work.
+        task.add_done_callback(lambda _: work.close())
+
+    async def drain(self, seconds: float) -> None:
+        """Wait for what is running, at most `seconds`; then cancel what is left."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        # What runs may start more.
+        while self._running and loop.time() < deadline:
+            await asyncio.wait(self._running, timeout=deadline - loop.time())
+        for task in tuple(self._running):
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+
+async def _logged(work: Coroutine[Any, Any, None], question: str | None) -> None:
+    with about_question(question) if question is not None else nullcontext():
+        try:
+            await work
+        except Exception:
+            log.exception("task_failed")
