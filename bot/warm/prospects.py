@@ -14,7 +14,7 @@ from bot.warm.costs import Costs
 from bot.warm.value import Worth, best_start, blocks, held, worth_of
 
 HOUR = 3600.0
-WORTH_LASTS = 3 * HOUR
+WORTH_LASTS = HOUR
 LATER_LASTS = 900.0
 PLANNED_HOURS = 96
 """A weekend and its two nights lie within."""
