@@ -52,6 +52,9 @@ _NETWORK_OPTIONS = (
 )
 _PROTOCOL = {"https": "https", "ssh": "ssh", "local": "file"}
 _LOOK_EVERY = 0.5
+_SERVE_ANY_OWNERS = "--upload-pack=git -c 'safe.directory=*' upload-pack"
+"""For folders that belong to another user, as mounted ones do: git hands no option on to the side
+that serves. It runs nothing that the folder's own settings name."""
 _WAIT_EVERY = 0.1
 _MANY_PACKS = 30
 _KEPT = 65_536
@@ -207,6 +210,7 @@ class Clone:
 
     async def _fetch(self) -> None:
         protocol = _PROTOCOL[self.url.scheme]
+        serving = [_SERVE_ANY_OWNERS] if self.url.scheme == "local" else []
         depth = [] if self._depth is None else [f"--depth={self._depth}"]
         arguments = [
             *_NETWORK_OPTIONS,
@@ -221,6 +225,7 @@ class Clone:
             "--no-write-fetch-head",
             "--no-recurse-submodules",
             "--update-shallow",
+            *serving,
             *depth,
             "--",
             self.url.remote,

@@ -93,6 +93,22 @@ async def test_no_remote_is_stored_and_no_hook_or_template_comes_along(
     assert not (clone.git_dir / "FETCH_HEAD").exists()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+async def test_a_folder_of_another_user_is_fetched_and_nothing_it_names_is_run(
+    bench: Bench, repo: Repo, tmp_path: Path
+) -> None:
+    """A mounted folder seldom belongs to the bot's user."""
+    commit = repo.commit({"a.txt": b"1"})
+    ran, hook = tmp_path / "ran", tmp_path / "hook"
+    hook.write_text(f'#!/bin/sh\ntouch {ran}\nexec "$@"\n')
+    hook.chmod(0o755)
+    bench.git(repo.path, "config", "uploadpack.packObjectsHook", str(hook))
+    for path in (repo.path, *repo.path.rglob("*")):
+        os.chown(path, 12_345, 12_345)
+    assert await _clone(repo, tmp_path / "home").fetch() == commit
+    assert not ran.exists()
+
+
 async def test_a_shallow_clone_holds_as_many_commits_as_asked(repo: Repo, tmp_path: Path) -> None:
     """A large history need not be fetched to answer about the head."""
     for number in range(5):
