@@ -81,10 +81,7 @@ function element(block, item, names, act) {
     case "button":
       return el("button", { type: "button", class: item.style ?? "", onclick: () => told({ value: item.value }) }, item.text.text);
     case "feedback_buttons":
-      return [item.positive_button, item.negative_button].map((b) => el("button", {
-        type: "button", title: b.accessibility_label ?? b.text.text,
-        onclick: (event) => { event.currentTarget.classList.add("chosen"); told({ value: b.value }); },
-      }, b.text.text));
+      return feedback(`${block.block_id} ${item.action_id}`, item, told);
     case "icon_button":
       return el("button", { type: "button", onclick: () => told({ value: item.value }) }, item.text?.text ?? item.icon);
     case "static_select":
@@ -97,6 +94,22 @@ function element(block, item, names, act) {
     default:
       return el("span", { class: "dim" }, `[${item.type}]`);
   }
+}
+
+// An opinion stays pressed however often its message is drawn anew; only this window knows of it.
+const opinions = new Map();
+
+function feedback(key, item, told) {
+  const buttons = [item.positive_button, item.negative_button].map((b) => el("button", {
+    type: "button", title: b.accessibility_label ?? b.text.text,
+    class: opinions.get(key) === b.value ? "chosen" : "",
+    onclick: (event) => {
+      opinions.set(key, b.value);
+      for (const button of buttons) button.classList.toggle("chosen", button === event.currentTarget);
+      told({ value: b.value });
+    },
+  }, b.text.text));
+  return buttons;
 }
 
 export function select(item, chosen, prompt) {
