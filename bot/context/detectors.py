@@ -138,13 +138,17 @@ class Detectors:
 
     def keyword(self, line: str, kind: ScanKind) -> _Found:
         """Find values of names such as `password`."""
-        if _PRAGMA.search(line) or _INDIRECT.search(line):
+        found = [
+            match.span(group)
+            for pattern, group in _TABLES[kind].items()
+            for match in pattern.finditer(line)
+        ]
+        # Most lines that name a password give none, so what excuses one is looked for last.
+        if not found or _PRAGMA.search(line) or _INDIRECT.search(line):
             return
-        for pattern, group in _TABLES[kind].items():
-            for match in pattern.finditer(line):
-                at, to = match.span(group)
-                if to > at and not _harmless(line[at:to]):
-                    yield at, to, "secret"
+        for at, to in found:
+            if to > at and not _harmless(line[at:to]):
+                yield at, to, "secret"
 
     def entropy(self, line: str) -> _Found:
         """Find quoted strings that look random."""
