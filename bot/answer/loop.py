@@ -17,6 +17,7 @@ from typing import Protocol
 from bot.answer.endings import Ending, ending_for, ending_of
 from bot.answer.ports import JsonObject, Passage, TaskStatus
 from bot.answer.tools import Looked, look_up_in, title
+from bot.answer.transcript import NEXT_TURN
 from bot.claude.errors import ClaudeError, CutStream
 from bot.claude.prefix import Prefix
 from bot.claude.prices import cost
@@ -244,6 +245,7 @@ class Loop:
             messages,
             diagnose=passage.previous is not None,
             previous=passage.previous,
+            stops=(NEXT_TURN,),
         )
         sent_at = self._now()
         if progress.requested_at is None:

@@ -29,7 +29,7 @@ class Request:
     """One request to the Messages API. `previous` is the message id to diagnose misses against.
 
     `diagnose` asks for cache diagnostics at all; `marked` are indices of `messages` whose last
-    block carries a marker.
+    block carries a marker; `stops` are words at which the answer ends, without them.
     """
 
     prefix: Prefix
@@ -40,6 +40,7 @@ class Request:
     stream: bool
     diagnose: bool = False
     previous: str | None = None
+    stops: tuple[str, ...] = ()
 
     @property
     def is_warm_up(self) -> bool:
@@ -82,6 +83,8 @@ class Request:
             chosen["thinking"] = {"type": settings.thinking}
         if settings.effort is not None:
             chosen["output_config"] = {"effort": settings.effort}
+        if self.stops:
+            chosen["stop_sequences"] = list(self.stops)
         if self.diagnose:
             chosen["diagnostics"] = {"previous_message_id": self.previous}
         return chosen
@@ -144,6 +147,7 @@ def question_request(
     max_tokens: int | None = None,
     diagnose: bool = False,
     previous: str | None = None,
+    stops: tuple[str, ...] = (),
 ) -> Request:
     """Return the streamed request that asks: thread and question, then the rounds run so far.
 
@@ -160,6 +164,7 @@ def question_request(
         stream=True,
         diagnose=diagnose,
         previous=previous,
+        stops=stops,
     )
 
 
@@ -173,6 +178,7 @@ def build_request(
     stream: bool,
     diagnose: bool = False,
     previous: str | None = None,
+    stops: tuple[str, ...] = (),
 ) -> Request:
     """Make a request from a prefix: the one function behind warm-ups and questions."""
     if prefix.settings.thinking == "enabled":
@@ -186,6 +192,7 @@ def build_request(
         stream=stream,
         diagnose=diagnose,
         previous=previous,
+        stops=stops,
     )
 
 

@@ -79,6 +79,18 @@ async def test_what_is_said_to_the_bot_is_answered_where_it_was_said(shop: Open)
         assert len(running.asked()) == asked
 
 
+async def test_an_answer_ends_where_it_begins_to_make_up_the_next_question(shop: Open) -> None:
+    """Small models go on with the asker's turn, in the very tags that ours stands in."""
+    async with shop() as running:
+        made_up = '<slack_question ts="1.2" from="U0YOU">\nand how often?\n</slack_question>'
+        running.claude.rule(None, f"An hour later.\n{made_up}")
+        root = running.slack.user(YOU).mention(CHANNEL, "when are refunds retried?")
+        said = (await running.answer(CHANNEL, root)).text
+        assert "An hour later." in said
+        assert "how often" not in said
+        assert "slack_question" not in said
+
+
 async def test_the_forms_ask_into_the_channel_into_the_dm_and_into_a_thread(shop: Open) -> None:
     """`/ask` in two places, the global shortcut, and "Explain this" on a message."""
     async with shop() as running:
