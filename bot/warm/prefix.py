@@ -331,8 +331,11 @@ class PrefixState:
         if not prospects.planned(at):
             prospects.plan(at, costs)
         price = costs.write(best_ttl)
-        if best <= (1 - coming) * prospects.waiting:
+        waiting = (1 - coming) * prospects.waiting
+        if best <= waiting:
             why = f"stay cold: {coming:.0%} for a question soon does not pay ${price:.2f}"
+            if best > 0:
+                why += f" before the hour that is worth ${waiting:.2f}"
             return self._decision(at, "nothing", best_ttl, why, 0.0, 0.0, prospects.plan_at)
         why = f"warm for {best_ttl}: {coming:.0%} for a question soon, ${saved:.2f} of waiting"
         return self._decision(at, "warm", best_ttl, why, price, best, None)
