@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
@@ -12,6 +11,7 @@ from bot.answer.feedback import Mark, Value
 from bot.clock import Now
 from bot.context.config import ContextConfig
 from bot.errors import ForewarmError
+from bot.slack.tasks import Tasks
 from bot.store.people import Opinion
 from bot.store.store import Store
 from bot.telemetry.caps import Caps, Spent
@@ -27,15 +27,13 @@ class Background:
     """Tasks that nobody waits for: kept from being collected, their errors logged."""
 
     def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
 
     def __repr__(self) -> str:
         return f"<Background: {len(self._tasks)} running>"
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.ensure_future(self._guarded(work))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.start(self._guarded(work))
 
     async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
         try:
@@ -45,8 +43,7 @@ class Background:
 
     async def drain(self) -> None:
         """Wait for all that is running."""
-        while self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.drain()
 
 
 class OpinionStore:

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from bot.context.detectors import Detectors
 
 _OWNERS = tuple(b"api auth service account db database priv private client".split())
-_KEYS = tuple(owner + joint for owner in _OWNERS for joint in (b"", b"_"))
+_BEFORE_KEY = tuple(owner + joint for owner in _OWNERS for joint in (b"", b"_"))
 """What stands before `key` in the names that detect-secrets knows."""
-_LONGEST_OWNER = max(map(len, _KEYS))
+_FARTHEST_BEFORE_KEY = max(map(len, _BEFORE_KEY))
 _PASSWORDS = tuple(
     rb"dbpass db_pass databasepass database_pass keypass key_pass password passwd pwd secret "
     rb"contrase".split()
@@ -109,7 +109,7 @@ def _keyword_hits(data: bytes) -> Iterator[tuple[int, int]]:
     yield from _found(lower, _PASSWORDS)
     for at, to in _found(lower, (b"key",)):
         # `endswith` asks for all of them at once.
-        if lower[max(0, at - _LONGEST_OWNER) : at].endswith(_KEYS):
+        if lower[max(0, at - _FARTHEST_BEFORE_KEY) : at].endswith(_BEFORE_KEY):
             yield at, to
 
 

@@ -37,13 +37,14 @@ class Tasks:
         # Where it is cancelled before its first step, nobody has awaited the work.
         task.add_done_callback(lambda _: work.close())
 
-    async def drain(self, seconds: float) -> None:
+    async def drain(self, seconds: float | None = None) -> None:
         """Wait for what is running, at most `seconds`; then cancel what is left."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + seconds
+        deadline = None if seconds is None else loop.time() + seconds
         # What runs may start more.
-        while self._running and loop.time() < deadline:
-            await asyncio.wait(self._running, timeout=deadline - loop.time())
+        while self._running and (deadline is None or loop.time() < deadline):
+            left = None if deadline is None else deadline - loop.time()
+            await asyncio.wait(self._running, timeout=left)
         for task in tuple(self._running):
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)

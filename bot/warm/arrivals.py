@@ -203,10 +203,10 @@ class Arrivals:
         if outlook is None or anew:
             outlook = self._outlook = Outlook(now)
         for place, channel in self.channels.items():
-            if anew or channel.moved:
+            moved = anew or channel.moved
+            if moved:
                 outlook.put((place, "new"), now, channel.newly(now, outlook.after(now)))
-                outlook.put((place, "open"), now, channel.settled(now, outlook.after(now)))
-            elif not channel.is_settled(now):
+            if moved or not channel.is_settled(now):
                 outlook.put((place, "open"), now, channel.settled(now, outlook.after(now)))
         return outlook
 
