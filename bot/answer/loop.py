@@ -14,19 +14,20 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from bot.answer.endings import Ending, ending_for, ending_of
-from bot.answer.ports import JsonObject, Passage, TaskStatus
+from bot.answer.interfaces import Passage
+from bot.answer.result import Ending, ending_for, ending_of
+from bot.answer.thread.prompt import NEXT_TURN
 from bot.answer.tools import Looked, look_up_in, title
-from bot.answer.transcript import NEXT_TURN
 from bot.claude.errors import ClaudeError, CutStream
+from bot.claude.events import Label, Purpose
 from bot.claude.prefix import Prefix
 from bot.claude.prices import cost
-from bot.claude.records import Label, Purpose
 from bot.claude.request import Request, question_request
 from bot.claude.stream import Ended, Event, Started, Text
 from bot.claude.usage import Usage
 from bot.clock import Now
 from bot.context.pack import Snapshot
+from bot.delivery.slack_api import JsonObject, TaskStatus
 
 NO_MORE = "(No more look-ups are possible. Answer now with what you know; say what is missing.)"
 NO_ROOM = "There is no room left for this result; answer with what you know."

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import structlog
 
-from bot.answer.ports import NotOurs
+from bot.answer.interfaces import NotOurs
 from bot.errors import ForewarmError
 
 log = structlog.get_logger(__name__)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from bot.answer.events import FeedbackGiven
 from bot.answer.feedback import Mark, Value
-from bot.answer.ports import Journal
-from bot.answer.records import FeedbackGiven
+from bot.answer.interfaces import Journal
 from bot.clock import Now
 
 
@@ -19,7 +19,7 @@ class OpinionStore(Protocol):
 
 
 class Opinions:
-    """Takes opinions. Implements `bot.slack.ports.Opinions`."""
+    """Takes opinions. Implements `bot.slack.interfaces.Opinions`."""
 
     def __init__(self, store: OpinionStore, journal: Journal, now: Now) -> None:
         self._store = store

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from bot.delivery.slack_api import Target
+
 Surface = Literal["mention", "thread", "dm", "modal", "shortcut", "channel"]
 
 
@@ -77,3 +79,14 @@ class Question:
     def root(self) -> str:
         """The thread that question and answer belong to."""
         return self.thread or self.ts
+
+
+def target_of(question: Question, recipient: str | None = None) -> Target:
+    """Return the place of a question's answer; a `recipient` sees it grow instead of the asker."""
+    return Target(
+        workspace=question.workspace,
+        channel=question.channel,
+        thread=question.root if question.is_stamped else question.thread,
+        recipient_user=recipient or question.user,
+        recipient_team=(None if recipient else question.user_team) or question.workspace,
+    )

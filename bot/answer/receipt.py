@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bot.answer.feedback import Mark
-from bot.answer.ports import JsonObject
 from bot.context.pack import Pack, RepositoryState
+from bot.delivery.slack_api import JsonObject
 
 FEEDBACK_ACTION = "forewarm_feedback"
 AGAIN_ACTION = "forewarm_again"

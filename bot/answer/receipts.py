@@ -8,13 +8,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from bot.answer import receipt
+from bot.answer.dependencies import Parts
 from bot.answer.feedback import Mark
+from bot.answer.interfaces import Current
 from bot.answer.loop import Progress
-from bot.answer.parts import Parts
-from bot.answer.ports import Current, JsonObject
-from bot.answer.preparing import Prepared
+from bot.answer.prepare import Prepared
 from bot.answer.receipt import Receipt, counted_behind
-from bot.answer.transcript import Conversation
+from bot.answer.thread.prompt import Conversation
+from bot.delivery.slack_api import JsonObject
 from bot.errors import ForewarmError
 
 FAR_BEHIND = 100

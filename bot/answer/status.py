@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from bot.answer.ports import SlackCallError, SlackCalls, Target
+from bot.delivery.slack_api import SlackCallError, SlackCalls, Target
 
 READING = "is reading the code…"
 GAP = 1.5

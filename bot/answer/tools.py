@@ -19,8 +19,8 @@ from typing import Any, Final
 
 import structlog
 
-from bot.answer.ports import JsonObject
 from bot.context.pack import Change, Match, Snapshot
+from bot.delivery.slack_api import JsonObject
 from bot.errors import ForewarmError
 
 log = structlog.get_logger(__name__)

@@ -10,51 +10,51 @@ from typing import Any
 
 import structlog
 
-from bot.answer.answerer import Answerer
-from bot.answer.budget import Rates
-from bot.answer.citing import Checkers
-from bot.answer.deliveries import Deliveries
-from bot.answer.drafting import Drafts
+from bot.answer.dependencies import Parts
 from bot.answer.loop import Model
 from bot.answer.opinions import Opinions
-from bot.answer.pacer import Pacer
-from bot.answer.parts import Parts
 from bot.answer.queue import AnswerQueue
-from bot.answer.said import Own
-from bot.answer.threads import Threads
-from bot.app.bookkeeping import AuditLog, Background, OpinionStore, Purse
-from bot.app.elsewhere import INTERRUPTIONS, SharedAnswers
-from bot.app.forgetting import Forgetting
+from bot.answer.service import Answerer
+from bot.answer.speculative.drafts import Drafts
+from bot.answer.thread.cache import Threads
+from bot.answer.thread.message import Own
+from bot.app.adapters import AuditLog, Background, OpinionStore, Purse
+from bot.app.attachments import SlackSnippets
+from bot.app.clones import Sources
+from bot.app.context_admin import DRAFTS, SlackShelf
+from bot.app.context_status import StandingOf
+from bot.app.contexts import Library, Move
+from bot.app.data_removal import Forgetting
 from bot.app.inbox import AnswerInbox, Holding, SlackInbox
-from bot.app.library import Library, Move
 from bot.app.prefixes import Prefixes
-from bot.app.pushes import push_routes
 from bot.app.readiness import Readiness
 from bot.app.records import note_built, note_dropped
-from bot.app.shelf import DRAFTS, SlackShelf
-from bot.app.snippets import SlackSnippets
-from bot.app.sources import Sources
-from bot.app.standing import StandingOf
+from bot.app.replica_actions import INTERRUPTIONS, SharedAnswers
+from bot.app.spending import CappedModel, Treasury
 from bot.app.takeover import Takeovers
-from bot.app.treasury import CappedModel, Treasury
 from bot.app.warmth import Warmth
 from bot.app.web import WebServer, forget_route, health_routes
+from bot.app.webhooks import push_routes
 from bot.claude.client import ClaudeClient
 from bot.clock import Now, system_now
-from bot.context.config import load_contexts
-from bot.context.webhook import Push
+from bot.context.config.load import load_contexts
+from bot.context.git.webhook import Push
+from bot.delivery.citations.filter import Checkers
+from bot.delivery.deliveries import Deliveries
+from bot.delivery.rate_limit.budget import Rates
+from bot.delivery.rate_limit.limiter import Pacer
 from bot.settings import Settings
-from bot.slack.calls import WebCalls
+from bot.slack.app import Edge, Neighbours, identify
 from bot.slack.client import connect
-from bot.slack.edge import Edge, Neighbours, identify
 from bot.slack.transport import Sockets, add_events_route, prime
+from bot.slack.web_api import WebCalls
 from bot.store.retention import Retention
+from bot.store.sql.url import default_url
 from bot.store.store import Store
-from bot.store.url import default_url
-from bot.telemetry.fold import Folds, Pupil
 from bot.telemetry.journal import Journal
-from bot.telemetry.live import Live
 from bot.telemetry.metrics import Metrics
+from bot.telemetry.projection import Folds, Pupil
+from bot.telemetry.projections import Live
 from bot.telemetry.restore import restore_figures, restore_recent
 from bot.telemetry.web import StatePages
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import structlog
 
-from bot.answer.ports import NotOurs, Past, SavedAnswer
+from bot.answer.events import Outcome
+from bot.answer.interfaces import NotOurs, Past, SavedAnswer
 from bot.answer.question import File, Question
-from bot.answer.records import Outcome
 from bot.errors import ForewarmError
 from bot.store.errors import LeaseLost
 from bot.store.inbox import Claimed
@@ -141,7 +141,7 @@ class Holding:
 
 
 class SlackInbox:
-    """`bot.slack.ports.Inbox` over the store."""
+    """`bot.slack.interfaces.Inbox` over the store."""
 
     def __init__(self, holding: Holding) -> None:
         self._holding = holding
@@ -187,7 +187,7 @@ class SlackInbox:
 
 
 class AnswerInbox:
-    """`bot.answer.ports.Inbox` over the store."""
+    """`bot.answer.interfaces.Inbox` over the store."""
 
     def __init__(self, holding: Holding) -> None:
         self._holding = holding

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.answer.citations import CITING_RULES
+from bot.answer.thread.prompt import THREAD_RULES
 from bot.answer.tools import DECLARATIONS
-from bot.answer.transcript import THREAD_RULES
 from bot.claude.client import ClaudeClient
 from bot.claude.models import settle
-from bot.claude.preamble import preamble_text
 from bot.claude.prefix import Prefix, build_prefix, estimated_tokens
-from bot.context.config import ContextConfig
+from bot.claude.system_prompt import preamble_text
+from bot.context.config.load import ContextConfig
 from bot.context.pack import Pack
-from bot.context.render import READING_RULES
+from bot.context.render.blocks import READING_RULES
+from bot.delivery.citations.check import CITING_RULES
 from bot.errors import ForewarmError
 
 CLAUDE = "claude-"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.app.library import Library
+from bot.app.contexts import Library
 
 
 class Readiness:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bot.app.library import Move
+from bot.app.contexts import Move
 from bot.clock import Now
+from bot.telemetry.events import ContextDropped, PrefixBuilt, RepositoryAt
 from bot.telemetry.journal import Journal
-from bot.telemetry.records import ContextDropped, PrefixBuilt, RepositoryAt
 
 
 def note_built(journal: Journal, now: Now, move: Move) -> None:

@@ -7,14 +7,15 @@ from collections.abc import Sequence
 
 import structlog
 
-from bot.answer.answerer import Answerer
-from bot.answer.ports import NotOurs, SlackCallError, Takeover
+from bot.answer.interfaces import NotOurs, Takeover
 from bot.answer.question import Question
-from bot.answer.threads import Threads
+from bot.answer.service import Answerer
+from bot.answer.thread.cache import Threads
+from bot.app.contexts import Library
 from bot.app.inbox import AnswerInbox, Holding
-from bot.app.library import Library
 from bot.clock import Now
-from bot.slack.edge import Edge
+from bot.delivery.slack_api import SlackCallError
+from bot.slack.app import Edge
 from bot.store.inbox import Claimed
 
 log = structlog.get_logger(__name__)

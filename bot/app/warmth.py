@@ -7,29 +7,29 @@ import json
 from typing import Any
 
 from bot.answer.question import Question
-from bot.app.bookkeeping import Purse
-from bot.app.library import Library, Move
-from bot.app.treasury import CappedWarmer, Treasury
+from bot.app.adapters import Purse
+from bot.app.contexts import Library, Move
+from bot.app.spending import CappedWarmer, Treasury
 from bot.app.writings import SharedWritings
 from bot.claude.client import ClaudeClient
 from bot.claude.prefix import Prefix
 from bot.clock import Now
-from bot.context.config import ContextConfig
+from bot.context.config.load import ContextConfig
 from bot.settings import Settings
 from bot.store.store import Store
 from bot.telemetry.journal import Journal
 from bot.warm.driver import Driver
 from bot.warm.governor import Governor
+from bot.warm.interfaces import Target
+from bot.warm.join import Passage
 from bot.warm.limits import Limits
-from bot.warm.passage import Passage
-from bot.warm.ports import Target
 from bot.warm.signals import Signal
 
 KIND, KEY = "warmth", "driver"
 
 
 class SavedWarmth:
-    """`bot.warm.ports.Saved` over the store."""
+    """`bot.warm.interfaces.Saved` over the store."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -43,7 +43,7 @@ class SavedWarmth:
 
 
 class Warmth:
-    """`bot.slack.ports.Warmth` and `bot.answer.ports.Warmth` over the driver."""
+    """`bot.slack.interfaces.Warmth` and `bot.answer.interfaces.Warmth` over the driver."""
 
     def __init__(
         self,

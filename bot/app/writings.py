@@ -11,7 +11,7 @@ PREFIX = "writing:"
 
 
 class SharedWritings:
-    """`bot.warm.ports.Writings` over the store."""
+    """`bot.warm.interfaces.Writings` over the store."""
 
     def __init__(self, store: Store) -> None:
         self._leases = store.leases

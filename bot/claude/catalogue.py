@@ -9,8 +9,8 @@ from typing import Any
 import anthropic
 import structlog
 
+from bot.claude.error_mapping import failure, lacks_endpoint
 from bot.claude.errors import ClaudeError, ErrorKind
-from bot.claude.failures import failure, lacks_endpoint
 from bot.claude.models import Capabilities, from_model_info, listed
 
 LOOK_UP_SECONDS = 10.0

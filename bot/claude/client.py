@@ -17,20 +17,8 @@ from urllib.parse import urlsplit
 import anthropic
 import structlog
 
-from bot.claude import wire
-from bot.claude.account import Account
-from bot.claude.catalogue import Catalogue
-from bot.claude.counting import TokenCounter
-from bot.claude.errors import ClaudeError
-from bot.claude.failures import cut
-from bot.claude.memory import Memory
-from bot.claude.models import Capabilities
-from bot.claude.prefix import Prefix
-from bot.claude.records import Journal, Label, NoJournal
-from bot.claude.request import Request, warm_request
-from bot.claude.stream import Event, Reader, Started, miss_reason
-from bot.claude.usage import Ttl, Usage, reports_writes, usage_of
-from bot.claude.warmth import (
+from bot.claude import http
+from bot.claude.cache_check import (
     WarmResult,
     explain_read,
     explain_warm_up,
@@ -38,6 +26,18 @@ from bot.claude.warmth import (
     measured_by_question,
     measured_tokens,
 )
+from bot.claude.catalogue import Catalogue
+from bot.claude.error_mapping import cut
+from bot.claude.errors import ClaudeError
+from bot.claude.events import Journal, Label, NoJournal
+from bot.claude.last_request import Memory
+from bot.claude.models import Capabilities
+from bot.claude.prefix import Prefix
+from bot.claude.request import Request, warm_request
+from bot.claude.request_log import Account
+from bot.claude.stream import Event, Reader, Started, miss_reason
+from bot.claude.token_counter import TokenCounter
+from bot.claude.usage import Ttl, Usage, reports_writes, usage_of
 from bot.clock import Now, system_now
 
 _log = structlog.get_logger(__name__)
@@ -84,9 +84,9 @@ class ClaudeClient:
         A server of one's own needs no key. Without a key for Anthropic's, the SDK's other ways of
         finding credentials are left to it, and `ClaudeError` tells at the first request.
         """
-        anthropics = base_url is None or wire.is_anthropics(base_url)
+        anthropics = base_url is None or http.is_anthropics(base_url)
         chosen = anthropics if diagnose is None else diagnose
-        sdk = wire.connect(api_key, base_url)
+        sdk = http.connect(api_key, base_url)
         return cls(sdk, journal=journal, now=now, diagnose=chosen)
 
     @property
@@ -199,7 +199,7 @@ class ClaudeClient:
         return await self._warm_once(replace(request, diagnose=False), label)
 
     async def _warm_once(self, request: Request, label: Label) -> WarmResult:
-        prefix, send = request.prefix, wire.beginning if request.stream else wire.whole
+        prefix, send = request.prefix, http.beginning if request.stream else http.whole
         async with self._accounted(request, label) as account:
             message, request_id = await send(self._sdk, request)
             account.opened(request_id)
@@ -232,7 +232,7 @@ class ClaudeClient:
         prefix, reader = request.prefix, Reader(request.ttl)
         async with self._accounted(request, label) as account:
             account.read = reader.usage_so_far
-            async with aclosing(wire.events(self._sdk, request, account.opened)) as raw_events:
+            async with aclosing(http.events(self._sdk, request, account.opened)) as raw_events:
                 async for raw in raw_events:
                     for event in reader.feed(raw, self._now()):
                         if isinstance(event, Started):

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from bot.claude.models import ModelSettings
-from bot.claude.preamble import preamble_text
+from bot.claude.system_prompt import preamble_text
 from bot.context.pack import Block, Pack
 
 Section = Literal["preamble", "base", "overlay"]

@@ -10,14 +10,14 @@ from contextlib import aclosing
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from bot.claude.cache_check import COVERED, WarmResult
 from bot.claude.client import ClaudeClient
+from bot.claude.events import Label
 from bot.claude.models import Capabilities, ModelSettings, settle
 from bot.claude.prefix import Prefix, build_prefix
 from bot.claude.prices import cost, is_priced
-from bot.claude.records import Label
 from bot.claude.request import question_request
 from bot.claude.stream import Ended
-from bot.claude.warmth import COVERED, WarmResult
 from bot.context.pack import Block, Pack
 
 LEAST_TOKENS = 1_000

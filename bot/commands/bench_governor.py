@@ -17,8 +17,8 @@ import typer
 from bot.commands.simulate import PREFILL_SECONDS, TOKENS, WARM_TTFT, Setup
 
 if TYPE_CHECKING:
-    from bot.warm.facts import Decision, PrefixFacts, Result
     from bot.warm.signals import Signal
+    from bot.warm.types import Decision, PrefixFacts, Result
 
 CHANNELS = 8
 USERS = 40
@@ -190,7 +190,7 @@ class _Desk:
 
     def _result(self, decision: Decision, tokens: int, at: float) -> Result:
         from bot.claude.usage import Usage
-        from bot.warm.facts import Result
+        from bot.warm.types import Result
 
         usage = Usage(write_5m=tokens) if decision.ttl == "5m" else Usage(write_1h=tokens)
         if decision.expected:
@@ -199,8 +199,8 @@ class _Desk:
 
 
 def _traffic(decisions: int, prefixes: int, rate: float, chance: random.Random) -> Iterator[Step]:
-    from bot.warm.facts import PrefixFacts
     from bot.warm.signals import Signal
+    from bot.warm.types import PrefixFacts
 
     known = [
         PrefixFacts(

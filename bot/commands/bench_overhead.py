@@ -69,7 +69,7 @@ def overhead(
 async def _measure(
     questions: int, running: Sequence[int], sample: bool, drafts: int, progress: Progress
 ) -> dict[str, Any]:
-    from bot.commands.memory import set_aside_start_up
+    from bot.commands.gc_freeze import set_aside_start_up
     from bot.commands.overhead_draft import draft_waits
     from bot.commands.overhead_room import ground
 
@@ -115,7 +115,7 @@ async def _one_by_one(url: str, questions: int) -> dict[str, Any]:
     """
     import aiohttp
 
-    from bot.commands.memory import set_aside_start_up
+    from bot.commands.gc_freeze import set_aside_start_up
     from bot.commands.overhead_bot import running_bot
 
     numbers = range(questions + WARM_UP)
@@ -143,7 +143,7 @@ async def _bare(url: str, prefix: Prefix, numbers: Sequence[int]) -> dict[int, f
     """Send the same bodies with the SDK alone."""
     import anthropic
 
-    from bot.answer.transcript import conversation
+    from bot.answer.thread.prompt import conversation
     from bot.claude.request import question_request
     from bot.commands.overhead_room import question
 
@@ -226,7 +226,7 @@ async def _sample(url: str, standing: Ground, number: int) -> float:
     import anthropic
     from slack_sdk.web.async_client import AsyncWebClient
 
-    from bot.answer.transcript import conversation
+    from bot.answer.thread.prompt import conversation
     from bot.claude.request import question_request
     from bot.commands.overhead_room import question, thread
 

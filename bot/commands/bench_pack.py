@@ -89,7 +89,7 @@ def _bench_one(path: Path, runs: int, patience: float) -> dict[str, Any]:
 
 
 def _git(*arguments: str) -> None:
-    from bot.context.hardening import SAFE_OPTIONS, hardened_environment, last_line
+    from bot.context.git.safety import SAFE_OPTIONS, hardened_environment, last_line
 
     options = [*SAFE_OPTIONS, "-c", "protocol.file.allow=always"]
     done = subprocess.run(
@@ -158,13 +158,13 @@ def _one_file_pushes(bare: Path, home: Path) -> list[float]:
     """
     import asyncio
 
-    from bot.context.assembly import Source
-    from bot.context.count import Estimator
-    from bot.context.facts import FactsCache
-    from bot.context.git import GitRepository
-    from bot.context.keeping import Keeper
-    from bot.context.select import Rules
-    from bot.context.state import MemoryState
+    from bot.context.files.blob_cache import FactsCache
+    from bot.context.files.select import Rules
+    from bot.context.git.repository import GitRepository
+    from bot.context.pack_builder import Source
+    from bot.context.pack_store import MemoryState
+    from bot.context.packer import Keeper
+    from bot.context.render.token_estimate import Estimator
 
     repository = GitRepository(bare, "pushed")
     cache = FactsCache(next((home / "facts").glob("*.json")))
@@ -191,7 +191,7 @@ def _one_file_pushes(bare: Path, home: Path) -> list[float]:
 
 def _with_a_line_more(bare: Path, head: str, path: str, number: int) -> str:
     """Commit one more line at the end of a file and return the commit."""
-    from bot.context.git import GitRepository, encode_path
+    from bot.context.git.repository import GitRepository, encode_path
 
     repository = GitRepository(bare, "pushed")
     old = repository.run("reading", "cat-file", "blob", f"{head}:{path}")
@@ -215,7 +215,7 @@ def _document(
     timings: dict[str, Timing],
     pushes: Sequence[float],
 ) -> dict[str, Any]:
-    from bot.context.git import GitRepository
+    from bot.context.git.repository import GitRepository
 
     ours = timings["forewarm"]
     text_megabytes = ours.bytes / 1e6
@@ -306,9 +306,9 @@ def push(
 
     from bot.commands.choice import choice
     from bot.commands.replay import first_parents, replay
-    from bot.context.count import Estimator
-    from bot.context.facts import FactsCache
-    from bot.context.git import GitRepository
+    from bot.context.files.blob_cache import FactsCache
+    from bot.context.git.repository import GitRepository
+    from bot.context.render.token_estimate import Estimator
 
     opened = GitRepository.discover(repository)
     with Progress(console=Console(stderr=True), transient=True) as bar:

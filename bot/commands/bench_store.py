@@ -80,8 +80,8 @@ async def _on_sqlite(path: Path, questions: int, at_once: int, progress: Progres
 async def _on_postgresql(server: str, questions: int, at_once: int, progress: Progress) -> Any:
     import asyncpg  # type: ignore[import-untyped]  # ships no types
 
+    from bot.store.sql.url import locate
     from bot.store.store import Store
-    from bot.store.url import locate
 
     schema = f"forewarm_bench_{os.getpid()}"
     connection = await asyncpg.connect(locate(server).dsn)
@@ -129,7 +129,7 @@ async def _run(
 
 async def _question(opened: Store, id: str) -> dict[str, float]:
     """Take one question through its life; return the seconds of each verb and of the path."""
-    from bot.answer.ports import SavedAnswer
+    from bot.answer.interfaces import SavedAnswer
     from bot.store.ledger import Cap
 
     spent: dict[str, float] = {}

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from bot.claude.client import ClaudeClient
     from bot.claude.prefix import Prefix
     from bot.claude.usage import Usage
-    from bot.commands.stage import Stage
+    from bot.commands.demo_stack import Stage
 
 QUESTION = "What does this code do?"
 ASK_SECONDS = 180.0
@@ -187,8 +187,8 @@ class _Bench:
         from bot.app.prefixes import Prefixes
         from bot.clock import system_now
         from bot.context.codebase import Codebase
-        from bot.context.config import ContextConfig
-        from bot.context.sync import Sources
+        from bot.context.config.load import ContextConfig
+        from bot.context.git.clone import Sources
 
         config = ContextConfig.model_validate(
             {
@@ -246,7 +246,7 @@ class _Bench:
         return found
 
     async def _modal(self, stage: Stage) -> Run:
-        from bot.commands.stage import CHANNEL
+        from bot.commands.demo_stack import CHANNEL
 
         person = stage.slack.user("U0YOU")
         await person.open_modal(CHANNEL, "/ask")
@@ -256,7 +256,7 @@ class _Bench:
 
     @asynccontextmanager
     async def _staged(self) -> AsyncIterator[Stage]:
-        from bot.commands.stage import Script, staged
+        from bot.commands.demo_stack import Script, staged
 
         with tempfile.TemporaryDirectory() as home:
             script = Script(

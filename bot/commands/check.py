@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from bot.app.checkup import Finding
+    from bot.app.check import Finding
 
 MARKS = {"good": ("✓", "green"), "note": ("·", "yellow"), "bad": ("✗", "red")}
 
@@ -49,7 +49,7 @@ def check(
 async def _walk(*, show: bool) -> list[Finding]:
     from rich.console import Console
 
-    from bot.app.checkup import Checkup
+    from bot.app.check import Checkup
     from bot.clock import system_now
     from bot.settings import read_settings
     from bot.telemetry.logs import configure
@@ -71,10 +71,10 @@ async def _probe(channel: str, listen: float, life: float) -> int:
     """Print each finding as a line of JSON on stdout, and for people on stderr."""
     from rich.console import Console
 
-    from bot.app.probing import LiveProbes, Pace
+    from bot.app.live_probes import LiveProbes, Pace
     from bot.clock import system_now
     from bot.settings import read_settings
-    from bot.slack.watching import WANTED
+    from bot.slack.probes.interactive import WANTED
     from bot.telemetry.logs import configure
 
     configure("ERROR")

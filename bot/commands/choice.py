@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from bot.context.base import file_bytes, plan_base
-from bot.context.compare import moves
-from bot.context.count import Estimator
-from bot.context.diff import diff_lines
-from bot.context.facts import FactsCache
-from bot.context.git import GitRepository
-from bot.context.select import File, Rules
-from bot.context.survey import Survey, survey, survey_next, texts
-from bot.context.text import split_lines
+from bot.context.files.blob_cache import FactsCache
+from bot.context.files.select import File, Rules
+from bot.context.files.text import split_lines
+from bot.context.files.tree import Survey, survey, survey_next, texts
+from bot.context.git.repository import GitRepository
+from bot.context.render.base_block import file_bytes, plan_base
+from bot.context.render.token_estimate import Estimator
+from bot.context.update.changes import moves
+from bot.context.update.diff import diff_lines
 
 SHARE = 0.25
 AHEAD = 100

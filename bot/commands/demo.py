@@ -50,7 +50,7 @@ def _repository(wanted: Path | None) -> str:
 async def _run(port: int, repository: str, home: Path) -> None:
     from rich.console import Console
 
-    from bot.commands.stage import Script, require_port, staged
+    from bot.commands.demo_stack import Script, require_port, staged
     from bot.playground.model import LocalModel, ModelOptions
 
     console = Console()

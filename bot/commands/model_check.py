@@ -27,8 +27,8 @@ def model_check(
 
     from rich.console import Console
 
+    from bot.claude.http import is_anthropics
     from bot.claude.probe import probe
-    from bot.claude.wire import is_anthropics
 
     async def run() -> Probe:
         from bot.claude.client import ClaudeClient

@@ -10,28 +10,29 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from bot.answer.answerer import Answerer
-from bot.answer.budget import Rate, Rates
-from bot.answer.deliveries import Deliveries
-from bot.answer.pacer import Pacer
-from bot.answer.parts import Parts
-from bot.answer.ports import JsonObject, Past, SavedAnswer, Turn
-from bot.answer.preparing import ByItself
+from bot.answer.dependencies import Parts
+from bot.answer.events import Outcome
+from bot.answer.interfaces import Past, SavedAnswer, Turn
+from bot.answer.prepare import ByItself
 from bot.answer.question import Question
 from bot.answer.queue import AnswerQueue
-from bot.answer.records import Outcome
-from bot.answer.said import Own
-from bot.answer.threads import Threads
+from bot.answer.service import Answerer
+from bot.answer.thread.cache import Threads
+from bot.answer.thread.message import Own
 from bot.answer.tools import DECLARATIONS
 from bot.claude.client import ClaudeClient
 from bot.claude.models import ModelSettings
 from bot.claude.prefix import Prefix, build_prefix
 from bot.clock import system_now
 from bot.commands.overhead_ends import name
-from bot.context.config import ContextConfig, RepositoryConfig
+from bot.context.config.load import ContextConfig, RepositoryConfig
 from bot.context.pack import Block, Change, Match, Pack, RepositoryState
-from bot.slack.calls import WebCalls
+from bot.delivery.deliveries import Deliveries
+from bot.delivery.rate_limit.budget import Rate, Rates
+from bot.delivery.rate_limit.limiter import Pacer
+from bot.delivery.slack_api import JsonObject
 from bot.slack.client import connect
+from bot.slack.web_api import WebCalls
 
 MODEL = "claude-sonnet-5-5"
 STATE = RepositoryState(

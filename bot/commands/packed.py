@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bot.context.base import file_bytes
-from bot.context.count import Estimator
-from bot.context.select import File, printable
+from bot.context.files.select import File, printable
+from bot.context.render.base_block import file_bytes
+from bot.context.render.token_estimate import Estimator
 
 MODEL = "claude-sonnet-5-5"
 """Whose tokens are estimated for a path; a context names its own model."""

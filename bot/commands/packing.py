@@ -17,18 +17,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bot.commands.packed import MODEL, Packed, report, summary
-from bot.context.base import BasePlan, plan_base
-from bot.context.budget import base_room
-from bot.context.count import Estimator
-from bot.context.facts import FactsCache, Progress
-from bot.context.git import GitRepository
-from bot.context.select import File, Rules, masked_note, printable
-from bot.context.survey import survey
+from bot.context.files.blob_cache import FactsCache, Progress
+from bot.context.files.select import File, Rules, masked_note, printable
+from bot.context.files.tree import survey
+from bot.context.git.repository import GitRepository
+from bot.context.render.base_block import BasePlan, plan_base
+from bot.context.render.budget import base_room
+from bot.context.render.token_estimate import Estimator
 from bot.errors import ForewarmError
 
 if TYPE_CHECKING:
-    from bot.context.assembly import Assembly
-    from bot.context.config import ContextConfig
+    from bot.context.config.load import ContextConfig
+    from bot.context.pack_builder import Assembly
 
 
 @dataclass(frozen=True)
@@ -133,9 +133,9 @@ def _pack_with_state(
 ) -> Packed:
     import asyncio
 
-    from bot.context.assembly import Source
-    from bot.context.keeping import Keeper
-    from bot.context.state import DirectoryState
+    from bot.context.pack_builder import Source
+    from bot.context.pack_store import DirectoryState
+    from bot.context.packer import Keeper
 
     assert request.state is not None
     estimator = Estimator.of(MODEL)
@@ -164,8 +164,8 @@ def _act(decision: object) -> str:
 def _assembled(
     title: str, assembly: Assembly, output: Path | None, estimator: Estimator, note: str
 ) -> Packed:
-    from bot.context.assembly import omissions
     from bot.context.pack import fingerprint
+    from bot.context.pack_builder import omissions
 
     blocks = [
         {
@@ -202,7 +202,7 @@ def _context(target: str) -> ContextConfig | None:
         return None
     if not file.is_file():
         return None
-    from bot.context.config import load_context
+    from bot.context.config.load import load_context
 
     return load_context(file)
 
@@ -216,9 +216,9 @@ def _pack_context(config: ContextConfig, request: Request) -> Packed:
 async def _pack_context_async(config: ContextConfig, request: Request) -> Packed:
     from bot.clock import system_now
     from bot.context.codebase import Codebase
-    from bot.context.credentials import Tokens
-    from bot.context.state import DirectoryState
-    from bot.context.sync import Sources
+    from bot.context.git.clone import Sources
+    from bot.context.git.credentials import Tokens
+    from bot.context.pack_store import DirectoryState
 
     if request.budget is not None:
         config = config.model_copy(update={"budget_tokens": request.budget})

@@ -11,17 +11,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from statistics import mean, median
 
-from bot.context.base import file_bytes, plan_base
-from bot.context.compare import moves
-from bot.context.count import Estimator
-from bot.context.diff import Hunk, diff_lines
-from bot.context.facts import FactsCache
-from bot.context.git import GitRepository
-from bot.context.keeping import Keeper
-from bot.context.select import File, Rules
-from bot.context.state import MemoryState
-from bot.context.survey import Survey, survey, survey_next, texts
-from bot.context.text import split_lines
+from bot.context.files.blob_cache import FactsCache
+from bot.context.files.select import File, Rules
+from bot.context.files.text import split_lines
+from bot.context.files.tree import Survey, survey, survey_next, texts
+from bot.context.git.repository import GitRepository
+from bot.context.pack_store import MemoryState
+from bot.context.packer import Keeper
+from bot.context.render.base_block import file_bytes, plan_base
+from bot.context.render.token_estimate import Estimator
+from bot.context.update.changes import moves
+from bot.context.update.diff import Hunk, diff_lines
 
 Progress = Callable[[int, int], None]
 PLAIN_CONTEXT = 3
@@ -110,7 +110,7 @@ async def replay(
     repository: GitRepository, cache: FactsCache, commits: int, model: str, progress: Progress
 ) -> Replay:
     """Walk the last first-parent commits, oldest first, and carry every policy along."""
-    from bot.context.assembly import Source
+    from bot.context.pack_builder import Source
 
     walk = first_parents(repository, commits)
     rules = Rules(repository.name)

@@ -10,7 +10,7 @@ import typer
 
 from bot.clock import system_now
 from bot.errors import ForewarmError
-from bot.telemetry.figures import KINDS, Figures
+from bot.telemetry.daily_stats import KINDS, Figures
 from bot.telemetry.report import as_json, as_tables, build_report, plot, since_day
 
 LEAD_SECONDS = 3600.0
@@ -29,7 +29,7 @@ def report(
     import json
 
     from bot.settings import read_settings
-    from bot.store.url import default_url
+    from bot.store.sql.url import default_url
 
     now = system_now()
     first = since_day(since, now)

@@ -13,7 +13,7 @@ import typer
 from bot.errors import ForewarmError
 
 if TYPE_CHECKING:
-    from bot.warm.costs import Costs
+    from bot.warm.economics.costs import Costs
     from bot.warm.replay.baselines import Bill
     from bot.warm.replay.run import Line
     from bot.warm.replay.traces import Event, Hints
@@ -135,12 +135,12 @@ def _run_all(
 
 def run(path: Path, setup: Setup, output: IO[str] | None = None) -> Outcome:
     """Replay one trace; write its requests to `output`. Raises `TraceError`."""
-    from bot.warm.costs import costs_for
-    from bot.warm.facts import PrefixFacts
+    from bot.warm.economics.costs import costs_for
     from bot.warm.replay.baselines import fixed_strategies, follow
     from bot.warm.replay.optimum import optimum_usd
     from bot.warm.replay.run import Replay
     from bot.warm.replay.traces import events, read_trace, thinned
+    from bot.warm.types import PrefixFacts
 
     seen = events(thinned(read_trace(path), setup.keep, setup.seed), setup.hints)
     costs = costs_for(setup.model, setup.tokens, setup.prefill, setup.wait_cost)

@@ -13,20 +13,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.clock import Now
-from bot.context.assembly import Assembly, Member, Source, omissions
-from bot.context.config import ContextConfig, RepositoryConfig
-from bot.context.count import CountTokens, Estimator
-from bot.context.credentials import Tokens
+from bot.context.config.load import ContextConfig, RepositoryConfig
 from bot.context.errors import BusyError, RepositoryError
-from bot.context.facts import FactsCache, Progress
-from bot.context.git import GitRepository
-from bot.context.keeping import Keeper
+from bot.context.files.blob_cache import FactsCache, Progress
+from bot.context.files.select import Rules, masked_note, printable
+from bot.context.git.clone import Bounds, Clone, Sources
+from bot.context.git.credentials import Tokens
+from bot.context.git.repository import GitRepository
 from bot.context.pack import Omission, Pack, RepositoryState
-from bot.context.plan import Decision
-from bot.context.select import Rules, masked_note, printable
+from bot.context.pack_builder import Assembly, Member, Source, omissions
+from bot.context.pack_store import MemoryState, PackState
+from bot.context.packer import Keeper
+from bot.context.render.token_estimate import CountTokens, Estimator
 from bot.context.snapshot import GitSnapshot, View
-from bot.context.state import MemoryState, PackState
-from bot.context.sync import Bounds, Clone, Sources
+from bot.context.update.policy import Decision
 
 
 @dataclass

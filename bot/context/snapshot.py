@@ -8,15 +8,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from bot.context.assembly import Source
 from bot.context.errors import GitMissingError
-from bot.context.git import GitRepository, decode_path, unix_time
-from bot.context.hardening import hardened_environment
-from bot.context.masking import mask
+from bot.context.files.select import File
+from bot.context.files.tree import Survey, in_order, survey, texts
+from bot.context.git.repository import GitRepository, decode_path, unix_time
+from bot.context.git.safety import hardened_environment
 from bot.context.pack import Change, Match, RepositoryState
-from bot.context.secrets import find_secrets
-from bot.context.select import File
-from bot.context.survey import Survey, in_order, survey, texts
+from bot.context.pack_builder import Source
+from bot.context.secrets.find import find_secrets
+from bot.context.secrets.mask import mask
 
 SEARCH_SECONDS = 10.0
 HISTORY_SECONDS = 10.0

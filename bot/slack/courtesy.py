@@ -10,7 +10,7 @@ import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.slack.calls import failure_of
+from bot.slack.web_api import failure_of
 
 log = structlog.get_logger(__name__)
 

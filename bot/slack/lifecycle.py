@@ -7,12 +7,12 @@ from typing import Any, Protocol
 
 import structlog
 
-from bot.answer.ports import SlackCallError, SlackCalls, Target
-from bot.slack import words
-from bot.slack.desk import Desk
-from bot.slack.people import People
-from bot.slack.ports import Contexts
-from bot.slack.reading import read_signal, workspace_of
+from bot.delivery.slack_api import SlackCallError, SlackCalls, Target
+from bot.slack import texts
+from bot.slack.events.parse import read_signal, workspace_of
+from bot.slack.interfaces import Contexts
+from bot.slack.people.directory import People
+from bot.slack.router import Desk
 
 log = structlog.get_logger(__name__)
 
@@ -59,10 +59,10 @@ class Lifecycle:
     async def _greet(self, workspace: str, channel: str) -> None:
         context = self._contexts.for_channel(channel)
         if context is None:
-            text = words.no_context(channel)
+            text = texts.no_context(channel)
         else:
             names = ", ".join(repository.name for repository in context.repositories)
-            text = words.GREETING.format(names=names)
+            text = texts.GREETING.format(names=names)
         try:
             await self._calls.post(Target(workspace, channel, None, "", ""), text)
         except SlackCallError as error:

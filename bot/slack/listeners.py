@@ -13,16 +13,16 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext
 
 from bot.answer.receipt import AGAIN_ACTION, FEEDBACK_ACTION, STOP_ACTION
-from bot.slack import modal, picker
-from bot.slack.asking import Asking
-from bot.slack.desk import Desk
-from bot.slack.home import Home
-from bot.slack.home_views import CHARTS, REFRESH
-from bot.slack.intake import Intake
-from bot.slack.judging import COMMENT_CALLBACK, Judging
+from bot.slack.ask import context_picker, modal
+from bot.slack.ask.ask import Asking
+from bot.slack.events.intake import Intake
+from bot.slack.events.parse import read_edit, read_signal, workspace_of
+from bot.slack.feedback import COMMENT_CALLBACK, Judging
+from bot.slack.home.home import Home
+from bot.slack.home.views import CHARTS, REFRESH
+from bot.slack.interfaces import Heard
 from bot.slack.lifecycle import Lifecycle
-from bot.slack.ports import Heard
-from bot.slack.reading import read_edit, read_signal, workspace_of
+from bot.slack.router import Desk
 
 Body = dict[str, Any]
 Next = Callable[[], Awaitable[Any]]
@@ -164,10 +164,10 @@ def register_asking(app: AsyncApp, asking: Asking) -> None:
 
 
 def register_answers(app: AsyncApp, desk: Desk) -> None:
-    @app.action(picker.ACTION)
+    @app.action(context_picker.ACTION)
     async def chose(ack: AsyncAck, body: Body, action: Mapping[str, Any]) -> None:
         await ack()
-        choice = picker.chosen(action)
+        choice = context_picker.chosen(action)
         if choice is not None:
             await desk.chosen(*choice, user=body["user"]["id"])
 

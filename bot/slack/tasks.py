@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from bot.answer.about import about_question
+from bot.answer.log_context import about_question
 
 log = structlog.get_logger(__name__)
 

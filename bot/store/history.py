@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.answer.ports import JsonObject
-from bot.store.database import Database
-from bot.store.schema import messages, questions, turns
+from bot.delivery.slack_api import JsonObject
+from bot.store.sql.database import Database
+from bot.store.sql.schema import messages, questions, turns
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, Double, and_, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.answer.ports import JsonObject, SavedAnswer
-from bot.answer.records import Outcome
+from bot.answer.events import Outcome
+from bot.answer.interfaces import SavedAnswer
 from bot.clock import Now
-from bot.store import sql
-from bot.store.database import Database
+from bot.delivery.slack_api import JsonObject
 from bot.store.errors import LeaseLost
-from bot.store.schema import messages, questions
+from bot.store.sql import dialect
+from bot.store.sql.database import Database
+from bot.store.sql.schema import messages, questions
 
 TOO_OLD = 15 * 60.0
 """Seconds after which a question is apologised for: an answer would come out of the blue."""
@@ -101,7 +102,7 @@ class Inbox:
 
         async def work(connection: AsyncConnection) -> bool:
             added = await connection.execute(
-                sql.insert(connection, questions).on_conflict_do_nothing(), row
+                dialect.insert(connection, questions).on_conflict_do_nothing(), row
             )
             if added.rowcount == 1:
                 return True
@@ -209,7 +210,7 @@ class Inbox:
         )
 
         async def work(connection: AsyncConnection) -> bool:
-            added = sql.insert(connection, messages).from_select(["question", "ts", "at"], held)
+            added = dialect.insert(connection, messages).from_select(["question", "ts", "at"], held)
             if (await connection.execute(added.on_conflict_do_nothing())).rowcount == 1:
                 return True
             return await connection.scalar(held) is not None

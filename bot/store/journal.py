@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from sqlalchemy import ColumnElement, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.store import sql
-from bot.store.database import Database
-from bot.store.schema import journal
-from bot.telemetry.ports import Entry, Line
+from bot.store.sql import dialect
+from bot.store.sql.database import Database
+from bot.store.sql.schema import journal
+from bot.telemetry.interfaces import Entry, Line
 
 # Any fixed number but that of the migrations.
 _APPENDING = 0x6A6F7572
@@ -35,7 +35,9 @@ class JournalTable:
                 # Sequence numbers are drawn before the commit: without this, a reader could pass
                 # a number that becomes visible later, and never see it.
                 await connection.execute(text(f"SELECT pg_advisory_xact_lock({_APPENDING})"))
-            await connection.execute(sql.insert(connection, journal).on_conflict_do_nothing(), rows)
+            await connection.execute(
+                dialect.insert(connection, journal).on_conflict_do_nothing(), rows
+            )
 
         if rows:
             await self._database.write("append to the journal", work)

@@ -15,9 +15,9 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import Now
-from bot.store import sql
-from bot.store.database import Database
-from bot.store.schema import leases
+from bot.store.sql import dialect
+from bot.store.sql.database import Database
+from bot.store.sql.schema import leases
 
 POLL = 0.05
 """Seconds between two looks at a lease that somebody waits for."""
@@ -69,7 +69,9 @@ class Leases:
         )
 
         async def work(connection: AsyncConnection) -> Lease | None:
-            await connection.execute(sql.insert(connection, leases).on_conflict_do_nothing(), fresh)
+            await connection.execute(
+                dialect.insert(connection, leases).on_conflict_do_nothing(), fresh
+            )
             row = (await connection.execute(take)).one_or_none()
             return Lease(*row) if row else None
 

@@ -15,9 +15,9 @@ from sqlalchemy import Column, ColumnElement, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import Now
-from bot.store import sql
-from bot.store.database import Database
-from bot.store.schema import reservations, spending
+from bot.store.sql import dialect
+from bot.store.sql.database import Database
+from bot.store.sql.schema import reservations, spending
 from bot.telemetry.money import day_of, nano, nano_at_least, usd
 
 RESERVED_SECONDS = 900.0
@@ -74,7 +74,7 @@ class Ledger:
         }
 
         async def work(connection: AsyncConnection) -> None:
-            added = sql.insert(connection, reservations).on_conflict_do_nothing()
+            added = dialect.insert(connection, reservations).on_conflict_do_nothing()
             if (await connection.execute(added, row)).rowcount == 0:
                 return
             taken = await _take(connection, day, sorted(limits), amount)
@@ -160,7 +160,9 @@ async def _take(
     missing = [scope for scope in scopes if scope not in taken]
     if missing:
         rows = [{"scope": scope, "day": day, "spent": 0, "reserved": 0} for scope in missing]
-        await connection.execute(sql.insert(connection, spending).on_conflict_do_nothing(), rows)
+        await connection.execute(
+            dialect.insert(connection, spending).on_conflict_do_nothing(), rows
+        )
         taken |= await _take(connection, day, missing, amount)
     return taken
 

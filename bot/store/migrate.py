@@ -12,9 +12,9 @@ from typing import Any
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.store.database import Database
 from bot.store.errors import StoreError
-from bot.store.schema import REVISION
+from bot.store.sql.database import Database
+from bot.store.sql.schema import REVISION
 
 VERSION_TABLE = "forewarm_version"
 MIGRATION_PATIENCE = 60.0

@@ -11,10 +11,10 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import Now
-from bot.store import sql
-from bot.store.database import Database
-from bot.store.schema import audit, contexts, feedback
-from bot.store.versions import swap
+from bot.store.sql import dialect
+from bot.store.sql.database import Database
+from bot.store.sql.optimistic_lock import swap
+from bot.store.sql.schema import audit, contexts, feedback
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ class Feedback:
         kept = ("value", "at", *(k for k in ("comment", "context", "fingerprint") if row[k]))
 
         async def work(connection: AsyncConnection) -> None:
-            added = sql.insert(connection, feedback)
+            added = dialect.insert(connection, feedback)
             await connection.execute(
                 added.on_conflict_do_update(
                     index_elements=["question", "user"],
@@ -191,7 +191,9 @@ class Audit:
         }
 
         async def work(connection: AsyncConnection) -> None:
-            await connection.execute(sql.insert(connection, audit).on_conflict_do_nothing(), row)
+            await connection.execute(
+                dialect.insert(connection, audit).on_conflict_do_nothing(), row
+            )
 
         await self._database.change("write the audit log", work)
 

@@ -13,8 +13,8 @@ from sqlalchemy import ColumnElement, Table, and_, delete, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import Now
-from bot.store.database import Database
-from bot.store.schema import (
+from bot.store.sql.database import Database
+from bot.store.sql.schema import (
     audit,
     contexts,
     events,
@@ -28,8 +28,8 @@ from bot.store.schema import (
     state,
     turns,
 )
+from bot.telemetry.interfaces import FREQUENT
 from bot.telemetry.money import day_of
-from bot.telemetry.ports import FREQUENT
 
 DAY = 86_400.0
 BATCH = 500

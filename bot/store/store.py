@@ -9,22 +9,22 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import Now, system_now
-from bot.store.agreement import clock_of
-from bot.store.database import Database
+from bot.store.dedup import Events
 from bot.store.errors import StoreError
-from bot.store.events import Events
 from bot.store.history import History
 from bot.store.inbox import Inbox
 from bot.store.installations import installation_store
 from bot.store.journal import JournalTable
+from bot.store.key_value import State
 from bot.store.leases import Leases
 from bot.store.ledger import Ledger
 from bot.store.migrate import migrate, require_current
 from bot.store.people import Audit, Contexts, Feedback
 from bot.store.retention import Purge
-from bot.store.state import State
+from bot.store.sql.clock_offset import clock_of
+from bot.store.sql.database import Database
+from bot.store.sql.url import locate
 from bot.store.turns import Turns
-from bot.store.url import locate
 
 
 class Store:

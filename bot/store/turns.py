@@ -1,4 +1,4 @@
-"""The turns of a thread as they were sent to Claude (`bot.answer.ports.Turns`)."""
+"""The turns of a thread as they were sent to Claude (`bot.answer.interfaces.Turns`)."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.answer.ports import JsonObject, Turn
+from bot.answer.interfaces import Turn
 from bot.clock import Now
-from bot.store import sql
-from bot.store.database import Database
-from bot.store.schema import turns
+from bot.delivery.slack_api import JsonObject
+from bot.store.sql import dialect
+from bot.store.sql.database import Database
+from bot.store.sql.schema import turns
 
 
 class Turns:
@@ -58,7 +59,7 @@ class Turns:
         }
 
         async def work(connection: AsyncConnection) -> None:
-            added = sql.insert(connection, turns)
+            added = dialect.insert(connection, turns)
             await connection.execute(
                 added.on_conflict_do_update(
                     index_elements=["workspace", "channel", "thread", "question"],

@@ -13,10 +13,10 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from bot.answer import records as answer
-from bot.claude import records as claude
-from bot.telemetry import records as telemetry
-from bot.warm import records as warm
+from bot.answer import events as answer
+from bot.claude import events as claude
+from bot.telemetry import events as telemetry
+from bot.warm import events as warm
 
 ROOMS = (warm, claude, answer, telemetry)
 

@@ -16,8 +16,8 @@ import structlog
 
 from bot.errors import ForewarmError
 from bot.telemetry.codec import decode, encode, kind_of
-from bot.telemetry.fold import Fold
-from bot.telemetry.ports import FREQUENT, Entry, JournalStore, Line
+from bot.telemetry.interfaces import FREQUENT, Entry, JournalStore, Line
+from bot.telemetry.projection import Fold
 
 ROOM = 50_000
 BATCH = 500

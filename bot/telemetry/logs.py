@@ -15,7 +15,7 @@ from typing import IO, Any
 
 import structlog
 
-from bot.answer.about import question_in_work
+from bot.answer.log_context import question_in_work
 from bot.errors import ForewarmError
 from bot.telemetry.redact import outline, redact_fields, redact_text
 

@@ -12,13 +12,13 @@ from collections.abc import Callable, Sequence
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from bot.answer.records import FeedbackGiven, FirstWords, QuestionEnded, QuestionReceived
-from bot.claude.records import RequestEnded
-from bot.telemetry.caps import SPENT_ON
-from bot.telemetry.chains import Chains, End
+from bot.answer.events import FeedbackGiven, FirstWords, QuestionEnded, QuestionReceived
+from bot.claude.events import RequestEnded
+from bot.telemetry.daily_spend import SPENT_ON
 from bot.telemetry.journal import Journal
 from bot.telemetry.state import State
-from bot.warm.records import SignalReceived, WarmthDecided
+from bot.telemetry.warmup_usage import Chains, End
+from bot.warm.events import SignalReceived, WarmthDecided
 
 WAIT_BUCKETS = (0.1, 0.25, 0.5, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 60, 120)
 REQUEST_BUCKETS = (0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64)

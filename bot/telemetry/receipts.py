@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 
-from bot.answer.records import FirstWords, QuestionEnded, QuestionReceived, Wait
-from bot.claude.records import RequestEnded
+from bot.answer.events import FirstWords, QuestionEnded, QuestionReceived, Wait
+from bot.claude.events import RequestEnded
 from bot.telemetry.money import nano, usd
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bot.errors import ForewarmError
-from bot.telemetry.figures import Figures, Summary
+from bot.telemetry.daily_stats import Figures, Summary
 from bot.telemetry.money import day_of
 
 if TYPE_CHECKING:

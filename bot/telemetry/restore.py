@@ -9,10 +9,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from bot.clock import Now
-from bot.telemetry.figures import KINDS, Figures
-from bot.telemetry.fold import Folds
+from bot.telemetry.daily_stats import KINDS, Figures
 from bot.telemetry.journal import Journal
-from bot.telemetry.live import FIGURES_DAYS, Live
+from bot.telemetry.projection import Folds
+from bot.telemetry.projections import FIGURES_DAYS, Live
 
 RECENT_SECONDS = 2 * 3600.0
 """Longer than any life of a cache entry."""

@@ -9,14 +9,14 @@ from collections import OrderedDict
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from bot.answer.records import FirstWords, QuestionEnded, QuestionReceived
-from bot.claude.records import RequestEnded, RequestStarted
+from bot.answer.events import FirstWords, QuestionEnded, QuestionReceived
+from bot.claude.events import RequestEnded, RequestStarted
 from bot.claude.usage import TTL_SECONDS, Ttl
-from bot.telemetry.caps import Caps
+from bot.telemetry.daily_spend import Caps
+from bot.telemetry.events import ContextDropped, PrefixBuilt
 from bot.telemetry.money import day_of
 from bot.telemetry.receipts import Receipts
-from bot.telemetry.records import ContextDropped, PrefixBuilt
-from bot.warm.records import SignalReceived, WarmthDecided, WarmthMissed
+from bot.warm.events import SignalReceived, WarmthDecided, WarmthMissed
 
 Stage = Literal["received", "joining", "asked", "answering", "ended"]
 Document = dict[str, Any]

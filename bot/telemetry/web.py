@@ -80,9 +80,9 @@ from typing import Any
 from aiohttp import hdrs, web
 
 from bot.clock import Now
-from bot.telemetry.changes import changes
-from bot.telemetry.live import Live
 from bot.telemetry.metrics import Metrics
+from bot.telemetry.projections import Live
+from bot.telemetry.state_diff import changes
 
 CHANGES_SECONDS = 0.1
 KEEP_AWAKE_SECONDS = 15.0

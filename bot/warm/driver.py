@@ -13,16 +13,16 @@ from typing import Any
 import structlog
 
 from bot.claude.errors import ClaudeError
-from bot.claude.records import Label, Purpose, RequestEnded
+from bot.claude.events import Label, Purpose, RequestEnded
 from bot.claude.usage import Ttl
 from bot.clock import Now, system_now
-from bot.warm.facts import Decision, Result
+from bot.warm.events import SignalReceived, WarmthDecided, WarmthMissed
 from bot.warm.governor import Governor
-from bot.warm.passage import Passage
-from bot.warm.ports import Journal, Resolve, Saved, Target, Warmer, Writings
-from bot.warm.records import SignalReceived, WarmthDecided, WarmthMissed
+from bot.warm.interfaces import Journal, Resolve, Saved, Target, Warmer, Writings
+from bot.warm.join import Passage
 from bot.warm.signals import Signal
-from bot.warm.writings import LocalWritings
+from bot.warm.types import Decision, Result
+from bot.warm.write_lock import LocalWritings
 
 PATIENCE = 1.5
 SLACK = 2.0

@@ -12,12 +12,12 @@ from dataclasses import replace
 from typing import Any
 
 from bot.claude.usage import Ttl
-from bot.warm.arrivals import place_of
-from bot.warm.conversions import PRIORS
-from bot.warm.facts import Decision, PrefixFacts, Result
+from bot.warm.forecast.arrivals import place_of
+from bot.warm.forecast.conversions import PRIORS
 from bot.warm.limits import DAY, BackOff, Limits, Spending, UserCaps
-from bot.warm.prefix import Flight, PrefixState
+from bot.warm.prefix_state import Flight, PrefixState
 from bot.warm.signals import Signal
+from bot.warm.types import Decision, PrefixFacts, Result
 
 MOST_PREFIXES = 1024
 IN_FLIGHT = "a warm-up is in flight already"

@@ -19,37 +19,34 @@ from typing import Any, Literal
 import pytest
 from hypothesis import settings
 
-from bot.answer.answerer import Answerer
+from bot.answer.dependencies import Parts
+from bot.answer.events import Outcome
+from bot.answer.interfaces import Current, Past, SavedAnswer, Turn
 from bot.answer.loop import Allowance
-from bot.answer.parts import Parts
-from bot.answer.ports import (
-    CallFailure,
-    Current,
-    JsonObject,
-    Painted,
-    Past,
-    SavedAnswer,
-    SlackCallError,
-    Target,
-    TaskStatus,
-    Turn,
-)
 from bot.answer.question import Question
 from bot.answer.queue import AnswerQueue
-from bot.answer.records import Outcome
-from bot.answer.said import Own
-from bot.answer.threads import Threads
+from bot.answer.service import Answerer
+from bot.answer.thread.cache import Threads
+from bot.answer.thread.message import Own
+from bot.answer.thread.prompt import Limits
 from bot.answer.tools import DECLARATIONS
-from bot.answer.transcript import Limits
 from bot.claude.errors import ClaudeError
+from bot.claude.events import Label
 from bot.claude.models import ModelSettings
 from bot.claude.prefix import Prefix, build_prefix
-from bot.claude.records import Label
 from bot.claude.request import Request
 from bot.claude.stream import Ended, Event, Started, Text, ToolUse
 from bot.claude.usage import Ttl, Usage
-from bot.context.config import ContextConfig, RepositoryConfig
+from bot.context.config.load import ContextConfig, RepositoryConfig
 from bot.context.pack import Block, Change, Match, Omission, Pack, RepositoryState
+from bot.delivery.slack_api import (
+    CallFailure,
+    JsonObject,
+    Painted,
+    SlackCallError,
+    Target,
+    TaskStatus,
+)
 
 # A machine that is busy with other things must not fail a law.
 settings.register_profile("unhurried", deadline=None)
@@ -431,11 +428,11 @@ class Room:
 
     def deliver(
         self,
-        question: str,
         target: Target,
-        current: Current | None,
+        snapshot: Snapshot | None,
         replaces: Sequence[str],
         noted: Noted,
+        live: Sequence[JsonObject],
     ) -> Showing:
         self.shown.append(Showing(self, target, replaces, noted))
         return self.shown[-1]

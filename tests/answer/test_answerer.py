@@ -8,17 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bot.answer.ports import (
-    NotOurs,
-    Past,
-    SavedAnswer,
-    SlackCallError,
-    Takeover,
-)
-from bot.answer.preparing import UNREAD_THREAD
-from bot.answer.records import FirstWords, QuestionEnded, QuestionReceived
+from bot.answer.events import FirstWords, QuestionEnded, QuestionReceived
+from bot.answer.interfaces import NotOurs, Past, SavedAnswer, Takeover
+from bot.answer.prepare import UNREAD_THREAD
 from bot.claude.errors import ClaudeError, CutStream
 from bot.context.pack import Change
+from bot.delivery.slack_api import SlackCallError
 from bot.errors import ForewarmError
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from typing import Literal
 
 import pytest
 
-from bot.answer.citations import (
+from bot.context.pack import RepositoryState
+from bot.delivery.citations.check import (
     CITING_RULES,
     Citation,
     Evidence,
@@ -16,8 +17,7 @@ from bot.answer.citations import (
     definition,
     find_quote,
 )
-from bot.answer.sources import FileKey, PathIndex, Source
-from bot.context.pack import RepositoryState
+from bot.delivery.citations.path_index import FileKey, PathIndex, Source
 
 HEAD = """\
 import os

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from bot.answer.citing import HELD, HOLD, READING, CitationFilter
-from bot.answer.escape import escape
-from bot.answer.links import Hosts
-from bot.answer.sources import FileKey, PathIndex, Source
 from bot.context.pack import RepositoryState
+from bot.delivery.citations.filter import HELD, HOLD, READING, CitationFilter
+from bot.delivery.citations.links import Hosts
+from bot.delivery.citations.path_index import FileKey, PathIndex, Source
+from bot.delivery.markdown.escape import escape
 
 WEB = "https://github.com/acme/app/blob/{sha}/{path}#L{start}-L{end}"
 STATE = RepositoryState("app", "https://github.com/acme/app", "main", "a" * 40, 0, "b" * 40, WEB)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.answer.draft import (
+from bot.answer.speculative.policy import (
     LONGEST_PAUSE,
     MOST_STARTS,
     SHORTEST_PAUSE,

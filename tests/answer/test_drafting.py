@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bot.answer.answerer import Answerer
-from bot.answer.drafting import Drafts
-from bot.answer.records import FirstWords
+from bot.answer.events import FirstWords
+from bot.answer.service import Answerer
+from bot.answer.speculative.drafts import Drafts
 from bot.claude.errors import ClaudeError
 from bot.claude.prefix import Prefix
-from bot.context.config import ContextConfig
+from bot.context.config.load import ContextConfig
 from bot.playground import leaping
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from bot.answer.endings import Ending, EndingKind, ending_for, ending_of
+from bot.answer.result import Ending, EndingKind, ending_for, ending_of
 from bot.claude.errors import ClaudeError, CutStream
 from bot.errors import ForewarmError
 

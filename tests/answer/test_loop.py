@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bot.answer.loop import NO_MORE, NO_ROOM, TOO_MANY, Allowance, Asked, Loop
-from bot.answer.ports import TaskStatus
 from bot.claude.errors import ClaudeError, CutStream
+from bot.delivery.slack_api import TaskStatus
 
 if TYPE_CHECKING:
     from tests.answer.conftest import Room

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from bot.answer.events import FeedbackGiven
 from bot.answer.feedback import Mark, Value
 from bot.answer.opinions import Opinions
-from bot.answer.records import FeedbackGiven
 
 MARK = Mark("q1", "payments", "f" * 64)
 

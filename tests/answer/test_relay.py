@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bot.answer.ports import TaskStatus
-from bot.answer.relay import Relay
+from bot.answer.speculative.buffer import Relay
+from bot.delivery.slack_api import TaskStatus
 
 
 class Paper:

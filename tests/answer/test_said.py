@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.answer.said import Own, is_own, plain, said
+from bot.answer.thread.message import Own, is_own, plain, said
 
 OWN = Own("UBOT", "B1", "T1")
 

@@ -11,23 +11,23 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bot.answer.answerer import Answerer
-from bot.answer.deliveries import Deliveries
-from bot.answer.pacer import Pacer
-from bot.answer.parts import Parts
-from bot.answer.ports import Takeover
+from bot.answer.dependencies import Parts
+from bot.answer.events import FirstWords, QuestionEnded
+from bot.answer.interfaces import Takeover
 from bot.answer.question import Question
 from bot.answer.receipt import AGAIN_ACTION, STOP_ACTION
-from bot.answer.records import FirstWords, QuestionEnded
-from bot.answer.said import Own
-from bot.answer.threads import Threads
+from bot.answer.service import Answerer
+from bot.answer.thread.cache import Threads
+from bot.answer.thread.message import Own
 from bot.claude.client import ClaudeClient
-from bot.claude.records import RequestEnded
+from bot.claude.events import RequestEnded
+from bot.delivery.deliveries import Deliveries
+from bot.delivery.rate_limit.limiter import Pacer
 from bot.playground import leaping
 from bot.playground.claude import Answer, Config, Latency, LocalClaude, Text, ToolUse
 from bot.playground.slack.local import LocalSlack
-from bot.slack.calls import WebCalls
 from bot.slack.client import connect
+from bot.slack.web_api import WebCalls
 
 if TYPE_CHECKING:
     from bot.playground.slack.records import Message

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import cast
 
-from bot.answer.ports import SlackCallError, SlackCalls, Target
 from bot.answer.status import StatusLine
+from bot.delivery.slack_api import SlackCallError, SlackCalls, Target
 from bot.playground import leaping
 
 TARGET = Target("T1", "C1", "1.5", "U1", "T1")

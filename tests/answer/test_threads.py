@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import pytest
 
-from bot.answer.ports import SlackCallError, SlackCalls
-from bot.answer.said import Own, Said
-from bot.answer.threads import Threads
+from bot.answer.thread.cache import Threads
+from bot.answer.thread.message import Own, Said
+from bot.delivery.slack_api import SlackCallError, SlackCalls
 
 OWN = Own("UBOT", "B1", "T1")
 ROOT = "1790000000.000001"

@@ -10,9 +10,9 @@ import pytest
 from bot.answer.tools import look_up
 from bot.clock import system_now
 from bot.context.codebase import Codebase
-from bot.context.config import ContextConfig, RepositoryConfig
+from bot.context.config.load import ContextConfig, RepositoryConfig
+from bot.context.git.clone import Sources
 from bot.context.pack import Snapshot
-from bot.context.sync import Sources
 
 KEY = "AKIA" + "QWERTYUIOPASDFGH"
 FILES = {

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.answer.ports import Turn
+from bot.answer.interfaces import Turn
 from bot.answer.question import File, Question
-from bot.answer.said import Said
-from bot.answer.transcript import INSTRUCTIONS, NO_WORDS, Limits, conversation, shorten
+from bot.answer.thread.message import Said
+from bot.answer.thread.prompt import INSTRUCTIONS, NO_WORDS, Limits, conversation, shorten
 
 if TYPE_CHECKING:
-    from bot.answer.transcript import Conversation
+    from bot.answer.thread.prompt import Conversation
 
 STAMP = re.compile(r'<slack_(?:message|question) ts="([0-9.]+)"')
 

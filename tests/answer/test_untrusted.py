@@ -7,7 +7,7 @@ import re
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.answer.untrusted import attribute, cut, shield, tag
+from bot.answer.thread.untrusted import attribute, cut, shield, tag
 
 TAGS = re.compile(r"<\s*/?\s*slack", re.IGNORECASE)
 PIECES = st.sampled_from(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.answer.waiting import Moments, slack_wait, split
+from bot.answer.latency import Moments, slack_wait, split
 
 MOMENT = st.none() | st.floats(0, 100)
 

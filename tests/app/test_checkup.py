@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from bot.app.checkup import Checkup, Finding
+from bot.app.check import Checkup, Finding
 from bot.clock import system_now
 from bot.playground.claude import Config, Identity, LocalClaude
 from bot.playground.slack.config import ALL_SCOPES

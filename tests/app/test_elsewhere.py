@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bot.answer.question import Question
-from bot.app.elsewhere import SKEW_SECONDS, Interruption
+from bot.app.replica_actions import SKEW_SECONDS, Interruption
 
 AT = 1_800_000_000.0
 ASKED = Question(

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from bot.app.library import TRIES, Library, Move, NotReady
+from bot.app.contexts import TRIES, Library, Move, NotReady
+from bot.claude.events import RequestEnded
 from bot.claude.models import ModelSettings
 from bot.claude.prefix import Prefix, build_prefix
-from bot.claude.records import RequestEnded
 from bot.claude.usage import Usage
-from bot.context.config import ContextConfig
+from bot.context.config.load import ContextConfig
 from bot.context.pack import Block, Pack, RepositoryState
 from bot.errors import ForewarmError
 

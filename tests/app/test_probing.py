@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from bot.app.probing import UNPROBED, LiveProbes, Pace
+from bot.app.live_probes import UNPROBED, LiveProbes, Pace
 from bot.claude.probed import Probed
 from bot.clock import system_now
 from bot.playground.claude import Config, Latency, LocalClaude
 from bot.playground.slack.local import LocalSlack
 from bot.settings import Settings
-from bot.slack.watching import KEYS, OPEN
+from bot.slack.probes.interactive import KEYS, OPEN
 from tests.running import default_settings
 
 CHANNEL = "C0PROBE"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.app.library import TRIES
+from bot.app.contexts import TRIES
 from bot.app.readiness import Readiness
 from tests.app.test_library import Shelf, config
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bot.app.shelf import NotAllowed, SlackShelf, warm_day_usd
-from bot.slack import edits
-from bot.slack.codebase import Draft, Held
+from bot.app.context_admin import NotAllowed, SlackShelf, warm_day_usd
+from bot.slack.codebase import edits
+from bot.slack.codebase.command import Draft, Held
 from tests.app.conftest import BARE, CHANNEL, commit
 
 if TYPE_CHECKING:

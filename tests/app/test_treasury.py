@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from bot.app.treasury import CappedModel, CappedWarmer, Treasury, answer_usd
+from bot.app.spending import CappedModel, CappedWarmer, Treasury, answer_usd
+from bot.claude.cache_check import WarmResult
 from bot.claude.errors import ClaudeError
+from bot.claude.events import Label
 from bot.claude.prices import cost
-from bot.claude.records import Label
 from bot.claude.request import Request, question_request
 from bot.claude.stream import Ended, Event
 from bot.claude.usage import Usage
-from bot.claude.warmth import WarmResult
 from bot.clock import system_now
+from bot.store.sql.url import default_url
 from bot.store.store import Store
-from bot.store.url import default_url
 from tests.warm.conftest import prefix
 
 ONE = 150_000 * 2.5 / 1e6

@@ -15,10 +15,10 @@ import pytest
 
 from bot.claude.client import ClaudeClient
 from bot.claude.errors import ClaudeError, CutStream
+from bot.claude.events import Label, RequestEnded, RequestStarted
 from bot.claude.models import ModelSettings, settle
 from bot.claude.prefix import Prefix, build_prefix
 from bot.claude.prices import priced_models
-from bot.claude.records import Label, RequestEnded, RequestStarted
 from bot.claude.request import question_request
 from bot.claude.stream import Ended, Event, Started, Text, ToolUse
 from bot.claude.usage import Ttl

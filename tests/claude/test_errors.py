@@ -7,8 +7,8 @@ from typing import get_args
 import httpx2
 import pytest
 
+from bot.claude.error_mapping import failure
 from bot.claude.errors import ClaudeError, CutStream, ErrorKind, scrubbed
-from bot.claude.failures import failure
 from bot.errors import ForewarmError
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from bot.claude.models import ModelSettings
-from bot.claude.preamble import preamble_text
 from bot.claude.prefix import Prefix, build_prefix, estimated_tokens
+from bot.claude.system_prompt import preamble_text
 from bot.context.pack import Block, Pack, RepositoryState
 
 SETTINGS = ModelSettings("claude-sonnet-5-5", "between_tools", "low")

@@ -9,7 +9,7 @@ import pytest
 
 from bot.claude.models import listed, settle
 from bot.claude.probed import Probed
-from bot.claude.probing import ClaudeProbes
+from bot.claude.probes import ClaudeProbes
 from bot.playground.claude import Config, Latency, LocalClaude
 
 QUICK = Latency(base=0.0, per_uncached_token=0, per_cached_token=0, decode=9000.0)

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from bot.claude.memory import Memory
+from bot.claude.cache_check import explain_read, explain_warm_up, is_complete, measured_tokens
+from bot.claude.last_request import Memory
 from bot.claude.prefix import Prefix
 from bot.claude.usage import Usage
-from bot.claude.warmth import explain_read, explain_warm_up, is_complete, measured_tokens
 from bot.context.pack import Pack
 
 

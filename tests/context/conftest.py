@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from bot.context.base import BasePlan, plan_base
-from bot.context.count import Estimator
-from bot.context.facts import FactsCache
-from bot.context.git import GitRepository
-from bot.context.push import Standing, Update, tell
-from bot.context.select import Rules
-from bot.context.survey import Survey, survey, texts
-from bot.context.text import split_lines
+from bot.context.files.blob_cache import FactsCache
+from bot.context.files.select import Rules
+from bot.context.files.text import split_lines
+from bot.context.files.tree import Survey, survey, texts
+from bot.context.git.repository import GitRepository
+from bot.context.render.base_block import BasePlan, plan_base
+from bot.context.render.token_estimate import Estimator
+from bot.context.update.build import Standing, Update, tell
 
 Content = bytes | str | None
 """A file's bytes, the target of a symbolic link after `link:`, or None to delete the file."""

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from bot.context.absent import absent
+from bot.context.secrets.stub_module import absent
 
 
 def test_what_is_absent_is_empty_within_and_real_after() -> None:
@@ -39,7 +39,7 @@ def test_a_failed_import_leaves_nothing_behind() -> None:
 
 def test_the_detectors_have_nothing_to_call_out_with() -> None:
     program = (
-        "import sys, bot.context.detectors as d; d.Detectors();"
+        "import sys, bot.context.secrets.detectors as d; d.Detectors();"
         "print(sorted({'requests', 'urllib3', 'http.client'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)

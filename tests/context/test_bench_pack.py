@@ -10,7 +10,7 @@ import pytest
 
 from bot.commands.bench_pack import pack, push
 from bot.commands.replay import PlainDiffs, first_parents, replay
-from bot.context.facts import FactsCache
+from bot.context.files.blob_cache import FactsCache
 
 if TYPE_CHECKING:
     from tests.context.conftest import Bench, Repo

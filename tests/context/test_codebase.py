@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bot.context.codebase import Codebase
-from bot.context.config import parse_context
+from bot.context.config.load import parse_context
 from bot.context.errors import RefMissingError
+from bot.context.git.clone import Sources
 from bot.context.pack import Pack
-from bot.context.state import DirectoryState, MemoryState, PackState
-from bot.context.sync import Sources
+from bot.context.pack_store import DirectoryState, MemoryState, PackState
 
 if TYPE_CHECKING:
     from tests.context.conftest import Bench, Repo

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.context.config import ContextConfig, load_contexts, parse_context
+from bot.context.config.load import ContextConfig, load_contexts, parse_context
 from bot.context.errors import ContextErrors
 
 GOOD = """\
@@ -161,7 +161,7 @@ def test_a_context_cannot_name_itself() -> None:
 def test_reading_contexts_loads_no_scanner_and_no_grammar() -> None:
     """Other rooms import this at start-up: it must stay light."""
     code = (
-        "import sys, bot.context.config; "
+        "import sys, bot.context.config.load; "
         "print([m for m in sys.modules if m.startswith(('tree_sitter', 'detect_secrets'))])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.context.count import (
+from bot.context.files.kinds import KINDS, Kind
+from bot.context.render.token_estimate import (
     SAMPLE_CALLS,
     UNMEASURED,
     Estimator,
     calibrate,
     draw,
 )
-from bot.context.kinds import KINDS, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,15 +9,15 @@ from pathlib import Path
 import anthropic
 import pytest
 
-from bot.claude.counting import TokenCounter
-from bot.context.assembly import Source
-from bot.context.base import plan_base
-from bot.context.facts import FactsCache
-from bot.context.git import GitRepository
-from bot.context.keeping import Keeper
-from bot.context.select import Rules
-from bot.context.state import MemoryState
-from bot.context.survey import survey
+from bot.claude.token_counter import TokenCounter
+from bot.context.files.blob_cache import FactsCache
+from bot.context.files.select import Rules
+from bot.context.files.tree import survey
+from bot.context.git.repository import GitRepository
+from bot.context.pack_builder import Source
+from bot.context.pack_store import MemoryState
+from bot.context.packer import Keeper
+from bot.context.render.base_block import plan_base
 from bot.playground.model import LocalModel, LocalModelError, find_weights
 
 

@@ -8,7 +8,7 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.context.diff import Hunk, diff_lines
+from bot.context.update.diff import Hunk, diff_lines
 
 lines = st.lists(st.sampled_from([b"a", b"b", b"c", b"", b"x = 1"]), max_size=40)
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.context import facts
-from bot.context.facts import FactsCache, Wanted, examine, gather
-from bot.context.select import Rules
-from bot.context.survey import survey, survey_next
+from bot.context.files import blob_cache
+from bot.context.files.blob_cache import FactsCache, Wanted, examine, gather
+from bot.context.files.select import Rules
+from bot.context.files.tree import survey, survey_next
 
 if TYPE_CHECKING:
     from tests.context.conftest import Bench, Repo
@@ -26,10 +26,10 @@ def test_a_known_blob_is_not_read_again(
     path = tmp_path / "facts.json"
     first = survey(repo.repository(), repo.head, Rules("repo"), FactsCache(path))
 
-    def unexpected(*_: object) -> facts.Facts:
+    def unexpected(*_: object) -> blob_cache.Facts:
         raise AssertionError("a known blob was looked at again")
 
-    monkeypatch.setattr(facts, "examine", unexpected)
+    monkeypatch.setattr(blob_cache, "examine", unexpected)
     again = survey(repo.repository(), repo.head, Rules("repo"), FactsCache(path))
     assert again.files == first.files
     assert again.files["a.py"].spans
@@ -58,7 +58,7 @@ def test_children_find_what_this_process_finds(repo: Repo, monkeypatch: pytest.M
     files = repo.repository().tree(repo.head)
     wanted = [Wanted(entry.oid, "code", "quoted") for entry in files.values()]
     here = gather(repo.repository(), wanted, 10**6, FactsCache(None))
-    monkeypatch.setattr(facts, "_PARALLEL_BYTES", 0)
+    monkeypatch.setattr(blob_cache, "_PARALLEL_BYTES", 0)
     seen: list[tuple[int, int]] = []
     there = gather(repo.repository(), wanted, 10**6, FactsCache(None), lambda *at: seen.append(at))
     assert there == here

@@ -12,14 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.commands.packing import Request, run
-from bot.context.assembly import Source
 from bot.context.errors import EmptyRepositoryError
-from bot.context.facts import FactsCache
-from bot.context.git import GitRepository
+from bot.context.files.blob_cache import FactsCache
+from bot.context.files.select import Rules
+from bot.context.git.repository import GitRepository
 from bot.context.pack import RepositoryState
-from bot.context.push import Standing
-from bot.context.select import Rules
+from bot.context.pack_builder import Source
 from bot.context.snapshot import GitSnapshot, View
+from bot.context.update.build import Standing
 from tests.context.conftest import Repo
 
 if TYPE_CHECKING:

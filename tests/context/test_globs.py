@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bot.context.config.globs import glob_regex, matcher
 from bot.context.errors import GlobError
-from bot.context.globs import glob_regex, matcher
 
 PATHS = [
     "a.py",

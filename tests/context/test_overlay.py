@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.context.overlay import FileChange, overlay_block
-from bot.context.push import Standing
-from bot.context.select import File
-from bot.context.text import count_lines, split_lines
+from bot.context.files.select import File
+from bot.context.files.text import count_lines, split_lines
+from bot.context.update.build import Standing
+from bot.context.update.overlay import FileChange, overlay_block
 
 if TYPE_CHECKING:
     from tests.context.conftest import Bench, Repo

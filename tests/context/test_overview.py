@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.context.overview import declares, entry, overview
-from bot.context.push import Standing
-from bot.context.select import File, Rules
-from bot.context.signatures import signatures
+from bot.context.files.select import File, Rules
+from bot.context.render.file_map import declares, entry, overview
+from bot.context.render.signatures import signatures
+from bot.context.update.build import Standing
 
 if TYPE_CHECKING:
     from tests.context.conftest import Bench, Repo

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.context.plan import MOST_GROWTH, Decision, Part, decide
+from bot.context.update.policy import MOST_GROWTH, Decision, Part, decide
 
 
 def never() -> int:

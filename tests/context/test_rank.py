@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 
-from bot.context.budget import base_room, choose, split
-from bot.context.kinds import kind_of
-from bot.context.rank import Ranked, group_of, rank
-from bot.context.references import Resolver, references
-from bot.context.select import File, Rules
+from bot.context.files.kinds import kind_of
+from bot.context.files.select import File, Rules
+from bot.context.render.budget import base_room, choose, split
+from bot.context.render.rank import Ranked, group_of, rank
+from bot.context.render.references import Resolver, references
 
 
 def _file(path: str, size: int = 4_000) -> File:

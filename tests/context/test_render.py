@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.context.push import Standing
-from bot.context.render import READING_RULES, escaped, numbered
+from bot.context.render.blocks import READING_RULES, escaped, numbered
+from bot.context.update.build import Standing
 
 if TYPE_CHECKING:
     from tests.context.conftest import Bench, Repo

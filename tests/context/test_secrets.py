@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.context.masking import ScanKind, Span, mask
-from bot.context.secrets import find_secrets
+from bot.context.secrets.find import find_secrets
+from bot.context.secrets.mask import ScanKind, Span, mask
 
 # Made up here, in pieces, so that no scanner takes this file for a leak.
 RANDOM = "".join("aZ3kP9qLx7Rt2Wv8"[i % 16] + "bN5mQ1cJ"[i % 8] for i in range(40))

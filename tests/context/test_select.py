@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.context.select import Rules
+from bot.context.files.select import Rules
 
 if TYPE_CHECKING:
     from tests.context.conftest import Bench, Repo

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.context.assembly import Source
 from bot.context.errors import RepositoryError
-from bot.context.facts import FactsCache
+from bot.context.files.blob_cache import FactsCache
+from bot.context.files.select import Rules
 from bot.context.pack import Match, RepositoryState, Snapshot
-from bot.context.select import Rules
+from bot.context.pack_builder import Source
 from bot.context.snapshot import GitSnapshot, View
 
 if TYPE_CHECKING:

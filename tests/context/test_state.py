@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.context.state import DirectoryState, MemoryState, PackState
+from bot.context.pack_store import DirectoryState, MemoryState, PackState
 
 
 @pytest.fixture(params=["memory", "directory"])
@@ -47,7 +47,7 @@ async def test_processes_that_swap_do_not_lose_one(tmp_path: Path) -> None:
     """Two replicas on one machine share the folder."""
     code = (
         "import asyncio, sys\nfrom pathlib import Path\n"
-        "from bot.context.state import DirectoryState\n"
+        "from bot.context.pack_store import DirectoryState\n"
         "async def main():\n"
         "    state = DirectoryState(Path(sys.argv[1]))\n"
         "    for _ in range(40):\n"

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bot.context.credentials import Tokens
 from bot.context.errors import (
     AuthenticationError,
     BusyError,
@@ -29,8 +28,9 @@ from bot.context.errors import (
     UnreachableError,
     UrlError,
 )
-from bot.context.sync import Bounds, Clone, Sources, explain
-from bot.context.urls import parse_url
+from bot.context.git.clone import Bounds, Clone, Sources, explain
+from bot.context.git.credentials import Tokens
+from bot.context.git.urls import parse_url
 from tests.slack import githost
 
 if TYPE_CHECKING:
@@ -137,7 +137,8 @@ async def test_two_tasks_and_two_processes_share_one_clone(repo: Repo, tmp_path:
     home = tmp_path / "home"
     code = (
         "import asyncio, sys\nfrom pathlib import Path\n"
-        "from bot.context.sync import Clone, Sources\nfrom bot.context.urls import parse_url\n"
+        "from bot.context.git.clone import Clone, Sources\n"
+        "from bot.context.git.urls import parse_url\n"
         "path, home = sys.argv[1:]\n"
         "clone = Clone('repo', parse_url(path), 'main', Path(home), "
         "sources=Sources(local=(Path(path).parent,)))\n"

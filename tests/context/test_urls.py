@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from bot.context.errors import UrlError
-from bot.context.sync import Sources
-from bot.context.urls import parse_url
+from bot.context.git.clone import Sources
+from bot.context.git.urls import parse_url
 
 PAYMENTS = parse_url("https://github.com/acme/payments").identity
 

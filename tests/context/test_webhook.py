@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bot.context.errors import WebhookError
-from bot.context.webhook import (
+from bot.context.git.webhook import (
     LARGEST_BODY,
     parse_github,
     parse_gitlab,

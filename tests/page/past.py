@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bot.answer.records import FirstWords, QuestionEnded, QuestionReceived, Wait
-from bot.claude.records import RequestEnded
+from bot.answer.events import FirstWords, QuestionEnded, QuestionReceived, Wait
+from bot.claude.events import RequestEnded
 from bot.claude.usage import Usage
 from bot.clock import system_now
+from bot.store.sql.url import default_url
 from bot.store.store import Store
-from bot.store.url import default_url
-from bot.telemetry.figures import Figures
+from bot.telemetry.daily_stats import Figures
 from bot.telemetry.journal import Journal
 
 DAYS = 8

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bot.commands.demo import LOCAL_NOTICE
-from bot.commands.stage import Script, Stage, staged
+from bot.commands.demo_stack import Script, Stage, staged
 from bot.playground.model import LocalModel, LocalModelError, ModelOptions
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 import pytest
 from pydantic import SecretStr
 
-from bot.answer.budget import Rate, Rates
 from bot.app.bot import Bot
 from bot.claude.prefix import Prefix
+from bot.delivery.rate_limit.budget import Rate, Rates
 from bot.playground.claude import Config, Latency, LocalClaude
 from bot.playground.claude.answers import ToolUse
 from bot.playground.claude.matching import Asked

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.slack.codebase_views import OPENING
+from bot.slack.codebase.views import OPENING
 from tests.safety import judge, planted
 from tests.safety.planted import (
     ASKER,

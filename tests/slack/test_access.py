@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from bot.slack.access import Act, Kind, Person, Place, decide
+from bot.slack.people.access import Act, Kind, Person, Place, decide
 
 
 @dataclass(frozen=True)

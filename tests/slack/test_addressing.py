@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from bot.slack.addressing import ThreadKnowledge, address, looks_like_question
-from bot.slack.reading import Message
+from bot.slack.events.addressing import ThreadKnowledge, address, looks_like_question
+from bot.slack.events.parse import Message
 
 HELLO = Message(
     workspace="T1",

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from bot.answer.ports import SlackCallError, Target
-from bot.slack.calls import WebCalls
+from bot.delivery.slack_api import SlackCallError, Target
 from bot.slack.client import SlackClients, connect
+from bot.slack.web_api import WebCalls
 
 TARGET = Target("T1", "C1", "1.0", "U1", "T1")
 

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from bot.playground.slack.blocks import check_view
-from bot.slack import codebase_views as views
-from bot.slack.codebase import DEFAULTS
-from bot.slack.codebase_pieces import Place, place_of
-from bot.slack.codebase_settings import read_settings, settings_form
-from bot.slack.codebase_views import Preview, RepositoryShown, Summary
-from bot.slack.edits import SETTINGS as KEYS
-from bot.slack.edits import RepositoryEdit, SettingsEdit
+from bot.slack.codebase import views as views
+from bot.slack.codebase.blocks import Place, place_of
+from bot.slack.codebase.command import DEFAULTS
+from bot.slack.codebase.edits import SETTINGS as KEYS
+from bot.slack.codebase.edits import RepositoryEdit, SettingsEdit
+from bot.slack.codebase.settings_form import read_settings, settings_form
+from bot.slack.codebase.views import Preview, RepositoryShown, Summary
 from tests.safety import judge
 
 HOSTILE = "<!channel> <@U0VICTIM> <https://evil.example|x> & `*_~"

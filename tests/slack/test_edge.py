@@ -12,17 +12,17 @@ import pytest
 from aiohttp import web
 
 from bot.answer.feedback import Mark, Value
-from bot.answer.ports import Takeover
+from bot.answer.interfaces import Takeover
 from bot.answer.question import Question
 from bot.answer.receipt import blocks
 from bot.clock import system_now
-from bot.context.config import ContextConfig
+from bot.context.config.load import ContextConfig
 from bot.playground.slack.local import LocalSlack
+from bot.slack.app import Edge, Neighbours, identify
 from bot.slack.client import connect
-from bot.slack.codebase import Draft, Held
-from bot.slack.codebase_views import Preview, Summary
-from bot.slack.edge import Edge, Neighbours, identify
-from bot.slack.home_views import ContextShown, DayShown, MoneyShown, OperatorShown
+from bot.slack.codebase.command import Draft, Held
+from bot.slack.codebase.views import Preview, Summary
+from bot.slack.home.views import ContextShown, DayShown, MoneyShown, OperatorShown
 from bot.slack.transport import EVENTS_PATH, Sockets, add_events_route, prime
 from bot.warm.signals import Signal
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.slack.edits import (
+from bot.slack.codebase.edits import (
     SETTINGS,
     RepositoryEdit,
     SettingsEdit,

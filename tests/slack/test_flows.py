@@ -19,7 +19,7 @@ from bot.playground.claude import Latency
 from bot.playground.slack.installing import revoke
 from bot.playground.slack.records import Message
 from bot.playground.slack.refusal import Refusal
-from bot.slack.codebase_views import OPENING
+from bot.slack.codebase.views import OPENING
 from tests.slack.shop import CHANNEL, EMPTY, GUEST, MATE, YOU, Shop, open_shop
 
 SLOW = Latency(base=0.05, per_uncached_token=0, per_cached_token=0, decode=40.0, chunk=2)

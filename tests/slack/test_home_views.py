@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.playground.slack.blocks import check_message_blocks, check_view
-from bot.slack.home_views import (
+from bot.slack.home.views import (
     CATEGORIES,
     CHARTS,
     REFRESH,

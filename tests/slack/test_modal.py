@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.slack import modal
-from bot.slack.modal import Entered, Origin
+from bot.slack.ask import modal
+from bot.slack.ask.modal import Entered, Origin
 
 
 def state(question: str | None, context: str | None, place: str | None) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.slack.reading import (
+from bot.slack.events.parse import (
     Deleted,
     Edited,
     actor_of,

@@ -13,10 +13,10 @@ import signal
 import sys
 import time
 
-from bot.answer.ports import SavedAnswer
+from bot.answer.interfaces import SavedAnswer
 from bot.store.errors import LeaseLost, StoreError
 from bot.store.store import Store
-from bot.telemetry.ports import Line
+from bot.telemetry.interfaces import Line
 
 LEASE = 0.4
 

@@ -14,12 +14,12 @@ import asyncpg  # type: ignore[import-untyped]  # ships no types
 import pytest
 from sqlalchemy import event
 
-from bot.store.database import Database
 from bot.store.errors import StoreError
 from bot.store.ledger import Cap
+from bot.store.sql.database import Database
+from bot.store.sql.url import locate
 from bot.store.store import Store
-from bot.store.url import locate
-from bot.telemetry.ports import Line
+from bot.telemetry.interfaces import Line
 
 
 def line(number: int, body: str = "{}") -> Line:

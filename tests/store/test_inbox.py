@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.answer.ports import SavedAnswer
+from bot.answer.interfaces import SavedAnswer
 from bot.store.errors import LeaseLost
 from bot.store.inbox import TOO_OLD
 from bot.store.store import Store

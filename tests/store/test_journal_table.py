@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from bot.store.store import Store
-from bot.telemetry.ports import Line
+from bot.telemetry.interfaces import Line
 
 
 def lines(*numbers: int, kind: str = "A", at: float = 1.0) -> list[Line]:

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.store.sql.url import locate
 from bot.store.store import Store
-from bot.store.url import locate
 
 WORKER = Path(__file__).with_name("kill_worker.py")
 ROOT = Path(__file__).parents[2]

@@ -14,14 +14,14 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, String, Text, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.store.database import Database
 from bot.store.errors import StoreError
 from bot.store.installations import slack_tables
 from bot.store.migrate import VERSION_TABLE, alembic_config, migrate
 from bot.store.retention import FOR_EVER, Retention, rules
-from bot.store.schema import REVISION, metadata
+from bot.store.sql.database import Database
+from bot.store.sql.schema import REVISION, metadata
+from bot.store.sql.url import locate
 from bot.store.store import Store
-from bot.store.url import locate
 
 
 def test_the_newest_revision_is_the_head_of_the_migrations() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from bot.answer.ports import Turn
+from bot.answer.interfaces import Turn
 from bot.store.people import Opinion
 from bot.store.store import Store
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.store.url import BadDatabaseUrl, default_url, locate
+from bot.store.sql.url import BadDatabaseUrl, default_url, locate
 
 
 @pytest.mark.parametrize(

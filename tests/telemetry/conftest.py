@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from bot.answer.records import FirstWords, QuestionEnded, QuestionReceived, Wait
-from bot.claude.records import RequestEnded, RequestStarted
+from bot.answer.events import FirstWords, QuestionEnded, QuestionReceived, Wait
+from bot.claude.events import RequestEnded, RequestStarted
 from bot.claude.usage import Usage
 from bot.errors import ForewarmError
-from bot.telemetry.ports import Entry, Line
-from bot.telemetry.records import PrefixBuilt, RepositoryAt
+from bot.telemetry.events import PrefixBuilt, RepositoryAt
+from bot.telemetry.interfaces import Entry, Line
 
 NOON = 1_800_014_400.0
 """Midday of a UTC day."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.answer.records import FeedbackGiven
+from bot.answer.events import FeedbackGiven
 from bot.claude.usage import Usage
-from bot.telemetry.figures import Figures, Summary
+from bot.telemetry.daily_stats import Figures, Summary
 from bot.telemetry.quantiles import percentile
 
 NOON = 1_800_014_400.0

@@ -9,8 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.answer.question import Surface
-from bot.answer.records import (
+from bot.answer.events import (
     FeedbackGiven,
     FirstWords,
     Outcome,
@@ -18,19 +17,20 @@ from bot.answer.records import (
     QuestionReceived,
     Wait,
 )
-from bot.claude.records import Purpose, RequestEnded, RequestStarted
+from bot.answer.question import Surface
+from bot.claude.events import Purpose, RequestEnded, RequestStarted
 from bot.claude.usage import Ttl, Usage
-from bot.telemetry.caps import Caps
-from bot.telemetry.changes import changes, patch
 from bot.telemetry.codec import decode, encode, kind_of
-from bot.telemetry.figures import Figures
-from bot.telemetry.live import Live
+from bot.telemetry.daily_spend import Caps
+from bot.telemetry.daily_stats import Figures
+from bot.telemetry.events import ContextDropped, PrefixBuilt, RepositoryAt
 from bot.telemetry.metrics import Metrics
 from bot.telemetry.money import day_of, nano
+from bot.telemetry.projections import Live
 from bot.telemetry.receipts import Receipts
-from bot.telemetry.records import ContextDropped, PrefixBuilt, RepositoryAt
 from bot.telemetry.state import State
-from bot.warm.records import SignalReceived, WarmthDecided
+from bot.telemetry.state_diff import changes, patch
+from bot.warm.events import SignalReceived, WarmthDecided
 
 START = 1_800_000_000.0
 names = st.sampled_from(["payments", "web", ""])

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from bot.telemetry.codec import UnknownRecord, decode
-from bot.telemetry.figures import Figures
+from bot.telemetry.daily_stats import Figures
 from bot.telemetry.journal import Journal
-from bot.telemetry.live import Live
+from bot.telemetry.projections import Live
 from bot.telemetry.receipts import Receipts
-from bot.warm.records import SignalReceived
+from bot.warm.events import SignalReceived
 
 
 @pytest.fixture

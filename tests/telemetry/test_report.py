@@ -17,9 +17,9 @@ from typer.testing import CliRunner
 from bot.cli import build
 from bot.clock import system_now
 from bot.errors import ForewarmError
+from bot.store.sql.url import default_url
 from bot.store.store import Store
-from bot.store.url import default_url
-from bot.telemetry.figures import Figures
+from bot.telemetry.daily_stats import Figures
 from bot.telemetry.journal import Journal
 from bot.telemetry.money import day_of
 from bot.telemetry.report import BadSince, as_tables, build_report, since_day

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bot.telemetry.journal import Journal
-from bot.telemetry.live import Live
+from bot.telemetry.projections import Live
 from bot.telemetry.restore import restore_figures, restore_recent
 
 DAY = 86_400.0

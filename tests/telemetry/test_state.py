@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from bot.claude.usage import Usage
-from bot.telemetry.records import ContextDropped
+from bot.telemetry.events import ContextDropped
 from bot.telemetry.state import FLIGHT_SECONDS, QUESTIONS_SHOWN, State
-from bot.warm.records import SignalReceived, WarmthDecided
+from bot.warm.events import SignalReceived, WarmthDecided
 
 NOON = 1_800_014_400.0
 READ = Usage(cache_read=1000, write_5m=20, output=5)

@@ -12,11 +12,11 @@ import pytest
 from aiohttp import ClientResponse, ClientSession, web
 
 from bot.claude.usage import Usage
-from bot.telemetry.changes import patch
-from bot.telemetry.fold import Folds
 from bot.telemetry.journal import Journal
-from bot.telemetry.live import Live
 from bot.telemetry.metrics import Metrics
+from bot.telemetry.projection import Folds
+from bot.telemetry.projections import Live
+from bot.telemetry.state_diff import patch
 from bot.telemetry.web import StatePages
 
 TOKEN = "the-state-token"

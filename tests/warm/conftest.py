@@ -9,17 +9,17 @@ from typing import Any, TypeVar
 
 import pytest
 
+from bot.claude.cache_check import WarmResult
 from bot.claude.errors import ClaudeError
+from bot.claude.events import Label
 from bot.claude.models import ModelSettings
 from bot.claude.prefix import Prefix, build_prefix
 from bot.claude.prices import cost
-from bot.claude.records import Label
 from bot.claude.usage import TTL_SECONDS, Ttl, Usage
-from bot.claude.warmth import WarmResult
 from bot.context.pack import Block, Pack, RepositoryState
 from bot.playground import leaping
-from bot.warm.facts import PrefixFacts
-from bot.warm.ports import Target
+from bot.warm.interfaces import Target
+from bot.warm.types import PrefixFacts
 
 T = TypeVar("T")
 PREFILL, WARM = 18.93, 1.94

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bot.claude.errors import ClaudeError
-from bot.claude.records import RequestEnded
+from bot.claude.events import RequestEnded
 from bot.playground import leaping
 from bot.warm.driver import Driver
-from bot.warm.passage import Passage
-from bot.warm.ports import Target
-from bot.warm.records import SignalReceived, WarmthDecided, WarmthMissed
+from bot.warm.events import SignalReceived, WarmthDecided, WarmthMissed
+from bot.warm.interfaces import Target
+from bot.warm.join import Passage
 from bot.warm.signals import Signal, SignalKind
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.claude.usage import Ttl, Usage
-from bot.warm.costs import costs_for
-from bot.warm.facts import Decision, PrefixFacts, Result
+from bot.warm.economics.costs import costs_for
 from bot.warm.governor import IN_FLIGHT, Governor
 from bot.warm.limits import DAY, Limits
-from bot.warm.prefix import TAIL_TOKENS
+from bot.warm.prefix_state import TAIL_TOKENS
 from bot.warm.signals import Signal, SignalKind
+from bot.warm.types import Decision, PrefixFacts, Result
 
 START = 1_800_000_000.0
 KINDS: tuple[SignalKind, ...] = (

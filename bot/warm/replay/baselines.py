@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from bot.claude.usage import TTL_SECONDS, Ttl
-from bot.warm.costs import Costs
+from bot.warm.economics.costs import Costs
 from bot.warm.replay.traces import Event
 
 HOUR = 3600.0

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from bot.claude.usage import TTL_SECONDS, Ttl
-from bot.warm.costs import Costs
+from bot.warm.economics.costs import Costs
 
 LIVES: tuple[Ttl, ...] = ("5m", "1h")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.claude.usage import TTL_SECONDS, Ttl
-from bot.warm.costs import Costs
+from bot.warm.economics.costs import Costs
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from bot.claude.usage import Ttl, Usage
-from bot.warm.costs import Costs
-from bot.warm.facts import Decision, PrefixFacts, Result
+from bot.warm.economics.costs import Costs
 from bot.warm.governor import Governor
 from bot.warm.limits import Limits
 from bot.warm.replay.baselines import Bill
 from bot.warm.replay.rules import CacheEntry, Served
 from bot.warm.replay.traces import Event
 from bot.warm.signals import Signal, SignalKind
+from bot.warm.types import Decision, PrefixFacts, Result
 
 CHANNEL = "C0TRACE"
 UNLIMITED = Limits(daily_usd=math.inf)

@@ -18,12 +18,12 @@ from typing import Any, ClassVar, Literal
 
 import pytest
 
-from bot.answer.calls import Append, Call, Delete, Kind, Post, Read, Start, Stop, Update
-from bot.answer.message import Message, Offer
-from bot.answer.plan import Mode
-from bot.answer.portion import Limits
-from bot.answer.ports import JsonObject, SlackCallError, Target
-from bot.answer.stream import StreamEngine, TaskStatus
+from bot.delivery.engine.commands import Append, Call, Delete, Kind, Post, Read, Start, Stop, Update
+from bot.delivery.engine.engine import StreamEngine, TaskStatus
+from bot.delivery.engine.message import Message, Offer
+from bot.delivery.engine.planner import Mode
+from bot.delivery.engine.sizing import Limits
+from bot.delivery.slack_api import JsonObject, SlackCallError, Target
 from bot.playground.slack.limits import Bucket, Window
 
 Fault = Literal[
@@ -434,7 +434,7 @@ class Workspace:
 
 
 class WorkspaceCalls:
-    """`bot.answer.ports.SlackCalls` to one thread of a workspace."""
+    """`bot.delivery.slack_api.SlackCalls` to one thread of a workspace."""
 
     def __init__(self, workspace: Workspace, target: Target) -> None:
         self._do = partial(workspace.do, target)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bot.answer.calls import Append, Start, Stop, Update
-from bot.answer.citing import CheckedText, Checker
-from bot.answer.delivery import Delivery
-from bot.answer.pacer import Pacer
-from bot.answer.ports import Target
-from bot.answer.sources import FileKey, Source
 from bot.context.pack import Change, Match, RepositoryState
+from bot.delivery.citations.filter import CheckedText, Checker
+from bot.delivery.citations.path_index import FileKey, Source
+from bot.delivery.delivery import Delivery
+from bot.delivery.engine.commands import Append, Start, Stop, Update
+from bot.delivery.rate_limit.limiter import Pacer
+from bot.delivery.slack_api import Target
 from bot.playground import leaping
 
 if TYPE_CHECKING:

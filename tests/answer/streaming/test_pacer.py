@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.answer.budget import MINUTE, Budget, Rate, Rates
-from bot.answer.delivery import Delivered, Delivery
-from bot.answer.pacer import Pacer
-from bot.answer.plan import Mode
-from bot.answer.ports import Target
-from bot.answer.sharing import Shares
+from bot.delivery.delivery import Delivered, Delivery
+from bot.delivery.engine.planner import Mode
+from bot.delivery.rate_limit.budget import MINUTE, Budget, Rate, Rates
+from bot.delivery.rate_limit.limiter import Pacer
+from bot.delivery.rate_limit.scheduler import Shares
+from bot.delivery.slack_api import Target
 from bot.playground import leaping
 
 if TYPE_CHECKING:

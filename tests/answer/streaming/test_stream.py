@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from bot.answer.calls import Append, Delete, Post, Start, Stop, Update
-from bot.answer.stream import StreamEngine
+from bot.delivery.engine.commands import Append, Delete, Post, Start, Stop, Update
+from bot.delivery.engine.engine import StreamEngine
 
 if TYPE_CHECKING:
     from tests.answer.streaming.conftest import Fault, Run, Schedule, Thread

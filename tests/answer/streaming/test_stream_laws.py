@@ -16,9 +16,9 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from bot.answer.escape import escape
-from bot.answer.plan import Mode
-from bot.answer.portion import Limits
+from bot.delivery.engine.planner import Mode
+from bot.delivery.engine.sizing import Limits
+from bot.delivery.markdown.escape import escape
 
 if TYPE_CHECKING:
     from tests.answer.streaming.conftest import Run, Schedule

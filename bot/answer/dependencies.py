@@ -1,0 +1,46 @@
+"""What answers are made with: the other rooms, each through a small protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+
+from bot.answer.interfaces import Deliver, Inbox, Journal, Snippets, Sources, Turns, Warmth
+from bot.answer.loop import Allowance, Model
+from bot.answer.queue import AnswerQueue
+from bot.answer.thread.cache import Threads
+from bot.answer.thread.prompt import Limits
+from bot.claude.models import listed
+from bot.clock import Now
+from bot.delivery.slack_api import SlackCalls
+
+
+def listed_window(model: str) -> int:
+    """Return a model's context window in tokens as our own list has it."""
+    return listed(model).max_input_tokens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """`executor` runs look-ups: a few threads of its own, since a thread cannot be killed.
+
+    `window` gives a model's context window in tokens.
+    """
+
+    calls: SlackCalls
+    model: Model
+    sources: Sources
+    warmth: Warmth
+    turns: Turns
+    inbox: Inbox
+    journal: Journal
+    threads: Threads
+    deliver: Deliver
+    queue: AnswerQueue
+    executor: Executor
+    now: Now
+    snippets: Snippets | None = None
+    limits: Limits = field(default_factory=Limits)
+    allowance: Allowance = field(default_factory=Allowance)
+    window: Callable[[str], int] = listed_window

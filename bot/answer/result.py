@@ -1,0 +1,107 @@
+"""How an answer may end, and the one honest line that says so. Pure.
+
+A complete answer has no such line. Every other end has exactly one, so that nobody takes half an
+answer for a whole one, or waits for one that will not come.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from bot.answer.events import Outcome
+from bot.claude.errors import ClaudeError, ErrorKind
+from bot.errors import ForewarmError
+
+EndingKind = Literal[
+    "complete",
+    "length",  # max_tokens
+    "window",  # model_context_window_exceeded
+    "refused",  # the model declined
+    "exhausted",  # it went on asking for look-ups after the last one
+    "empty",  # it ended without a word, twice
+    "stopped",  # by the asker
+    "deleted",  # the question is gone
+    "superseded",  # the question was edited: another answer takes this one's place
+    "overloaded",  # Claude is, or limits us, and stayed so
+    "cut",  # the stream broke, and broke again
+    "failed",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """`error` is what a person is told where something failed."""
+
+    kind: EndingKind
+    error: ForewarmError | None = None
+
+    @property
+    def last_line(self) -> str:
+        """Return the line as Slack markdown; empty for a complete answer."""
+        if self.kind in ("failed", "overloaded") and self.error is not None:
+            return self.error.user_message
+        return _LINES[self.kind]
+
+    def outcome(self, said: bool) -> Outcome:
+        """Return what the journal calls it; `said` tells whether any words were shown."""
+        if self.kind in ("length", "window", "exhausted"):
+            return "answered" if said else "failed"
+        return _OUTCOMES[self.kind]
+
+    @property
+    def is_remembered(self) -> bool:
+        """Whether the next question of the thread builds on what was said here.
+
+        Not on a refusal, which would be refused again, nor on what broke off by accident.
+        """
+        return self.kind in ("complete", "length", "window", "exhausted", "stopped")
+
+
+_LINES: dict[EndingKind, str] = {
+    "complete": "",
+    "length": "_The answer reached its length limit here. Ask me to go on and I will._",
+    "window": "_The model's context is full here. Ask in a new thread to go on._",
+    "refused": "_Claude declined to go on with this question. Rephrase it to try again._",
+    "exhausted": "_I reached the limit of look-ups for one question. Ask about one part of it._",
+    "empty": "_Claude ended without an answer. Ask again in other words._",
+    "stopped": "_Stopped at your request._",
+    "deleted": "_The question was deleted, so I stopped here._",
+    "superseded": "",
+    "overloaded": "_Claude is overloaded at the moment. Ask again in a minute._",
+    "cut": "_The connection to Claude broke off twice, so this answer is incomplete. Ask again._",
+    "failed": "_Something went wrong on my side, so this answer is incomplete. Ask again._",
+}
+_OUTCOMES: dict[EndingKind, Outcome] = {
+    "complete": "answered",
+    "refused": "refused",
+    "empty": "failed",
+    "stopped": "stopped",
+    "deleted": "stopped",
+    "superseded": "stopped",
+    "overloaded": "overloaded",
+    "cut": "failed",
+    "failed": "failed",
+}
+_STOP_REASONS: dict[str, EndingKind] = {
+    "max_tokens": "length",
+    "model_context_window_exceeded": "window",
+    "refusal": "refused",
+}
+_PRESSED: frozenset[ErrorKind] = frozenset({"overloaded", "rate_limited"})
+
+
+def ending_of(stop_reason: str) -> Ending:
+    """Return the ending that a complete reply's stop reason means (facts/anthropic.md §12)."""
+    return Ending(_STOP_REASONS.get(stop_reason, "complete"))
+
+
+def ending_for(error: ForewarmError) -> Ending:
+    """Return the ending of an answer that an error ended for good."""
+    if not isinstance(error, ClaudeError):
+        return Ending("failed", error)
+    if error.kind == "cut":
+        return Ending("cut")
+    if error.kind == "refusal":
+        return Ending("refused")
+    return Ending("overloaded" if error.kind in _PRESSED else "failed", error)

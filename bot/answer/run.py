@@ -1,0 +1,382 @@
+"""One question on its way to its answer: queue, preparation, rounds, ending, memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
+from typing import Any
+
+import structlog
+
+from bot.answer.dependencies import Parts
+from bot.answer.events import FirstWords, Outcome, QuestionEnded
+from bot.answer.feedback import Mark
+from bot.answer.interfaces import Current, Delivered, Delivery, NotOurs, SavedAnswer, Takeover
+from bot.answer.latency import Moments, slack_wait, split
+from bot.answer.loop import Asked, Loop, Progress
+from bot.answer.mishaps import suppressed_store_failures
+from bot.answer.prepare import Prepared, prepare
+from bot.answer.question import Question, target_of
+from bot.answer.receipt import stop_block
+from bot.answer.receipts import Finished, blocks_for
+from bot.answer.result import Ending, EndingKind
+from bot.answer.screen import Stage
+from bot.answer.speculative.drafts import Begun
+from bot.answer.status import READING, StatusLine
+from bot.answer.thread.prompt import Conversation, Limits
+from bot.claude.errors import ClaudeError
+from bot.context.config.load import ContextConfig
+from bot.delivery.slack_api import JsonObject, Painted
+from bot.errors import ForewarmError
+
+log = structlog.get_logger(__name__)
+
+WARM_SHARE = 0.8
+"""The part of a prefix's tokens that must be read to call it warm; their number is an estimate."""
+PAINT_SECONDS = 1.5
+ABANDON_SECONDS = 5.0
+SMALLEST_MESSAGE = 100
+
+
+class Answering:
+    """Carries one question to its one answer, whatever happens on the way.
+
+    `messages` are those in Slack that the answer stands in, oldest first, `said_at` when its
+    first words were on screen.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        question: Question,
+        context: ContextConfig,
+        takeover: Takeover | None = None,
+        recipient: str | None = None,
+        begun: Begun | None = None,
+    ) -> None:
+        self.question = question
+        self.context = context
+        self._parts = parts
+        self._takeover = takeover or Takeover()
+        self._begun = begun
+        self._target = target_of(question, recipient)
+        self._status = StatusLine(parts.calls, self._target)
+        self._cut: asyncio.Future[EndingKind] = asyncio.get_running_loop().create_future()
+        self._prepared: Prepared | None = None
+        self._talk: Conversation | None = None
+        self._stage: Stage | None = None
+        self._progress = Progress()
+        self._wait: float | None = None
+        self._quiet: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._quiet.set_result(None)
+        self.messages: list[str] = list(self._takeover.standing)
+        self.said_at: float | None = None
+        self.outcome: Outcome | None = None
+        self.ended = asyncio.Event()
+
+    @property
+    def fingerprint(self) -> str | None:
+        """That of the prefix the answer is given on, once it is known."""
+        return self._prepared.current.prefix.fingerprint if self._prepared is not None else None
+
+    def __repr__(self) -> str:
+        state = self.outcome or f"{len(self._progress.text)} characters so far"
+        return f"<Answering {self.question.id}: {state}>"
+
+    def cut(self, kind: EndingKind) -> None:
+        """End the answer now, at whatever point it is; the first reason counts."""
+        if not self._cut.done():
+            self._cut.set_result(kind)
+
+    async def run(self) -> None:
+        """Answer. Raises nothing but cancellation: what goes wrong is told in the thread."""
+        self._status.show(READING)
+        # The status leaves before anything else is asked of Slack.
+        await asyncio.sleep(0)
+        try:
+            if self._takeover.saved is not None:
+                await self._complete(self._takeover.saved)
+            else:
+                await self._end(await self._race(self._generate()))
+        except asyncio.CancelledError:
+            # This process is stopping: what stands is noted, and whoever takes over replaces it.
+            await self._abandon()
+            raise
+        except NotOurs:
+            log.info("answered_elsewhere", question=self.question.id)
+            await self._abandon()
+        except ForewarmError as error:
+            log.warning("answer_failed", question=self.question.id, why=type(error).__name__)
+            await self._fail(Ending("failed", error))
+        except Exception:
+            log.exception("answer_broke", question=self.question.id)
+            await self._fail(Ending("failed"))
+        finally:
+            if self._stage is not None:
+                self._stage.close()
+            await self._quiet
+            await self._status.close(replied=bool(self.messages))
+
+    async def _race(self, work: Coroutine[Any, Any, Ending]) -> Ending:
+        """Return the work's ending, or the reason for which it was cut short."""
+        task = asyncio.ensure_future(work)
+        first: set[asyncio.Future[Any]] = {task, self._cut}
+        try:
+            await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+            return await task if task.done() else Ending(self._cut.result())
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+
+    # --- generating -----------------------------------------------------------------------------
+
+    async def _generate(self) -> Ending:
+        async with self._parts.queue.place(self._queued):
+            if self._begun is not None:
+                ending = await self._hand_over(self._begun)
+                if ending.is_remembered or self._progress.text:
+                    return ending
+            self._status.show(READING)
+            self._prepared = await prepare(self._parts, self.question, self.context)
+            try:
+                return await self._fitted(self._prepared)
+            finally:
+                # Told already unless the answer was cut short before its request was made.
+                self._prepared.passage.failed("cancelled")
+
+    async def _fitted(self, prepared: Prepared) -> Ending:
+        """Attempt with ever less of the thread, where our reckoning of the window was wrong."""
+        limits = prepared.limits(self._parts.limits)
+        while True:
+            ending = await self._attempt(prepared, limits)
+            if not self._was_too_long(ending) or limits.message < SMALLEST_MESSAGE:
+                return ending
+            limits = limits.halved()
+
+    async def _hand_over(self, begun: Begun) -> Ending:
+        """Show the answer that was begun on the draft: what is there at once, then the rest."""
+        self._prepared, self._talk = begun.prepared, begun.talk
+        self._progress = begun.loop.progress
+        await begun.relay.attach(self._open_stage())
+        arrival = asyncio.ensure_future(self._arrived(begun))
+        try:
+            return await begun.running
+        finally:
+            arrival.cancel()
+            await asyncio.gather(arrival, return_exceptions=True)
+
+    async def _arrived(self, begun: Begun) -> None:
+        """Let warmth know of the question, which makes no request of its own."""
+        prefix = begun.prepared.current.prefix
+        passage = await self._parts.warmth.join(prefix, self.question, self.context)
+        progress = begun.loop.progress
+        if progress.started_at is None or progress.requested_at is None:
+            passage.failed("cancelled")
+            return
+        seconds = progress.started_at - progress.requested_at
+        passage.began(progress.usage, seconds=seconds)
+
+    async def _attempt(self, prepared: Prepared, limits: Limits) -> Ending:
+        self._talk = prepared.conversation(self.question, self.context, limits)
+        asked = Asked(
+            id=self.question.id,
+            context=self.context.name,
+            prefix=prepared.current.prefix,
+            passage=prepared.passage,
+            messages=self._talk.messages,
+            snapshot=prepared.current.snapshot,
+        )
+        loop = Loop(
+            self._parts.model,
+            asked,
+            self._open_stage(),
+            executor=self._parts.executor,
+            now=self._parts.now,
+            allowance=prepared.allowance(self._parts.allowance),
+        )
+        self._progress = loop.progress
+        return await loop.run()
+
+    def _was_too_long(self, ending: Ending) -> bool:
+        error = ending.error
+        too_long = isinstance(error, ClaudeError) and error.kind == "too_long"
+        return too_long and not self._progress.text
+
+    def _queued(self, position: int) -> None:
+        before = "1 answer is" if position == 1 else f"{position} answers are"
+        self._status.show(f"is waiting for its turn: {before} before this one…")
+
+    # --- showing --------------------------------------------------------------------------------
+
+    def _open_stage(self) -> Stage:
+        if self._stage is None:
+            self._stage = Stage(self._begin, self._status, self.messages, self._stopped)
+            self._stage.painted.add_done_callback(self._first_words)
+        return self._stage
+
+    def _begin(self, standing: Sequence[str]) -> Delivery:
+        snapshot = self._prepared.current.snapshot if self._prepared is not None else None
+        return self._parts.deliver(
+            self._target, snapshot, tuple(standing), self._noted, (stop_block(self.question.id),)
+        )
+
+    def _stopped(self, by_user: bool) -> None:
+        self.cut("stopped" if by_user else "failed")
+
+    async def _noted(self, ts: str) -> None:
+        if ts not in self.messages:
+            self.messages.append(ts)
+            try:
+                with suppressed_store_failures(self.question.id):
+                    await self._parts.inbox.note_message(self.question.id, ts)
+            except NotOurs:
+                # Whoever holds the question now replaces what stands; we only fall silent.
+                self.cut("superseded")
+
+    def _first_words(self, painted: asyncio.Future[Painted]) -> None:
+        if painted.cancelled():
+            return
+        first = painted.result()
+        self.said_at = first.at
+        self._quiet = asyncio.ensure_future(self._status.close(replied=True))
+        if self._prepared is not None:
+            record = self._first_words_record(first, self._prepared.current)
+            self._wait = record.wait.total
+            self._parts.journal.write(record)
+
+    def _first_words_record(self, first: Painted, current: Current) -> FirstWords:
+        made = self._stage is not None and self._stage.words_created and self.question.is_stamped
+        read = self._progress.usage.cache_read
+        return FirstWords(
+            at=first.at,
+            question=self.question.id,
+            context=self.context.name,
+            wait=split(self._moments(first.at)),
+            warm=read > 0 and read >= WARM_SHARE * current.prefix.tokens,
+            slack_wait=slack_wait(self.question.ts, first.ts) if made else None,
+        )
+
+    def _moments(self, painted_at: float) -> Moments:
+        return Moments(
+            asked_at=self.question.asked_at,
+            received_at=self.question.received_at,
+            prepared_at=self._prepared.at if self._prepared is not None else None,
+            requested_at=self._progress.requested_at,
+            started_at=self._progress.started_at,
+            first_text_at=self._progress.first_text_at,
+            painted_at=painted_at,
+        )
+
+    # --- ending ---------------------------------------------------------------------------------
+
+    async def _end(self, ending: Ending) -> None:
+        """Finish what is on screen with its receipt and its honest last line; remember the turn."""
+        said = bool(self._progress.text.strip())
+        self.outcome = ending.outcome(said)
+        if ending.kind == "superseded":
+            await self._abandon()
+        elif ending.kind == "deleted" and not said and not self.messages:
+            await self._abandon()
+            await self._close(self.outcome, None)
+        else:
+            stage = self._open_stage()
+            citations = await stage.settle()
+            await self._wait_for_paint(stage)
+            answer = await self._answer(ending, self.outcome, citations)
+            await self._keep(answer)
+            delivered = await stage.finish(answer.blocks, answer.last_line)
+            await self._close(self.outcome, delivered)
+
+    async def _wait_for_paint(self, stage: Stage) -> None:
+        """A short answer may be whole before its first words are on screen: the receipt waits."""
+        if stage.will_paint:
+            await asyncio.wait({stage.painted}, timeout=PAINT_SECONDS)
+
+    async def _answer(
+        self, ending: Ending, outcome: Outcome, citations: tuple[int, int, int]
+    ) -> SavedAnswer:
+        remembered = self._talk is not None and ending.is_remembered
+        turn = self._progress.turn(self._talk.asked) if self._talk and remembered else ()
+        finished = Finished(
+            mark=Mark(self.question.id, self.context.name, self.fingerprint or ""),
+            prepared=self._prepared,
+            talk=self._talk,
+            progress=self._progress,
+            citations=citations,
+            wait=self._wait,
+        )
+        return SavedAnswer(
+            text=self._progress.text,
+            last_line=ending.last_line,
+            blocks=await blocks_for(self._parts, finished),
+            messages=turn,
+            outcome=outcome,
+        )
+
+    async def _keep(self, answer: SavedAnswer) -> None:
+        with suppressed_store_failures(self.question.id):
+            await self._parts.inbox.save_answer(self.question.id, answer)
+        with suppressed_store_failures(self.question.id):
+            await self._remember(answer.messages)
+
+    async def _remember(self, turn: Sequence[JsonObject]) -> None:
+        if turn:
+            question = self.question
+            await self._parts.turns.append(
+                question.workspace, question.channel, question.root, question.id, turn
+            )
+
+    async def _complete(self, saved: SavedAnswer) -> None:
+        """Show a whole answer that was stored before its holder died."""
+        with suppress(ForewarmError):
+            self._prepared = await prepare(self._parts, self.question, self.context)
+        stage = self._open_stage()
+        self._progress = Progress(settled=saved.text)
+        if saved.text:
+            await stage.feed(saved.text)
+        with suppressed_store_failures(self.question.id):
+            await self._remember(saved.messages)
+        delivered = await stage.finish(saved.blocks, saved.last_line)
+        self.outcome = saved.outcome
+        await self._close(saved.outcome, delivered)
+
+    async def _fail(self, ending: Ending) -> None:
+        """Say in the thread that it failed; where Slack is what failed, only write it down."""
+        self.outcome = ending.outcome(bool(self._progress.text))
+        delivered: Delivered | None = None
+        try:
+            delivered = await self._open_stage().finish((), ending.last_line)
+        except ForewarmError as error:
+            log.warning("failure_not_shown", question=self.question.id, why=str(error))
+        with suppress(NotOurs):
+            await self._close(self.outcome, delivered)
+
+    async def _abandon(self) -> None:
+        if self._stage is not None:
+            with suppress(ForewarmError, TimeoutError):
+                async with asyncio.timeout(ABANDON_SECONDS):
+                    self.messages = list(await self._stage.abandon())
+
+    async def _close(self, outcome: Outcome, delivered: Delivered | None) -> None:
+        if delivered is not None:
+            self.messages = list(delivered.messages)
+            if delivered.failure is not None:
+                log.warning("answer_not_shown", question=self.question.id, why=delivered.failure)
+                outcome = self.outcome = "failed"
+        with suppressed_store_failures(self.question.id):
+            await self._parts.inbox.finish(self.question.id, outcome)
+        self._parts.journal.write(
+            QuestionEnded(
+                at=self._parts.now(),
+                question=self.question.id,
+                context=self.context.name,
+                outcome=outcome,
+                cited=delivered.cited if delivered else 0,
+                corrected=delivered.corrected if delivered else 0,
+                struck=delivered.struck if delivered else 0,
+                rounds=self._progress.replies,
+                characters=len(self._progress.text),
+            )
+        )

@@ -1,0 +1,238 @@
+"""The answer room's front: questions in, and whatever becomes of them afterwards."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import structlog
+
+from bot.answer.dependencies import Parts
+from bot.answer.events import QuestionReceived
+from bot.answer.interfaces import Takeover
+from bot.answer.log_context import about_question
+from bot.answer.mishaps import suppressed_store_failures
+from bot.answer.question import Question
+from bot.answer.run import Answering
+from bot.answer.speculative.drafts import Drafts
+from bot.answer.thread.message import Said
+from bot.context.config.load import ContextConfig
+
+log = structlog.get_logger(__name__)
+
+EDIT_SECONDS = 60.0
+"""An edit this long after the first words is still answered anew; later the answer stands."""
+REMEMBERED = 300
+NEW_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """An answer that was given: enough to give it anew, in the same place."""
+
+    question: Question
+    context: ContextConfig
+    messages: tuple[str, ...]
+    said_at: float | None
+
+
+class Answerer:
+    """Answers questions, one answer each. Implements `bot.slack.interfaces.Answers`."""
+
+    def __init__(self, parts: Parts, drafts: Drafts | None = None) -> None:
+        self._parts = parts
+        self._drafts = drafts
+        self._running: dict[str, Answering] = {}
+        self._given: OrderedDict[str, _Given] = OrderedDict()
+
+    def __repr__(self) -> str:
+        return f"<Answerer: {len(self._running)} running, {self._parts.queue!r}>"
+
+    @property
+    def running(self) -> int:
+        return len(self._running)
+
+    def answers(self, question: str) -> bool:
+        """Tell whether a question is being answered."""
+        return question in self._running
+
+    async def answer(
+        self,
+        question: Question,
+        context: ContextConfig,
+        takeover: Takeover | None = None,
+        recipient: str | None = None,
+    ) -> None:
+        """Answer a question that was recorded and may be answered; returns when it is ended.
+
+        `takeover` is what a former holder left of it. `recipient` sees the answer grow in place
+        of the asker. A question that is running already is left alone.
+        """
+        if question.id in self._running:
+            return
+        with about_question(question.id):
+            begun = None
+            if takeover is None:
+                self._open_thread(question)
+                self._parts.journal.write(_received(question, context, self._parts.now()))
+                begun = self._drafts.take(question, context) if self._drafts is not None else None
+            await self._run(Answering(self._parts, question, context, takeover, recipient, begun))
+
+    def typed(self, question: Question, context: ContextConfig, order: str = "") -> None:
+        """Take a draft as the question that it would be if it were submitted now.
+
+        `order` is the key event's `action_ts`. Does nothing where the context does not allow it.
+        """
+        if self._drafts is not None:
+            self._drafts.typed(question, context, order)
+
+    def closed(self, question: str) -> None:
+        """Forget a draft: its modal was closed without asking."""
+        if self._drafts is not None:
+            self._drafts.closed(question)
+
+    async def edited(self, workspace: str, channel: str, ts: str, text: str) -> bool:
+        """Answer an edited question anew, in place; False where its answer stands by now."""
+        found = self._asked_by(workspace, channel, ts)
+        if found is None or found.question.text.strip() == text.strip() or not text.strip():
+            return False
+        running = self._running.get(found.question.id)
+        if running is not None:
+            running.cut("superseded")
+            await running.ended.wait()
+            found = self._given[found.question.id]
+        elif found.said_at is None or self._parts.now() > found.said_at + EDIT_SECONDS:
+            return False
+        return await self._anew(found, replace(found.question, text=text))
+
+    async def deleted(self, workspace: str, channel: str, ts: str) -> None:
+        """Stop the answer to a question that was deleted; what was said is kept."""
+        self._cut(lambda q: (q.workspace, q.channel, q.ts) == (workspace, channel, ts), "deleted")
+
+    async def stop(self, workspace: str, channel: str, thread: str, user: str) -> None:
+        """Stop what is being answered in a thread, at a user's request."""
+        self._cut(
+            lambda q: (q.workspace, q.channel, q.root) == (workspace, channel, thread), "stopped"
+        )
+
+    async def stop_question(self, question: str, user: str) -> None:
+        """Stop one answer, by the button under it."""
+        self._cut(lambda q: q.id == question, "stopped")
+
+    def lost(self, question: str) -> None:
+        """Fall silent about a question that another process holds by now."""
+        self._cut(lambda q: q.id == question, "superseded")
+
+    async def again(self, question: str, user: str) -> None:
+        """Answer a question anew, in place of its answer; whoever wanted that sees it grow."""
+        if question in self._running:
+            return
+        given = self._given.get(question) or await self._past(question)
+        if given is None:
+            log.info("nothing_to_answer_again", question=question)
+            return
+        # The wait that counts is that of whoever clicked; Slack stamps no click.
+        asked = replace(given.question, received_at=self._parts.now(), asked_at=None)
+        await self._anew(given, asked, recipient=user)
+
+    def _open_thread(self, question: Question) -> None:
+        """Where the question opens its thread, nothing needs to be fetched for the next one.
+
+        One that is not new may have been replied to before this process heard of it.
+        """
+        asked_at = question.asked_at or question.received_at
+        if not question.in_thread and self._parts.now() - asked_at < NEW_SECONDS:
+            self._parts.threads.opened(question.workspace, question.channel, _root(question))
+
+    # --- running --------------------------------------------------------------------------------
+
+    async def _run(self, answering: Answering) -> None:
+        id = answering.question.id
+        self._running[id] = answering
+        try:
+            await answering.run()
+        finally:
+            del self._running[id]
+            self._remember(answering)
+            answering.ended.set()
+
+    def _remember(self, answering: Answering) -> None:
+        id = answering.question.id
+        self._given[id] = _Given(
+            answering.question,
+            answering.context,
+            tuple(answering.messages),
+            answering.said_at,
+        )
+        self._given.move_to_end(id)
+        if len(self._given) > REMEMBERED:
+            self._given.popitem(last=False)
+
+    async def _anew(self, given: _Given, question: Question, recipient: str | None = None) -> bool:
+        with suppressed_store_failures(question.id):
+            if not await self._parts.inbox.revise(question):
+                log.info("held_elsewhere", question=question.id)
+                return False
+        takeover = Takeover(standing=given.messages)
+        await self.answer(question, given.context, takeover, recipient)
+        return True
+
+    async def _past(self, question: str) -> _Given | None:
+        past = await self._parts.inbox.past(question)
+        if past is None or past.question.context is None:
+            return None
+        context = self._parts.sources.named(past.question.context)
+        if context is None:
+            return None
+        return _Given(past.question, context, past.messages, None)
+
+    # --- finding --------------------------------------------------------------------------------
+
+    def _asked_by(self, workspace: str, channel: str, ts: str) -> _Given | None:
+        place = (workspace, channel, ts)
+        for answering in self._running.values():
+            q = answering.question
+            if (q.workspace, q.channel, q.ts) == place:
+                return _Given(q, answering.context, (), None)
+        for given in reversed(self._given.values()):
+            q = given.question
+            if (q.workspace, q.channel, q.ts) == place:
+                return given
+        return None
+
+    def _matching(self, wanted: Callable[[Question], bool]) -> Iterator[Answering]:
+        return (a for a in tuple(self._running.values()) if wanted(a.question))
+
+    def _cut(
+        self,
+        wanted: Callable[[Question], bool],
+        kind: Literal["stopped", "deleted", "superseded"],
+    ) -> None:
+        for answering in self._matching(wanted):
+            answering.cut(kind)
+
+
+def _received(question: Question, context: ContextConfig, at: float) -> QuestionReceived:
+    return QuestionReceived(
+        at=at,
+        question=question.id,
+        workspace=question.workspace,
+        channel=question.channel,
+        thread=question.thread,
+        user=question.user,
+        surface=question.surface,
+        asked_at=question.asked_at,
+        context=context.name,
+    )
+
+
+def _root(question: Question) -> Said:
+    """Return the message that opens the question's thread.
+
+    A modal's is one of our own, which quotes the question: its words are in the turn.
+    """
+    if question.is_stamped:
+        return Said(question.root, question.user, "person", question.text, question.files)
+    return Said(question.root, "", "own", "")

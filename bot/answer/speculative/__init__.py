@@ -1,0 +1,1 @@
+"""Drafts: answers that are generated before the question is sent."""

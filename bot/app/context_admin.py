@@ -1,0 +1,287 @@
+"""Contexts set inside Slack: kept in the store, merged with the files, built by the library."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from bot.app.contexts import Library
+from bot.claude.prices import price_of
+from bot.context.config.load import ContextConfig, parse_context
+from bot.errors import ForewarmError
+from bot.settings import Settings
+from bot.slack.codebase import edits
+from bot.slack.codebase.command import Draft, Held
+from bot.slack.codebase.views import Preview, RepositoryShown, Summary
+from bot.store.store import Store
+
+log = structlog.get_logger(__name__)
+
+DRAFTS = "codebase draft"
+FROM = "Slack"
+FOLLOW_SECONDS = 5.0
+WARM_HOURS = 8
+REFRESHES_AN_HOUR = 12
+
+
+class NotAllowed(ForewarmError):
+    """A repository may not be attached from Slack. `host` is where it lives."""
+
+    def __init__(self, host: str, hosts: Sequence[str]) -> None:
+        super().__init__(
+            f"Repositories of {host or 'this machine'} cannot be attached here: an operator must"
+            f" add the host to FOREWARM_REPOSITORY_HOSTS (now {', '.join(hosts) or 'none'})."
+        )
+        self.host = host
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What Slack's side holds of a context, and the version it was stored with."""
+
+    workspace: str
+    body: Mapping[str, Any]
+    version: int
+
+
+class SlackShelf:
+    """`bot.slack.codebase.command.Shelf`: files win key by key, and every change is audited."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        library: Library,
+        workspace: str,
+        detached: Callable[[str], None] = lambda name: None,
+    ) -> None:
+        """`detached` hears the name of each context that somebody takes away."""
+        self._settings = settings
+        self._detached = detached
+        self._store = store
+        self._library = library
+        self._workspace = workspace
+        self._files: dict[str, Mapping[str, Any]] = {}
+        self._slack: dict[str, _Known] = {}
+
+    def __repr__(self) -> str:
+        return f"<SlackShelf: {len(self._files)} from files, {len(self._slack)} from Slack>"
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        return self._settings.repository_hosts
+
+    @property
+    def operators(self) -> tuple[str, ...]:
+        return self._settings.operators
+
+    async def load(self, contexts: Sequence[ContextConfig]) -> None:
+        """Begin with the files' contexts and what the store holds; build nothing yet."""
+        self._files = {
+            c.name: c.model_dump(mode="json", exclude_unset=True, exclude={"name"})
+            for c in contexts
+        }
+        self._slack = await self._stored()
+        for config in contexts:
+            self._library.put(config)
+        for name in self._slack:
+            self._use(name)
+
+    async def keep_following(self) -> None:
+        """Take over and build what was changed at another replica, until cancelled."""
+        while True:
+            await asyncio.sleep(FOLLOW_SECONDS)
+            try:
+                if changed := await self.follow():
+                    await self._library.refresh(changed)
+            except ForewarmError as error:
+                log.warning("contexts_not_followed", why=str(error))
+
+    async def follow(self) -> Sequence[str]:
+        """Take over what other replicas have changed; return the names that are to be built."""
+        before, self._slack = self._slack, await self._stored()
+        for name in before.keys() - self._slack.keys():
+            # Whoever removed it could do so because no file gives it a repository.
+            self._library.drop(name)
+        changed = [name for name, known in self._slack.items() if known != before.get(name)]
+        return [name for name in changed if self._use(name)]
+
+    async def _stored(self) -> dict[str, _Known]:
+        return {
+            kept.name: _Known(kept.workspace, kept.body, kept.version)
+            for kept in await self._store.contexts.all()
+            if kept.workspace == self._workspace
+        }
+
+    def _use(self, name: str) -> bool:
+        try:
+            self._library.put(self._merged(name, self._slack[name].body))
+        except ForewarmError as error:
+            log.error("slack_context_left_out", context=name, why=error.user_message)
+            return False
+        return True
+
+    # --- what /codebase asks --------------------------------------------------------------------
+
+    async def held(self, workspace: str, channel: str) -> Held:
+        """Return what Slack holds for a channel; a name of its own where there is nothing."""
+        context = self._library.for_channel(channel)
+        name = context.name if context is not None else f"slack-{channel.lower()}"
+        known = self._slack.get(name)
+        return Held(name, known.body if known else {}, known.version if known else None)
+
+    def decided(self, name: str) -> Collection[str]:
+        """Return the keys that a file decides."""
+        return edits.origins(self._files.get(name, {}), {}).keys()
+
+    def summary(self, name: str, body: Mapping[str, Any]) -> Summary:
+        """Return what a channel answers from, with the origin of each setting."""
+        live = self._library.live(name)
+        if live is None:
+            return Summary(name=name)
+        told = edits.origins(self._files.get(name, {}), body)
+        commits = {r.name: r.commit for r in live.pack.repositories} if live.pack else {}
+        origin = told.get("repositories", "file")
+        return Summary(
+            name=name,
+            repositories=[
+                RepositoryShown(
+                    name=r.name, url=r.url, ref=r.ref, commit=commits.get(r.name), origin=origin
+                )
+                for r in live.config.repositories
+            ],
+            facts=_facts(live.config, told),
+            tokens=live.prefix.tokens if live.prefix else None,
+            files=live.pack.files if live.pack else None,
+            omitted=len(live.pack.omitted) if live.pack else None,
+            problem=live.problem,
+        )
+
+    async def preview(self, held: Held, body: Mapping[str, Any]) -> Preview:
+        """Build what a change would come to, beside what is in use."""
+        before = held.body
+        if not self._repositories(held.name, body):
+            return Preview(tokens=0, files=0, warm_day_usd=0.0, changed=["the codebase is removed"])
+        config = self._merged(held.name, body)
+        self._check_hosts(config)
+        current = await self._library.try_out(config)
+        return Preview(
+            tokens=current.prefix.tokens,
+            files=current.pack.files,
+            warm_day_usd=warm_day_usd(config.model, current.prefix.tokens),
+            omitted=[(o.path, o.reason) for o in current.pack.omitted],
+            changed=edits.changed_keys(before, body),
+        )
+
+    async def keep_draft(self, key: str, draft: Draft) -> None:
+        held = draft.held
+        value = {
+            "name": held.name,
+            "before": dict(held.body),
+            "version": held.version,
+            "body": dict(draft.body),
+        }
+        await self._store.state.put(DRAFTS, key, json.dumps(value).encode())
+
+    async def draft(self, key: str) -> Draft | None:
+        kept = await self._store.state.get(DRAFTS, key)
+        if kept is None:
+            return None
+        value = json.loads(kept)
+        held = Held(value["name"], value["before"], value["version"])
+        return Draft(held, value["body"])
+
+    async def save(self, workspace: str, user: str, draft: Draft) -> bool:
+        """Save, audit and use a change; False where somebody else was faster."""
+        held, body = draft.held, draft.body
+        if not self._repositories(held.name, body):
+            return await self._detach(workspace, user, held)
+        config = self._merged(held.name, body)
+        self._check_hosts(config)
+        saved = await self._store.contexts.save(
+            workspace, held.name, body, user, expected=held.version
+        )
+        if not saved:
+            return False
+        await self._audit(
+            workspace, user, "changed", held.name, edits.changed_keys(held.body, body)
+        )
+        self._slack[held.name] = _Known(workspace, body, (held.version or 0) + 1)
+        self._library.put(config)
+        await self._library.refresh([held.name])
+        return True
+
+    async def _detach(self, workspace: str, user: str, held: Held) -> bool:
+        if held.version is None:
+            return held.name not in self._slack
+        if not await self._store.contexts.remove(workspace, held.name, expected=held.version):
+            return False
+        await self._audit(workspace, user, "detached", held.name, ["repositories"])
+        self._slack.pop(held.name, None)
+        self._library.drop(held.name)
+        self._detached(held.name)
+        return True
+
+    def _repositories(self, name: str, body: Mapping[str, Any]) -> Sequence[Any]:
+        """Return the repositories that files and Slack together name."""
+        return edits.merged(self._files.get(name, {}), body).get("repositories") or ()
+
+    async def _audit(
+        self, workspace: str, user: str, act: str, name: str, keys: Sequence[str]
+    ) -> None:
+        await self._store.audit.write(workspace, user, act, name, {"keys": list(keys)})
+
+    def _merged(self, name: str, body: Mapping[str, Any]) -> ContextConfig:
+        """Return the context as files and Slack say together. Raises `ForewarmError`."""
+        return parse_context(name, edits.merged(self._files.get(name, {}), body), file=FROM)
+
+    def _check_hosts(self, config: ContextConfig) -> None:
+        """A file may name what it likes; from Slack only the listed hosts may be attached."""
+        named = {r["url"] for r in self._files.get(config.name, {}).get("repositories", ())}
+        for repository in config.repositories:
+            address = repository.address
+            if repository.url not in named and not self._allowed(address.host, address.path):
+                raise NotAllowed(address.host, self.hosts)
+
+    def _allowed(self, host: str, path: str) -> bool:
+        if not host:
+            return False
+        # An entry is a host, or a host with an organisation: github.com/acme.
+        place = f"{host}/{path}".lower()
+        return any(
+            place == one.lower() or place.startswith(one.lower().rstrip("/") + "/")
+            for one in self.hosts
+        )
+
+
+def warm_day_usd(model: str, tokens: int) -> float:
+    """Return about what a day of 8 warm hours costs: one write, then a read every 5 minutes."""
+    price = price_of(model, tokens)
+    refreshes = WARM_HOURS * REFRESHES_AN_HOUR
+    return tokens * (price.write_5m + refreshes * price.read) / 1e6
+
+
+def _facts(
+    config: ContextConfig, told: Mapping[str, edits.Origin]
+) -> list[tuple[str, str, edits.Origin | None]]:
+    limits, warm = config.limits, config.warm
+    answers = "no limit" if limits.answers_daily_usd is None else f"${limits.answers_daily_usd:g}"
+    access = [
+        word
+        for word, on in (("guests", config.access.guests), ("externals", config.access.external))
+        if on
+    ]
+    return [
+        ("Model", config.model, told.get("model")),
+        ("Budget", f"{config.budget_tokens:,} tokens", told.get("budget_tokens")),
+        ("Answers when", config.mode, told.get("mode")),
+        ("Answers a day", answers, told.get("limits.answers_daily_usd")),
+        ("Warmth a day", f"${warm.daily_limit_usd:g}", told.get("warm.daily_limit_usd")),
+        ("Also for", ", ".join(access) or "members only", told.get("access.guests")),
+        ("Instructions", config.instructions[:300] or "none", told.get("instructions")),
+    ]

@@ -1,0 +1,116 @@
+"""How a context stands, in words, from the journal's own fold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from bot.clock import Now
+from bot.context.config.load import ContextConfig
+from bot.slack.home.views import ContextShown, DayShown, MoneyShown, OperatorShown
+from bot.telemetry.daily_stats import Summary
+from bot.telemetry.money import day_of
+from bot.telemetry.projections import Live
+
+
+class StandingOf:
+    """`bot.slack.home.home.Standing`."""
+
+    def __init__(self, live: Live, now: Now) -> None:
+        self._state = live.state
+        self._figures = live.figures
+        self._now = now
+
+    def __repr__(self) -> str:
+        return f"<StandingOf {self._state!r}>"
+
+    def shown(self, context: ContextConfig) -> ContextShown:
+        """Return a context as anybody who may ask it sees it."""
+        today = self._summary(day_of(self._now()), context.name)
+        return ContextShown(name=context.name, standing=self.describe(context), waits=_waits(today))
+
+    def operator(self, contexts: Sequence[ContextConfig]) -> OperatorShown:
+        """Return today's and this month's figures of the contexts."""
+        now = self._now()
+        today, month = day_of(now), day_of(now)[:7] + "-01"
+        one = contexts[0].name if len(contexts) == 1 else None
+        whole = self._figures.summary(now, since=month, context=one)
+        days = [d for d in self._figures.days() if d >= month]
+        return OperatorShown(
+            money=[self._money(c.name, today, month) for c in contexts],
+            days=[_day(d, self._figures.summary(now, since=d, until=d, context=one)) for d in days],
+            warm_p50=whole.warm.p50,
+            warm_p95=whole.warm.p95,
+            cold_p50=whole.cold.p50,
+            cold_p95=whole.cold.p95,
+            hit_rate=whole.hit_rate,
+            used=whole.warm_ups_used,
+            wasted=whole.warm_ups_wasted + whole.warm_ups_failed,
+            unanswered=whole.unanswered,
+            misses=whole.misses,
+        )
+
+    def _money(self, name: str, today: str, month: str) -> MoneyShown:
+        day, since = self._summary(today, name), self._summary(month, name)
+        return MoneyShown(
+            name=name,
+            today_answers=day.answers_usd + day.drafts_usd,
+            today_warmth=day.warmth_usd,
+            month_answers=since.answers_usd + since.drafts_usd,
+            month_warmth=since.warmth_usd,
+        )
+
+    def _summary(self, since: str, context: str) -> Summary:
+        return self._figures.summary(self._now(), since=since, context=context)
+
+    def describe(self, context: ContextConfig) -> str:
+        """Return commit, age, tokens and warmth in one line."""
+        now = self._now()
+        prefixes = self._state.view(now)["prefixes"].values()
+        prefix = next((p for p in prefixes if context.name in p["contexts"]), None)
+        if prefix is None:
+            return "is being built"
+        at = ", ".join(
+            f"{r['name']}@{r['commit'][:7]} ({age(now - r['committed_at'])} old)"
+            for r in prefix["repositories"]
+        )
+        return f"{at}; {prefix['tokens']:,} tokens; {warmth(prefix, now)}"
+
+
+def _waits(today: Summary) -> str:
+    count = today.warm.count + today.cold.count
+    if not count:
+        return "nobody has asked today"
+    parts = [
+        f"{name} {waits.p50:.1f} s"
+        for name, waits in (("warm", today.warm), ("cold", today.cold))
+        if waits.p50 is not None
+    ]
+    return f"today {count} {'answer' if count == 1 else 'answers'}; median wait " + ", ".join(parts)
+
+
+def _day(day: str, summary: Summary) -> DayShown:
+    return DayShown(
+        day=day,
+        answers=summary.answers_usd + summary.drafts_usd,
+        warmth=summary.warmth_usd,
+        warm_p50=summary.warm.p50,
+        cold_p50=summary.cold.p50,
+    )
+
+
+def warmth(prefix: dict[str, object], now: float) -> str:
+    """Return a prefix's warmth with its countdown in words."""
+    until = prefix["alive_until"]
+    if prefix["state"] == "warm" and isinstance(until, float | int):
+        return f"warm for {age(until - now)} more"
+    return "being warmed" if prefix["state"] == "warming" else "cold: the first question waits"
+
+
+def age(seconds: float) -> str:
+    """Return a length of time in one rounded unit."""
+    for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= size:
+            count = math.floor(seconds / size)
+            return f"{count} {unit}" + ("s" if count != 1 else "")
+    return "less than a minute"

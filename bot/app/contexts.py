@@ -1,0 +1,245 @@
+"""The contexts as they live: each with its code base, its current pack and its current prefix.
+
+A context that cannot be built keeps its problem and is tried again at the next round; the others
+are unharmed. A question for a context that is still being built waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import structlog
+
+from bot.claude.events import RequestEnded
+from bot.claude.prefix import Prefix
+from bot.context.config.load import ContextConfig, RepositoryConfig
+from bot.context.pack import Pack, Snapshot
+from bot.errors import ForewarmError
+
+log = structlog.get_logger(__name__)
+
+
+class NotReady(ForewarmError):
+    """A context cannot be answered from now. `problem` is why, for people."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(f"I can't answer about {name} at the moment: {problem}")
+        self.name = name
+        self.problem = problem
+
+
+class CodeSource(Protocol):
+    """A context's repositories on disk (`bot.context.codebase.Codebase`)."""
+
+    async def sync(self) -> bool:
+        """Fetch; True where a head has moved."""
+
+    async def pack(self, *, cold: bool = False) -> Pack: ...
+
+    def snapshot(self) -> Snapshot: ...
+
+    def learn(self, estimated: int, actual: int) -> None:
+        """Take in what a reply said a text took that was estimated, in tokens."""
+
+
+TRIES = 3
+"""Attempts to build a context at start before questions are told that it cannot be built."""
+
+
+@dataclass(slots=True)
+class Live:
+    """One context, alive. `prefix` is what warm-ups and questions are made from right now.
+
+    `failures` counts attempts to build it since the last that succeeded.
+    """
+
+    config: ContextConfig
+    source: CodeSource
+    pack: Pack | None = None
+    prefix: Prefix | None = None
+    snapshot: Snapshot | None = None
+    problem: str | None = None
+    failures: int = 0
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def __repr__(self) -> str:
+        state = repr(self.prefix) if self.prefix else (self.problem or "being built")
+        return f"<Live {self.config.name}: {state}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """What an answer is made from: one prefix and the files at the very same commit."""
+
+    prefix: Prefix
+    pack: Pack
+    snapshot: Snapshot
+
+
+class PrefixBuilder(Protocol):
+    async def __call__(self, config: ContextConfig, pack: Pack, salt: str) -> Prefix: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A context's prefix has changed. `old` is None for the first; `seconds` is what it took."""
+
+    config: ContextConfig
+    pack: Pack
+    old: Prefix | None
+    new: Prefix
+    seconds: float
+
+
+Moved = Callable[[Move], None]
+
+
+class Library:
+    """Every context of the installation. Implements `bot.slack.interfaces.Contexts`."""
+
+    def __init__(
+        self,
+        open_source: Callable[[ContextConfig], CodeSource],
+        build: PrefixBuilder,
+        *,
+        salt: str = "",
+        moved: Moved | None = None,
+    ) -> None:
+        self._open = open_source
+        self._build = build
+        self._salt = salt
+        self._lives: dict[str, Live] = {}
+        self.moved: Moved = moved or (lambda move: None)
+
+    def __repr__(self) -> str:
+        ready = sum(1 for live in self._lives.values() if live.prefix is not None)
+        return f"<Library: {ready} of {len(self._lives)} contexts ready>"
+
+    # --- what the Slack edge asks ---------------------------------------------------------------
+
+    def all(self) -> Sequence[ContextConfig]:
+        return [live.config for live in self._lives.values()]
+
+    def named(self, name: str) -> ContextConfig | None:
+        live = self._lives.get(name)
+        return live.config if live else None
+
+    def for_channel(self, channel: str) -> ContextConfig | None:
+        return next((c for c in self.all() if channel in c.channels), None)
+
+    def for_link(self, url: str) -> ContextConfig | None:
+        """Return the context with the repository that a link points into, the longest match."""
+        best: tuple[int, ContextConfig] | None = None
+        for config in self.all():
+            for repository in config.repositories:
+                place = _place(repository)
+                if place and _points_into(url, place) and (best is None or len(place) > best[0]):
+                    best = (len(place), config)
+        return best[1] if best else None
+
+    def learn(self, record: object) -> None:
+        """Take in what a warm-up's reply says of the size of the prefix that is live."""
+        if not isinstance(record, RequestEnded) or record.purpose != "warm" or record.error:
+            return
+        live = self._lives.get(record.context)
+        prefix = live.prefix if live is not None else None
+        if live is not None and prefix is not None and prefix.fingerprint == record.fingerprint:
+            live.source.learn(prefix.tokens, record.usage.total_input)
+
+    # --- building -------------------------------------------------------------------------------
+
+    def put(self, config: ContextConfig) -> None:
+        """Add a context or replace the one of its name; it is built at the next refresh."""
+        known = self._lives.get(config.name)
+        if known is None or known.config != config:
+            self._lives[config.name] = Live(config, self._open(config))
+
+    def drop(self, name: str) -> None:
+        self._lives.pop(name, None)
+
+    def live(self, name: str) -> Live | None:
+        return self._lives.get(name)
+
+    def lives(self) -> Iterable[Live]:
+        return tuple(self._lives.values())
+
+    async def refresh(self, names: Sequence[str] | None = None) -> None:
+        """Sync, pack and build the contexts (all by default), beside each other."""
+        wanted = [live for live in self.lives() if names is None or live.config.name in names]
+        await asyncio.gather(*(self._refresh(live) for live in wanted))
+
+    @property
+    def complete(self) -> bool:
+        """Whether every context can be answered from."""
+        return all(live.prefix is not None for live in self.lives())
+
+    async def _refresh(self, live: Live) -> None:
+        async with live.lock:
+            began = asyncio.get_running_loop().time()
+            try:
+                moved = await live.source.sync()
+                if moved or live.pack is None or live.prefix is None:
+                    live.pack = await live.source.pack()
+                    live.snapshot = live.source.snapshot()
+                    await self._rebuild(live, began)
+                live.problem, live.failures = None, 0
+                live.ready.set()
+            except ForewarmError as error:
+                live.problem, live.failures = error.user_message, live.failures + 1
+                log.warning("context_not_refreshed", context=live.config.name, why=str(error))
+                if live.prefix is not None or live.failures >= TRIES:
+                    live.ready.set()
+
+    async def _rebuild(self, live: Live, began: float) -> None:
+        assert live.pack is not None
+        old = live.prefix
+        live.prefix = await self._build(live.config, live.pack, self._salt)
+        if old is None or old.fingerprint != live.prefix.fingerprint:
+            seconds = asyncio.get_running_loop().time() - began
+            self.moved(Move(live.config, live.pack, old, live.prefix, seconds))
+
+    async def forget_cache(self, salt: str) -> None:
+        """Give every prefix a new salt: nothing that Claude has cached is read again."""
+        self._salt = salt
+        for live in self.lives():
+            async with live.lock:
+                if live.pack is not None:
+                    await self._rebuild(live, asyncio.get_running_loop().time())
+
+    async def try_out(self, config: ContextConfig) -> Current:
+        """Build a context without using it; raise a `ForewarmError` where it cannot be built."""
+        source = self._open(config)
+        await source.sync()
+        pack = await source.pack()
+        return Current(await self._build(config, pack, self._salt), pack, source.snapshot())
+
+    async def current(self, name: str) -> Current:
+        """Return what to answer from; raise `NotReady` where there is nothing."""
+        live = self._lives.get(name)
+        if live is None:
+            raise NotReady(name, "it has been taken away.")
+        await live.ready.wait()
+        if live.prefix is None or live.pack is None or live.snapshot is None:
+            raise NotReady(name, live.problem or "it is still being built; ask again in a minute.")
+        return Current(live.prefix, live.pack, live.snapshot)
+
+
+def _place(repository: RepositoryConfig) -> str | None:
+    """Return `host/owner/name`, in lower case, of a repository that has a web page."""
+    if repository.web is not None:
+        # Permalinks of every known host name the repository first: /blob/, /-/blob/, /src/.
+        page = repository.web.split("{", 1)[0]
+        for mark in ("/-/", "/blob/", "/src/"):
+            page = page.split(mark, 1)[0]
+        return page.removeprefix("https://").strip("/").lower()
+    address = repository.address
+    return None if address.scheme == "local" else address.identity
+
+
+def _points_into(link: str, place: str) -> bool:
+    bare = link.split("://", 1)[-1].lower()
+    return bare == place or bare.startswith((place + "/", place + "?", place + "#"))

@@ -1,0 +1,203 @@
+"""Requests under the ledger: what all replicas together may spend in a day."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+
+import structlog
+
+from bot.answer.loop import Model
+from bot.claude.cache_check import WarmResult
+from bot.claude.client import ClaudeClient
+from bot.claude.errors import ClaudeError
+from bot.claude.events import Label
+from bot.claude.prefix import Prefix
+from bot.claude.prices import cost, price_of
+from bot.claude.request import Request
+from bot.claude.stream import Ended, Event
+from bot.claude.usage import Ttl
+from bot.slack.texts import MONEY_OUT
+from bot.store.errors import StoreError
+from bot.store.ledger import Cap, Ledger, Refusal
+
+AGAIN_SECONDS = 60.0
+"""After a refusal; by then this replica has learned what the others spent."""
+PATIENCE = 0.5
+"""Seconds for which a store that is away is waited for: somebody waits for an answer."""
+MARGIN = 1.1
+"""Tokens are an estimate until a reply has measured the prefix."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Treasury:
+    """Reserves in the ledger before a request leaves, and settles when it has ended.
+
+    Each replica's own caps know what the others spent only a second later: without this, three of
+    them could each spend the day's last dollar. `daily_usd` caps everything together.
+    """
+
+    def __init__(self, ledger: Ledger, daily_usd: float) -> None:
+        self._ledger = ledger
+        self._whole = Cap("all/*", daily_usd)
+
+    def __repr__(self) -> str:
+        return f"<Treasury: ${self._whole.usd:g} a day>"
+
+    async def reserve(self, usd: float, caps: Sequence[Cap]) -> str | Refusal:
+        """Return what names the reservation, or the cap that refused. Raises `StoreError`."""
+        id = uuid.uuid4().hex
+        return await self._ledger.reserve(id, usd, [self._whole, *caps], patience=PATIENCE) or id
+
+    async def settle(self, id: str, usd: float) -> None:
+        """Replace the reservation by what was spent, whoever is cancelled meanwhile."""
+        await asyncio.shield(self._settle(id, usd))
+
+    async def _settle(self, id: str, usd: float) -> None:
+        try:
+            await self._ledger.settle(id, usd)
+        except StoreError as error:
+            # The reservation counts as spent when its time is over.
+            _log.warning("money_not_settled", error=str(error))
+
+
+class CappedWarmer:
+    """`bot.warm.interfaces.Warmer` within the day's caps. `cap_of` names a context's cap in USD."""
+
+    def __init__(
+        self,
+        claude: ClaudeClient,
+        treasury: Treasury,
+        daily_usd: float,
+        cap_of: Callable[[str], float],
+    ) -> None:
+        self._claude = claude
+        self._treasury = treasury
+        self._daily_usd = daily_usd
+        self._cap_of = cap_of
+
+    def __repr__(self) -> str:
+        return f"<CappedWarmer: ${self._daily_usd:g} a day>"
+
+    async def warm(
+        self,
+        prefix: Prefix,
+        ttl: Ttl = "5m",
+        *,
+        label: Label | None = None,
+        previous: str | None = None,
+    ) -> WarmResult:
+        """Warm within the caps. Raises `ClaudeError`, also where a cap refuses."""
+        context = label.context if label else ""
+        caps = [Cap("warmth/*", self._daily_usd), Cap(f"warmth/{context}", self._cap_of(context))]
+        spent = _write_usd(prefix, ttl)
+        id = await self._reserve(prefix, spent, caps)
+        try:
+            done = await self._claude.warm(prefix, ttl, label=label, previous=previous)
+            spent = done.usd
+        except ClaudeError:
+            spent = 0.0
+            raise
+        finally:
+            # Cancelled: nobody knows what was written, so that the most counts.
+            await self._treasury.settle(id, spent)
+        return done
+
+    async def _reserve(self, prefix: Prefix, usd: float, caps: Sequence[Cap]) -> str:
+        try:
+            reserved = await self._treasury.reserve(usd, caps)
+        except StoreError as error:
+            raise _later(prefix, str(error)) from error
+        if isinstance(reserved, Refusal):
+            raise _later(prefix, _told(reserved))
+        return reserved
+
+
+class CappedModel:
+    """`bot.answer.loop.Model` within the day's caps.
+
+    `cap_of` names a context's cap on answers in USD, or None where it has none. A store that
+    cannot be reached stops no answer: this replica's own caps hold all the same.
+    """
+
+    def __init__(
+        self, model: Model, treasury: Treasury, cap_of: Callable[[str], float | None]
+    ) -> None:
+        self._model = model
+        self._treasury = treasury
+        self._cap_of = cap_of
+
+    def __repr__(self) -> str:
+        return f"<CappedModel over {self._model!r}>"
+
+    async def stream(
+        self, request: Request, *, label: Label | None = None
+    ) -> AsyncGenerator[Event, None]:
+        """Stream within the caps. Raises `ClaudeError`, also where a cap refuses."""
+        spent = answer_usd(request, label)
+        id = await self._reserve(request, spent, label)
+        try:
+            async with aclosing(self._model.stream(request, label=label)) as events:
+                async for event in events:
+                    if isinstance(event, Ended):
+                        spent = cost(request.prefix.model, event.usage)
+                    yield event
+        except ClaudeError as error:
+            if error.status != 200:
+                # The reply had not begun: nothing is charged.
+                spent = 0.0
+            raise
+        finally:
+            # Cut short: nobody knows what was said, so that the most counts.
+            if id is not None:
+                await self._treasury.settle(id, spent)
+
+    async def _reserve(self, request: Request, usd: float, label: Label | None) -> str | None:
+        context = label.context if label else ""
+        own = self._cap_of(context)
+        caps = [] if own is None else [Cap(f"answers/{context}", own)]
+        try:
+            reserved = await self._treasury.reserve(usd, caps)
+        except StoreError as error:
+            _log.warning("money_not_reserved", error=str(error))
+            return None
+        if isinstance(reserved, Refusal):
+            _log.warning("no_money_for_an_answer", why=_told(reserved))
+            raise ClaudeError(
+                "spend_limit",
+                model=request.prefix.model,
+                detail=_told(reserved),
+                user_message=MONEY_OUT.format(name=context),
+            )
+        return reserved
+
+
+def _told(refused: Refusal) -> str:
+    return f"{refused.scope}: ${refused.left:.4f} left of ${refused.cap:g}"
+
+
+def _later(prefix: Prefix, why: str) -> ClaudeError:
+    _log.warning("no_money_for_a_warm_up", why=why)
+    return ClaudeError("rate_limited", model=prefix.model, retry_after=AGAIN_SECONDS, detail=why)
+
+
+def _write_usd(prefix: Prefix, ttl: Ttl) -> float:
+    """Return the most that a warm-up can cost."""
+    price = price_of(prefix.model, prefix.tokens)
+    return MARGIN * prefix.tokens * (price.write_5m if ttl == "5m" else price.write_1h) / 1e6
+
+
+def answer_usd(request: Request, label: Label | None) -> float:
+    """Return about the most that a reply can cost: what is believed cached is read, not written.
+
+    Taking every prefix for cold would refuse answers with most of the day's money still there.
+    """
+    prefix, tail = request.prefix, request.tail_tokens
+    price = price_of(prefix.model, prefix.tokens + tail)
+    read = min(label.expected if label else 0, prefix.tokens)
+    write = price.write_5m if request.ttl == "5m" else price.write_1h
+    written = MARGIN * (prefix.tokens - read + tail)
+    return (read * price.read + written * write + request.max_tokens * price.output) / 1e6

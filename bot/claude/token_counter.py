@@ -1,0 +1,70 @@
+"""The server's own count of tokens, to set our estimates right."""
+
+from __future__ import annotations
+
+import anthropic
+
+from bot.claude.error_mapping import failure, lacks_endpoint
+from bot.claude.errors import ClaudeError
+from bot.claude.prefix import dump
+
+COUNT_SECONDS = 30.0
+_PLACEHOLDER = "."
+
+
+class TokenCounter:
+    """Counts with one model's tokenizer through `count_tokens` (facts/anthropic.md §12).
+
+    Each count is one free request; the requests that one model's frame costs are made once.
+    """
+
+    def __init__(self, sdk: anthropic.AsyncAnthropic, model: str) -> None:
+        self.model = model
+        self.calls = 0
+        self._sdk = sdk
+        self._frame: int | None = None
+        self._missing = False
+
+    async def count(self, text: str) -> int | None:
+        """Return the tokens of a text as a `system` block, or None where nobody can count.
+
+        None means that the server has no such endpoint; it is not asked again. Raises
+        `ClaudeError` where counting failed otherwise.
+        """
+        if not text.strip():
+            return 0
+        if self._frame is None and not self._missing:
+            self._frame = await self._whole("")
+            self._missing = self._frame is None
+        if self._frame is None:
+            return None
+        whole = await self._whole(text)
+        return None if whole is None else max(0, whole - self._frame)
+
+    def __repr__(self) -> str:
+        state = "no endpoint" if self._missing else f"{self.calls} calls"
+        return f"<TokenCounter of {self.model}: {state}>"
+
+    async def _whole(self, text: str) -> int | None:
+        # llama.cpp's template would put in a system text of its own if there were none.
+        body = {
+            "model": self.model,
+            "system": [{"type": "text", "text": f"{_PLACEHOLDER}\n{text}"}],
+            "messages": [{"role": "user", "content": _PLACEHOLDER}],
+        }
+        self.calls += 1
+        try:
+            reply = await self._sdk.post(
+                "/v1/messages/count_tokens",
+                cast_to=object,
+                content=dump(body),
+                options={"max_retries": 0, "timeout": COUNT_SECONDS},
+            )
+        except Exception as error:
+            if lacks_endpoint(error, self.model):
+                return None
+            raise failure(error, self.model) from error
+        counted = reply.get("input_tokens") if isinstance(reply, dict) else None
+        if not isinstance(counted, int):
+            raise ClaudeError("server", model=self.model, detail="count_tokens without a count")
+        return counted

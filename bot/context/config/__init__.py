@@ -1,0 +1,1 @@
+"""Context files: their schema, loading and glob patterns."""

@@ -1,0 +1,225 @@
+"""From a folder of TOML files to contexts: one clear sentence for each thing that is wrong."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from bot.context.config.schema import (
+    AccessConfig,
+    ContextConfig,
+    LimitsConfig,
+    RepositoryConfig,
+    WarmConfig,
+)
+from bot.context.errors import ContextError, ContextErrors, UrlError
+from bot.context.git.urls import parse_url
+
+__all__ = [
+    "AccessConfig",
+    "ContextConfig",
+    "LimitsConfig",
+    "LoadedContexts",
+    "RepositoryConfig",
+    "WarmConfig",
+    "load_context",
+    "load_contexts",
+    "parse_context",
+]
+
+_TABLES: dict[str, type[BaseModel]] = {
+    "repositories": RepositoryConfig,
+    "access": AccessConfig,
+    "limits": LimitsConfig,
+    "warm": WarmConfig,
+}
+_AT_LINE = re.compile(r"\(at line (\d+), column \d+\)")
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedContexts:
+    """The contexts that are good, by name, and what is wrong with the others."""
+
+    contexts: tuple[ContextConfig, ...]
+    problems: tuple[ContextError, ...]
+
+    def __repr__(self) -> str:
+        names = ", ".join(context.name for context in self.contexts)
+        return f"<LoadedContexts {names or 'none'}; {len(self.problems)} problems>"
+
+
+def load_contexts(folder: Path) -> LoadedContexts:
+    """Read every `*.toml` of the folder, in the order of their names.
+
+    A file that is wrong is left out and its problems are listed; the others are loaded.
+    """
+    if not folder.is_dir():
+        problem = "there is no such folder; create it and put one TOML file per context there"
+        return LoadedContexts((), (ContextError(str(folder), problem),))
+    contexts: list[ContextConfig] = []
+    problems: list[ContextError] = []
+    owners: dict[str, str] = {}
+    for file in sorted(folder.glob("*.toml")):
+        try:
+            context = load_context(file)
+        except ContextErrors as errors:
+            problems.extend(errors.problems)
+            continue
+        taken = _taken_channel(context, file, owners)
+        if taken is not None:
+            problems.append(taken)
+            continue
+        owners.update(dict.fromkeys(context.channels, file.name))
+        contexts.append(context)
+    return LoadedContexts(tuple(contexts), tuple(problems))
+
+
+def load_context(file: Path) -> ContextConfig:
+    """Read one context file. Relative local paths are taken from the file's folder.
+
+    Raises:
+        ContextErrors: it cannot be read, is not TOML or breaks a rule.
+    """
+    try:
+        text = file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        problem = f"the file cannot be read ({reason})"
+        raise ContextErrors((ContextError(file.name, problem),)) from None
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        at = _AT_LINE.search(str(error))
+        message = _AT_LINE.sub("", str(error)).strip()
+        problem = f"it is not valid TOML: {message[:1].lower()}{message[1:]}; mend that line"
+        line = int(at.group(1)) if at else None
+        raise ContextErrors((ContextError(file.name, problem, line=line),)) from None
+    return parse_context(file.stem, data, file=file.name, text=text, relative_to=file.parent)
+
+
+def parse_context(
+    name: str,
+    data: Mapping[str, Any],
+    *,
+    file: str,
+    text: str = "",
+    relative_to: Path | None = None,
+) -> ContextConfig:
+    """Check data as a context called `name`. `file` names the source in messages.
+
+    Raises:
+        ContextErrors: it breaks one rule or more, each told in a sentence.
+    """
+    if "name" in data:
+        problem = "unknown key 'name': the file's name is the context's name; delete the key"
+        line = _line_of(text, ("name",))
+        raise ContextErrors((ContextError(file, problem, line=line, key="name"),))
+    try:
+        resolved = _with_absolute_paths(data, relative_to)
+        return ContextConfig.model_validate({**resolved, "name": name})
+    except UrlError as error:
+        line = _line_of(text, ("repositories", "url"))
+        failed = ContextError(file, error.user_message, line=line, key="repositories.url")
+        raise ContextErrors((failed,)) from None
+    except ValidationError as error:
+        details = _without_echoes(error.errors(include_url=False))
+        problems = tuple(_explain(detail, file, text) for detail in details)
+        raise ContextErrors(problems) from None
+
+
+def _with_absolute_paths(data: Mapping[str, Any], relative_to: Path | None) -> dict[str, Any]:
+    repositories = data.get("repositories")
+    if not isinstance(repositories, list):
+        return dict(data)
+    resolved = [
+        _absolute(repository, relative_to) if isinstance(repository, Mapping) else repository
+        for repository in repositories
+    ]
+    return {**data, "repositories": resolved}
+
+
+def _absolute(repository: Mapping[str, Any], relative_to: Path | None) -> Mapping[str, Any]:
+    url = repository.get("url")
+    if not isinstance(url, str):
+        return repository
+    parsed = parse_url(url, relative_to=relative_to)
+    return {**repository, "url": parsed.path} if parsed.scheme == "local" else repository
+
+
+def _without_echoes(details: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Drop "too short" where it only says that an entry of the list was wrong."""
+    inner = {detail["loc"][0] for detail in details if len(detail["loc"]) > 1}
+    return [d for d in details if not (d["type"] == "too_short" and d["loc"][0] in inner)]
+
+
+def _explain(detail: ErrorDetails, file: str, text: str) -> ContextError:
+    where = tuple(detail["loc"])
+    keys = tuple(part for part in where if isinstance(part, str))
+    key = ".".join(keys) or None
+    line = _line_of(text, keys, nth=next((p for p in where if isinstance(p, int)), 0))
+    return ContextError(file, _sentence(detail, keys), line=line, key=key)
+
+
+def _sentence(detail: ErrorDetails, keys: tuple[str, ...]) -> str:
+    key = ".".join(keys)
+    if detail["type"] == "extra_forbidden":
+        return f"unknown key {keys[-1]!r}{_suggestion(keys)}"
+    if detail["type"] == "missing":
+        return f"the key {key!r} is missing; add it"
+    message = detail["msg"].removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:] if not message.startswith("The ") else message
+    given = detail.get("input")
+    shown = f" (it is {given!r})" if isinstance(given, str | int | float | bool) else ""
+    return f"the key {key!r} is wrong: {message}{shown}" if key else message
+
+
+def _suggestion(keys: tuple[str, ...]) -> str:
+    model = _TABLES.get(keys[0], ContextConfig) if len(keys) > 1 else ContextConfig
+    known = [field for field in model.model_fields if model is not ContextConfig or field != "name"]
+    close = difflib.get_close_matches(keys[-1], known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known here are {', '.join(known)}"
+
+
+def _line_of(text: str, keys: tuple[str, ...], nth: int = 0) -> int | None:
+    """Find the line that sets a key: the nth table of that name, then the key in it."""
+    if not keys:
+        return None
+    lines = text.splitlines()
+    start = 0
+    if len(keys) > 1 or keys[0] in _TABLES:
+        heads = [
+            number
+            for number, line in enumerate(lines)
+            if re.match(rf"\s*\[\[?\s*{re.escape(keys[0])}\s*\]\]?", line)
+        ]
+        if not heads:
+            return None
+        start = heads[min(nth, len(heads) - 1)]
+        if len(keys) == 1:
+            return start + 1
+    for number, line in enumerate(lines[start:], start):
+        if re.match(rf"\s*[\"']?{re.escape(keys[-1])}[\"']?\s*=", line):
+            return number + 1
+    return start + 1 if len(keys) > 1 else None
+
+
+def _taken_channel(
+    context: ContextConfig, file: Path, owners: Mapping[str, str]
+) -> ContextError | None:
+    for channel in context.channels:
+        if channel in owners:
+            problem = (
+                f"the channel {channel} belongs to {owners[channel]} already, and a channel has "
+                "one context; take it out of one of the two files"
+            )
+            line = _line_of(file.read_text("utf-8"), ("channels",))
+            return ContextError(file.name, problem, line=line, key="channels")
+    return None

@@ -1,0 +1,183 @@
+"""Context files: what a channel answers from, who may ask, what it may cost (design §4).
+
+Light on purpose: nothing here reads a repository. A context that comes from elsewhere (attached in
+Slack, kept in the store) is built with `parse_context` and obeys the same rules.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from bot.context.config.globs import glob_regex
+from bot.context.errors import GlobError, UrlError
+from bot.context.git.urls import RepositoryUrl, parse_url
+
+Thinking = Literal["least", "disabled", "between_tools", "adaptive"]
+Effort = Literal["low", "medium", "high", "xhigh", "max"]
+Mode = Literal["mentions", "questions"]
+
+
+def _glob(pattern: str) -> str:
+    try:
+        glob_regex(pattern)
+    except GlobError as error:
+        raise ValueError(error.user_message) from None
+    return pattern
+
+
+def _channel(value: str) -> str:
+    if value[:1] not in {"C", "G"} or not value.isalnum() or value != value.upper():
+        raise ValueError(
+            f"{value!r} is not a channel id; copy the id (it starts with C) "
+            "from the foot of the channel's details in Slack"
+        )
+    return value
+
+
+def _user(value: str) -> str:
+    if value[:1] not in {"U", "W"} or not value.isalnum():
+        raise ValueError(f"{value!r} is not a user id; it starts with U or W")
+    return value
+
+
+def _template(value: str) -> str:
+    try:
+        shown = value.format(sha="0", path="a", start=1, end=2)
+    except (KeyError, IndexError, ValueError):
+        raise ValueError(
+            "it may hold {sha}, {path}, {start} and {end}, and no other braces"
+        ) from None
+    if not shown.startswith("https://") or "{path}" not in value:
+        raise ValueError("it must start with https:// and hold {path}")
+    return value
+
+
+Glob = Annotated[str, AfterValidator(_glob)]
+ChannelId = Annotated[str, AfterValidator(_channel)]
+UserId = Annotated[str, AfterValidator(_user)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+class RepositoryConfig(_Part):
+    """One repository of a context. `name` is unique within it and derived from the address."""
+
+    url: str
+    ref: str = Field(default="HEAD", min_length=1, max_length=250)
+    name: str = Field(default="", max_length=100)
+    include: tuple[Glob, ...] = ()
+    exclude: tuple[Glob, ...] = ()
+    first: tuple[Glob, ...] = ()
+    """What is taken first under a budget, in this order."""
+    web: Annotated[str, AfterValidator(_template)] | None = None
+    depth: int | None = Field(default=None, ge=1)
+    """How many commits are fetched; None means all of them."""
+    max_file_bytes: int = Field(default=1_000_000, ge=1_000, le=20_000_000)
+
+    @field_validator("ref")
+    @classmethod
+    def _ref_is_safe(cls, ref: str) -> str:
+        bad = any(ord(c) < 33 or c in "~^:?*[\\\x7f" for c in ref)
+        if bad or ref.startswith("-") or ".." in ref:
+            raise ValueError("it is not the name of a branch, a tag or a commit")
+        return ref
+
+    @model_validator(mode="before")
+    @classmethod
+    def _derive_name(cls, data: Any) -> Any:
+        if isinstance(data, Mapping) and isinstance(data.get("url"), str) and not data.get("name"):
+            try:
+                return {**data, "name": parse_url(data["url"]).name}
+            except UrlError as error:
+                raise ValueError(error.user_message) from None
+        return data
+
+    @field_validator("name")
+    @classmethod
+    def _name_is_plain(cls, name: str) -> str:
+        if not name or any(ord(c) < 33 or c in "/\\:\x7f" for c in name):
+            raise ValueError("a name is one word without slashes or colons")
+        return name
+
+    @property
+    def address(self) -> RepositoryUrl:
+        return parse_url(self.url)
+
+    @property
+    def web_template(self) -> str | None:
+        """The template of permalinks: the context's own, else the host's, else None."""
+        return self.web or self.address.web
+
+
+class AccessConfig(_Part):
+    """Who may ask besides the members of the context's channels (design §8)."""
+
+    guests: bool = False
+    external: bool = False
+    bots: tuple[str, ...] = ()
+    operators: tuple[UserId, ...] = ()
+
+
+class LimitsConfig(_Part):
+    """Money in USD a day, rates in questions an hour. None means: no bound of the context's own."""
+
+    answers_daily_usd: float | None = Field(default=20.0, ge=0)
+    user_per_hour: int | None = Field(default=30, ge=1)
+    channel_per_hour: int | None = Field(default=120, ge=1)
+
+
+class WarmConfig(_Part):
+    """What an hour of a waiting person is worth, and the most to spend on warmth a day, in USD."""
+
+    wait_cost_per_hour: float = Field(default=100.0, ge=0)
+    daily_limit_usd: float = Field(default=5.0, ge=0)
+
+
+class ContextConfig(_Part):
+    """One context: channels, model, repositories, access, limits, warmth."""
+
+    name: str = Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    channels: tuple[ChannelId, ...] = ()
+    model: str = Field(default="claude-sonnet-5-5", min_length=1)
+    instructions: str = Field(default="", max_length=20_000)
+    budget_tokens: int = Field(default=400_000, ge=500, le=2_000_000)
+    thinking: Thinking = "least"
+    effort: Effort = "low"
+    mode: Mode = "mentions"
+    answer_drafts: bool = False
+    link_hosts: tuple[str, ...] = ()
+    """Hosts that answers may link to, besides those of the repositories."""
+    prompts: tuple[Annotated[str, Field(min_length=1, max_length=150)], ...] = Field(
+        default=(), max_length=4
+    )
+    """Suggested first questions, shown in the agent pane."""
+    repositories: tuple[RepositoryConfig, ...] = Field(min_length=1, max_length=20)
+    access: AccessConfig = AccessConfig()
+    limits: LimitsConfig = LimitsConfig()
+    warm: WarmConfig = WarmConfig()
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> ContextConfig:
+        names = [repository.name for repository in self.repositories]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two repositories are called {twice[0]!r}; give one a `name`")
+        return self
+
+    @property
+    def pack_fingerprint(self) -> str:
+        """Changes when, and only when, a setting changes that can change the packed bytes."""
+        picked = {
+            "budget": self.budget_tokens,
+            "repositories": [
+                repository.model_dump(exclude={"web", "depth"}) for repository in self.repositories
+            ],
+        }
+        return hashlib.sha256(json.dumps(picked, sort_keys=True).encode()).hexdigest()

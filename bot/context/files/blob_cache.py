@@ -1,0 +1,267 @@
+"""What is known of each blob, worked out once and kept by blob id: signs, lines, secrets' places.
+
+Nothing of a secret is kept but where it stands. Much unseen content is looked at by child
+processes, so that neither the event loop nor the interpreter's lock waits for it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from bot.context.atomic_write import write_atomically
+from bot.context.errors import RepositoryError
+from bot.context.files.heuristics import ContentSigns, content_signs
+from bot.context.files.kinds import Kind
+from bot.context.files.text import count_lines, normalize, shown
+from bot.context.git.repository import GitRepository
+from bot.context.git.safety import hardened_environment
+from bot.context.secrets.mask import SCANNER_VERSION, ScanKind, Span
+
+FACTS_VERSION = f"4.{SCANNER_VERSION}"
+SCAN_SECONDS = 600.0
+_PARALLEL_BYTES = 4_000_000
+_WORKERS = 2
+
+Progress = Callable[[int, int], None]
+"""Called with the bytes that are done and the bytes in all."""
+
+
+class Facts(NamedTuple):
+    """`raw` counts the blob's bytes, `size` those of the shown text, `lines` its lines."""
+
+    raw: int
+    size: int
+    lines: int
+    signs: ContentSigns
+    spans: tuple[Span, ...] = ()
+
+
+class Wanted(NamedTuple):
+    """A blob to look at, and as what: the same bytes may be read as code and as configuration."""
+
+    oid: str
+    kind: Kind
+    scan: ScanKind
+    vouched: bool = False
+    """The repository itself says that this is not generated."""
+
+    @property
+    def key(self) -> str:
+        return f"{self.oid}.{self.kind[0]}{self.scan[-1]}{'v' if self.vouched else ''}"
+
+
+def examine(raw: bytes, kind: Kind, scan: ScanKind, vouched: bool = False) -> Facts:
+    """Look at one blob. Secrets are sought only in what may be shown."""
+    # Known blobs are most of all blobs: who meets no other pays for no scanner.
+    from bot.context.secrets.find import find_secrets
+
+    signs = content_signs(raw, kind)
+    if signs.binary or signs.pointer:
+        return Facts(len(raw), 0, 0, signs)
+    if (signs.minified or signs.generated) and not vouched:
+        return Facts(len(raw), len(raw), 0, signs)
+    data = normalize(raw)
+    spans = tuple(find_secrets(data, scan))
+    text = shown(raw, spans) if spans else data
+    return Facts(len(raw), len(text), count_lines(text), signs, spans)
+
+
+class FactsCache:
+    """Facts by blob id in one file. Losing it costs time, nothing else."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._rows: dict[str, list[object]] = {}
+        self._fresh = 0
+        if path is not None:
+            self._rows = _load(path)
+
+    def __repr__(self) -> str:
+        return f"<FactsCache {len(self._rows)} blobs>"
+
+    def get(self, wanted: Wanted) -> Facts | None:
+        row = self._rows.get(wanted.key)
+        return None if row is None else _from_row(row)
+
+    def put(self, wanted: Wanted, facts: Facts) -> None:
+        self._rows[wanted.key] = _to_row(facts)
+        self._fresh += 1
+
+    def save(self, at_least: int = 1) -> None:
+        """Write if that many blobs are new. Two writers at once lose work, never correctness."""
+        if self._path is None or self._fresh < at_least:
+            return
+        document = {"version": FACTS_VERSION, "blobs": self._rows}
+        data = json.dumps(document, separators=(",", ":")).encode()
+        write_atomically(self._path, data, durable=False)
+        self._fresh = 0
+
+
+def _load(path: Path) -> dict[str, list[object]]:
+    try:
+        document = json.loads(path.read_bytes())
+        if document["version"] == FACTS_VERSION:
+            blobs: dict[str, list[object]] = document["blobs"]
+            return blobs
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    return {}
+
+
+def _to_row(facts: Facts) -> list[object]:
+    signs = sum(bit << place for place, bit in enumerate(facts.signs))
+    row: list[object] = [facts.raw, facts.size, facts.lines, signs]
+    return [*row, *([[list(span) for span in facts.spans]] if facts.spans else [])]
+
+
+_SIGNS = tuple(ContentSigns(*(bool(bits >> place & 1) for place in range(4))) for bits in range(16))
+
+
+def _from_row(row: list[object]) -> Facts:
+    raw, size, lines, signs, *rest = row
+    assert isinstance(raw, int)
+    assert isinstance(size, int)
+    assert isinstance(lines, int)
+    assert isinstance(signs, int)
+    if not rest:
+        return Facts(raw, size, lines, _SIGNS[signs])
+    assert isinstance(rest[0], list)
+    return Facts(raw, size, lines, _SIGNS[signs], tuple(Span(*span) for span in rest[0]))
+
+
+def gather(
+    repository: GitRepository,
+    wanted: Iterable[Wanted],
+    limit: int,
+    cache: FactsCache,
+    progress: Progress | None = None,
+) -> dict[Wanted, Facts | int]:
+    """Return the facts of every wanted blob, from the cache or anew.
+
+    In place of facts stands the size alone where a blob has more bytes than `limit` (it is never
+    read), or -1 where it is missing.
+    """
+    found: dict[Wanted, Facts | int] = {}
+    unknown: list[Wanted] = []
+    for item in wanted:
+        facts = cache.get(item)
+        if facts is None:
+            unknown.append(item)
+        else:
+            found[item] = facts if facts.raw <= limit else facts.raw
+    sizes = repository.sizes([item.oid for item in unknown]) if unknown else []
+    missing: dict[Wanted, int] = {}
+    for item, size in zip(unknown, sizes, strict=True):
+        if 0 <= size <= limit:
+            missing[item] = size
+        else:
+            found[item] = size
+    if missing:
+        found.update(_look(repository, missing, cache, progress))
+    return found
+
+
+def _look(
+    repository: GitRepository,
+    missing: Mapping[Wanted, int],
+    cache: FactsCache,
+    progress: Progress | None,
+) -> Iterator[tuple[Wanted, Facts]]:
+    total = sum(missing.values())
+    look = _look_in_children if total > _PARALLEL_BYTES else _look_here
+    done = 0
+    for item, facts in look(repository, missing):
+        cache.put(item, facts)
+        yield item, facts
+        done += missing[item]
+        if progress:
+            progress(done, total)
+
+
+def _look_here(
+    repository: GitRepository, missing: Mapping[Wanted, int]
+) -> Iterator[tuple[Wanted, Facts]]:
+    items = list(missing)
+    for item, raw in zip(items, repository.blobs([item.oid for item in items]), strict=True):
+        yield item, examine(raw, item.kind, item.scan, item.vouched)
+
+
+def _look_in_children(
+    repository: GitRepository, missing: Mapping[Wanted, int]
+) -> Iterator[tuple[Wanted, Facts]]:
+    """Deal the blobs out to child processes, largest first, and yield what they say."""
+    hands: list[list[Wanted]] = [[] for _ in range(min(_WORKERS, os.cpu_count() or 1))]
+    loads = [0] * len(hands)
+    for item in sorted(missing, key=lambda item: (-missing[item], item)):
+        lightest = loads.index(min(loads))
+        hands[lightest].append(item)
+        loads[lightest] += missing[item]
+    children = [_Child(repository, hand) for hand in hands]
+    try:
+        for child in children:
+            yield from child.results()
+    finally:
+        for child in children:
+            child.stop()
+
+
+class _Child:
+    """A process that looks at a hand of blobs and prints one row of facts for each."""
+
+    def __init__(self, repository: GitRepository, hand: Sequence[Wanted]) -> None:
+        self._repository = repository
+        self._hand = hand
+        package_root = str(Path(__file__).resolve().parents[3])
+        self._process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "bot.context.files.blob_cache",
+                str(repository.git_dir),
+                repository.name,
+            ],
+            env={**hardened_environment(), "PYTHONPATH": package_root},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(hand).encode())
+        self._process.stdin.close()
+
+    def results(self) -> Iterator[tuple[Wanted, Facts]]:
+        assert self._process.stdout is not None
+        for item in self._hand:
+            line = self._process.stdout.readline()
+            if not line:
+                raise RepositoryError(
+                    self._repository.name,
+                    f"Looking through {self._repository.name} for secrets was cut short, "
+                    "so nothing of it is shown: try again.",
+                )
+            yield item, _from_row(json.loads(line))
+
+    def stop(self) -> None:
+        self._process.kill()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        self._process.wait()
+
+
+def _serve(arguments: Sequence[str], hand: bytes) -> Iterable[bytes]:
+    repository = GitRepository(Path(arguments[0]), arguments[1], seconds=SCAN_SECONDS)
+    items = [Wanted(*item) for item in json.loads(hand)]
+    for item, raw in zip(items, repository.blobs([item.oid for item in items]), strict=True):
+        row = _to_row(examine(raw, item.kind, item.scan, item.vouched))
+        yield json.dumps(row, separators=(",", ":")).encode() + b"\n"
+
+
+if __name__ == "__main__":
+    for row in _serve(sys.argv[1:], sys.stdin.buffer.read()):
+        sys.stdout.buffer.write(row)

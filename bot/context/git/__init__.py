@@ -1,0 +1,1 @@
+"""Git: clones, objects, credentials, URLs and webhooks."""

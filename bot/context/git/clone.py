@@ -1,0 +1,362 @@
+"""Bare clones on disk: fetched in bounded time and size, safe among processes, never checked out.
+
+A clone holds objects and one ref of ours per followed ref; no remote is stored, so no address is.
+Objects are never pruned: what a base was built from stays readable when history is rewritten.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import signal
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.context.errors import (
+    AuthenticationError,
+    BusyError,
+    EmptyRepositoryError,
+    GitFailedError,
+    GitMissingError,
+    GitTimeoutError,
+    RefMissingError,
+    RepositoryError,
+    TooLargeError,
+    UnreachableError,
+    UrlError,
+)
+from bot.context.git.credentials import Tokens
+from bot.context.git.repository import GitRepository
+from bot.context.git.safety import SAFE_OPTIONS, hardened_environment, last_line
+from bot.context.git.urls import RepositoryUrl
+
+_SSH = "ssh -o BatchMode=yes -o ConnectTimeout=15 -o ForwardAgent=no"
+_NETWORK_OPTIONS = (
+    "-c",
+    "http.lowSpeedLimit=1000",
+    "-c",
+    "http.lowSpeedTime=60",
+    "-c",
+    "fetch.unpackLimit=1",
+    "-c",
+    "gc.auto=0",
+    "-c",
+    "maintenance.auto=false",
+)
+_PROTOCOL = {"https": "https", "ssh": "ssh", "local": "file"}
+_LOOK_EVERY = 0.5
+_SERVE_ANY_OWNERS = "--upload-pack=git -c 'safe.directory=*' upload-pack"
+"""For folders that belong to another user, as mounted ones do: git hands no option on to the side
+that serves. It runs nothing that the folder's own settings name."""
+_WAIT_EVERY = 0.1
+_MANY_PACKS = 30
+_KEPT = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What may be fetched: hosts (None: any) and folders that local repositories may lie in."""
+
+    hosts: frozenset[str] | None = None
+    local: tuple[Path, ...] = ()
+
+    def check(self, url: RepositoryUrl) -> None:
+        """Raise `UrlError` for an address that is not allowed here."""
+        if url.scheme == "local":
+            here = Path(url.path).resolve()
+            if not any(here.is_relative_to(folder.resolve()) for folder in self.local):
+                raise UrlError(
+                    url.path,
+                    "local paths must lie in a folder named by FOREWARM_LOCAL_REPOSITORIES; or use https://",
+                )
+        elif self.hosts is not None and url.host not in self.hosts:
+            raise UrlError(
+                url.remote,
+                f"the host {url.host} is not allowed here; allowed are "
+                + (", ".join(sorted(self.hosts)) or "none"),
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The most that a fetch may take: seconds, bytes on disk, seconds of waiting for another."""
+
+    seconds: float = 900.0
+    bytes: int = 3_000_000_000
+    wait_seconds: float = 300.0
+
+
+class Clone:
+    """One repository's bare clone, following one ref."""
+
+    def __init__(
+        self,
+        name: str,
+        url: RepositoryUrl,
+        ref: str,
+        home: Path,
+        *,
+        tokens: Tokens | None = None,
+        sources: Sources | None = None,
+        depth: int | None = None,
+        bounds: Bounds | None = None,
+    ) -> None:
+        self.name = name
+        self.url = url
+        self.ref = ref
+        identity = hashlib.sha256(url.identity.encode("utf-8", "surrogateescape")).hexdigest()
+        slug = re.sub(r"[^A-Za-z0-9._-]", "-", url.name)[:60]
+        self.git_dir = home / "clones" / f"{slug}-{identity[:12]}.git"
+        self._local_ref = f"refs/forewarm/{hashlib.sha256(ref.encode()).hexdigest()[:16]}"
+        self._tokens = tokens or Tokens()
+        self._sources = sources or Sources()
+        self._depth = depth
+        self._bounds = bounds or Bounds()
+
+    def __repr__(self) -> str:
+        return f"<Clone of {self.name} ({self.ref}) at {self.git_dir}>"
+
+    def repository(self) -> GitRepository:
+        return GitRepository(self.git_dir, self.name)
+
+    def head(self) -> str | None:
+        """Return the commit of the last good fetch, or None before the first. Blocks briefly."""
+        if not (self.git_dir / "HEAD").exists():
+            return None
+        try:
+            return self.repository().resolve(self._local_ref)
+        except (EmptyRepositoryError, RefMissingError):
+            return None
+
+    def fetched_at(self) -> float | None:
+        """Return when the last good fetch was noted, in Unix seconds. Blocks briefly."""
+        try:
+            return float(self._note().read_text())
+        except (OSError, ValueError):
+            return None
+
+    def note_fetched(self, at: float) -> None:
+        """Remember a good fetch, also for the time after a restart."""
+        with contextlib.suppress(OSError):
+            self._note().write_text(str(at))
+
+    def _note(self) -> Path:
+        name = self._local_ref.rpartition("/")[2]
+        return self.git_dir / f"forewarm-fetched-{name}"
+
+    async def fetch(self) -> str:
+        """Bring the clone up to date and return the commit that the ref names now.
+
+        Raises:
+            RepositoryError: it could not be; the clone still holds what it held.
+            UrlError: the address is not allowed here.
+        """
+        self._sources.check(self.url)
+        async with self._locked():
+            before = await asyncio.to_thread(self.head)
+            await self._prepare()
+            await self._fetch()
+            await self._refuse_too_large(before)
+            await self._tidy()
+        head = await asyncio.to_thread(self.head)
+        if head is None:
+            raise RefMissingError(self.name, self.ref)
+        return head
+
+    # --- the steps -------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def _locked(self) -> AsyncIterator[None]:
+        """Hold the clone against other processes and tasks; waiting is bounded."""
+        self.git_dir.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(self.git_dir.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            loop = asyncio.get_running_loop()
+            deadline = loop.time() + self._bounds.wait_seconds
+            while True:
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if loop.time() >= deadline:
+                        raise BusyError(self.name, self._bounds.wait_seconds) from None
+                    await asyncio.sleep(_WAIT_EVERY)
+            yield
+        finally:
+            os.close(handle)
+
+    async def _prepare(self) -> None:
+        """Create the clone, or clear away what a killed git has left. The lock is held."""
+        if not (self.git_dir / "HEAD").exists():
+            shutil.rmtree(self.git_dir, ignore_errors=True)
+            await self._git(
+                "creating", ["init", "--quiet", "--bare", "--template=", str(self.git_dir)]
+            )
+            return
+        for stale in (*self.git_dir.glob("*.lock"), *self.git_dir.glob("refs/**/*.lock")):
+            stale.unlink(missing_ok=True)
+        self._drop_partial_packs()
+
+    def _drop_partial_packs(self) -> None:
+        for partial in self.git_dir.glob("objects/pack/tmp_*"):
+            partial.unlink(missing_ok=True)
+
+    async def _fetch(self) -> None:
+        protocol = _PROTOCOL[self.url.scheme]
+        serving = [_SERVE_ANY_OWNERS] if self.url.scheme == "local" else []
+        depth = [] if self._depth is None else [f"--depth={self._depth}"]
+        arguments = [
+            *_NETWORK_OPTIONS,
+            "-c",
+            f"protocol.{protocol}.allow=always",
+            *self._tokens.options(self.url),
+            f"--git-dir={self.git_dir}",
+            "fetch",
+            "--quiet",
+            "--force",
+            "--no-tags",
+            "--no-write-fetch-head",
+            "--no-recurse-submodules",
+            "--update-shallow",
+            *serving,
+            *depth,
+            "--",
+            self.url.remote,
+            f"+{self.ref}:{self._local_ref}",
+        ]
+        await self._git("fetching", arguments, watch=True)
+
+    async def _refuse_too_large(self, before: str | None) -> None:
+        """Look once more when all has come: a fast fetch ends before anybody looks."""
+        if await asyncio.to_thread(self._size) <= self._bounds.bytes:
+            return
+        if before is None:
+            await asyncio.to_thread(shutil.rmtree, self.git_dir, True)
+        raise self._too_large()
+
+    def _too_large(self) -> TooLargeError:
+        bound = f"{self._bounds.bytes / 1_000_000:,.1f}"
+        return TooLargeError(self.name, "MB of history", bound)
+
+    async def _tidy(self) -> None:
+        """Roll small packs up now and then; a failure only costs speed."""
+        packs = sum(1 for _ in self.git_dir.glob("objects/pack/*.pack"))
+        if packs > _MANY_PACKS:
+            arguments = [f"--git-dir={self.git_dir}", "repack", "-q", "-d", "--geometric=2"]
+            with contextlib.suppress(RepositoryError):
+                await self._git("tidying", arguments)
+
+    async def _git(self, doing: str, arguments: Sequence[str], *, watch: bool = False) -> None:
+        try:
+            process = await asyncio.create_subprocess_exec(
+                "git",
+                *SAFE_OPTIONS,
+                *arguments,
+                env=self._environment(),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.PIPE,
+                start_new_session=True,
+            )
+        except FileNotFoundError:
+            raise GitMissingError(self.name) from None
+        assert process.stderr is not None
+        reading = asyncio.ensure_future(_drained(process.stderr))
+        try:
+            await self._watch(reading, doing, watch)
+        finally:
+            if not reading.done():
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+            # Its end closes the pipe, also where git's children had held it.
+            stderr = await reading
+            await process.wait()
+            self._drop_partial_packs()
+        if process.returncode:
+            raise self._explained(doing, stderr)
+
+    async def _watch(self, reading: asyncio.Future[bytes], doing: str, watch: bool) -> None:
+        """Wait for git's end, but no longer than allowed and not while the disk fills."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._bounds.seconds
+        while not (await asyncio.wait({reading}, timeout=_LOOK_EVERY))[0]:
+            if loop.time() >= deadline:
+                raise GitTimeoutError(self.name, doing, self._bounds.seconds)
+            if watch and await asyncio.to_thread(self._size) > self._bounds.bytes:
+                raise self._too_large()
+
+    def _size(self) -> int:
+        total = 0
+        for file in self.git_dir.glob("objects/pack/*"):
+            with contextlib.suppress(OSError):
+                total += file.stat().st_size
+        return total
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            **hardened_environment(),
+            "GIT_SSH_COMMAND": _SSH,
+            **self._tokens.environment(self.url),
+        }
+
+    def _explained(self, doing: str, stderr: bytes) -> RepositoryError:
+        text = self._tokens.redacted(stderr.decode("utf-8", "replace"))
+        return explain(self.name, self.url, self.ref, doing, text)
+
+
+async def _drained(stream: asyncio.StreamReader) -> bytes:
+    """Read to the end and keep the last of it: a remote may say as much as it likes."""
+    kept = b""
+    while piece := await stream.read(_KEPT):
+        kept = (kept + piece)[-_KEPT:]
+    return kept
+
+
+_REFUSED = re.compile(
+    r"authentication failed|could not read (?:username|password)|permission denied"
+    r"|repository (?:'[^']*' )?not found|access denied|returned error: (?:401|403|404)"
+    r"|terminal prompts disabled|host key verification failed",
+    re.IGNORECASE,
+)
+# What curl says over OpenSSL and over GnuTLS. No pattern fits a name: "tls-lib" is a repository.
+_TLS = (
+    r"ssl (?:ca cert|certificate|connect|peer)|ssl_(?:connect|read|write): |:ssl routines:"
+    r"|gnutls(?:_handshake\(\)|, handshake| recv error| send error)|tls connect(?:ion)? "
+    r"|certificate (?:verif|subject name)"
+)
+_UNREACHABLE = re.compile(
+    r"could not resolve host(?:name)?|connection (?:refused|timed out|reset)|failed to connect"
+    r"|network is unreachable|no route to host|returned error: 5\d\d|early eof"
+    rf"|remote end hung up|operation too slow|operation timed out|{_TLS}",
+    re.IGNORECASE,
+)
+_NO_REF = re.compile(r"couldn't find remote ref|no such remote ref|not our ref", re.IGNORECASE)
+
+
+def explain(name: str, url: RepositoryUrl, ref: str, doing: str, stderr: str) -> RepositoryError:
+    """Turn what git wrote into the error that tells a person what to do."""
+    detail = last_line(stderr.encode())
+    if _NO_REF.search(stderr):
+        return EmptyRepositoryError(name) if ref == "HEAD" else RefMissingError(name, ref)
+    if "host key verification failed" in stderr.lower():
+        return UnreachableError(
+            name, url.host, f"its ssh host key is not known; add it with ssh-keyscan {url.host}"
+        )
+    if url.scheme == "local" and re.search(
+        r"does not appear to be a git repository|not a git repository|no such file", stderr, re.I
+    ):
+        return RepositoryError(
+            name, f"There is no git repository at {url.path}: correct the `url` of {name}."
+        )
+    if _REFUSED.search(stderr):
+        return AuthenticationError(name, url.host or "The file system", url.token_variable)
+    if _UNREACHABLE.search(stderr):
+        return UnreachableError(name, url.host or "The file system", detail)
+    return GitFailedError(name, doing, detail)

@@ -1,0 +1,326 @@
+"""All repositories of a context put together: bases, overlays, and what each push makes of them.
+
+Everything here blocks (it reads repositories) and is meant for a thread; what it works on is
+immutable, so whoever loses a race simply drops what was made.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from bot.context.errors import GitFailedError
+from bot.context.files.blob_cache import FactsCache, Progress
+from bot.context.files.select import File, Rules
+from bot.context.files.tree import Survey, survey, survey_next
+from bot.context.git.repository import GitRepository
+from bot.context.pack import Block
+from bot.context.render.base_block import BasePlan, files_tokens, plan_base
+from bot.context.render.budget import RESERVE, base_room, split
+from bot.context.render.token_estimate import Estimator
+from bot.context.update.build import Standing, Update, tell
+from bot.context.update.policy import Decision, Part, decide
+
+Counted = Mapping[bytes, int]
+"""Tokens by update text, as the server counts them."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One repository to pack: where it is read, what of it, and where what is known is kept."""
+
+    rules: Rules
+    repository: GitRepository
+    cache: FactsCache
+
+
+@dataclass(frozen=True)
+class Member:
+    """One repository's place in a prefix.
+
+    `base_paths` are the files that the base shows in full (None: all there were).
+    """
+
+    base: Block
+    base_commit: str
+    base_paths: frozenset[str] | None
+    base_mapped: frozenset[str]
+    standing: Standing
+    part: Part
+    reasons: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Why the budget kept files out, where that is still known."""
+    origin: Standing | None = field(default=None, repr=False)
+    """What the base itself shows; looked up again after a restart."""
+
+    @property
+    def commit(self) -> str:
+        return self.standing.survey.commit
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """A prefix's blocks: all bases in the context's order, then all overlays as they came."""
+
+    members: tuple[Member, ...]
+    overlays: tuple[Block, ...] = ()
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        return (*(member.base for member in self.members), *self.overlays)
+
+    @property
+    def tokens(self) -> int:
+        return sum(block.tokens for block in self.blocks)
+
+    def __repr__(self) -> str:
+        commits = ", ".join(f"{m.base.repository}@{m.commit[:7]}" for m in self.members)
+        return f"<Assembly {commits}: {len(self.overlays)} overlays, {self.tokens} tokens>"
+
+
+class Assembler:
+    """Builds and advances assemblies of one context. `budget` is in tokens, None for no bound."""
+
+    def __init__(self, sources: Sequence[Source], budget: int | None) -> None:
+        self.sources = tuple(sources)
+        self.budget = budget
+
+    def __repr__(self) -> str:
+        names = ", ".join(source.rules.name for source in self.sources)
+        return f"<Assembler of {names}, budget {self.budget}>"
+
+    def surveys(
+        self,
+        commits: Sequence[str],
+        known: Sequence[Survey | None],
+        progress: Progress | None = None,
+    ) -> list[Survey]:
+        """Survey each repository at its commit, from what is known of an earlier one."""
+        return [
+            _surveyed(source, commit, last, progress)
+            for source, commit, last in zip(self.sources, commits, known, strict=True)
+        ]
+
+    def first(self, surveys: Sequence[Survey], estimator: Estimator) -> Assembly:
+        """Build every base anew."""
+        return Assembly(self._members(surveys, estimator, ()))
+
+    def advance(
+        self,
+        assembly: Assembly,
+        surveys: Sequence[Survey],
+        estimator: Estimator,
+        *,
+        cold: bool,
+        counted: Counted = MappingProxyType({}),
+    ) -> tuple[Assembly, Decision]:
+        """Bring the prefix to the surveys' commits in the cheapest way.
+
+        `counted` are update texts whose tokens are known; those of others are estimated.
+        """
+        updates = [
+            _as_counted(self._update(at, member, survey, estimator), counted)
+            for at, (member, survey) in enumerate(zip(assembly.members, surveys, strict=True))
+        ]
+        parts = [
+            _weighed(member, update)
+            for member, update in zip(assembly.members, updates, strict=True)
+        ]
+        folds: list[Update | None] = []
+
+        def folded() -> int:
+            if not folds:
+                told = self._folds(assembly, updates, estimator)
+                folds.extend(fold and _as_counted(fold, counted) for fold in told)
+            return sum(fold.tokens for fold in folds if fold)
+
+        decision = decide(parts, room=self._room(estimator), cold=cold, folded=folded)
+        if decision.act == "rebuild":
+            return self._rebuilt(assembly, surveys, updates, estimator, decision), decision
+        if decision.act == "fold":
+            overlays = [
+                _block(source, fold)
+                for source, fold in zip(self.sources, folds, strict=True)
+                if fold
+            ]
+        else:
+            news = [
+                _block(source, update)
+                for source, update in zip(self.sources, updates, strict=True)
+                if update.text
+            ]
+            overlays = [*assembly.overlays, *news]
+        members = tuple(
+            replace(member, standing=update.standing, part=part)
+            for member, update, part in zip(assembly.members, updates, decision.parts, strict=True)
+        )
+        return Assembly(members, tuple(overlays)), decision
+
+    # --- bases -----------------------------------------------------------------------------------
+
+    def _members(
+        self, surveys: Sequence[Survey], estimator: Estimator, kept: Sequence[Member]
+    ) -> tuple[Member, ...]:
+        """Build the bases of the surveys; `kept` are members before them that stay."""
+        sources = self.sources[len(kept) :]
+        shares = self._shares(surveys, estimator, kept)
+        members: list[Member] = list(kept)
+        for source, found in zip(sources, surveys, strict=True):
+            room = None if shares is None else shares[source.rules.name]
+            plan = plan_base(source.repository, found, estimator, room)
+            members.append(_member(source, plan))
+        return tuple(members)
+
+    def _shares(
+        self, surveys: Sequence[Survey], estimator: Estimator, kept: Sequence[Member]
+    ) -> dict[str, int] | None:
+        if self.budget is None:
+            return None
+        room = base_room(self.budget, estimator.spread)
+        room -= sum(member.part.base + member.part.overlays for member in kept)
+        wants = {
+            found.rules.name: int(files_tokens(found.files, estimator) * 1.05) + 500
+            for found in surveys
+        }
+        return split(wants, max(0, room))
+
+    def _room(self, estimator: Estimator) -> int | None:
+        return None if self.budget is None else int(self.budget / (1 + estimator.spread))
+
+    def _rebuilt(
+        self,
+        assembly: Assembly,
+        surveys: Sequence[Survey],
+        updates: Sequence[Update],
+        estimator: Estimator,
+        decision: Decision,
+    ) -> Assembly:
+        start = decision.start
+        kept = [
+            replace(member, standing=update.standing, part=part)
+            for member, update, part in zip(
+                assembly.members[:start], updates[:start], decision.parts[:start], strict=True
+            )
+        ]
+        names = {source.rules.name for source in self.sources[:start]}
+        overlays = [block for block in assembly.overlays if block.repository in names]
+        overlays += [
+            _block(source, update)
+            for source, update in zip(self.sources[:start], updates[:start], strict=True)
+            if update.text
+        ]
+        return Assembly(self._members(surveys[start:], estimator, kept), tuple(overlays))
+
+    # --- overlays --------------------------------------------------------------------------------
+
+    def _update(self, at: int, member: Member, found: Survey, estimator: Estimator) -> Update:
+        if found.commit == member.commit:
+            return Update(b"", 0, replace(member.standing, survey=found))
+        repository = self.sources[at].repository
+        changes = repository.changes(member.commit, found.commit)
+        return tell(
+            repository, member.standing, found, changes, self._admit(member, estimator), estimator
+        )
+
+    def _admit(self, member: Member, estimator: Estimator) -> Callable[[File], bool]:
+        """Take a new file in where it leaves most of the room to later pushes."""
+        if self.budget is None:
+            return lambda file: True
+        left = [self.budget * RESERVE - member.part.overlays]
+
+        def admit(file: File) -> bool:
+            tokens = files_tokens({file.path: file}, estimator)
+            if tokens > left[0] * 0.25:
+                return False
+            left[0] -= tokens
+            return True
+
+        return admit
+
+    def _folds(
+        self, assembly: Assembly, updates: Sequence[Update], estimator: Estimator
+    ) -> list[Update | None]:
+        """Tell, for each repository that has any update, all since its base at once."""
+        told = {block.repository for block in assembly.overlays}
+        folds: list[Update | None] = []
+        for source, member, update in zip(self.sources, assembly.members, updates, strict=True):
+            if source.rules.name not in told and not update.text:
+                folds.append(None)
+                continue
+            standing = self._at_base(source, member)
+            head = update.standing.survey
+            changes = source.repository.changes(member.base_commit, head.commit)
+            shown = update.standing.shown
+            fold = tell(
+                source.repository,
+                standing,
+                head,
+                changes,
+                lambda file, shown=shown: file.path in shown,  # type: ignore[misc]
+                estimator,
+            )
+            folds.append(fold if fold.text else None)
+        return folds
+
+    def _at_base(self, source: Source, member: Member) -> Standing:
+        if member.origin is not None:
+            return member.origin
+        then = survey(source.repository, member.base_commit, source.rules, source.cache)
+        paths = member.base_paths
+        shown = (
+            then.files
+            if paths is None
+            else {path: file for path, file in then.files.items() if path in paths}
+        )
+        return Standing(then, shown, member.base_mapped, paths is None)
+
+
+def _surveyed(
+    source: Source, commit: str, last: Survey | None, progress: Progress | None
+) -> Survey:
+    if last is not None:
+        if last.commit == commit:
+            return last
+        # A commit that is known of but gone from the clone leaves nothing to compare with.
+        with contextlib.suppress(GitFailedError):
+            return survey_next(source.repository, last, commit, source.cache)[0]
+    return survey(source.repository, commit, source.rules, source.cache, progress)
+
+
+def _member(source: Source, plan: BasePlan) -> Member:
+    text = b"".join(plan.parts(source.repository)).decode("utf-8")
+    standing = Standing.of(plan)
+    return Member(
+        Block("base", source.rules.name, text, plan.tokens),
+        plan.survey.commit,
+        None if plan.complete else frozenset(plan.shown),
+        plan.mapped,
+        standing,
+        Part(plan.tokens, 0, 0, plan.tokens),
+        plan.omitted,
+        standing,
+    )
+
+
+def _as_counted(update: Update, counted: Counted) -> Update:
+    return replace(update, tokens=counted.get(update.text, update.tokens))
+
+
+def _block(source: Source, update: Update) -> Block:
+    return Block("overlay", source.rules.name, update.text.decode("utf-8"), update.tokens)
+
+
+def _weighed(member: Member, update: Update) -> Part:
+    """Bring the ledger up to date with what the push would add and a fresh base would take."""
+    fresh = max(1, member.part.fresh + update.grown)
+    return replace(member.part, append=update.tokens, fresh=fresh)
+
+
+def omissions(member: Member) -> dict[str, str]:
+    """Return what is not shown in full now, with its reason, by path."""
+    files, shown = member.standing.survey.files, member.standing.shown
+    hidden = {
+        path: member.reasons.get(path, "over the budget") for path in files if path not in shown
+    }
+    return {**member.standing.survey.omitted, **hidden}

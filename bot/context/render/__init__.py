@@ -1,0 +1,1 @@
+"""Rendering a pack: the file map, the ranking, the base block and its tokens."""

@@ -1,0 +1,225 @@
+"""The signatures of a source file, found with tree-sitter.
+
+The grammars are the ones that their maintainers publish as wheels: each is there once installed.
+(`tree-sitter-language-pack` fetches its grammars when first used since 1.0, which a bot behind a
+firewall cannot.) A grammar is loaded when a file of its language is first seen.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from importlib import import_module
+from typing import NamedTuple
+
+from tree_sitter import Language, Node, Parser
+
+from bot.context.files.kinds import extension_of
+
+_LARGEST = 400_000
+_LONGEST = 110
+_MOST = 400
+_DEEPEST = 6
+
+
+class Signature(NamedTuple):
+    """`line` counts from 1; `depth` is 0 at the top of the file."""
+
+    line: int
+    depth: int
+    text: str
+
+
+class _Grammar(NamedTuple):
+    module: str
+    function: str
+    definitions: frozenset[str]
+    containers: frozenset[str]
+
+
+def _grammar(
+    module: str, definitions: str, containers: str, function: str = "language"
+) -> _Grammar:
+    return _Grammar(
+        f"tree_sitter_{module}",
+        function,
+        frozenset(definitions.split()),
+        frozenset(containers.split()),
+    )
+
+
+_SCRIPT_DEFINITIONS = (
+    "function_declaration generator_function_declaration class_declaration method_definition "
+    "abstract_class_declaration interface_declaration type_alias_declaration enum_declaration "
+    "internal_module abstract_method_signature function_signature"
+)
+_SCRIPT_CONTAINERS = (
+    "program export_statement class_body internal_module module ambient_declaration "
+    "statement_block class_declaration abstract_class_declaration expression_statement "
+    "lexical_declaration variable_declarator"
+)
+_C_DEFINITIONS = "function_definition struct_specifier enum_specifier type_definition"
+_GRAMMARS: dict[str, _Grammar] = {
+    "py": _grammar(
+        "python",
+        "class_definition function_definition",
+        "module block decorated_definition class_definition if_statement try_statement",
+    ),
+    "js": _grammar("javascript", _SCRIPT_DEFINITIONS, _SCRIPT_CONTAINERS),
+    "ts": _grammar("typescript", _SCRIPT_DEFINITIONS, _SCRIPT_CONTAINERS, "language_typescript"),
+    "tsx": _grammar("typescript", _SCRIPT_DEFINITIONS, _SCRIPT_CONTAINERS, "language_tsx"),
+    "go": _grammar(
+        "go", "function_declaration method_declaration type_spec", "source_file type_declaration"
+    ),
+    "rs": _grammar(
+        "rust",
+        "function_item struct_item enum_item trait_item impl_item type_item macro_definition "
+        "function_signature_item mod_item",
+        "source_file declaration_list impl_item trait_item mod_item",
+    ),
+    "java": _grammar(
+        "java",
+        "class_declaration interface_declaration enum_declaration record_declaration "
+        "method_declaration constructor_declaration annotation_type_declaration",
+        "program class_body interface_body enum_body class_declaration interface_declaration "
+        "enum_declaration record_declaration enum_body_declarations",
+    ),
+    "c": _grammar(
+        "c",
+        _C_DEFINITIONS,
+        "translation_unit preproc_ifdef preproc_if linkage_specification declaration_list",
+    ),
+    "cpp": _grammar(
+        "cpp",
+        f"{_C_DEFINITIONS} class_specifier namespace_definition template_declaration",
+        "translation_unit preproc_ifdef preproc_if linkage_specification declaration_list "
+        "namespace_definition field_declaration_list class_specifier struct_specifier",
+    ),
+    "cs": _grammar(
+        "c_sharp",
+        "class_declaration interface_declaration struct_declaration enum_declaration "
+        "record_declaration method_declaration constructor_declaration",
+        "compilation_unit namespace_declaration file_scoped_namespace_declaration declaration_list "
+        "class_declaration interface_declaration struct_declaration record_declaration",
+    ),
+    "rb": _grammar(
+        "ruby", "class module method singleton_method", "program body_statement class module"
+    ),
+    "php": _grammar(
+        "php",
+        "class_declaration interface_declaration trait_declaration enum_declaration "
+        "method_declaration function_definition",
+        "program declaration_list class_declaration interface_declaration trait_declaration "
+        "namespace_definition compound_statement",
+        "language_php",
+    ),
+    "kt": _grammar(
+        "kotlin",
+        "class_declaration object_declaration function_declaration",
+        "source_file class_body class_declaration object_declaration",
+    ),
+    "swift": _grammar(
+        "swift",
+        "class_declaration protocol_declaration function_declaration init_declaration",
+        "source_file class_body class_declaration protocol_body protocol_declaration",
+    ),
+    "scala": _grammar(
+        "scala",
+        "class_definition object_definition trait_definition function_definition",
+        "compilation_unit template_body class_definition object_definition trait_definition",
+    ),
+    "sh": _grammar("bash", "function_definition", "program"),
+}
+_ALIASES = {
+    "pyi": "py",
+    "jsx": "js",
+    "mjs": "js",
+    "cjs": "js",
+    "mts": "ts",
+    "cts": "ts",
+    "h": "cpp",
+    "cc": "cpp",
+    "cxx": "cpp",
+    "hpp": "cpp",
+    "hh": "cpp",
+    "kts": "kt",
+    "bash": "sh",
+}
+_HEADING = re.compile(rb"(#{1,3})[ \t]+(.+)")
+_FENCE = re.compile(rb"[ ]{0,3}(```|~~~)")
+
+
+def signatures(path: str, text: bytes) -> list[Signature]:
+    """Return the definitions of a source file, or the headings of a Markdown one, in order.
+
+    Empty where the language is not known or the file is very large. Never raises for bad syntax.
+    """
+    if len(text) > _LARGEST:
+        return []
+    extension = extension_of(path)
+    if extension in {"md", "mdx", "markdown"}:
+        return list(_headings(text))[:_MOST]
+    name = _ALIASES.get(extension, extension)
+    if name not in _GRAMMARS:
+        return []
+    tree = _parser(name).parse(text)
+    return list(_walk(tree.root_node, text, _GRAMMARS[name], 0, 0))[:_MOST]
+
+
+@lru_cache(maxsize=len(_GRAMMARS))
+def _parser(name: str) -> Parser:
+    grammar = _GRAMMARS[name]
+    return Parser(Language(getattr(import_module(grammar.module), grammar.function)()))
+
+
+def _walk(
+    node: Node, text: bytes, grammar: _Grammar, depth: int, level: int
+) -> Iterator[Signature]:
+    for child in node.named_children:
+        kind = child.type
+        defines = kind in grammar.definitions or _is_arrow_function(child)
+        if defines:
+            yield Signature(child.start_point[0] + 1, depth, _signature_text(child, text))
+        if level < _DEEPEST and kind in grammar.containers:
+            yield from _walk(child, text, grammar, depth + defines, level + 1)
+
+
+def _is_arrow_function(node: Node) -> bool:
+    """Tell `const handler = (a) => …`, how scripts define most of their functions."""
+    if node.type != "variable_declarator":
+        return False
+    value = node.child_by_field_name("value")
+    return value is not None and value.type in {"arrow_function", "function_expression"}
+
+
+def _signature_text(node: Node, text: bytes) -> str:
+    """Return what stands before the body, on one line, without comments."""
+    end = min(_body_start(node), node.start_byte + 600)
+    piece = text[node.start_byte : end].decode("utf-8", "replace")
+    flat = " ".join(piece.split()).removesuffix("=>").rstrip(" {:=")
+    return flat if len(flat) <= _LONGEST else flat[: _LONGEST - 1] + "…"
+
+
+def _body_start(node: Node) -> int:
+    if node.type == "variable_declarator" and (value := node.child_by_field_name("value")):
+        return _body_start(value)
+    for child in node.children:
+        if "comment" in child.type or child.type.endswith(("body", "block", "declaration_list")):
+            return child.start_byte
+    body = node.child_by_field_name("body")
+    if body is not None:
+        return body.start_byte
+    # A type whose fields stand in braces: its name is the signature.
+    brace = (node.text or b"").find(b"{")
+    return node.end_byte if brace < 0 else node.start_byte + brace
+
+
+def _headings(text: bytes) -> Iterator[Signature]:
+    fence = b""
+    for number, line in enumerate(text.split(b"\n"), 1):
+        if opened := _FENCE.match(line):
+            fence = b"" if line.lstrip().startswith(fence or b"\0") else fence or opened.group(1)
+        elif not fence and (found := _HEADING.match(line)):
+            title = found.group(2).decode("utf-8", "replace").strip()
+            yield Signature(number, len(found.group(1)) - 1, title[:_LONGEST])

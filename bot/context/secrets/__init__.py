@@ -1,0 +1,1 @@
+"""Secrets in repository text: finding and masking them."""

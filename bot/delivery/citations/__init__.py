@@ -1,0 +1,1 @@
+"""Citations in an answer: recognised, checked against the code, and linked."""

@@ -1,0 +1,266 @@
+"""Reads the model's Markdown piece by piece and decides what of it may leave, and as what. Pure.
+
+A step looks at what stands at one place and passes it on, or says WAIT where more text could still
+change its meaning. `release` passes on what has waited long enough, in its safest meaning. Every
+code span that is let begin also ends on its line.
+"""
+
+from __future__ import annotations
+
+import re
+
+from bot.delivery.citations.check import CITATION, Citation, Finding
+from bot.delivery.citations.code_spans import CodeText
+from bot.delivery.citations.safe_output import TICK, Outlet
+from bot.delivery.citations.tokens import (
+    ADDRESS_END,
+    ENTITY,
+    SHOWN_ENTITIES,
+    SPECIAL,
+    WAIT,
+    label,
+    matching,
+    may_be_address,
+    target,
+    without_tail,
+)
+from bot.delivery.citations.verifier import Verifier
+
+_WORD = re.compile(r"\s*[^\s`\[\]!\\&]*")
+
+
+class Scanner:
+    """Passes text from `raw` strings to the outlet; the verifier judges citations."""
+
+    def __init__(self, outlet: Outlet, verifier: Verifier) -> None:
+        self._outlet = outlet
+        self._verifier = verifier
+        self._code = CodeText(outlet, verifier)
+
+    def __repr__(self) -> str:
+        return f"<Scanner [{self._code.open or 'prose'}] to {self._outlet}>"
+
+    def step(self, raw: str, at: int, final: bool) -> int:
+        """Pass on what stands at `at`; return where it ends, or WAIT."""
+        if self._code.open == "code":
+            return self._code.go_on(raw, at, final)
+        if self._code.open == "address":
+            return self._code.go_on_address(raw, at)
+        if self._code.in_fence:
+            after = self._code.fence(raw, at, final)
+            if after is not None:
+                return after
+        return self._inline(raw, at, final)
+
+    def close(self) -> None:
+        """End what was let begin, so that it swallows nothing after it."""
+        self._code.close()
+
+    # Prose
+
+    def _inline(self, raw: str, at: int, final: bool) -> int:
+        found = SPECIAL.search(raw, at)
+        stop = found.start() if found else len(raw)
+        if stop > at:
+            return self._words(raw[at:stop], at, growing=found is None and not final)
+        match raw[at]:
+            case "\n":
+                self._code.newline()
+                return at + 1
+            case "`":
+                return self._code.span_or_fence(raw, at, final)
+            case "~":
+                return self._code.tildes(raw, at, final)
+            case "[":
+                return self._bracket(raw, at, at, final)
+            case "!":
+                return self._exclamation(raw, at, final)
+            case "]":
+                self._outlet.text("]")
+                return at + 1
+            case "\\":
+                return self._backslash(raw, at, final)
+            case "&":
+                return self._ampersand(raw, at, final)
+            case _:
+                return self._address(raw, at, final)
+
+    def _words(self, text: str, at: int, *, growing: bool) -> int:
+        """Pass on running text up to the last word if that may still become something else."""
+        if growing:
+            word = max(text.rfind(" "), text.rfind("\t")) + 1
+            if word < len(text) and self._may_grow(text[word:].lstrip("(\"'*_")):
+                text = text[:word]
+        done = self._cite_words(text) if text else 0
+        return at + done if done else WAIT
+
+    def _may_grow(self, word: str) -> bool:
+        return bool(word) and (may_be_address(word) or self._verifier.may_begin_path(word))
+
+    def _cite_words(self, text: str) -> int:
+        """Pass on words, their citations checked; return how many characters that were."""
+        done = 0
+        for found in CITATION.finditer(text) if ":" in text or "#" in text else ():
+            cited = Citation.of(found)
+            if cited is None or text[found.end() : found.end() + 1].isalnum():
+                continue
+            if found.start() == 0 and self._outlet.within_word:
+                # Its beginning has left already.
+                self._verifier.struck()
+                continue
+            finding = self._verifier.verify(cited, self._outlet.written + found.start() - done)
+            if finding == "wait":
+                self._outlet.text(text[done : found.start()])
+                return found.start()
+            if finding is not None:
+                self._outlet.text(text[done : found.start()])
+                self._verifier.show(self._outlet, finding, found[0])
+                done = found.end()
+        self._outlet.text(text[done:])
+        return len(text)
+
+    def _backslash(self, raw: str, at: int, final: bool) -> int:
+        after = raw[at + 1 : at + 2]
+        if not after and not final:
+            return WAIT
+        if after == "`":
+            self._outlet.text(TICK)
+            return at + 2
+        if after in ("", "\n", "&"):
+            self._outlet.text("\\")
+            return at + 1
+        self._outlet.text(raw[at : at + 2])
+        return at + 2
+
+    def _ampersand(self, raw: str, at: int, final: bool) -> int:
+        found = ENTITY.match(raw, at)
+        if found is not None and found.end() == len(raw) and not final:
+            return WAIT
+        # Other entities could hide an address's colon from whoever looks for links.
+        named = found is None or found[0][1:] in SHOWN_ENTITIES
+        closed = found is not None and raw[found.end() : found.end() + 1] == ";"
+        numbered = raw[at + 1 : at + 2] == "#"
+        self._outlet.text("&amp;" if numbered or (closed and not named) else "&")
+        return at + 1
+
+    # Links
+
+    def _exclamation(self, raw: str, at: int, final: bool) -> int:
+        if at + 1 == len(raw) and not final:
+            return WAIT
+        if raw[at + 1 : at + 2] == "[":
+            return self._bracket(raw, at, at + 1, final)
+        self._outlet.text("!")
+        return at + 1
+
+    def _bracket(self, raw: str, at: int, opening: int, final: bool) -> int:
+        """Pass on a link, or an image if `at` is before `opening`, or what only looks like one."""
+        close = matching(raw, opening, "]")
+        end: int | None = None
+        if close is not None and close >= 0 and raw[close + 1 : close + 2] == "(":
+            end = matching(raw, close + 1, ")")
+        unsure = WAIT in (close, end) or (close is not None and close + 1 == len(raw))
+        if unsure and not final:
+            return WAIT
+        if close is None or end is None or WAIT in (close, end):
+            self._outlet.bracket(raw[at : opening + 1])
+            return opening + 1
+        text, inner = raw[opening + 1 : close], raw[close + 2 : end]
+        if at < opening:
+            self._nested(text)
+            return end + 1
+        return end + 1 if self._link(text, inner) else WAIT
+
+    def _nested(self, text: str) -> None:
+        """Pass on a text that stands within another construct, whole."""
+        at, forcing = 0, self._verifier.forcing
+        self._verifier.forcing = True
+        while at < len(text):
+            at = self.step(text, at, True)
+        self.close()
+        self._verifier.forcing = forcing
+
+    def _link(self, text: str, inner: str) -> bool:
+        """Pass on a link: checked, allowed, or undone; False if a file must be read first."""
+        address = target(inner)
+        cited = Citation.parse(address) or self._verifier.page(address)
+        finding = self._verifier.verify(cited, self._outlet.written) if cited else None
+        if finding == "wait":
+            return False
+        if cited is not None:
+            self._checked_link(text, finding)
+        elif (allowed := self._verifier.hosts.allow(address)) is not None:
+            self._outlet.link(label(text) or label(allowed), allowed)
+        elif "://" in address or address.startswith("www."):
+            self._nested(text)
+            self._outlet.text(" (")
+            self._outlet.address(address)
+            self._outlet.text(")")
+        else:
+            self._outlet.bracket("[")
+            self._nested(f"{text}] ({inner})")
+        return True
+
+    def _checked_link(self, text: str, finding: Finding | None) -> None:
+        url = self._verifier.permalink(finding) if finding is not None else None
+        if finding is None or url is None:
+            self._nested(text)
+            return
+        shown = label(text) or label(finding.label)
+        if finding.fate == "corrected" and Citation.parse(shown.strip("`")):
+            shown = f"`{finding.label}`"
+        self._outlet.link(shown, url)
+
+    def _address(self, raw: str, at: int, final: bool) -> int:
+        found = ADDRESS_END.search(raw, at)
+        if found is None and not final:
+            return WAIT
+        url = without_tail(raw[at : found.start() if found else len(raw)])
+        cited = self._verifier.page(url)
+        finding = self._verifier.verify(cited, self._outlet.written) if cited else None
+        if finding == "wait":
+            return WAIT
+        if finding is not None:
+            self._verifier.show(self._outlet, finding, finding.label)
+        elif (allowed := self._verifier.hosts.allow(url)) is not None:
+            self._outlet.link(label(url), allowed)
+        else:
+            self._outlet.address(url)
+        return at + len(url)
+
+    # When time is up
+
+    def release(self, raw: str) -> int:
+        """Let go of what waits at the beginning of `raw`; return how many characters that took."""
+        if self._code.open:
+            return self._code.go_on(raw, 0, False)
+        self._code.prose_line = True
+        match raw[0]:
+            case "`":
+                return self._code.release(raw)
+            case "[":
+                self._outlet.bracket("[")
+                return 1
+            case "&":
+                self._outlet.text("&amp;")
+                return 1
+            case "\\":
+                self._outlet.text("\\\\")
+                return 1
+            case "!" | "~":
+                self._outlet.text(raw[0])
+                return 1
+        if SPECIAL.match(raw) is not None:
+            found = ADDRESS_END.search(raw)
+            stop = found.start() if found else len(raw)
+            self._code.begin_address(raw[:stop])
+            return stop
+        return self._release_word(raw)
+
+    def _release_word(self, raw: str) -> int:
+        found = _WORD.match(raw)
+        length = max(1, found.end() if found else 1)
+        if Citation.parse(raw[:length]) is not None:
+            self._verifier.struck()
+        self._outlet.text(raw[:length])
+        return length

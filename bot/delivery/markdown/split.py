@@ -1,0 +1,167 @@
+"""Where a text may be cut so that both messages are whole. Pure.
+
+Every line's end is a place to cut, some better than others; within a line the places are the
+spaces outside code spans and links, and in need any character that splits no entity.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bot.delivery.markdown.escape import escaped_size, settled_length
+from bot.delivery.markdown.outline import Outline, columns
+
+BLOCK = 3.0
+"""The least grade of a cut between two blocks, as against one inside a fence, table or list."""
+ITEM = 2.0
+"""The least grade of a cut between two items of a list."""
+LINE = 1.0
+"""The least grade of a cut that splits no paragraph and parts no heading from its text."""
+
+_ITEM = re.compile(r"(?:[-*+]|\d{1,9}[.)])(?:[ \t]|\Z)")
+_SPAN = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)|!?\[[^\]\n]*\]\([^)\n]*\)")
+_ENTITY = re.compile(r"&[#A-Za-z0-9]{1,31};")
+_JOINERS = "\u200d\ufe0e\ufe0f"
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A place in a text: how many characters come before it, how good it is, what is open there."""
+
+    length: int
+    grade: float
+    size: int
+    outline: Outline
+
+
+def grade(outline: Outline, following: str | None) -> float:
+    """Grade a cut at a line's end; `following` is what is known of the next line, or None.
+
+    0 and less means: only where nothing else is left.
+    """
+    if outline.expects_delimiter and not (following or "").strip("|:- \t"):
+        return -1.0
+    if outline.fence is not None:
+        return 0.5 if not outline.rows else 1.5 if outline.blank else 1.2
+    if outline.table is not None:
+        return 1.2 if outline.rows else -1.0
+    if outline.heading:
+        return 0.3
+    if outline.items:
+        return _grade_in_list(outline, following)
+    if outline.blank:
+        return 4.0
+    return 0.6 if outline.paragraph else 3.5
+
+
+def _grade_in_list(outline: Outline, following: str | None) -> float:
+    if following is None:
+        return 1.0 if outline.blank else 0.6
+    column, rest = columns(following)
+    if rest and column == outline.items[0].indent and _ITEM.match(rest):
+        return 3.0
+    if outline.blank and rest and column < outline.items[0].content:
+        return 4.0
+    if rest and _ITEM.match(rest):
+        return 2.0
+    return 1.0 if outline.blank else 0.6
+
+
+def line_cuts(outline: Outline, text: str) -> Iterator[Cut]:
+    """Yield the cut at each line's end of `text`, which follows what `outline` has read."""
+    here = outline.copy()
+    start, size = 0, 0
+    while (end := text.find("\n", start)) >= 0:
+        piece = text[start : end + 1]
+        here.read(piece)
+        size += escaped_size(piece)
+        start = end + 1
+        stop = text.find("\n", start)
+        following = text[start:stop] if stop >= 0 else (text[start:] or None)
+        yield Cut(start, grade(here, following), size, here.copy())
+
+
+def best_cut(outline: Outline, text: str, room: int, least: int, beyond: int = 0) -> Cut | None:
+    """Return the best cut whose bytes, closing mark included, fit into `room`; None if none is.
+
+    It lies more than `beyond` characters into the text. Among the cuts of at least `least` bytes
+    the best grade wins, then the later one; where there is none, the latest that is no worse than a
+    line's end.
+    """
+    best: Cut | None = None
+    early: Cut | None = None
+    for cut in line_cuts(outline, text):
+        if cut.size > room:
+            break
+        if cut.length <= beyond or cut.size + escaped_size(cut.outline.closing()) > room:
+            continue
+        if cut.size >= least and (best is None or cut.grade >= best.grade):
+            best = cut
+        elif cut.size < least and cut.grade >= LINE:
+            early = cut
+    if best is not None and best.grade > 0:
+        return best
+    return early or cut_within(outline, text, room) or best
+
+
+def cut_within(outline: Outline, text: str, room: int) -> Cut | None:
+    """Return the last cut between two words, else between two characters; None if none fits."""
+    length = _fitting(text, room - escaped_size(outline.closing()) - 1)
+    while length > 0:
+        place = _word_end(text, length) if outline.fence is None else _character_end(text, length)
+        after = outline.copy()
+        after.read(text[:place])
+        size = escaped_size(text[:place])
+        if place and size + escaped_size(after.closing()) <= room:
+            return Cut(place, 0.0, size, after)
+        length = min(length, place) - 8
+    return None
+
+
+def _fitting(text: str, room: int) -> int:
+    """Return the most characters of `text` whose escaped bytes fit into `room`."""
+    low, high = 0, min(len(text), max(room, 0))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if escaped_size(text[:middle]) <= room:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _word_end(text: str, most: int) -> int:
+    if most >= len(text):
+        return _character_end(text, most)
+    start = text.rfind("\n", 0, most) + 1
+    end = text.find("\n", most)
+    line = text[start : end if end >= 0 else len(text)]
+    spans = [found.span() for found in _SPAN.finditer(line)]
+    place = most - start
+    for low, high in reversed(spans):
+        if low < place < high:
+            place = low
+    for at in range(place, max(place - 400, 0), -1):
+        if line[at - 1] == " " and not any(low < at < high for low, high in spans):
+            return start + at
+    return _character_end(text, start + place if place else most)
+
+
+def _character_end(text: str, most: int) -> int:
+    """Return the last place up to `most` that splits neither an entity nor a visible character."""
+    place = most
+    for found in _ENTITY.finditer(text, max(0, most - 33), min(len(text), most + 33)):
+        if found.start() < place < found.end():
+            place = found.start()
+    if place == len(text):
+        place = settled_length(text)
+    while 0 < place < len(text) and most - place < 64 and _joins(text, place):
+        place -= 1
+    return place
+
+
+def _joins(text: str, at: int) -> bool:
+    return text[at] in _JOINERS or text[at - 1] == "\u200d" or unicodedata.combining(text[at]) != 0

@@ -1,0 +1,1 @@
+"""Slack's rate limits: a budget per method, shared fairly between answers."""

@@ -1,0 +1,124 @@
+"""The pacer: who may call Slack when, for all running answers of an installation.
+
+The thin shell around `Shares`: it knows the event loop's clock and its timers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from bot.delivery.engine.commands import Kind
+from bot.delivery.engine.planner import Mode
+from bot.delivery.rate_limit.budget import Rates
+from bot.delivery.rate_limit.scheduler import Lane, Shares
+
+
+class Pace:
+    """One answer's place in the pacer. `woken` is called when something was granted later."""
+
+    def __init__(self, workspace: Workspace, lane: Lane, woken: Callable[[], None]) -> None:
+        self._workspace = workspace
+        self._lane = lane
+        self.woken = woken
+
+    def __repr__(self) -> str:
+        return f"<Pace of {self._lane}>"
+
+    def mode(self) -> Mode:
+        """Say how the next message is best shown."""
+        return self._workspace.shares.mode(self._lane, self._workspace.time())
+
+    def ask(self, kinds: Sequence[Kind], *, urgent: bool = False) -> Kind | None:
+        """Return which of these calls may be made now, the first being liked best; else None.
+
+        Then `woken` is called once one of them has been granted: ask again. First words and last
+        ones are `urgent`: they go before whatever lies between.
+        """
+        return self._workspace.ask(self._lane, kinds, urgent)
+
+    def refused(self, kind: Kind, retry_after: float) -> None:
+        """Slack has answered 429; `retry_after` in seconds."""
+        workspace = self._workspace
+        workspace.shares.refuse(self._lane, kind, retry_after, workspace.time())
+
+    def leave(self) -> None:
+        """The answer is over."""
+        self._workspace.leave(self._lane)
+
+
+class Workspace:
+    """One workspace's shares and the timer for its next grant."""
+
+    def __init__(self, rates: Rates) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._paces: dict[Lane, Pace] = {}
+        self.shares = Shares(rates, self.time())
+
+    def __repr__(self) -> str:
+        return f"<Workspace {self.shares}>"
+
+    def time(self) -> float:
+        return self._loop.time()
+
+    def join(self, channel: str, woken: Callable[[], None]) -> Pace:
+        lane = self.shares.join(channel, self.time())
+        self._paces[lane] = pace = Pace(self, lane, woken)
+        return pace
+
+    def leave(self, lane: Lane) -> None:
+        if self._paces.pop(lane, None) is None:
+            return
+        self.shares.leave(lane, self.time())
+        self._dispatch(None)
+
+    def ask(self, lane: Lane, kinds: Sequence[Kind], urgent: bool) -> Kind | None:
+        now = self.time()
+        kind = self.shares.settle(lane, kinds, now, urgent=urgent)
+        if kind is None and kinds:
+            self._dispatch(lane)
+            kind = self.shares.settle(lane, kinds, now, urgent=urgent)
+        return kind
+
+    def _dispatch(self, asking: Lane | None) -> None:
+        now = self.time()
+        for lane in self.shares.grant(now):
+            if lane is not asking:
+                self._paces[lane].woken()
+        self._set_timer(now)
+
+    def _set_timer(self, now: float) -> None:
+        wake = self.shares.wake(now)
+        timer = self._timer
+        if timer is not None and wake is not None and now < timer.when() <= wake:
+            return
+        if timer is not None:
+            timer.cancel()
+        self._timer = None if wake is None else self._loop.call_at(wake, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self._dispatch(None)
+
+
+class Pacer:
+    """Owns the budgets of every workspace. One per process; use it within one event loop."""
+
+    def __init__(self, rates: Rates | None = None) -> None:
+        self._rates = rates or Rates()
+        self._workspaces: dict[str, Workspace] = {}
+
+    def __repr__(self) -> str:
+        return f"<Pacer {list(self._workspaces.values())}>"
+
+    def shares(self, workspace: str) -> Shares | None:
+        """Return how a workspace's budgets are shared now; None where nothing runs."""
+        running = self._workspaces.get(workspace)
+        return running.shares if running is not None else None
+
+    def join(self, workspace: str, channel: str, woken: Callable[[], None]) -> Pace:
+        """An answer begins."""
+        if workspace not in self._workspaces:
+            self._workspaces[workspace] = Workspace(self._rates)
+        return self._workspaces[workspace].join(channel, woken)

@@ -1,0 +1,314 @@
+"""One workspace's budgets, shared among its running answers. Pure; time comes in as seconds.
+
+Everybody's first words go out at once. After that an answer that has been silent for its fair
+share comes first, the longest silence before the others; what is left over goes to those who have
+just begun. An answer whose share would be too thin is not streamed but posted and edited, or posted
+once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from heapq import heappop, heappush
+
+from bot.delivery.engine.commands import Kind
+from bot.delivery.engine.planner import Mode
+from bot.delivery.rate_limit.budget import Budget, Rates
+
+STREAM_INTERVAL = 16.0
+"""Seconds between two appends that still make a stream worth having."""
+EDIT_INTERVAL = 16.0
+"""The same for edits."""
+FIRST_GAPS = (0.2, 0.35, 0.5)
+"""Seconds after the first calls of an answer until its next, where the budget allows it."""
+GAP = 0.7
+"""Seconds between two calls of one answer, where the budget allows it (facts/slack.md §2.2)."""
+ROLLS = 3
+"""Starts that are left to answers which need a second message."""
+LATE = 1.2
+"""Fair shares of silence after which an answer's next words press as much as another's last."""
+ENDS = 0.7
+"""The share of edited answers whose last edit is kept in reserve."""
+LOOK_AGAIN = 0.1
+"""Seconds after which a call is looked at again that was held back for the sake of others."""
+_SPREAD: tuple[Kind, ...] = ("append", "update")
+_KINDS: tuple[Kind, ...] = ("stop", "start", "post", "update", "append", "delete", "read")
+
+
+class Lane:
+    """One running answer: what it wants to call, when it was last heard, what it was granted."""
+
+    __slots__ = (
+        "before",
+        "calls",
+        "channel",
+        "grant",
+        "last",
+        "mode",
+        "turn",
+        "urgent",
+        "wants",
+        "way",
+    )
+
+    def __init__(self, channel: str, now: float) -> None:
+        self.channel = channel
+        self.way: Mode | None = None
+        self.mode: Mode = "once"
+        self.wants: tuple[Kind, ...] = ()
+        self.grant: Kind | None = None
+        self.urgent = False
+        self.last = now
+        self.calls = 0
+        self.turn = 0
+        self.before: tuple[float, int, Mode | None] = (now, 0, None)
+
+    def __repr__(self) -> str:
+        return f"<Lane in {self.channel}: {self.way or 'new'}, {self.calls} calls>"
+
+    @property
+    def gap(self) -> float:
+        """Seconds that its next call keeps from its last."""
+        if self.calls == 0 or self.urgent:
+            return 0.0
+        return FIRST_GAPS[self.calls - 1] if self.calls <= len(FIRST_GAPS) else GAP
+
+
+class Queue:
+    """The lanes that want one kind of call: `ready` now, or resting until their gap is over.
+
+    A lane's `turn` changes with every wish, which makes its older entries void.
+    """
+
+    def __init__(self) -> None:
+        self.ready: dict[Lane, None] = {}
+        self._resting: list[tuple[float, int, int, Lane]] = []
+        self._entries = 0
+
+    def __repr__(self) -> str:
+        return f"<Queue [{len(self.ready)} ready | {len(self._resting)} resting]>"
+
+    def add(self, lane: Lane, may_at: float, now: float) -> None:
+        if may_at <= now:
+            self.ready[lane] = None
+            return
+        self._entries += 1
+        heappush(self._resting, (may_at, self._entries, lane.turn, lane))
+
+    def rouse(self, now: float) -> float | None:
+        """Make ready whose gap is over; return when the next one's is."""
+        while self._resting:
+            may_at, _, turn, lane = self._resting[0]
+            if turn == lane.turn and may_at > now:
+                return may_at
+            heappop(self._resting)
+            if turn == lane.turn:
+                self.ready[lane] = None
+        return None
+
+
+class Shares:
+    """The budgets of one workspace and the answers that live on them."""
+
+    def __init__(self, rates: Rates, now: float) -> None:
+        self._rates = rates
+        self._budgets: dict[Kind, Budget] = {
+            kind: Budget(getattr(rates, kind), now) for kind in _KINDS
+        }
+        self._queues: dict[Kind, Queue] = {kind: Queue() for kind in _KINDS}
+        self._channels: dict[str, Budget] = {}
+        self._ways: Counter[Mode | None] = Counter()
+        self.lanes: dict[Lane, None] = {}
+
+    def __repr__(self) -> str:
+        ways = sorted((way or "new", count) for way, count in self._ways.items() if count)
+        counts = " | ".join(f"{count} {way}" for way, count in ways)
+        return f"<Shares [{len(self.lanes)} answers{': ' + counts if counts else ''}]>"
+
+    def join(self, channel: str, now: float) -> Lane:
+        lane = Lane(channel, now)
+        self.lanes[lane] = None
+        self._ways[lane.way] += 1
+        return lane
+
+    def leave(self, lane: Lane, now: float) -> None:
+        self.settle(lane, (), now)
+        self._ways[lane.way] -= 1
+        del self.lanes[lane]
+
+    def mode(self, lane: Lane, now: float) -> Mode:
+        """Say how the next message of this answer is best shown."""
+        lane.mode = self._best_mode(lane, now)
+        return lane.mode
+
+    def _best_mode(self, lane: Lane, now: float) -> Mode:
+        # Who streams already must be able to go on in a new message.
+        kept = 0 if lane.way == "stream" else min(ROLLS, self._sharing("append", lane))
+        starts = self._budgets["start"].level(now) >= 1.0 + kept
+        if starts and self.interval("append", lane) <= STREAM_INTERVAL:
+            return "stream"
+        posts_soon = self._post_at(lane.channel, now) <= now + GAP
+        if posts_soon and self.interval("update", lane) <= EDIT_INTERVAL:
+            return "edit"
+        return "once"
+
+    def interval(self, kind: Kind, lane: Lane | None = None) -> float:
+        """Return the fair seconds between two calls of one answer; `lane` counts as one of them."""
+        sharing = self._sharing(kind, lane) + (lane is not None)
+        return sharing / self._budgets[kind].per_second
+
+    def _sharing(self, kind: Kind, but: Lane | None) -> int:
+        way: Mode = "stream" if kind == "append" else "edit"
+        return self._ways[way] - (but is not None and but.way == way)
+
+    def settle(
+        self, lane: Lane, wants: Sequence[Kind], now: float, *, urgent: bool = False
+    ) -> Kind | None:
+        """Take up what the lane was granted, if it still wants it; note what it wants else."""
+        grant, lane.grant = lane.grant, None
+        taken = grant if grant in wants else None
+        if grant is not None and taken is None:
+            self._give_back(lane, grant, now)
+        self._withdraw(lane)
+        if taken is None:
+            self._queue(lane, tuple(wants), now, urgent=urgent)
+        return taken
+
+    def _queue(self, lane: Lane, wants: tuple[Kind, ...], now: float, *, urgent: bool) -> None:
+        lane.wants, lane.urgent = wants, urgent
+        for kind in wants:
+            may_at = lane.last + lane.gap if kind in _SPREAD else now
+            self._queues[kind].add(lane, may_at, now)
+
+    def _withdraw(self, lane: Lane) -> None:
+        for kind in lane.wants:
+            self._queues[kind].ready.pop(lane, None)
+        lane.wants = ()
+        lane.turn += 1
+
+    def _give_back(self, lane: Lane, grant: Kind, now: float) -> None:
+        self._budgets[grant].give_back(now)
+        if grant == "post":
+            self._channel(lane.channel, now).give_back(now)
+        lane.last, lane.calls, way = lane.before
+        self._set_way(lane, way)
+
+    def _set_way(self, lane: Lane, way: Mode | None) -> None:
+        self._ways[lane.way] -= 1
+        self._ways[way] += 1
+        lane.way = way
+
+    def refuse(self, lane: Lane, kind: Kind, retry_after: float, now: float) -> None:
+        """Slack has answered a call with 429."""
+        self._budgets[kind].refuse(now, retry_after)
+        if kind == "post":
+            self._channel(lane.channel, now).refuse(now, retry_after)
+
+    def grant(self, now: float) -> list[Lane]:
+        """Grant what the budgets allow now; return the lanes that were granted a call."""
+        granted: list[Lane] = []
+        for kind, queue in self._queues.items():
+            queue.rouse(now)
+            while queue.ready and (lane := self._choose(kind, now)) is not None:
+                self._grant(lane, kind, now)
+                granted.append(lane)
+        return granted
+
+    def wake(self, now: float) -> float | None:
+        """Return when `grant` may have something to give again."""
+        times = []
+        for kind, queue in self._queues.items():
+            rested = queue.rouse(now)
+            if rested is not None:
+                times.append(max(rested, self._budgets[kind].ready_at(now)))
+            if queue.ready:
+                soonest = min(self._ready_at(kind, channel, now) for channel in _channels(queue))
+                times.append(soonest if soonest > now else now + LOOK_AGAIN)
+        return min(times) if times else None
+
+    def _grant(self, lane: Lane, kind: Kind, now: float) -> None:
+        self._withdraw(lane)
+        lane.before = (lane.last, lane.calls, lane.way)
+        lane.grant = kind
+        self._budgets[kind].take(now)
+        if kind == "post":
+            self._channel(lane.channel, now).take(now)
+        if kind in ("start", "post", "append", "update"):
+            lane.last = now
+            lane.calls += 1
+        if kind == "start":
+            self._set_way(lane, "stream")
+        elif kind == "post":
+            # A message that is posted whole needs no edits, and has no share in them.
+            self._set_way(lane, "edit" if lane.mode == "edit" else "once")
+
+    def _choose(self, kind: Kind, now: float) -> Lane | None:
+        if self._budgets[kind].level(now) < 1.0 - 1e-9:
+            return None
+        waiting = [
+            lane
+            for lane in self._queues[kind].ready
+            if (kind != "post" or self._post_at(lane.channel, now) <= now)
+            and not self._better_soon(kind, lane, now)
+        ]
+        if not waiting:
+            return None
+        if kind not in _SPREAD:
+            return min(waiting, key=lambda lane: (not lane.urgent, lane.last))
+        return self._choose_fairly(kind, waiting, now)
+
+    def _choose_fairly(self, kind: Kind, waiting: Sequence[Lane], now: float) -> Lane | None:
+        interval = self.interval(kind)
+        pressing = [lane for lane in waiting if lane.urgent or lane.last <= now - LATE * interval]
+        if pressing:
+            return min(pressing, key=lambda lane: lane.last)
+        longest = min(waiting, key=lambda lane: lane.last)
+        if now - longest.last >= interval:
+            return longest
+        if kind == "update" and not self._leaves_ends(now):
+            return None
+        youngest = min(waiting, key=lambda lane: (lane.calls, lane.last))
+        return youngest if self._can_spare(kind, youngest, now) else None
+
+    def _leaves_ends(self, now: float) -> bool:
+        """Whether most answers that are edited could still get their last edit at once."""
+        budget = self._budgets["update"]
+        ends = ENDS * self._sharing("update", None)
+        return budget.level(now) - 1.0 >= min(ends, budget.burst - 1.0)
+
+    def _better_soon(self, kind: Kind, lane: Lane, now: float) -> bool:
+        """Whether a call that the lane prefers is about to come free."""
+        better = lane.wants[: lane.wants.index(kind)]
+        return any(self._ready_at(other, lane.channel, now) <= now + 1.0 for other in better)
+
+    def _can_spare(self, kind: Kind, lane: Lane, now: float) -> bool:
+        """Whether everybody else still gets a call when due after this one is given away."""
+        budget, interval = self._budgets[kind], self.interval(kind)
+        way = "stream" if kind == "append" else "edit"
+        due = sorted(
+            other.last + interval for other in self.lanes if other.way == way and other is not lane
+        )
+        level = budget.level(now) - 1.0
+        return all(
+            level + budget.per_second * max(at - now, 0.0) >= count
+            for count, at in enumerate(due, start=1)
+        )
+
+    def _ready_at(self, kind: Kind, channel: str, now: float) -> float:
+        if kind == "post":
+            return self._post_at(channel, now)
+        return self._budgets[kind].ready_at(now)
+
+    def _post_at(self, channel: str, now: float) -> float:
+        own = self._channel(channel, now).ready_at(now)
+        return max(own, self._budgets["post"].ready_at(now))
+
+    def _channel(self, channel: str, now: float) -> Budget:
+        if channel not in self._channels:
+            self._channels[channel] = Budget(self._rates.post_channel, now)
+        return self._channels[channel]
+
+
+def _channels(queue: Queue) -> set[str]:
+    return {lane.channel for lane in queue.ready}

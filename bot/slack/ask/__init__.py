@@ -1,0 +1,1 @@
+"""The ask modal and the /ask command."""

@@ -1,0 +1,1 @@
+"""The /codebase command: contexts made and changed in Slack."""

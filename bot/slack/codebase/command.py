@@ -1,0 +1,283 @@
+"""`/codebase`: shows and changes what a channel answers from. Nothing changes before Save.
+
+What a form holds becomes a draft, the draft a preview, and only a preview can be saved. Drafts
+live in the store under a name of their own, since a view carries no more than 3,000 characters.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.context.config.load import ContextConfig
+from bot.context.git.urls import parse_url
+from bot.errors import ForewarmError
+from bot.slack.codebase import blocks as pieces
+from bot.slack.codebase import edits
+from bot.slack.codebase import views as views
+from bot.slack.codebase.settings_form import read_settings, settings_form
+from bot.slack.codebase.views import Preview, Summary
+from bot.slack.courtesy import courtesy
+from bot.slack.interfaces import Contexts
+from bot.slack.people.access import Denied, Place, decide
+from bot.slack.people.directory import People
+
+SETTLE_SECONDS = 0.4
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A context as Slack's side holds it. `version` is None where it is not stored yet."""
+
+    name: str
+    body: Mapping[str, Any]
+    version: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A change that was previewed and not yet saved."""
+
+    held: Held
+    body: Mapping[str, Any]
+
+
+class Shelf(Protocol):
+    """Contexts set inside Slack: kept in the store, merged with the files, built by the library."""
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The hosts whose repositories may be attached."""
+
+    @property
+    def operators(self) -> tuple[str, ...]: ...
+
+    async def held(self, workspace: str, channel: str) -> Held: ...
+
+    def decided(self, name: str) -> Collection[str]:
+        """Return the keys of a context that a file decides; those of tables are `table.key`."""
+
+    def summary(self, name: str, body: Mapping[str, Any]) -> Summary: ...
+
+    async def preview(self, held: Held, body: Mapping[str, Any]) -> Preview:
+        """Build the context without showing it to anybody; raise a `ForewarmError` if it fails."""
+
+    async def keep_draft(self, key: str, draft: Draft) -> None: ...
+
+    async def draft(self, key: str) -> Draft | None: ...
+
+    async def save(self, workspace: str, user: str, draft: Draft) -> bool:
+        """Save and use it; False where somebody else has changed it since."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """Access rules of a channel without a context: nobody is allowed anything by them."""
+
+    guests: bool = False
+    external: bool = False
+    bots: tuple[str, ...] = ()
+    operators: tuple[str, ...] = ()
+
+
+class Codebase:
+    """The command and its views."""
+
+    def __init__(
+        self, client: AsyncWebClient, people: People, contexts: Contexts, shelf: Shelf
+    ) -> None:
+        self._client = client
+        self._people = people
+        self._contexts = contexts
+        self._shelf = shelf
+
+    def __repr__(self) -> str:
+        return f"<Codebase over {self._shelf!r}>"
+
+    async def command(
+        self, workspace: str, channel: str, user: str, trigger: str, text: str
+    ) -> None:
+        """Open the summary; `attach URL [ref]` opens the form with the address filled in."""
+        first = views.opening_view(pieces.Place(workspace, channel, ""))
+        opening = self._client.views_open(trigger_id=trigger, view=first)
+        opened = await courtesy("codebase", opening)
+        if opened is None:
+            return
+        view = await self._first_view(workspace, channel, user, text.split())
+        shown = str(opened["view"]["id"])
+        await courtesy("codebase", self._client.views_update(view_id=shown, view=view))
+
+    async def _first_view(
+        self, workspace: str, channel: str, user: str, words: Sequence[str]
+    ) -> pieces.View:
+        held = await self._shelf.held(workspace, channel)
+        place = pieces.Place(workspace, channel, held.name)
+        denied = await self._denied(user, channel)
+        if len(words) > 1 and words[0] == "attach" and denied is None:
+            ref = words[2] if len(words) > 2 else "HEAD"
+            edit = edits.RepositoryEdit(url=words[1], ref=ref)
+            return views.repository_form(place, edit, self._shelf.hosts)
+        return self._summary(place, held, denied)
+
+    def _summary(self, place: pieces.Place, held: Held, denied: Denied | None) -> pieces.View:
+        summary = self._shelf.summary(held.name, held.body)
+        shown = replace(
+            summary, may_change=denied is None, refusal=denied.message if denied else None
+        )
+        return views.summary_view(place, shown)
+
+    async def pressed(self, user: str, trigger: str, view: Mapping[str, Any], what: str) -> None:
+        """A button of the summary: open the form it leads to."""
+        place = pieces.place_of(view)
+        first = views.opening_view(place)
+        pushed = await courtesy("codebase", self._client.views_push(trigger_id=trigger, view=first))
+        if pushed is None:
+            return
+        shown = str(pushed["view"]["id"])
+        denied = await self._denied(user, place.channel)
+        held = await self._shelf.held(place.workspace, place.channel)
+        verb, _, name = what.partition(":")
+        if denied is not None:
+            form = views.done_view(place, denied.message)
+        elif verb == "detach":
+            await self._preview(shown, place, held, edits.without_repository(held.body, name))
+            return
+        else:
+            form = self._form(place, held, verb, name)
+        await courtesy("codebase", self._client.views_update(view_id=shown, view=form))
+
+    def _form(self, place: pieces.Place, held: Held, verb: str, name: str) -> pieces.View:
+        if verb == "settings":
+            shown, fixed = self._settings(held.name), self._shelf.decided(held.name)
+            return settings_form(place, shown, DEFAULTS, fixed)
+        if verb == "change":
+            edit = _repository_of(held.body, name)
+            return views.repository_form(replace(place, replaces=name), edit, self._shelf.hosts)
+        return views.repository_form(place, None, self._shelf.hosts)
+
+    async def repository(self, user: str, view: Mapping[str, Any], shown: str) -> None:
+        """The form of a repository was sent: preview what it would come to."""
+        place = pieces.place_of(view)
+        if await self._denied(user, place.channel) is not None:
+            return
+        held = await self._shelf.held(place.workspace, place.channel)
+        edit = views.read_repository(view, place.replaces)
+        body = edits.with_channel(
+            edits.with_repository(held.body, edit, _name_of(edit.url)), place.channel
+        )
+        await self._preview(shown, place, held, body)
+
+    async def settings(self, user: str, view: Mapping[str, Any], shown: str) -> None:
+        """The form of the settings was sent: preview what it would come to."""
+        place = pieces.place_of(view)
+        if await self._denied(user, place.channel) is not None:
+            return
+        held = await self._shelf.held(place.workspace, place.channel)
+        body = edits.with_settings(
+            held.body,
+            read_settings(view),
+            self._settings(held.name),
+            DEFAULTS,
+            self._shelf.decided(held.name),
+        )
+        if body == held.body:
+            await self._say(shown, place, "Nothing was changed: everything stands as it stood.")
+        else:
+            await self._preview(shown, place, held, body)
+
+    def _settings(self, name: str) -> edits.SettingsEdit:
+        """Return what counts now, whoever has said it."""
+        context = self._contexts.named(name)
+        return DEFAULTS if context is None else settings_of(context)
+
+    async def _preview(
+        self, view_id: str, place: pieces.Place, held: Held, body: Mapping[str, Any]
+    ) -> None:
+        # The view that says "working" travels in the acknowledgement, which leaves on its own
+        # connection: an update that overtook it would be painted over by it.
+        await asyncio.sleep(SETTLE_SECONDS)
+        try:
+            preview = await self._shelf.preview(held, body)
+        except ForewarmError as error:
+            view = views.problem_view(place, error.user_message)
+            await courtesy("codebase", self._client.views_update(view_id=view_id, view=view))
+            return
+        key = uuid.uuid4().hex
+        await self._shelf.keep_draft(key, Draft(held, body))
+        view = views.preview_view(replace(place, draft=key), preview)
+        await courtesy("codebase", self._client.views_update(view_id=view_id, view=view))
+
+    async def save(self, user: str, view: Mapping[str, Any], shown: str) -> None:
+        """Save what was previewed; say in the view `shown` what has come of it."""
+        place = pieces.place_of(view)
+        try:
+            said = await self._saved(user, place)
+        except ForewarmError as error:
+            said = error.user_message
+        await self._say(shown, place, said)
+
+    async def _say(self, view_id: str, place: pieces.Place, said: str) -> None:
+        view = views.done_view(place, said)
+        await asyncio.sleep(SETTLE_SECONDS)
+        await courtesy("codebase", self._client.views_update(view_id=view_id, view=view))
+
+    async def _saved(self, user: str, place: pieces.Place) -> str:
+        """Save a preview; return what to say about it."""
+        if (denied := await self._denied(user, place.channel)) is not None:
+            return denied.message
+        draft = await self._shelf.draft(place.draft or "")
+        if draft is None:
+            return "This preview is too old; open /codebase again."
+        if not await self._shelf.save(place.workspace, user, draft):
+            return "Somebody else changed this channel's codebase meanwhile; open /codebase again."
+        return "Saved."
+
+    async def _denied(self, user: str, channel: str) -> Denied | None:
+        context: ContextConfig | None = self._contexts.for_channel(channel)
+        operators = (*(context.access.operators if context else ()), *self._shelf.operators)
+        person = await self._people.person(user, ())
+        facts = await self._people.channel(channel)
+        place = Place("own", facts.shared, facts.creator)
+        return decide("configure", person, place, _Rules(operators=operators))
+
+
+def settings_of(context: ContextConfig) -> edits.SettingsEdit:
+    """Return the settings of a context as the form shows them."""
+    limits, access = context.limits, context.access
+    return edits.SettingsEdit(
+        model=context.model,
+        instructions=context.instructions,
+        budget_tokens=context.budget_tokens,
+        mode=context.mode,
+        answers_daily_usd=limits.answers_daily_usd,
+        warm_daily_usd=context.warm.daily_limit_usd,
+        user_per_hour=limits.user_per_hour,
+        guests=access.guests,
+        external=access.external,
+        answer_drafts=context.answer_drafts,
+    )
+
+
+DEFAULTS = settings_of(ContextConfig.model_construct(name="", repositories=()))
+"""What counts where nobody says anything."""
+
+
+def _repository_of(body: Mapping[str, Any], name: str) -> edits.RepositoryEdit | None:
+    for one in body.get("repositories") or ():
+        if one.get("name") == name:
+            return edits.RepositoryEdit(
+                url=str(one.get("url") or ""),
+                ref=str(one.get("ref") or "HEAD"),
+                include=tuple(one.get("include") or ()),
+                exclude=tuple(one.get("exclude") or ()),
+            )
+    return None
+
+
+def _name_of(url: str) -> str:
+    return parse_url(url).name

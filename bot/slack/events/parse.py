@@ -1,0 +1,255 @@
+"""Event bodies to typed facts. Pure: nothing here asks Slack, waits or decides.
+
+Field names follow facts/slack.md §1. Whatever a body lacks is None; nothing is trusted to be there.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from bot.answer.question import File, file_of
+from bot.answer.thread.message import plain
+from bot.warm.signals import Signal
+
+Body = Mapping[str, Any]
+ChannelType = Literal["channel", "group", "im", "mpim"]
+# Subtypes of `message` that still are somebody's words.
+SPOKEN = {None, "file_share", "thread_broadcast", "bot_message"}
+_MENTION = re.compile(r"<@([A-Z0-9]+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """Somebody's message, from `message` or `app_mention`.
+
+    `text` is plain: Slack's tokens are spelled out and entities decoded; the mention of the bot is
+    gone. `at` is Slack's stamp in Unix seconds. `shared` says that the channel is shared with
+    another organisation. `viewing` is the channel the asker looks at beside the agent panel.
+    """
+
+    workspace: str
+    enterprise: str | None
+    channel: str
+    channel_type: ChannelType
+    ts: str
+    thread: str | None
+    user: str
+    bot: str | None
+    text: str
+    mentions_me: bool
+    mentions_others: bool
+    parent_user: str | None
+    user_team: str | None
+    shared: bool
+    at: float
+    files: tuple[File, ...] = ()
+    viewing: str | None = None
+
+    @property
+    def root(self) -> str:
+        """The thread that an answer belongs to."""
+        return self.thread or self.ts
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    workspace: str
+    channel: str
+    ts: str
+    user: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    workspace: str
+    channel: str
+    ts: str
+
+
+def workspace_of(body: Body) -> str:
+    """Return the workspace the event belongs to (interactions name it under `team`)."""
+    team = body.get("team")
+    nested = team.get("id") if isinstance(team, Mapping) else None
+    return str(body.get("team_id") or nested or "")
+
+
+def actor_of(body: Body) -> str | None:
+    """Return the user of an event that names none itself, from its authorizations (§1.3)."""
+    event = body.get("event") or {}
+    if event.get("user"):
+        return str(event["user"])
+    authorizations = body.get("authorizations") or [{}]
+    user = authorizations[0].get("user_id")
+    return str(user) if user else None
+
+
+def read_message(body: Body, me: str) -> Message | None:
+    """Return the message an event carries, or None where it is nobody's words or our own."""
+    event = body.get("event") or {}
+    if event.get("type") not in {"message", "app_mention"} or event.get("hidden"):
+        return None
+    if event.get("subtype") not in SPOKEN or event.get("user") == me:
+        return None
+    ts, channel = event.get("ts"), event.get("channel")
+    user = event.get("user") or event.get("bot_id")
+    if not (ts and channel and user):
+        return None
+    raw = str(event.get("text") or "")
+    return Message(
+        workspace=workspace_of(body),
+        enterprise=body.get("enterprise_id"),
+        channel=str(channel),
+        channel_type=_channel_type(event),
+        ts=str(ts),
+        thread=_thread(event),
+        user=str(user),
+        bot=event.get("bot_id"),
+        text=plain(raw, me),
+        mentions_me=event["type"] == "app_mention" or f"<@{me}" in raw,
+        mentions_others=any(u != me for u in mentioned_users(raw)),
+        parent_user=event.get("parent_user_id"),
+        user_team=event.get("user_team") or event.get("source_team"),
+        shared=bool(body.get("is_ext_shared_channel")),
+        at=float(ts),
+        files=tuple(file_of(f) for f in event.get("files") or ()),
+        viewing=viewed_channel(event.get("app_context")),
+    )
+
+
+def _thread(event: Mapping[str, Any]) -> str | None:
+    thread = event.get("thread_ts")
+    return str(thread) if thread and thread != event.get("ts") else None
+
+
+def _channel_type(event: Mapping[str, Any]) -> ChannelType:
+    # app_mention names no channel type, and is never sent for a DM (§1.7).
+    kind = event.get("channel_type")
+    if kind in ("channel", "group", "im", "mpim"):
+        return kind  # type: ignore[no-any-return]  # narrowed by the line above
+    return "im" if str(event.get("channel", "")).startswith("D") else "channel"
+
+
+def read_edit(body: Body, me: str) -> Edited | Deleted | None:
+    """Return an edit that changed the text, or a deletion; unfurls and own edits are neither."""
+    event = body.get("event") or {}
+    workspace, channel = workspace_of(body), str(event.get("channel") or "")
+    if event.get("subtype") == "message_deleted" and event.get("deleted_ts"):
+        return Deleted(workspace, channel, str(event["deleted_ts"]))
+    if event.get("subtype") != "message_changed":
+        return None
+    now, before = event.get("message") or {}, event.get("previous_message") or {}
+    if now.get("subtype") == "tombstone":
+        # What is left of a deleted message that has replies, as every answered question has.
+        return Deleted(workspace, channel, str(now.get("ts") or ""))
+    if now.get("user") == me or now.get("bot_id") or now.get("text") == before.get("text"):
+        return None
+    text = plain(str(now.get("text") or ""), me)
+    return Edited(workspace, channel, str(now.get("ts") or ""), now.get("user"), text)
+
+
+def viewed_channel(context: object) -> str | None:
+    """Return the first channel of an `app_context`, in Slack's order of relevance (§1.3)."""
+    entities = context.get("entities") if isinstance(context, Mapping) else None
+    for entity in entities or ():
+        value = entity.get("value")
+        if isinstance(value, Mapping):
+            value = value.get("channel_id")
+        if isinstance(value, str) and value[:1] in {"C", "G"}:
+            return value
+    return None
+
+
+def mentioned_users(raw: str) -> Iterator[str]:
+    """Yield the ids of the users that a raw text mentions."""
+    yield from _MENTION.findall(raw)
+
+
+# --- signals ------------------------------------------------------------------------------------
+
+
+def read_signal(body: Body, me: str) -> Signal | None:
+    """Return the hint that an event gives before a question, if it gives one."""
+    event = body.get("event") or {}
+    reader = {
+        "app_home_opened": _dm_opened,
+        "app_context_changed": _context_changed,
+        "link_shared": _link,
+        "member_joined_channel": _joined,
+        "reaction_added": _reaction,
+    }.get(str(event.get("type")))
+    return reader(body, event, me) if reader else None
+
+
+def _at(event: Mapping[str, Any], body: Body) -> float:
+    return float(event.get("event_ts") or body.get("event_time") or 0.0)
+
+
+def _dm_opened(body: Body, event: Mapping[str, Any], me: str) -> Signal | None:
+    if event.get("tab") != "messages":
+        return None
+    return Signal(
+        kind="dm_opened",
+        workspace=workspace_of(body),
+        at=_at(event, body),
+        channel=viewed_channel(event.get("context")),
+        user=event.get("user"),
+    )
+
+
+def _context_changed(body: Body, event: Mapping[str, Any], me: str) -> Signal | None:
+    channel = viewed_channel(event.get("context"))
+    if channel is None:
+        return None
+    return Signal(
+        kind="context_changed",
+        workspace=workspace_of(body),
+        at=_at(event, body),
+        channel=channel,
+        user=actor_of(body),
+    )
+
+
+def _link(body: Body, event: Mapping[str, Any], me: str) -> Signal | None:
+    links = event.get("links") or ()
+    url = next((str(link.get("url")) for link in links if link.get("url")), None)
+    if url is None:
+        return None
+    composing = event.get("source") == "composer" or event.get("channel") == "COMPOSER"
+    return Signal(
+        kind="composer_link" if composing else "link_posted",
+        workspace=workspace_of(body),
+        at=_at(event, body),
+        channel=None if composing else event.get("channel"),
+        thread=event.get("thread_ts"),
+        user=event.get("user"),
+        repository=html.unescape(url),
+    )
+
+
+def _joined(body: Body, event: Mapping[str, Any], me: str) -> Signal:
+    return Signal(
+        kind="bot_joined" if event.get("user") == me else "person_joined",
+        workspace=workspace_of(body),
+        at=_at(event, body),
+        channel=event.get("channel"),
+        user=event.get("inviter") if event.get("user") == me else event.get("user"),
+    )
+
+
+def _reaction(body: Body, event: Mapping[str, Any], me: str) -> Signal | None:
+    if event.get("user") == me:
+        return None
+    item = event.get("item") or {}
+    return Signal(
+        kind="reaction",
+        workspace=workspace_of(body),
+        at=_at(event, body),
+        channel=item.get("channel"),
+        thread=item.get("ts"),
+        user=event.get("user"),
+    )

@@ -1,0 +1,96 @@
+"""What people do with an answer: judge it, comment on it, have it again, stop a running one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.answer.feedback import Mark, Value, decode
+from bot.slack.courtesy import courtesy
+from bot.slack.events.parse import workspace_of
+from bot.slack.interfaces import Answers, Opinions
+from bot.slack.router import Desk
+
+COMMENT_CALLBACK = "forewarm_comment"
+COMMENT_BLOCK, COMMENT_ACTION = "comment", "comment"
+COMMENT_LIMIT = 2000
+
+
+class Judging:
+    """Keeps opinions; opens the comment box under a thumb down."""
+
+    def __init__(
+        self, client: AsyncWebClient, desk: Desk, answers: Answers, opinions: Opinions
+    ) -> None:
+        self._client = client
+        self._desk = desk
+        self._answers = answers
+        self._opinions = opinions
+
+    def __repr__(self) -> str:
+        return "<Judging>"
+
+    async def judged(self, body: Mapping[str, Any], action: Mapping[str, Any]) -> None:
+        """Keep a thumb; after one that points down, ask what was wrong."""
+        judged = decode(str(action.get("value") or ""))
+        if judged is None:
+            return
+        mark, value = judged
+        await self._opinions.give(workspace_of(body), _user(body), mark, value, None)
+        if value == "down":
+            await self._ask_why(body, mark)
+
+    async def _ask_why(self, body: Mapping[str, Any], mark: Mark) -> None:
+        trigger, view = str(body.get("trigger_id")), comment_view(mark)
+        await courtesy("comment", self._client.views_open(trigger_id=trigger, view=view))
+
+    async def commented(self, body: Mapping[str, Any], view: Mapping[str, Any]) -> None:
+        """Keep the comment beside the thumb."""
+        mark = Mark(**json.loads(view.get("private_metadata") or "{}"))
+        values = (view.get("state") or {}).get("values") or {}
+        comment = ((values.get(COMMENT_BLOCK) or {}).get(COMMENT_ACTION) or {}).get("value")
+        value: Value = "down"
+        await self._opinions.give(workspace_of(body), _user(body), mark, value, comment)
+
+    async def again(self, body: Mapping[str, Any], action: Mapping[str, Any]) -> None:
+        """Answer anew; the stream's recipient is whoever clicked."""
+        channel = str((body.get("channel") or {}).get("id") or "")
+        question = str(action.get("value") or "")
+        await self._desk.again(question, workspace_of(body), channel, _user(body))
+
+    async def stop(self, body: Mapping[str, Any], action: Mapping[str, Any]) -> None:
+        """Stop a running answer by its button."""
+        await self._answers.stop_question(str(action.get("value") or ""), _user(body))
+
+
+def _user(body: Mapping[str, Any]) -> str:
+    return str((body.get("user") or {}).get("id") or "")
+
+
+def comment_view(mark: Mark) -> dict[str, Any]:
+    """Return the comment box; what it is about travels in its metadata."""
+    fields = {"question": mark.question, "context": mark.context, "fingerprint": mark.fingerprint}
+    return {
+        "type": "modal",
+        "callback_id": COMMENT_CALLBACK,
+        "title": {"type": "plain_text", "text": "What was wrong?"},
+        "submit": {"type": "plain_text", "text": "Send"},
+        "close": {"type": "plain_text", "text": "Skip"},
+        "private_metadata": json.dumps(fields),
+        "blocks": [
+            {
+                "type": "input",
+                "block_id": COMMENT_BLOCK,
+                "label": {"type": "plain_text", "text": "Your comment goes to the operators"},
+                "element": {
+                    "type": "plain_text_input",
+                    "action_id": COMMENT_ACTION,
+                    "multiline": True,
+                    "max_length": COMMENT_LIMIT,
+                },
+            }
+        ],
+    }

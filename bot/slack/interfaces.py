@@ -1,0 +1,110 @@
+"""What the Slack edge needs of the rest: small protocols of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from bot.answer.events import Outcome
+from bot.answer.feedback import Mark, Value
+from bot.answer.interfaces import Takeover
+from bot.answer.question import Question
+from bot.context.config.load import ContextConfig
+from bot.warm.signals import Signal
+
+
+class Contexts(Protocol):
+    """The contexts that are good right now."""
+
+    def all(self) -> Sequence[ContextConfig]: ...
+
+    def named(self, name: str) -> ContextConfig | None: ...
+
+    def for_channel(self, channel: str) -> ContextConfig | None: ...
+
+    def for_link(self, url: str) -> ContextConfig | None:
+        """Return the context that holds the repository which a link points into."""
+
+
+class Inbox(Protocol):
+    """Questions, recorded before they are acknowledged."""
+
+    async def record(self, question: Question) -> bool:
+        """Record and claim a question; False where it (or its message) is recorded already."""
+
+    async def first(self, event: str) -> bool:
+        """Tell whether nobody has heard of this event yet; remember it."""
+
+    async def askers(self, workspace: str, channel: str, thread: str) -> frozenset[str]:
+        """Return who has asked in a thread; nobody where the bot is not in it."""
+
+    async def revise(self, question: Question) -> bool:
+        """Keep what has become known of a question since; False where it is not ours any more."""
+
+    async def load(self, question: str) -> Question | None:
+        """Return a question that waits for its asker to choose a context, whoever took it."""
+
+    async def finish(self, question: Question, outcome: Outcome) -> None: ...
+
+
+class Warmth(Protocol):
+    """Takes signals that may be spent on: access was checked, the context is known."""
+
+    def signal(self, signal: Signal, context: ContextConfig) -> None: ...
+
+
+class Answers(Protocol):
+    """Answers questions that may be answered."""
+
+    async def answer(
+        self, question: Question, context: ContextConfig, takeover: Takeover | None = None
+    ) -> None:
+        """Answer; `takeover` is what a bot that died left of an answer."""
+
+    def typed(self, question: Question, context: ContextConfig, order: str = "") -> None:
+        """A draft as the question it would be; ignored where the context answers no drafts."""
+
+    def closed(self, question: str) -> None:
+        """The modal was closed without asking."""
+
+    async def edited(self, workspace: str, channel: str, ts: str, text: str) -> bool:
+        """Answer an edited question anew, in place; False where nothing is to be done."""
+
+    async def deleted(self, workspace: str, channel: str, ts: str) -> None: ...
+
+    async def stop(self, workspace: str, channel: str, thread: str, user: str) -> None:
+        """Somebody pressed Slack's own Stop in a thread."""
+
+    async def stop_question(self, question: str, user: str) -> None:
+        """Somebody pressed the Stop button under a running answer."""
+
+    async def again(self, question: str, user: str) -> None:
+        """Answer a question anew, in place, for whoever asked for that."""
+
+
+class Opinions(Protocol):
+    """Keeps what people think of answers."""
+
+    async def give(
+        self, workspace: str, user: str, mark: Mark, value: Value, comment: str | None
+    ) -> None: ...
+
+
+class Purse(Protocol):
+    """Says no when money is out."""
+
+    def answers_left(self, context: ContextConfig) -> bool: ...
+
+
+class Memory(Protocol):
+    """A small durable memory by kind and key."""
+
+    async def get(self, kind: str, key: str) -> dict[str, Any] | None: ...
+
+    async def put(self, kind: str, key: str, value: dict[str, Any]) -> None: ...
+
+
+class Heard(Protocol):
+    """Keeps up with threads: told of every event that carries a message, ours included."""
+
+    def heard(self, workspace: str, event: Mapping[str, Any]) -> None: ...

@@ -1,0 +1,1 @@
+"""Users and channels: names, access, quotas and the choice of a context."""

@@ -1,0 +1,1 @@
+"""SQL: the engine, the schema, dialects and transactions."""

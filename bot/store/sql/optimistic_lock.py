@@ -1,0 +1,40 @@
+"""Writing a row only where its version is still the expected one, through lost replies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Select, Table, Update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.store.sql import dialect
+from bot.store.sql.database import Database
+
+
+async def swap(
+    database: Database,
+    operation: str,
+    table: Table,
+    row: Mapping[str, Any],
+    change: Update | None,
+    mine: Select[Any],
+) -> bool:
+    """Make the change, or add `row` where there is none to change; say whether it was done.
+
+    A try may have been committed although its reply was lost: a later one then finds nothing to do,
+    and what `mine` selects tells that it was ours.
+    """
+    tries = 0
+
+    async def work(connection: AsyncConnection) -> bool:
+        nonlocal tries
+        tries += 1
+        if change is None:
+            added = dialect.insert(connection, table).on_conflict_do_nothing()
+            done = (await connection.execute(added, dict(row))).rowcount == 1
+        else:
+            done = (await connection.execute(change)).rowcount == 1
+        return done or (tries > 1 and await connection.scalar(mine) is not None)
+
+    return await database.change(operation, work)

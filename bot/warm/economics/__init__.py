@@ -1,0 +1,1 @@
+"""Money and time of warmth: costs, value, savings and prefill speed."""

@@ -1,0 +1,1 @@
+"""The forecast of questions: arrivals, conversions, survival and weekly profile."""

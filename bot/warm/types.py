@@ -1,0 +1,76 @@
+"""What the governor is told of a prefix, and what it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.claude.usage import Ttl, Usage
+from bot.warm.events import Action
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrefixFacts:
+    """A prefix as it stands now and what warmth on it is worth.
+
+    `key` stays the same across pushes, `fingerprint` names the very bytes, `base_fingerprint` what
+    is left without the overlays. `wait_cost_per_hour` and `daily_limit_usd` are in USD.
+    `prefill_seconds` is a first guess of what a cold request waits longer; measurements replace it.
+    """
+
+    key: str
+    fingerprint: str
+    base_fingerprint: str
+    tokens: int
+    base_tokens: int
+    model: str
+    context: str
+    wait_cost_per_hour: float = 100.0
+    daily_limit_usd: float = 5.0
+    prefill_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What to do about a prefix, and why. `next_look_at` is when to ask again (Unix seconds).
+
+    `ttl` is the life that a request of this action asks for; of "nothing" and "lapse", the life
+    that the next request on the prefix should ask for. `expected` tokens are believed cached.
+    """
+
+    at: float
+    prefix: str
+    action: Action
+    ttl: Ttl
+    reason: str
+    cost_usd: float = 0.0
+    gain_usd: float = 0.0
+    next_look_at: float | None = None
+    expected: int = 0
+    notice: bool = False
+    missed: str | None = None
+
+    @property
+    def spends(self) -> bool:
+        """Whether a request is to be sent."""
+        return self.action in ("warm", "refresh")
+
+
+NOTHING_USED = Usage()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What became of a request, by what its reply says; `error` is a kind where it failed.
+
+    `kept` says that the prefix is cached now; None where the reply's figures are to be believed.
+    `missed` is the server's own diagnosis of a read that fell short.
+    """
+
+    usage: Usage = NOTHING_USED
+    usd: float = 0.0
+    started_at: float
+    seconds: float
+    kept: bool | None = None
+    error: str | None = None
+    retry_after: float | None = None
+    missed: str | None = None
