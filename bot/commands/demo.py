@@ -48,10 +48,10 @@ def _repository(wanted: Path | None) -> str:
 
 
 async def _run(port: int, repository: str, home: Path) -> None:
+    from forewarm_playground.model import LocalModel, ModelOptions
     from rich.console import Console
 
     from bot.commands.demo_stack import Script, require_port, staged
-    from bot.playground.model import LocalModel, ModelOptions
 
     console = Console()
     require_port(port)

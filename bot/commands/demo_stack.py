@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from forewarm_playground.page.routes import Page
+from forewarm_playground.slack.local import LocalSlack
 
 from bot.errors import ForewarmError
-from bot.playground.page.routes import Page
-from bot.playground.slack.local import LocalSlack
 
 CHANNEL = "C0CODEBASE"
 QUIET_CHANNEL = "C0RANDOM"

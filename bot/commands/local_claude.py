@@ -49,10 +49,9 @@ def local_claude(
 async def _serve(
     port: int, config: Path | None, host: str, *, virtual_clock: bool, as_json: bool
 ) -> None:
+    from forewarm_playground.claude import Config, HandClock, LocalClaude
+    from forewarm_playground.claude.config import load
     from rich.console import Console
-
-    from bot.playground.claude import Config, HandClock, LocalClaude
-    from bot.playground.claude.config import load
 
     settings = load(config) if config else Config()
     claude = LocalClaude(settings, clock=HandClock() if virtual_clock else None)

@@ -30,10 +30,9 @@ def local_slack(
 async def _serve(
     port: int, config: Path | None, host: str, *, movable_clock: bool, as_json: bool
 ) -> None:
+    from forewarm_playground.slack import LocalSlack, SlackConfig
+    from forewarm_playground.slack.timers import MovableClock
     from rich.console import Console
-
-    from bot.playground.slack import LocalSlack, SlackConfig
-    from bot.playground.slack.timers import MovableClock
 
     settings = SlackConfig.load(config) if config else SlackConfig()
     slack = LocalSlack(settings, timers=MovableClock() if movable_clock else None)

@@ -38,7 +38,7 @@ from bot.claude.request import Request
 from bot.claude.stream import Ended, Event, Started, Text, ToolUse
 from bot.claude.usage import Ttl, Usage
 from bot.context.config.load import ContextConfig, RepositoryConfig
-from bot.context.pack import Block, Change, Match, Omission, Pack, RepositoryState
+from bot.context.pack import Block, Change, Match, Omission, Pack, RepositoryState, Snapshot
 from bot.delivery.slack_api import (
     CallFailure,
     JsonObject,

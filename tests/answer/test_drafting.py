@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from forewarm_playground import leaping
 
 from bot.answer.events import FirstWords
 from bot.answer.service import Answerer
@@ -14,7 +15,6 @@ from bot.answer.speculative.drafts import Drafts
 from bot.claude.errors import ClaudeError
 from bot.claude.prefix import Prefix
 from bot.context.config.load import ContextConfig
-from bot.playground import leaping
 
 if TYPE_CHECKING:
     from tests.answer.conftest import Room

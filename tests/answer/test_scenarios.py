@@ -11,6 +11,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from forewarm_playground import leaping
+from forewarm_playground.claude import Answer, Config, Latency, LocalClaude, Text, ToolUse
+from forewarm_playground.slack.local import LocalSlack
+
 from bot.answer.dependencies import Parts
 from bot.answer.events import FirstWords, QuestionEnded
 from bot.answer.interfaces import Takeover
@@ -23,14 +27,12 @@ from bot.claude.client import ClaudeClient
 from bot.claude.events import RequestEnded
 from bot.delivery.deliveries import Deliveries
 from bot.delivery.rate_limit.limiter import Pacer
-from bot.playground import leaping
-from bot.playground.claude import Answer, Config, Latency, LocalClaude, Text, ToolUse
-from bot.playground.slack.local import LocalSlack
 from bot.slack.client import connect
 from bot.slack.web_api import WebCalls
 
 if TYPE_CHECKING:
-    from bot.playground.slack.records import Message
+    from forewarm_playground.slack.records import Message
+
     from tests.answer.conftest import Room
 
 CHANNEL = "C0GENERAL"

@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Sequence
 from typing import cast
 
+from forewarm_playground import leaping
+
 from bot.answer.status import StatusLine
 from bot.delivery.slack_api import SlackCallError, SlackCalls, Target
-from bot.playground import leaping
 
 TARGET = Target("T1", "C1", "1.5", "U1", "T1")
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from forewarm_playground.claude import Config, Latency, LocalClaude
+from forewarm_playground.claude.requests import RequestRecord
+from forewarm_playground.slack.local import LocalSlack
 from pydantic import SecretStr
 
 from bot.app.bot import Bot
-from bot.playground.claude import Config, Latency, LocalClaude
-from bot.playground.claude.requests import RequestRecord
-from bot.playground.slack.local import LocalSlack
 from bot.settings import Settings
 from tests.running import Running, default_settings
 

@@ -9,8 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from bot.playground.slack.local import LocalSlack
+from forewarm_playground.slack.local import LocalSlack
 
 GOOD = {"SLACK_BOT_TOKEN": "xoxb-local", "SLACK_APP_TOKEN": "xapp-1-A0LOCAL-1-local"}
 

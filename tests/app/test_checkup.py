@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from forewarm_playground.claude import Config, Identity, LocalClaude
+from forewarm_playground.slack.config import ALL_SCOPES
+from forewarm_playground.slack.local import LocalSlack
 from pydantic import SecretStr
 
 from bot.app.check import Checkup, Finding
 from bot.clock import system_now
-from bot.playground.claude import Config, Identity, LocalClaude
-from bot.playground.slack.config import ALL_SCOPES
-from bot.playground.slack.local import LocalSlack
 from bot.settings import Settings
 from tests.app.conftest import commit
 from tests.running import default_settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bot.playground.claude import Latency
+from forewarm_playground.claude import Latency
 
 if TYPE_CHECKING:
     from tests.app.conftest import Begin

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
-
-from bot.playground.claude import Latency
+from forewarm_playground.claude import Latency
 
 if TYPE_CHECKING:
     from tests.app.conftest import Begin

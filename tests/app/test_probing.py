@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from forewarm_playground.claude import Config, Latency, LocalClaude
+from forewarm_playground.slack.local import LocalSlack
 from pydantic import SecretStr
 
 from bot.app.live_probes import UNPROBED, LiveProbes, Pace
 from bot.claude.probed import Probed
 from bot.clock import system_now
-from bot.playground.claude import Config, Latency, LocalClaude
-from bot.playground.slack.local import LocalSlack
 from bot.settings import Settings
 from bot.slack.probes.interactive import KEYS, OPEN
 from tests.running import default_settings

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from forewarm_playground.claude import ToolUse
+from forewarm_playground.claude.matching import Asked
 
 from bot.answer import tools
-from bot.playground.claude import ToolUse
-from bot.playground.claude.matching import Asked
 from tests.loglines import log_lines, logged
 
 if TYPE_CHECKING:

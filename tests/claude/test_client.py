@@ -12,6 +12,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from forewarm_playground import leaping
+from forewarm_playground.claude import Answer, LocalClaude, Thought
+from forewarm_playground.claude import Text as Say
+from forewarm_playground.claude import ToolUse as Call
 
 from bot.claude.client import ClaudeClient
 from bot.claude.errors import ClaudeError, CutStream
@@ -23,10 +27,6 @@ from bot.claude.request import question_request
 from bot.claude.stream import Ended, Event, Started, Text, ToolUse
 from bot.claude.usage import Ttl
 from bot.context.pack import Block, Pack
-from bot.playground import leaping
-from bot.playground.claude import Answer, LocalClaude, Thought
-from bot.playground.claude import Text as Say
-from bot.playground.claude import ToolUse as Call
 
 T = TypeVar("T")
 MODEL = "claude-sonnet-5-5"

@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from forewarm_playground import leaping
+from forewarm_playground.claude import Chaos, Config, LocalClaude
 
 from bot.claude.client import ClaudeClient
 from bot.claude.errors import ClaudeError
 from bot.claude.prices import priced_models
 from bot.claude.probe import Probe, probe
-from bot.playground import leaping
-from bot.playground.claude import Chaos, Config, LocalClaude
 
 
 @asynccontextmanager

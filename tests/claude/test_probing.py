@@ -6,11 +6,11 @@ import asyncio
 
 import anthropic
 import pytest
+from forewarm_playground.claude import Config, Latency, LocalClaude
 
 from bot.claude.models import listed, settle
 from bot.claude.probed import Probed
 from bot.claude.probes import ClaudeProbes
-from bot.playground.claude import Config, Latency, LocalClaude
 
 QUICK = Latency(base=0.0, per_uncached_token=0, per_cached_token=0, decode=9000.0)
 

@@ -7,8 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import pytest
-
-from bot.playground.slack import LocalSlack
+from forewarm_playground.slack import LocalSlack
 
 Run = Callable[..., AbstractAsyncContextManager[Any]]
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.commands.bench_pack import pack, push
-from bot.commands.replay import PlainDiffs, first_parents, replay
+from benchmarks.bench_pack import pack, push
+from benchmarks.push_replay import PlainDiffs, first_parents, replay
 from bot.context.files.blob_cache import FactsCache
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import anthropic
 import pytest
+from forewarm_playground.model import LocalModel, LocalModelError, find_weights
 
 from bot.claude.token_counter import TokenCounter
 from bot.context.files.blob_cache import FactsCache
@@ -18,7 +19,6 @@ from bot.context.pack_builder import Source
 from bot.context.pack_store import MemoryState
 from bot.context.packer import Keeper
 from bot.context.render.base_block import plan_base
-from bot.playground.model import LocalModel, LocalModelError, find_weights
 
 
 @pytest.fixture

@@ -15,8 +15,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from bot.playground.claude import Config, Latency, LocalClaude
-from bot.playground.slack.local import LocalSlack
+from forewarm_playground.claude import Config, Latency, LocalClaude
+from forewarm_playground.slack.local import LocalSlack
+
 from tests.running import is_whole
 
 GUIDE = Path(__file__).parents[2] / "docs" / "first-run.md"

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from bot.commands.exam import Exam, Verdict, judge, stray, wording
-from bot.commands.nursery import Nursery, nursery
-from bot.commands.replicas import CHANNELS, PEOPLE, Cluster
+from benchmarks.cluster import CHANNELS, PEOPLE, Cluster
+from benchmarks.fork_server import Nursery, nursery
+from benchmarks.oracle import Exam, Verdict, judge, stray, wording
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -9,15 +9,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.commands.exam import said
-from bot.commands.replicas import CHANNELS, EVENTS_PATH, PEOPLE, Cluster, cluster
-from bot.playground.claude import Latency
+from forewarm_playground.claude import Latency
+
+from benchmarks.cluster import CHANNELS, EVENTS_PATH, PEOPLE, Cluster, cluster
+from benchmarks.oracle import said
 from tests.durability.conftest import until
 from tests.durability.test_stopping import seen
 
 if TYPE_CHECKING:
-    from bot.commands.exam import Exam
-    from bot.commands.nursery import Nursery
+    from benchmarks.fork_server import Nursery
+    from benchmarks.oracle import Exam
     from tests.durability.conftest import Asker
 
 SLOW = Latency(base=0.05, per_uncached_token=0.00001, per_cached_token=0.000001, decode=60.0)

@@ -11,12 +11,12 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.commands.exam import judge
-from bot.commands.replicas import CHANNELS, Cluster, cluster
+from benchmarks.cluster import CHANNELS, Cluster, cluster
+from benchmarks.oracle import judge
 
 if TYPE_CHECKING:
-    from bot.commands.exam import Exam
-    from bot.commands.nursery import Nursery
+    from benchmarks.fork_server import Nursery
+    from benchmarks.oracle import Exam
     from tests.durability.conftest import Asker
 
 SLACK = {"delivery": {"retry_scale": 0.05}}

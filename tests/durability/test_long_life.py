@@ -11,13 +11,13 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from forewarm_playground import leaping
+from forewarm_playground.claude import Config, LocalClaude
+from forewarm_playground.slack.local import LocalSlack
 from pydantic import SecretStr
 
+from benchmarks.oracle import Exam, judge, reply, wording
 from bot.app.bot import Bot
-from bot.commands.exam import Exam, judge, reply, wording
-from bot.playground import leaping
-from bot.playground.claude import Config, LocalClaude
-from bot.playground.slack.local import LocalSlack
 from bot.settings import Settings
 from tests.running import default_settings
 

@@ -7,10 +7,10 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.commands.replicas import CHANNELS, cluster
+from benchmarks.cluster import CHANNELS, cluster
 
 if TYPE_CHECKING:
-    from bot.commands.nursery import Nursery
+    from benchmarks.fork_server import Nursery
     from tests.durability.conftest import Asker
 
 METHODS = ("chat.startStream", "chat.appendStream", "chat.stopStream")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.commands.replicas import CHANNELS, cluster
-from bot.playground.claude import Latency
+from forewarm_playground.claude import Latency
+
+from benchmarks.cluster import CHANNELS, cluster
 
 if TYPE_CHECKING:
-    from bot.commands.nursery import Nursery
+    from benchmarks.fork_server import Nursery
     from tests.durability.conftest import Asker
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bot.commands.chaos import Plan, Report, chaos
+from benchmarks.chaos import Plan, Report, chaos
 
 if TYPE_CHECKING:
-    from bot.commands.nursery import Nursery
+    from benchmarks.fork_server import Nursery
 
 KILLS = 20
 BRISK: dict[str, Any] = {"kills": KILLS, "every": 0.2, "down": 0.02, "retries": 0.02}

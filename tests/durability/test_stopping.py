@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import aiohttp
+from forewarm_playground.claude import Latency
 
-from bot.commands.replicas import CHANNELS, Replica, cluster
-from bot.playground.claude import Latency
+from benchmarks.cluster import CHANNELS, Replica, cluster
 
 if TYPE_CHECKING:
-    from bot.commands.nursery import Nursery
+    from benchmarks.fork_server import Nursery
     from tests.durability.conftest import Asker
 
 BAR_SECONDS = 25

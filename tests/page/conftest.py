@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from forewarm_playground.claude import Latency
+from forewarm_playground.page.routes import Page
 
-from bot.playground.claude import Latency
-from bot.playground.page.routes import Page
 from tests.slack.shop import STATE_TOKEN, open_shop
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from forewarm_playground.model import LocalModel, LocalModelError, ModelOptions
 
 from bot.commands.demo import LOCAL_NOTICE
 from bot.commands.demo_stack import Script, Stage, staged
-from bot.playground.model import LocalModel, LocalModelError, ModelOptions
 
 if TYPE_CHECKING:
     from tests.page.conftest import Browse

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from forewarm_playground.claude import Latency, ToolUse
+
 from bot.clock import system_now
-from bot.playground.claude import Latency, ToolUse
 from tests.page.past import write_past
 
 if TYPE_CHECKING:

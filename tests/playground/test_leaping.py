@@ -21,9 +21,8 @@ import asyncpg  # type: ignore[import-untyped]  # ships no types
 import httpx2
 import pytest
 from aiohttp import web
-
-from bot.playground import leaping
-from bot.playground.leaping import LeapingLoop, Standstill
+from forewarm_playground import leaping
+from forewarm_playground.leaping import LeapingLoop, Standstill
 
 HOUR = 3600.0
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

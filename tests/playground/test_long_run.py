@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from forewarm_playground.claude import Core
+from forewarm_playground.slack import LocalSlack
+from forewarm_playground.slack.delivery import Delivery
 
-from bot.commands.bench_playground import App, Schedule, WentWrong, long_run
-from bot.playground.claude import Core
-from bot.playground.slack import LocalSlack
-from bot.playground.slack.delivery import Delivery
+from benchmarks.bench_playground import App, Schedule, WentWrong, long_run
 
 HOURS = 300.0
 

@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from forewarm_playground.claude import Config, Latency, LocalClaude
+from forewarm_playground.claude.answers import ToolUse
+from forewarm_playground.claude.matching import Asked
+from forewarm_playground.slack.local import LocalSlack
+from forewarm_playground.slack.records import Message
 from pydantic import SecretStr
 
 from bot.app.bot import Bot
 from bot.claude.prefix import Prefix
 from bot.delivery.rate_limit.budget import Rate, Rates
-from bot.playground.claude import Config, Latency, LocalClaude
-from bot.playground.claude.answers import ToolUse
-from bot.playground.claude.matching import Asked
-from bot.playground.slack.local import LocalSlack
-from bot.playground.slack.records import Message
 from bot.settings import Settings
 from tests.running import Running, default_settings, is_whole
 from tests.safety import planted

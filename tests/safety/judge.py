@@ -12,10 +12,9 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from forewarm_playground.slack.records import Message
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
-
-from bot.playground.slack.records import Message
 
 ALLOWED = ("git.example.com", "slack.com")
 

@@ -32,7 +32,8 @@ from tests.safety.planted import (
 )
 
 if TYPE_CHECKING:
-    from bot.playground.slack.person import Person
+    from forewarm_playground.slack.person import Person
+
     from tests.safety.conftest import Attacked, Begin
 
 FORBIDDEN = (VAULT_CANARY, PLAN_CANARY, COMMIT_CANARY, "CANARY-OF-vault", "root:x:", *SECRETS)

@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from forewarm_playground.claude import Config, Latency, LocalClaude
+from forewarm_playground.slack.local import LocalSlack
+from forewarm_playground.slack.records import Message
 from pydantic import SecretStr
 
 from bot.app.bot import Bot
-from bot.playground.claude import Config, Latency, LocalClaude
-from bot.playground.slack.local import LocalSlack
-from bot.playground.slack.records import Message
 from bot.settings import Settings
 from bot.slack.manifest import Features, manifest
 from bot.store.people import Opinion

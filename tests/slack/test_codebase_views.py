@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from forewarm_playground.slack.blocks import check_view
 
-from bot.playground.slack.blocks import check_view
 from bot.slack.codebase import views as views
 from bot.slack.codebase.blocks import Place, place_of
 from bot.slack.codebase.command import DEFAULTS

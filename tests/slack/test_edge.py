@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from forewarm_playground.slack.local import LocalSlack
 
 from bot.answer.feedback import Mark, Value
 from bot.answer.interfaces import Takeover
@@ -17,7 +18,6 @@ from bot.answer.question import Question
 from bot.answer.receipt import blocks
 from bot.clock import system_now
 from bot.context.config.load import ContextConfig
-from bot.playground.slack.local import LocalSlack
 from bot.slack.app import Edge, Neighbours, identify
 from bot.slack.client import connect
 from bot.slack.codebase.command import Draft, Held

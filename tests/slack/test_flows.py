@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from forewarm_playground.claude import Latency
+from forewarm_playground.slack.installing import revoke
+from forewarm_playground.slack.records import Message
+from forewarm_playground.slack.refusal import Refusal
 
-from bot.playground.claude import Latency
-from bot.playground.slack.installing import revoke
-from bot.playground.slack.records import Message
-from bot.playground.slack.refusal import Refusal
 from bot.slack.codebase.views import OPENING
 from tests.slack.shop import CHANNEL, EMPTY, GUEST, MATE, YOU, Shop, open_shop
 

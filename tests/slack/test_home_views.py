@@ -6,8 +6,8 @@ import re
 from typing import Any
 
 import pytest
+from forewarm_playground.slack.blocks import check_message_blocks, check_view
 
-from bot.playground.slack.blocks import check_message_blocks, check_view
 from bot.slack.home.views import (
     CATEGORIES,
     CHARTS,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import pytest
+from forewarm_playground import leaping
 
 from bot.claude.cache_check import WarmResult
 from bot.claude.errors import ClaudeError
@@ -17,7 +18,6 @@ from bot.claude.prefix import Prefix, build_prefix
 from bot.claude.prices import cost
 from bot.claude.usage import TTL_SECONDS, Ttl, Usage
 from bot.context.pack import Block, Pack, RepositoryState
-from bot.playground import leaping
 from bot.warm.interfaces import Target
 from bot.warm.types import PrefixFacts
 

@@ -7,10 +7,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from forewarm_playground import leaping
 
 from bot.claude.errors import ClaudeError
 from bot.claude.events import RequestEnded
-from bot.playground import leaping
 from bot.warm.driver import Driver
 from bot.warm.events import SignalReceived, WarmthDecided, WarmthMissed
 from bot.warm.interfaces import Target

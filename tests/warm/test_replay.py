@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from benchmarks.governor_results import KEEPS, replays, table
 from bot.cli import build
-from bot.commands.governor_table import KEEPS, replays, table
 from bot.commands.simulate import Outcome, Setup, run
 from bot.warm.replay.traces import Hints, TraceError, read_trace, thinned
 

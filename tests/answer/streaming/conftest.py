@@ -17,6 +17,7 @@ from math import ceil
 from typing import Any, ClassVar, Literal
 
 import pytest
+from forewarm_playground.slack.limits import Bucket, Window
 
 from bot.delivery.engine.commands import Append, Call, Delete, Kind, Post, Read, Start, Stop, Update
 from bot.delivery.engine.engine import StreamEngine, TaskStatus
@@ -24,7 +25,6 @@ from bot.delivery.engine.message import Message, Offer
 from bot.delivery.engine.planner import Mode
 from bot.delivery.engine.sizing import Limits
 from bot.delivery.slack_api import JsonObject, SlackCallError, Target
-from bot.playground.slack.limits import Bucket, Window
 
 Fault = Literal[
     "fine",

@@ -7,6 +7,7 @@ from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from forewarm_playground import leaping
 
 from bot.context.pack import Change, Match, RepositoryState
 from bot.delivery.citations.filter import CheckedText, Checker
@@ -15,7 +16,6 @@ from bot.delivery.delivery import Delivery
 from bot.delivery.engine.commands import Append, Start, Stop, Update
 from bot.delivery.rate_limit.limiter import Pacer
 from bot.delivery.slack_api import Target
-from bot.playground import leaping
 
 if TYPE_CHECKING:
     from tests.answer.streaming.conftest import Workspace

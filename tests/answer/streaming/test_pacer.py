@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
+from forewarm_playground import leaping
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,7 +21,6 @@ from bot.delivery.rate_limit.budget import MINUTE, Budget, Rate, Rates
 from bot.delivery.rate_limit.limiter import Pacer
 from bot.delivery.rate_limit.scheduler import Shares
 from bot.delivery.slack_api import Target
-from bot.playground import leaping
 
 if TYPE_CHECKING:
     from tests.answer.streaming.conftest import Workspace

@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-
-from bot.playground.claude import INSTANT, ApiError, Call, Config, Core
-from bot.playground.claude.exchange import Exchange
-from bot.playground.leaping import LeapingLoop
+from forewarm_playground.claude import INSTANT, ApiError, Call, Config, Core
+from forewarm_playground.claude.exchange import Exchange
+from forewarm_playground.leaping import LeapingLoop
 
 Ask = Callable[..., Exchange]
 Refuse = Callable[..., ApiError]

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-
-from bot.playground.claude import (
+from forewarm_playground.claude import (
     Answer,
     ApiError,
     Cite,
@@ -20,11 +19,11 @@ from bot.playground.claude import (
     Thought,
     ToolUse,
 )
-from bot.playground.claude.answers import Rule
-from bot.playground.claude.bodies import assistant, body, call, result, sized, tool, user
-from bot.playground.claude.errors import ConfigurationError
-from bot.playground.claude.exchange import Exchange
-from bot.playground.claude.stream import events
+from forewarm_playground.claude.answers import Rule
+from forewarm_playground.claude.bodies import assistant, body, call, result, sized, tool, user
+from forewarm_playground.claude.errors import ConfigurationError
+from forewarm_playground.claude.exchange import Exchange
+from forewarm_playground.claude.stream import events
 
 Ask = Callable[..., Exchange]
 Json = dict[str, Any]

@@ -6,11 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-
-from bot.playground.claude import Config, Core, Identity, Limits
-from bot.playground.claude.bodies import body
-from bot.playground.claude.config import load
-from bot.playground.claude.errors import ConfigurationError
+from forewarm_playground.claude import Config, Core, Identity, Limits
+from forewarm_playground.claude.bodies import body
+from forewarm_playground.claude.config import load
+from forewarm_playground.claude.errors import ConfigurationError
 
 WHOLE = """
 limits = "build"

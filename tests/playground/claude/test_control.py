@@ -12,9 +12,8 @@ from typing import Any
 
 import aiohttp
 import pytest
-
-from bot.playground.claude import Config, HandClock, LocalClaude
-from bot.playground.claude.bodies import body, sized, user
+from forewarm_playground.claude import Config, HandClock, LocalClaude
+from forewarm_playground.claude.bodies import body, sized, user
 
 HEADERS = {"authorization": "Bearer k", "anthropic-version": "2026-10-21"}
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.playground.claude import Config, Core, Identity
-from bot.playground.claude.bodies import assistant, body, sized, text, tool, user
+from forewarm_playground.claude import Config, Core, Identity
+from forewarm_playground.claude.bodies import assistant, body, sized, text, tool, user
 
 Json = dict[str, Any]
 

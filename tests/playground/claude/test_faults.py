@@ -9,10 +9,9 @@ from typing import Any
 import anthropic
 import pytest
 from anthropic import AsyncAnthropic, DefaultAioHttpClient
-
-from bot.playground.claude import Fault, LocalClaude, Match
-from bot.playground.claude.bodies import sized, user
-from bot.playground.claude.errors import ConfigurationError
+from forewarm_playground.claude import Fault, LocalClaude, Match
+from forewarm_playground.claude.bodies import sized, user
+from forewarm_playground.claude.errors import ConfigurationError
 
 SONNET = "claude-sonnet-5-5"
 SYSTEM: list[Any] = [sized(2_000, ttl="1h")]

@@ -11,12 +11,20 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from forewarm_playground.claude import INSTANT, Answer, Call, Config, Core, Identity, Text
+from forewarm_playground.claude.bodies import (
+    assistant,
+    body,
+    call,
+    marker,
+    result,
+    text,
+    tool,
+    user,
+)
+from forewarm_playground.claude.exchange import Exchange
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from bot.playground.claude import INSTANT, Answer, Call, Config, Core, Identity, Text
-from bot.playground.claude.bodies import assistant, body, call, marker, result, text, tool, user
-from bot.playground.claude.exchange import Exchange
 
 Json = dict[str, Any]
 LIVES = {"5m": 300.0, "1h": 3_600.0}

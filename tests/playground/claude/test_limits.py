@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from forewarm_playground.claude import INSTANT, ApiError, Call, Config, Core, Identity, Limits
+from forewarm_playground.claude.bodies import body, sized, user
+from forewarm_playground.claude.limits import Bucket, RateLimiter
 from hypothesis import given
 from hypothesis import strategies as st
-
-from bot.playground.claude import INSTANT, ApiError, Call, Config, Core, Identity, Limits
-from bot.playground.claude.bodies import body, sized, user
-from bot.playground.claude.limits import Bucket, RateLimiter
 
 
 def core_with(limits: Limits, **fields: Identity) -> Core:

@@ -7,13 +7,12 @@ from typing import Any, get_args
 
 import pytest
 from anthropic.types import ModelParam
-
-from bot.playground.claude import INSTANT, Config, Core, Usage
-from bot.playground.claude.bodies import body, sized
-from bot.playground.claude.catalogue import page
-from bot.playground.claude.errors import ConfigurationError
-from bot.playground.claude.models import builtin, models_from, table
-from bot.playground.claude.usage import cost
+from forewarm_playground.claude import INSTANT, Config, Core, Usage
+from forewarm_playground.claude.bodies import body, sized
+from forewarm_playground.claude.catalogue import page
+from forewarm_playground.claude.errors import ConfigurationError
+from forewarm_playground.claude.models import builtin, models_from, table
+from forewarm_playground.claude.usage import cost
 
 # USD per million tokens: input, 5-minute write, 1-hour write, read, output.
 LIST = {

@@ -13,8 +13,7 @@ from typing import Any
 
 import pytest
 from anthropic import AsyncAnthropic, DefaultAioHttpClient
-
-from bot.playground.claude import Answer, LocalClaude, Text
+from forewarm_playground.claude import Answer, LocalClaude, Text
 
 MODEL = "claude-sonnet-5-5"
 CONTEXT_TOKENS, TYPING = 151_629, 3.0

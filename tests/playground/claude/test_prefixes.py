@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bot.playground.claude import INSTANT, Call, Chaos, Config, Core
-from bot.playground.claude.bodies import body, sized, text, user
-from bot.playground.claude.exchange import Exchange
-from bot.playground.claude.prefixes import Entry, PrefixCache, Scope
+from forewarm_playground.claude import INSTANT, Call, Chaos, Config, Core
+from forewarm_playground.claude.bodies import body, sized, text, user
+from forewarm_playground.claude.exchange import Exchange
+from forewarm_playground.claude.prefixes import Entry, PrefixCache, Scope
 
 Ask = Callable[..., Exchange]
 Json = dict[str, Any]

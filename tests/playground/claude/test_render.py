@@ -7,9 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-
-from bot.playground.claude import Config, Core
-from bot.playground.claude.bodies import (
+from forewarm_playground.claude import Config, Core
+from forewarm_playground.claude.bodies import (
     assistant,
     body,
     call,
@@ -20,9 +19,9 @@ from bot.playground.claude.bodies import (
     tool,
     user,
 )
-from bot.playground.claude.exchange import Exchange
-from bot.playground.claude.models import Models, builtin
-from bot.playground.claude.signatures import sign
+from forewarm_playground.claude.exchange import Exchange
+from forewarm_playground.claude.models import Models, builtin
+from forewarm_playground.claude.signatures import sign
 
 Ask = Callable[..., Exchange]
 Json = dict[str, Any]

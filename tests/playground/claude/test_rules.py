@@ -6,9 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-
-from bot.playground.claude import ApiError, Call, Config, Core, Identity
-from bot.playground.claude.bodies import (
+from forewarm_playground.claude import ApiError, Call, Config, Core, Identity
+from forewarm_playground.claude.bodies import (
     assistant,
     body,
     call,
@@ -20,7 +19,7 @@ from bot.playground.claude.bodies import (
     tool,
     user,
 )
-from bot.playground.claude.signatures import sign
+from forewarm_playground.claude.signatures import sign
 
 Refuse = Callable[..., ApiError]
 Json = dict[str, Any]

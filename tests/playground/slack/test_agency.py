@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
-from bot.playground.slack import LocalSlack
-from bot.playground.slack.agency import status_of
-from bot.playground.slack.refusal import Refusal
+from forewarm_playground.slack import LocalSlack
+from forewarm_playground.slack.agency import status_of
+from forewarm_playground.slack.refusal import Refusal
 
 
 @pytest.fixture

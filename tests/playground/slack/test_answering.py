@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
-from bot.playground.slack import LocalSlack
-from bot.playground.slack.answering import respond
-from bot.playground.slack.refusal import Refusal
+from forewarm_playground.slack import LocalSlack
+from forewarm_playground.slack.answering import respond
+from forewarm_playground.slack.refusal import Refusal
 
 PLAIN = {"type": "plain_text", "text": "t"}
 BUTTON = {"type": "actions", "elements": [{"type": "button", "action_id": "a", "text": PLAIN}]}

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
-from bot.playground.slack.blocks import check_message_blocks, with_ids
-from bot.playground.slack.refusal import Refusal
-from bot.playground.slack.wire import Ids
+from forewarm_playground.slack.blocks import check_message_blocks, with_ids
+from forewarm_playground.slack.refusal import Refusal
+from forewarm_playground.slack.wire import Ids
 
 PLAIN = {"type": "plain_text", "text": "t"}
 OPTION = {"text": PLAIN, "value": "v"}

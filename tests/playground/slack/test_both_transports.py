@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from forewarm_playground import leaping
+from forewarm_playground.slack import LocalSlack
 from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
-
-from bot.playground import leaping
-from bot.playground.slack import LocalSlack
 
 PLAIN = {"type": "plain_text", "text": "t"}
 MODAL = {

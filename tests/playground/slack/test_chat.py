@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
-from bot.playground.slack import LocalSlack
+from forewarm_playground.slack import LocalSlack
 
 GENERAL = {"channel": "C0GENERAL"}
 SECTION = {"type": "section", "text": {"type": "mrkdwn", "text": "*b*"}}

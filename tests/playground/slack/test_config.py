@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from bot.playground.slack.config import ConfigError, SlackConfig
+from forewarm_playground.slack.config import ConfigError, SlackConfig
 
 MANIFEST: dict[str, Any] = {
     "display_information": {"name": "Codebase Answers"},

@@ -9,9 +9,8 @@ from typing import Any
 
 import aiohttp
 import pytest
-
-from bot.playground.slack import LocalSlack
-from bot.playground.slack.timers import MovableClock
+from forewarm_playground.slack import LocalSlack
+from forewarm_playground.slack.timers import MovableClock
 
 Json = dict[str, Any]
 

@@ -6,13 +6,12 @@ import asyncio
 from typing import Any
 
 import pytest
-
-from bot.playground import leaping
-from bot.playground.slack import LocalSlack
-from bot.playground.slack.delivery import Delivery, Outcome
-from bot.playground.slack.faults import FaultError
-from bot.playground.slack.log import DeliveryEntry
-from bot.playground.slack.transports import Attempt
+from forewarm_playground import leaping
+from forewarm_playground.slack import LocalSlack
+from forewarm_playground.slack.delivery import Delivery, Outcome
+from forewarm_playground.slack.faults import FaultError
+from forewarm_playground.slack.log import DeliveryEntry
+from forewarm_playground.slack.transports import Attempt
 
 
 class Recorder:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
-from bot.playground.slack import LocalSlack
-from bot.playground.slack.local import NotQuiet
+from forewarm_playground.slack import LocalSlack
+from forewarm_playground.slack.local import NotQuiet
 
 POST: dict[str, Any] = {"channel": "C0GENERAL", "unfurl_links": False, "unfurl_media": False}
 

@@ -7,12 +7,11 @@ import tomllib
 from pathlib import Path
 
 import pytest
-
-from bot.playground.slack import LocalSlack, SlackConfig
-from bot.playground.slack.acts import ACTS
-from bot.playground.slack.config import DeliveryConfig, LimitsConfig
-from bot.playground.slack.faults import API_FAULTS, DELIVERY_FAULTS
-from bot.playground.slack.server import application
+from forewarm_playground.slack import LocalSlack, SlackConfig
+from forewarm_playground.slack.acts import ACTS
+from forewarm_playground.slack.config import DeliveryConfig, LimitsConfig
+from forewarm_playground.slack.faults import API_FAULTS, DELIVERY_FAULTS
+from forewarm_playground.slack.server import application
 
 DOCS = Path(__file__).parents[3] / "docs"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.playground.slack.health import Health
+from forewarm_playground.slack.health import Health
 
 
 def test_beyond_the_hourly_budget_one_notice_a_minute_replaces_the_events() -> None:

@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from forewarm_playground.slack import LocalSlack, forms
+from forewarm_playground.slack.http_events import signature
 from slack_sdk.signature import SignatureVerifier
-
-from bot.playground.slack import LocalSlack, forms
-from bot.playground.slack.http_events import signature
 
 Json = dict[str, Any]
 

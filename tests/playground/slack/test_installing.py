@@ -9,6 +9,8 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
+from forewarm_playground import leaping
+from forewarm_playground.slack import LocalSlack
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
 from slack_bolt.oauth.async_oauth_settings import AsyncOAuthSettings
@@ -16,9 +18,6 @@ from slack_sdk.oauth.installation_store import FileInstallationStore
 from slack_sdk.oauth.state_store import FileOAuthStateStore
 from slack_sdk.web.async_client import AsyncWebClient
 from yarl import URL
-
-from bot.playground import leaping
-from bot.playground.slack import LocalSlack
 
 
 def installable(slack: LocalSlack, folder: Path) -> AsyncApp:

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-
-from bot.playground.slack import LocalSlack
-from bot.playground.slack.delivery import Delivery, Outcome
-from bot.playground.slack.interaction import Interaction
-from bot.playground.slack.refusal import Refusal
+from forewarm_playground.slack import LocalSlack
+from forewarm_playground.slack.delivery import Delivery, Outcome
+from forewarm_playground.slack.interaction import Interaction
+from forewarm_playground.slack.refusal import Refusal
 
 Json = dict[str, Any]
 
@@ -235,7 +234,7 @@ def test_an_input_that_did_not_ask_is_silent(slack: LocalSlack, last: Any) -> No
 
 async def test_typing_is_debounced_as_configured(world_config: Json) -> None:
     """Whether Slack's client coalesces keys is not established: apps must cope with both."""
-    from bot.playground import leaping
+    from forewarm_playground import leaping
 
     slack = LocalSlack(
         {**world_config, "limits": {"rates": False, "typing_debounce": 0.5}}, now=leaping.now
@@ -255,7 +254,7 @@ async def test_typing_is_debounced_as_configured(world_config: Json) -> None:
 
 def test_a_select_asks_the_app_for_options(slack: LocalSlack, last: Any, modal: Json) -> None:
     """From `min_query_length` characters on; the choice is among what was offered."""
-    from bot.playground.slack import forms
+    from forewarm_playground.slack import forms
 
     asker = slack.user("U0ASKER")
     view = asker.modal
@@ -276,7 +275,7 @@ def test_a_select_asks_the_app_for_options(slack: LocalSlack, last: Any, modal: 
 
 def test_a_form_is_submitted_with_its_state(slack: LocalSlack, last: Any, modal: Json) -> None:
     """An empty acknowledgement closes it."""
-    from bot.playground.slack import forms
+    from forewarm_playground.slack import forms
 
     asker = slack.user("U0ASKER")
     with pytest.raises(Refusal, match="incomplete") as caught:
@@ -300,7 +299,7 @@ def test_the_answer_to_a_submission_decides_what_stands_open(
     slack: LocalSlack, last: Any, modal: Json
 ) -> None:
     """errors, update, push, clear (facts/slack.md §4)."""
-    from bot.playground.slack import forms
+    from forewarm_playground.slack import forms
 
     asker = slack.user("U0ASKER")
     asker.set_text("how?")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from forewarm_playground.slack import LocalSlack
+from forewarm_playground.slack.wire import ts_to_us
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -14,9 +16,6 @@ from hypothesis.stateful import (
     multiple,
     rule,
 )
-
-from bot.playground.slack import LocalSlack
-from bot.playground.slack.wire import ts_to_us
 
 CHANNEL = "C0GENERAL"
 TO = {"recipient_user_id": "U0ASKER", "recipient_team_id": "T0LOCAL"}

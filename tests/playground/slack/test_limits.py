@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from forewarm_playground.slack import LocalSlack
+from forewarm_playground.slack.limits import Bucket, Window
 from hypothesis import given
 from hypothesis import strategies as st
-
-from bot.playground.slack import LocalSlack
-from bot.playground.slack.limits import Bucket, Window
 
 Gaps = st.lists(st.floats(min_value=0, max_value=30), min_size=1, max_size=80)
 

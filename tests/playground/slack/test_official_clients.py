@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from forewarm_playground.slack import LocalSlack
 from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk import WebClient
@@ -20,8 +21,6 @@ from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
-
-from bot.playground.slack import LocalSlack
 
 TO: dict[str, Any] = {"recipient_user_id": "U0ASKER", "recipient_team_id": "T0LOCAL"}
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-
-from bot.playground.slack import LocalSlack
+from forewarm_playground.slack import LocalSlack
 
 Json = dict[str, Any]
 TO = {"recipient_user_id": "U0ASKER", "recipient_team_id": "T0LOCAL"}

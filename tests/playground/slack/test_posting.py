@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
-from bot.playground.slack import LocalSlack
-from bot.playground.slack.config import ALL_EVENTS, ALL_SCOPES
+from forewarm_playground.slack import LocalSlack
+from forewarm_playground.slack.config import ALL_EVENTS, ALL_SCOPES
 
 
 def test_a_mention_in_a_channel_is_told_twice(slack: LocalSlack, events: Any) -> None:
@@ -334,7 +333,7 @@ def test_nothing_is_told_of_typing(slack: LocalSlack, events: Any) -> None:
 
 def test_an_archived_channel_takes_no_message(slack: LocalSlack) -> None:
     """Not a person's, either."""
-    from bot.playground.slack.refusal import Refusal
+    from forewarm_playground.slack.refusal import Refusal
 
     with pytest.raises(Refusal, match="is_archived"):
         slack.user("U0ASKER").post("C0OLD", "hi")

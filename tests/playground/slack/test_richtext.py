@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from forewarm_playground.slack import richtext
 from hypothesis import example, given
 from hypothesis import strategies as st
-
-from bot.playground.slack import richtext
 
 
 @given(st.text(alphabet="a&;ltgmp<>"))

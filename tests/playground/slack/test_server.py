@@ -9,8 +9,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-
-from bot.playground.slack import LocalSlack
+from forewarm_playground.slack import LocalSlack
 
 
 class Http:

@@ -9,9 +9,8 @@ from typing import Any
 
 import aiohttp
 import pytest
-
-from bot.playground import leaping
-from bot.playground.slack import LocalSlack
+from forewarm_playground import leaping
+from forewarm_playground.slack import LocalSlack
 
 Json = dict[str, Any]
 

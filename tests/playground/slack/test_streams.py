@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from forewarm_playground.slack import LocalSlack
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from bot.playground.slack import LocalSlack
 
 TO = {"recipient_user_id": "U0ASKER", "recipient_team_id": "T0LOCAL"}
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-
-from bot.playground import leaping
-from bot.playground.slack.timers import LoopTimers, MovableClock, sleep, within
+from forewarm_playground import leaping
+from forewarm_playground.slack.timers import LoopTimers, MovableClock, sleep, within
 
 
 async def test_what_falls_due_on_the_way_happens_in_order_at_its_own_time() -> None:

