@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.fake_services import name
-from bot.answer.dependencies import Parts
+from bot.answer.dependencies import Dependencies
 from bot.answer.events import Outcome
 from bot.answer.interfaces import Past, SavedAnswer, Turn
-from bot.answer.prepare import ByItself
+from bot.answer.prepare import NoJoin
 from bot.answer.question import Question
 from bot.answer.queue import AnswerQueue
 from bot.answer.service import Answerer
 from bot.answer.thread.cache import Threads
-from bot.answer.thread.message import Own
+from bot.answer.thread.message import BotIdentity
 from bot.answer.tools import DECLARATIONS
 from bot.claude.client import ClaudeClient
 from bot.claude.models import ModelSettings
@@ -101,8 +101,8 @@ class Surroundings:
     async def current(self, name: str) -> Ground:
         return self._ground
 
-    async def join(self, prefix: Prefix, question: Question, context: ContextConfig) -> ByItself:
-        return ByItself(prefix.tokens)
+    async def join(self, prefix: Prefix, question: Question, context: ContextConfig) -> NoJoin:
+        return NoJoin(prefix.tokens)
 
     async def load(self, workspace: str, channel: str, thread: str) -> Sequence[Turn]:
         return ()
@@ -149,7 +149,7 @@ async def room(url: str, standing: Ground) -> AsyncIterator[tuple[Answerer, Surr
     model = ClaudeClient.connect(api_key="bench", base_url=url)
     calls = WebCalls(clients)
     executor = ThreadPoolExecutor(2)
-    parts = Parts(
+    parts = Dependencies(
         calls=calls,
         model=model,
         sources=around,
@@ -157,7 +157,7 @@ async def room(url: str, standing: Ground) -> AsyncIterator[tuple[Answerer, Surr
         turns=around,
         inbox=around,
         journal=around,
-        threads=Threads(calls, Own("U0BOT")),
+        threads=Threads(calls, BotIdentity("U0BOT")),
         deliver=Deliveries(calls, Pacer(BOUNDLESS), system_now),
         queue=AnswerQueue(1_000),
         executor=executor,

@@ -1,4 +1,4 @@
-"""`forewarm bench chaos`: bots killed at random moments; every question has one complete answer."""
+"""Benchmark: bots killed at random moments; every question has one complete answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`forewarm bench governor`: decisions a second on one core; with traces, how good they are."""
+"""Benchmark: decisions a second on one core; with traces, how good they are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`forewarm bench load`: ten times the events that Slack sends one workspace at most."""
+"""`python -m benchmarks load`: ten times the events that Slack sends one workspace at most."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""`forewarm bench overhead`: what the bot itself costs, with a model and a Slack that cost nothing.
+"""Benchmark: what the bot itself costs, with a model and a Slack that cost nothing.
 
 Model and Slack run in a process of their own and stamp what reaches them; the stamps are of the
 system's monotonic clock, which both processes share. The store is memory here: what it costs is
-`forewarm bench store`'s to say.
+`python -m benchmarks store`'s to say.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`forewarm bench pack` and `forewarm bench push`: the figures of packing, measured here."""
+"""Benchmark: the figures of packing, measured here."""
 
 from __future__ import annotations
 

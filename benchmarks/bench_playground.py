@@ -1,4 +1,4 @@
-"""`forewarm bench playground`: a year of a team on the emulators' cores, in one process.
+"""`python -m benchmarks playground`: a year of a team on the emulators' cores, in one process.
 
 People talk, announce questions by what they do before asking, and ask; a small app warms at the
 announcements, asks the local Claude and streams its answer into the local Slack. No socket is

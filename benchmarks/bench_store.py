@@ -1,4 +1,4 @@
-"""`forewarm bench store`: what the store costs a question, on each engine that is there."""
+"""`python -m benchmarks store`: what the store costs a question, on each engine that is there."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from forewarm_playground.claude.faults import Kind
 
 from benchmarks.cluster import CHANNELS, PEOPLE, Cluster, NotReady, Replica, cluster
 from benchmarks.fork_server import Nursery
-from benchmarks.oracle import Exam, judge, number_of, stray, wording
+from benchmarks.oracle import Exam, judge, number_of, unexpected_messages, wording
 
 LOCK_SECONDS = 1.0
 READY_SECONDS = 30.0
@@ -344,7 +344,7 @@ class Run:
                 report.wrong.append(f"{exam.number}, never acknowledged: {verdict}")
         threads = {(exam.channel, exam.thread) for exam in self._exams}
         for place in sorted(threads):
-            report.strays += stray(self._c.slack.bot_messages(*place))
+            report.strays += unexpected_messages(self._c.slack.bot_messages(*place))
         report.unfinished = len(await self._c.unfinished())
 
 

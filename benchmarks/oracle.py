@@ -97,7 +97,7 @@ def judge(exam: Exam, messages: Iterable[Message]) -> Verdict:
     return "open" if any(is_open(message) for message, _ in ours) else "answered"
 
 
-def stray(messages: Iterable[Message]) -> list[str]:
+def unexpected_messages(messages: Iterable[Message]) -> list[str]:
     """Return the bot's messages that are no part of any answer: apologies, refusals, leftovers."""
     return [said(message) for message in messages if not WORD.search(said(message))]
 

@@ -22,7 +22,7 @@ def listed_window(model: str) -> int:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class Dependencies:
     """`executor` runs look-ups: a few threads of its own, since a thread cannot be killed.
 
     `window` gives a model's context window in tokens.

@@ -143,7 +143,7 @@ class Sources(Protocol):
         """Return what to answer from. Raises a `ForewarmError` where there is nothing."""
 
 
-class Passage(Protocol):
+class JoinTicket(Protocol):
     """A question's way past the cache: what it waited for, and what it should ask for itself.
 
     Send the request with `ttl`, and with `previous` to diagnose a miss against; `expected` tokens
@@ -178,7 +178,7 @@ class Passage(Protocol):
 class Warmth(Protocol):
     """The warm room, as a question meets it."""
 
-    async def join(self, prefix: Prefix, question: Question, context: ContextConfig) -> Passage:
+    async def join(self, prefix: Prefix, question: Question, context: ContextConfig) -> JoinTicket:
         """Wait for the prefix's warm-up where one is in flight, with a deadline of its own."""
 
 

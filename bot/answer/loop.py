@@ -14,10 +14,10 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from bot.answer.interfaces import Passage
+from bot.answer.interfaces import JoinTicket
 from bot.answer.result import Ending, ending_for, ending_of
 from bot.answer.thread.prompt import NEXT_TURN
-from bot.answer.tools import Looked, look_up_in, title
+from bot.answer.tools import ToolResult, look_up_in, title
 from bot.claude.errors import ClaudeError, CutStream
 from bot.claude.events import Label, Purpose
 from bot.claude.prefix import Prefix
@@ -122,7 +122,7 @@ class Asked:
     id: str
     context: str
     prefix: Prefix
-    passage: Passage
+    passage: JoinTicket
     messages: Sequence[JsonObject]
     snapshot: Snapshot
     purpose: Purpose = "question"
@@ -330,9 +330,9 @@ class Loop:
         ]
         progress.settled, progress.reply = progress.text, ""
 
-    async def _one(self, at: int, use: JsonObject) -> Looked:
+    async def _one(self, at: int, use: JsonObject) -> ToolResult:
         if at >= self._allowance.at_once:
-            return Looked(TOO_MANY, error=True)
+            return ToolResult(TOO_MANY, error=True)
         shown = title(use["name"], use["input"])
         await self._screen.task(use["id"], shown, "in_progress")
         looked = await look_up_in(
@@ -346,13 +346,13 @@ class Loop:
         await self._screen.task(use["id"], shown, "error" if looked.error else "complete")
         return looked
 
-    def _fitted(self, looked: Looked) -> Looked:
+    def _fitted(self, looked: ToolResult) -> ToolResult:
         self._characters += len(looked.text)
         if self._characters > self._allowance.characters:
             return replace(looked, text=NO_ROOM, error=True)
         return looked
 
 
-def _result(use: JsonObject, looked: Looked) -> JsonObject:
+def _result(use: JsonObject, looked: ToolResult) -> JsonObject:
     result = {"type": "tool_result", "tool_use_id": use["id"], "content": looked.text}
     return {**result, "is_error": True} if looked.error else result

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from bot.answer.dependencies import Parts
-from bot.answer.interfaces import Current, Passage, Snippets, Turn
+from bot.answer.dependencies import Dependencies
+from bot.answer.interfaces import Current, JoinTicket, Snippets, Turn
 from bot.answer.loop import Allowance
 from bot.answer.question import File, Question
-from bot.answer.thread.message import Said
+from bot.answer.thread.message import ThreadMessage
 from bot.answer.thread.prompt import Conversation, Limits, conversation
 from bot.claude.usage import Ttl, Usage
 from bot.context.config.load import ContextConfig
@@ -38,10 +38,10 @@ class Prepared:
     """
 
     current: Current
-    thread: Sequence[Said]
+    thread: Sequence[ThreadMessage]
     turns: Sequence[Turn]
     snippets: Mapping[str, str]
-    passage: Passage
+    passage: JoinTicket
     at: float
     room: int
     notices: tuple[str, ...] = ()
@@ -64,7 +64,7 @@ class Prepared:
 class _Talk:
     """What was said before: in Slack, and to Claude."""
 
-    thread: Sequence[Said]
+    thread: Sequence[ThreadMessage]
     turns: Sequence[Turn]
     snippets: Mapping[str, str]
     at: float
@@ -72,7 +72,7 @@ class _Talk:
 
 
 @dataclass(frozen=True, slots=True)
-class ByItself:
+class NoJoin:
     """The way past the cache of a request that nobody waits for and that waits for nobody."""
 
     expected: int
@@ -94,7 +94,7 @@ class ByItself:
         return None
 
 
-async def prepare(parts: Parts, question: Question, context: ContextConfig) -> Prepared:
+async def prepare(parts: Dependencies, question: Question, context: ContextConfig) -> Prepared:
     """Gather what the question's request is made of.
 
     Whoever gets it must tell its passage what became of the request. Raises a `ForewarmError`
@@ -112,14 +112,16 @@ async def prepare(parts: Parts, question: Question, context: ContextConfig) -> P
         raise
 
 
-async def prepare_draft(parts: Parts, question: Question, context: ContextConfig) -> Prepared:
+async def prepare_draft(
+    parts: Dependencies, question: Question, context: ContextConfig
+) -> Prepared:
     """Gather what a draft's request is made of; it joins nothing, since nobody has asked yet."""
     current = await parts.sources.current(context.name)
     talk = await _talk(parts, question)
-    return _prepared(parts, current, talk, ByItself(current.prefix.tokens))
+    return _prepared(parts, current, talk, NoJoin(current.prefix.tokens))
 
 
-def _prepared(parts: Parts, current: Current, talk: _Talk, passage: Passage) -> Prepared:
+def _prepared(parts: Dependencies, current: Current, talk: _Talk, passage: JoinTicket) -> Prepared:
     return Prepared(
         current=current,
         thread=talk.thread,
@@ -132,19 +134,19 @@ def _prepared(parts: Parts, current: Current, talk: _Talk, passage: Passage) -> 
     )
 
 
-def _let_go(joining: asyncio.Future[Passage]) -> None:
+def _let_go(joining: asyncio.Future[JoinTicket]) -> None:
     """Others may wait for the request that is not going to be made."""
     if not joining.cancelled() and joining.exception() is None:
         joining.result().failed("cancelled")
 
 
-def _room(parts: Parts, current: Current) -> int:
+def _room(parts: Dependencies, current: Current) -> int:
     prefix = current.prefix
     free = parts.window(prefix.model) - prefix.tokens - prefix.settings.max_tokens
     return max(2_000, int(free * CHARACTERS_PER_TOKEN))
 
 
-async def _talk(parts: Parts, question: Question) -> _Talk:
+async def _talk(parts: Dependencies, question: Question) -> _Talk:
     thread, turns = await asyncio.gather(_thread(parts, question), _turns(parts, question))
     notices = [UNREAD_THREAD] if thread is None else []
     notices += [UNREAD_TURNS] if turns is None else []
@@ -153,7 +155,7 @@ async def _talk(parts: Parts, question: Question) -> _Talk:
     return _Talk(said, turns or (), snippets, parts.now(), tuple(notices))
 
 
-async def _thread(parts: Parts, question: Question) -> Sequence[Said] | None:
+async def _thread(parts: Dependencies, question: Question) -> Sequence[ThreadMessage] | None:
     workspace, channel = question.workspace, question.channel
     if not question.in_thread or question.thread is None:
         return ()
@@ -165,7 +167,7 @@ async def _thread(parts: Parts, question: Question) -> Sequence[Said] | None:
         return None
 
 
-async def _turns(parts: Parts, question: Question) -> Sequence[Turn] | None:
+async def _turns(parts: Dependencies, question: Question) -> Sequence[Turn] | None:
     """Return the turns before the question's own, which it has when it is answered anew."""
     if not question.in_thread:
         return ()
@@ -178,7 +180,9 @@ async def _turns(parts: Parts, question: Question) -> Sequence[Turn] | None:
     return turns[: ids.index(question.id)] if question.id in ids else turns
 
 
-async def _snippets(parts: Parts, question: Question, thread: Sequence[Said]) -> Mapping[str, str]:
+async def _snippets(
+    parts: Dependencies, question: Question, thread: Sequence[ThreadMessage]
+) -> Mapping[str, str]:
     reader, limit = parts.snippets, parts.limits.snippet
     if reader is None:
         return {}

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from bot.answer import receipt
-from bot.answer.dependencies import Parts
+from bot.answer.dependencies import Dependencies
 from bot.answer.feedback import Mark
 from bot.answer.interfaces import Current
 from bot.answer.loop import Progress
@@ -34,7 +34,7 @@ class Finished:
     wait: float | None
 
 
-async def blocks_for(parts: Parts, finished: Finished) -> tuple[JsonObject, ...]:
+async def blocks_for(parts: Dependencies, finished: Finished) -> tuple[JsonObject, ...]:
     """Return what stands under the answer; one that no model began on has no receipt."""
     prepared, progress = finished.prepared, finished.progress
     if prepared is None or progress.started_at is None:
@@ -55,7 +55,7 @@ async def blocks_for(parts: Parts, finished: Finished) -> tuple[JsonObject, ...]
     return receipt.blocks(facts, finished.mark)
 
 
-async def behind(parts: Parts, context: str, used: Current) -> Mapping[str, int]:
+async def behind(parts: Dependencies, context: str, used: Current) -> Mapping[str, int]:
     """Count by how many commits each branch has moved on while the answer was given."""
     counts: dict[str, int] = {}
     with suppress(ForewarmError):

@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from bot.answer.dependencies import Parts
+from bot.answer.dependencies import Dependencies
 from bot.answer.events import FirstWords, Outcome, QuestionEnded
 from bot.answer.feedback import Mark
 from bot.answer.interfaces import Current, Delivered, Delivery, NotOurs, SavedAnswer, Takeover
@@ -22,7 +22,7 @@ from bot.answer.receipt import stop_block
 from bot.answer.receipts import Finished, blocks_for
 from bot.answer.result import Ending, EndingKind
 from bot.answer.screen import Stage
-from bot.answer.speculative.drafts import Begun
+from bot.answer.speculative.drafts import SpeculativeAnswer
 from bot.answer.status import READING, StatusLine
 from bot.answer.thread.prompt import Conversation, Limits
 from bot.claude.errors import ClaudeError
@@ -48,12 +48,12 @@ class Answering:
 
     def __init__(
         self,
-        parts: Parts,
+        parts: Dependencies,
         question: Question,
         context: ContextConfig,
         takeover: Takeover | None = None,
         recipient: str | None = None,
-        begun: Begun | None = None,
+        begun: SpeculativeAnswer | None = None,
     ) -> None:
         self.question = question
         self.context = context
@@ -155,7 +155,7 @@ class Answering:
                 return ending
             limits = limits.halved()
 
-    async def _hand_over(self, begun: Begun) -> Ending:
+    async def _hand_over(self, begun: SpeculativeAnswer) -> Ending:
         """Show the answer that was begun on the draft: what is there at once, then the rest."""
         self._prepared, self._talk = begun.prepared, begun.talk
         self._progress = begun.loop.progress
@@ -167,7 +167,7 @@ class Answering:
             arrival.cancel()
             await asyncio.gather(arrival, return_exceptions=True)
 
-    async def _arrived(self, begun: Begun) -> None:
+    async def _arrived(self, begun: SpeculativeAnswer) -> None:
         """Let warmth know of the question, which makes no request of its own."""
         prefix = begun.prepared.current.prefix
         passage = await self._parts.warmth.join(prefix, self.question, self.context)

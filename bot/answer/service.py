@@ -9,7 +9,7 @@ from typing import Literal
 
 import structlog
 
-from bot.answer.dependencies import Parts
+from bot.answer.dependencies import Dependencies
 from bot.answer.events import QuestionReceived
 from bot.answer.interfaces import Takeover
 from bot.answer.log_context import about_question
@@ -17,7 +17,7 @@ from bot.answer.mishaps import suppressed_store_failures
 from bot.answer.question import Question
 from bot.answer.run import Answering
 from bot.answer.speculative.drafts import Drafts
-from bot.answer.thread.message import Said
+from bot.answer.thread.message import ThreadMessage
 from bot.context.config.load import ContextConfig
 
 log = structlog.get_logger(__name__)
@@ -41,7 +41,7 @@ class _Given:
 class Answerer:
     """Answers questions, one answer each. Implements `bot.slack.interfaces.Answers`."""
 
-    def __init__(self, parts: Parts, drafts: Drafts | None = None) -> None:
+    def __init__(self, parts: Dependencies, drafts: Drafts | None = None) -> None:
         self._parts = parts
         self._drafts = drafts
         self._running: dict[str, Answering] = {}
@@ -228,11 +228,11 @@ def _received(question: Question, context: ContextConfig, at: float) -> Question
     )
 
 
-def _root(question: Question) -> Said:
+def _root(question: Question) -> ThreadMessage:
     """Return the message that opens the question's thread.
 
     A modal's is one of our own, which quotes the question: its words are in the turn.
     """
     if question.is_stamped:
-        return Said(question.root, question.user, "person", question.text, question.files)
-    return Said(question.root, "", "own", "")
+        return ThreadMessage(question.root, question.user, "person", question.text, question.files)
+    return ThreadMessage(question.root, "", "own", "")

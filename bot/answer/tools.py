@@ -93,7 +93,7 @@ DECLARATIONS: Final[tuple[JsonObject, ...]] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class ToolResult:
     """What a tool returned. `error` tells the model that it must ask differently."""
 
     text: str
@@ -121,28 +121,28 @@ def title(name: str, wanted: Mapping[str, Any]) -> str:
     return text if len(text) <= 120 else text[:119] + "…"
 
 
-def look_up(snapshot: Snapshot, name: str, wanted: Mapping[str, Any]) -> Looked:
+def look_up(snapshot: Snapshot, name: str, wanted: Mapping[str, Any]) -> ToolResult:
     """Carry out one call of the model. Blocking and bounded; never raises.
 
     What goes wrong is the model's news: it can ask in another way, and the answer goes on.
     """
     tool = _TOOLS.get(name)
     if tool is None:
-        return Looked(f"There is no tool {name!r}.", error=True)
+        return ToolResult(f"There is no tool {name!r}.", error=True)
     try:
-        return Looked(_bounded(tool(snapshot, wanted)))
+        return ToolResult(_bounded(tool(snapshot, wanted)))
     except _Refused as refused:
-        return Looked(str(refused), error=True)
+        return ToolResult(str(refused), error=True)
     except ForewarmError as error:
-        return Looked(error.user_message, error=True)
+        return ToolResult(error.user_message, error=True)
     except Exception:
         log.exception("look_up_broke", tool=name)
-        return Looked("This look-up failed; try another one.", error=True)
+        return ToolResult("This look-up failed; try another one.", error=True)
 
 
 async def look_up_in(
     executor: Executor, seconds: float, snapshot: Snapshot, name: str, wanted: Mapping[str, Any]
-) -> Looked:
+) -> ToolResult:
     """Carry out a call in a thread, waiting at most `seconds`.
 
     A thread cannot be killed: the executor must be one of a few threads of its own, and the
@@ -154,7 +154,7 @@ async def look_up_in(
     try:
         return await asyncio.wait_for(running, seconds)
     except TimeoutError:
-        return Looked(f"This took longer than {seconds:.0f} s; ask for less.", error=True)
+        return ToolResult(f"This took longer than {seconds:.0f} s; ask for less.", error=True)
 
 
 # --- the tools ----------------------------------------------------------------------------------

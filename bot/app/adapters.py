@@ -82,8 +82,8 @@ class AuditLog:
         )
 
 
-class Purse:
-    """`bot.slack.interfaces.Purse`: today's answers against the caps, from the journal."""
+class SpendingLimits:
+    """`bot.slack.interfaces.SpendingLimits`: today's answers against the caps, from the journal."""
 
     def __init__(self, caps: Caps, daily_limit_usd: float, now: Now) -> None:
         self._caps = caps

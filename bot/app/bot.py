@@ -10,27 +10,27 @@ from typing import Any
 
 import structlog
 
-from bot.answer.dependencies import Parts
+from bot.answer.dependencies import Dependencies
 from bot.answer.loop import Model
 from bot.answer.opinions import Opinions
 from bot.answer.queue import AnswerQueue
 from bot.answer.service import Answerer
 from bot.answer.speculative.drafts import Drafts
 from bot.answer.thread.cache import Threads
-from bot.answer.thread.message import Own
-from bot.app.adapters import AuditLog, Background, OpinionStore, Purse
+from bot.answer.thread.message import BotIdentity
+from bot.app.adapters import AuditLog, Background, OpinionStore, SpendingLimits
 from bot.app.attachments import SlackSnippets
 from bot.app.clones import Sources
 from bot.app.context_admin import DRAFTS, SlackShelf
 from bot.app.context_status import StandingOf
-from bot.app.contexts import Library, Move
+from bot.app.contexts import Library, PrefixChanged
 from bot.app.data_removal import Forgetting
-from bot.app.inbox import AnswerInbox, Holding, SlackInbox
+from bot.app.inbox import AnswerInbox, QuestionLeases, SlackInbox
 from bot.app.prefixes import Prefixes
 from bot.app.readiness import Readiness
 from bot.app.records import note_built, note_dropped
 from bot.app.replica_actions import INTERRUPTIONS, SharedAnswers
-from bot.app.spending import CappedModel, Treasury
+from bot.app.spending import CappedModel, SpendingLedger
 from bot.app.takeover import Takeovers
 from bot.app.warmth import Warmth
 from bot.app.web import WebServer, forget_route, health_routes
@@ -44,7 +44,7 @@ from bot.delivery.deliveries import Deliveries
 from bot.delivery.rate_limit.budget import Rates
 from bot.delivery.rate_limit.limiter import Pacer
 from bot.settings import Settings
-from bot.slack.app import Edge, Neighbours, identify
+from bot.slack.app import Edge, Services, identify
 from bot.slack.client import connect
 from bot.slack.transport import Sockets, add_events_route, prime
 from bot.slack.web_api import WebCalls
@@ -53,8 +53,8 @@ from bot.store.sql.url import default_url
 from bot.store.store import Store
 from bot.telemetry.journal import Journal
 from bot.telemetry.metrics import Metrics
-from bot.telemetry.projection import Folds, Pupil
-from bot.telemetry.projections import Live
+from bot.telemetry.projection import Folds, LateSubscriber
+from bot.telemetry.projections import LiveProjections
 from bot.telemetry.restore import restore_figures, restore_recent
 from bot.telemetry.web import StatePages
 
@@ -78,8 +78,8 @@ class Bot:
         self.settings = settings
         self._rates = rates
         self.now = now
-        self.live, self.metrics = Live(), Metrics()
-        self._own, self._others = Pupil(), Pupil()
+        self.live, self.metrics = LiveProjections(), Metrics()
+        self._own, self._others = LateSubscriber(), LateSubscriber()
         self._pages: StatePages | None = None
         self.background = Background()
         self._tasks: list[asyncio.Task[None]] = []
@@ -123,7 +123,7 @@ class Bot:
         settings.home.mkdir(parents=True, exist_ok=True)
         url = settings.database_url or default_url(settings.home)
         self.store = await Store.open(url, now=self.now)
-        self.holding = Holding(self.store)
+        self.holding = QuestionLeases(self.store)
         self.journal = Journal(
             self.store.journal,
             source=self.holding.owner,
@@ -148,8 +148,8 @@ class Bot:
         sources = Sources(settings, self.store, self.claude, self.now)
         self.library = Library(sources.open, prefixes.build, salt=settings.salt)
         self.readiness = Readiness(self.library)
-        self.purse = Purse(self.live.caps, settings.daily_limit_usd, self.now)
-        self.treasury = Treasury(self.store.ledger, settings.daily_limit_usd)
+        self.purse = SpendingLimits(self.live.caps, settings.daily_limit_usd, self.now)
+        self.treasury = SpendingLedger(self.store.ledger, settings.daily_limit_usd)
         self.warmth = Warmth(
             settings,
             self.store,
@@ -170,7 +170,7 @@ class Bot:
             lambda name: note_dropped(self.journal, self.now, name),
         )
 
-    def _moved(self, move: Move) -> None:
+    def _moved(self, move: PrefixChanged) -> None:
         note_built(self.journal, self.now, move)
         self.warmth.moved(move)
 
@@ -180,10 +180,10 @@ class Bot:
 
     def _build_answers(self) -> None:
         calls = WebCalls(self.clients)
-        own = Own(self.me.user, self.me.bot, self.me.workspace)
+        own = BotIdentity(self.me.user, self.me.bot, self.me.workspace)
         self.threads = Threads(calls, own)
         token = _secret(self.settings.slack_bot_token) or ""
-        parts = Parts(
+        parts = Dependencies(
             calls=calls,
             model=self._model(),
             sources=self.library,
@@ -215,7 +215,7 @@ class Bot:
 
     async def _build_edge(self) -> None:
         settings = self.settings
-        neighbours = Neighbours(
+        neighbours = Services(
             contexts=self.library,
             inbox=SlackInbox(self.holding),
             warmth=self.warmth,

@@ -16,7 +16,7 @@ from bot.context.config.load import ContextConfig, parse_context
 from bot.errors import ForewarmError
 from bot.settings import Settings
 from bot.slack.codebase import edits
-from bot.slack.codebase.command import Draft, Held
+from bot.slack.codebase.command import Draft, StoredContext
 from bot.slack.codebase.views import Preview, RepositoryShown, Summary
 from bot.store.store import Store
 
@@ -128,12 +128,12 @@ class SlackShelf:
 
     # --- what /codebase asks --------------------------------------------------------------------
 
-    async def held(self, workspace: str, channel: str) -> Held:
+    async def held(self, workspace: str, channel: str) -> StoredContext:
         """Return what Slack holds for a channel; a name of its own where there is nothing."""
         context = self._library.for_channel(channel)
         name = context.name if context is not None else f"slack-{channel.lower()}"
         known = self._slack.get(name)
-        return Held(name, known.body if known else {}, known.version if known else None)
+        return StoredContext(name, known.body if known else {}, known.version if known else None)
 
     def decided(self, name: str) -> Collection[str]:
         """Return the keys that a file decides."""
@@ -162,7 +162,7 @@ class SlackShelf:
             problem=live.problem,
         )
 
-    async def preview(self, held: Held, body: Mapping[str, Any]) -> Preview:
+    async def preview(self, held: StoredContext, body: Mapping[str, Any]) -> Preview:
         """Build what a change would come to, beside what is in use."""
         before = held.body
         if not self._repositories(held.name, body):
@@ -193,7 +193,7 @@ class SlackShelf:
         if kept is None:
             return None
         value = json.loads(kept)
-        held = Held(value["name"], value["before"], value["version"])
+        held = StoredContext(value["name"], value["before"], value["version"])
         return Draft(held, value["body"])
 
     async def save(self, workspace: str, user: str, draft: Draft) -> bool:
@@ -216,7 +216,7 @@ class SlackShelf:
         await self._library.refresh([held.name])
         return True
 
-    async def _detach(self, workspace: str, user: str, held: Held) -> bool:
+    async def _detach(self, workspace: str, user: str, held: StoredContext) -> bool:
         if held.version is None:
             return held.name not in self._slack
         if not await self._store.contexts.remove(workspace, held.name, expected=held.version):

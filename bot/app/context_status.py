@@ -10,13 +10,13 @@ from bot.context.config.load import ContextConfig
 from bot.slack.home.views import ContextShown, DayShown, MoneyShown, OperatorShown
 from bot.telemetry.daily_stats import Summary
 from bot.telemetry.money import day_of
-from bot.telemetry.projections import Live
+from bot.telemetry.projections import LiveProjections
 
 
 class StandingOf:
     """`bot.slack.home.home.Standing`."""
 
-    def __init__(self, live: Live, now: Now) -> None:
+    def __init__(self, live: LiveProjections, now: Now) -> None:
         self._state = live.state
         self._figures = live.figures
         self._now = now

@@ -50,7 +50,7 @@ TRIES = 3
 
 
 @dataclass(slots=True)
-class Live:
+class ContextState:
     """One context, alive. `prefix` is what warm-ups and questions are made from right now.
 
     `failures` counts attempts to build it since the last that succeeded.
@@ -68,7 +68,7 @@ class Live:
 
     def __repr__(self) -> str:
         state = repr(self.prefix) if self.prefix else (self.problem or "being built")
-        return f"<Live {self.config.name}: {state}>"
+        return f"<ContextState {self.config.name}: {state}>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class PrefixBuilder(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class PrefixChanged:
     """A context's prefix has changed. `old` is None for the first; `seconds` is what it took."""
 
     config: ContextConfig
@@ -95,7 +95,7 @@ class Move:
     seconds: float
 
 
-Moved = Callable[[Move], None]
+Moved = Callable[[PrefixChanged], None]
 
 
 class Library:
@@ -112,7 +112,7 @@ class Library:
         self._open = open_source
         self._build = build
         self._salt = salt
-        self._lives: dict[str, Live] = {}
+        self._lives: dict[str, ContextState] = {}
         self.moved: Moved = moved or (lambda move: None)
 
     def __repr__(self) -> str:
@@ -156,15 +156,15 @@ class Library:
         """Add a context or replace the one of its name; it is built at the next refresh."""
         known = self._lives.get(config.name)
         if known is None or known.config != config:
-            self._lives[config.name] = Live(config, self._open(config))
+            self._lives[config.name] = ContextState(config, self._open(config))
 
     def drop(self, name: str) -> None:
         self._lives.pop(name, None)
 
-    def live(self, name: str) -> Live | None:
+    def live(self, name: str) -> ContextState | None:
         return self._lives.get(name)
 
-    def lives(self) -> Iterable[Live]:
+    def lives(self) -> Iterable[ContextState]:
         return tuple(self._lives.values())
 
     async def refresh(self, names: Sequence[str] | None = None) -> None:
@@ -177,7 +177,7 @@ class Library:
         """Whether every context can be answered from."""
         return all(live.prefix is not None for live in self.lives())
 
-    async def _refresh(self, live: Live) -> None:
+    async def _refresh(self, live: ContextState) -> None:
         async with live.lock:
             began = asyncio.get_running_loop().time()
             try:
@@ -194,13 +194,13 @@ class Library:
                 if live.prefix is not None or live.failures >= TRIES:
                     live.ready.set()
 
-    async def _rebuild(self, live: Live, began: float) -> None:
+    async def _rebuild(self, live: ContextState, began: float) -> None:
         assert live.pack is not None
         old = live.prefix
         live.prefix = await self._build(live.config, live.pack, self._salt)
         if old is None or old.fingerprint != live.prefix.fingerprint:
             seconds = asyncio.get_running_loop().time() - began
-            self.moved(Move(live.config, live.pack, old, live.prefix, seconds))
+            self.moved(PrefixChanged(live.config, live.pack, old, live.prefix, seconds))
 
     async def forget_cache(self, salt: str) -> None:
         """Give every prefix a new salt: nothing that Claude has cached is read again."""

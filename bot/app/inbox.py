@@ -41,7 +41,7 @@ def question_of(stored: Mapping[str, Any]) -> Question:
     return Question(**{**stored, "files": files})
 
 
-class Holding:
+class QuestionLeases:
     """The questions that this start of this process holds.
 
     An owner's name is never used twice: a process that was thought dead cannot come back and
@@ -57,7 +57,7 @@ class Holding:
         self._idle: dict[str, float] = {}
 
     def __repr__(self) -> str:
-        return f"<Holding {self.owner[:8]}: {len(self.questions)} questions>"
+        return f"<QuestionLeases {self.owner[:8]}: {len(self.questions)} questions>"
 
     @property
     def ids(self) -> frozenset[str]:
@@ -143,7 +143,7 @@ class Holding:
 class SlackInbox:
     """`bot.slack.interfaces.Inbox` over the store."""
 
-    def __init__(self, holding: Holding) -> None:
+    def __init__(self, holding: QuestionLeases) -> None:
         self._holding = holding
         self._store = holding.store
 
@@ -189,7 +189,7 @@ class SlackInbox:
 class AnswerInbox:
     """`bot.answer.interfaces.Inbox` over the store."""
 
-    def __init__(self, holding: Holding) -> None:
+    def __init__(self, holding: QuestionLeases) -> None:
         self._holding = holding
         self._inbox = holding.store.inbox
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from bot.app.contexts import Move
+from bot.app.contexts import PrefixChanged
 from bot.clock import Now
 from bot.telemetry.events import ContextDropped, PrefixBuilt, RepositoryAt
 from bot.telemetry.journal import Journal
 
 
-def note_built(journal: Journal, now: Now, move: Move) -> None:
+def note_built(journal: Journal, now: Now, move: PrefixChanged) -> None:
     """Write that a context's prefix was built, with where its repositories stand."""
     pack, prefix = move.pack, move.new
     journal.write(

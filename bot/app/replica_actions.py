@@ -18,7 +18,7 @@ import structlog
 from bot.answer.interfaces import Takeover
 from bot.answer.question import Question
 from bot.answer.service import EDIT_SECONDS, Answerer
-from bot.app.inbox import LEASE_SECONDS, LOOK_SECONDS, Holding
+from bot.app.inbox import LEASE_SECONDS, LOOK_SECONDS, QuestionLeases
 from bot.clock import Now
 from bot.context.config.load import ContextConfig
 from bot.errors import ForewarmError
@@ -36,7 +36,7 @@ SKEW_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Interruption:
+class RemoteAction:
     """What was done, and to what: a message by `ts`, a thread, or a question by its id.
 
     `at` is when a replica heard of it, in Unix seconds.
@@ -66,7 +66,7 @@ class Interruption:
 class SharedAnswers:
     """`bot.slack.interfaces.Answers` where several replicas answer, each its own questions."""
 
-    def __init__(self, here: Answerer, holding: Holding, now: Now) -> None:
+    def __init__(self, here: Answerer, holding: QuestionLeases, now: Now) -> None:
         self._here = here
         self._holding = holding
         self._store = holding.store
@@ -95,7 +95,7 @@ class SharedAnswers:
         if await self._here.edited(workspace, channel, ts, text):
             return True
         await self._tell(
-            Interruption(
+            RemoteAction(
                 "edited", self._now(), workspace=workspace, channel=channel, ts=ts, text=text
             )
         )
@@ -104,13 +104,13 @@ class SharedAnswers:
     async def deleted(self, workspace: str, channel: str, ts: str) -> None:
         await self._here.deleted(workspace, channel, ts)
         await self._tell(
-            Interruption("deleted", self._now(), workspace=workspace, channel=channel, ts=ts)
+            RemoteAction("deleted", self._now(), workspace=workspace, channel=channel, ts=ts)
         )
 
     async def stop(self, workspace: str, channel: str, thread: str, user: str) -> None:
         await self._here.stop(workspace, channel, thread, user)
         await self._tell(
-            Interruption(
+            RemoteAction(
                 "stopped",
                 self._now(),
                 workspace=workspace,
@@ -123,11 +123,11 @@ class SharedAnswers:
     async def stop_question(self, question: str, user: str) -> None:
         await self._here.stop_question(question, user)
         if not self._here.answers(question):
-            await self._tell(Interruption("stopped", self._now(), question=question, user=user))
+            await self._tell(RemoteAction("stopped", self._now(), question=question, user=user))
 
     # --- telling --------------------------------------------------------------------------------
 
-    async def _tell(self, one: Interruption) -> None:
+    async def _tell(self, one: RemoteAction) -> None:
         try:
             if one.ts and not await self._concerns_others(one):
                 return
@@ -137,7 +137,7 @@ class SharedAnswers:
         except ForewarmError as error:
             log.warning("interruption_not_told", kind=one.kind, why=str(error))
 
-    async def _concerns_others(self, one: Interruption) -> bool:
+    async def _concerns_others(self, one: RemoteAction) -> bool:
         """Tell whether a message is a question that others answer: most edited messages are not."""
         since = one.at - EDIT_SECONDS - LEASE_SECONDS
         return await self._store.inbox.is_with_others(
@@ -153,7 +153,7 @@ class SharedAnswers:
             try:
                 told = await self._store.state.all(INTERRUPTIONS)
                 for key, kept in told.items():
-                    await self._hear(key, Interruption(**json.loads(kept.value)), start)
+                    await self._hear(key, RemoteAction(**json.loads(kept.value)), start)
             except ForewarmError as error:
                 log.warning("interruptions_not_heard", why=str(error))
                 continue
@@ -162,7 +162,7 @@ class SharedAnswers:
     async def _hear(
         self,
         key: str,
-        one: Interruption,
+        one: RemoteAction,
         start: Callable[[Coroutine[Any, Any, None]], None],
     ) -> None:
         if self._now() > one.at + KEPT_SECONDS:
@@ -174,7 +174,7 @@ class SharedAnswers:
                 self._done.add((key, question.id))
                 await self._cut(one, question)
 
-    def _meant(self, key: str, one: Interruption) -> list[Question]:
+    def _meant(self, key: str, one: RemoteAction) -> list[Question]:
         """Return the questions that are answered here and are still to be cut short.
 
         One that is held and not yet answered is found at the next look.
@@ -187,14 +187,14 @@ class SharedAnswers:
             and (key, question.id) not in self._done
         ]
 
-    async def _cut(self, one: Interruption, question: Question) -> None:
+    async def _cut(self, one: RemoteAction, question: Question) -> None:
         log.info("interrupted_elsewhere", kind=one.kind, question=question.id)
         if one.kind == "deleted":
             await self._here.deleted(one.workspace, one.channel, one.ts)
         else:
             await self._here.stop_question(question.id, one.user)
 
-    async def _edit(self, key: str, one: Interruption) -> None:
+    async def _edit(self, key: str, one: RemoteAction) -> None:
         """Answer anew, once; where the answer is not known here, look again the next time."""
         mine = (key, "")
         if mine in self._done:

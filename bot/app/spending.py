@@ -33,7 +33,7 @@ MARGIN = 1.1
 _log = structlog.get_logger(__name__)
 
 
-class Treasury:
+class SpendingLedger:
     """Reserves in the ledger before a request leaves, and settles when it has ended.
 
     Each replica's own caps know what the others spent only a second later: without this, three of
@@ -70,7 +70,7 @@ class CappedWarmer:
     def __init__(
         self,
         claude: ClaudeClient,
-        treasury: Treasury,
+        treasury: SpendingLedger,
         daily_usd: float,
         cap_of: Callable[[str], float],
     ) -> None:
@@ -124,7 +124,7 @@ class CappedModel:
     """
 
     def __init__(
-        self, model: Model, treasury: Treasury, cap_of: Callable[[str], float | None]
+        self, model: Model, treasury: SpendingLedger, cap_of: Callable[[str], float | None]
     ) -> None:
         self._model = model
         self._treasury = treasury

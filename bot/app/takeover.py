@@ -12,7 +12,7 @@ from bot.answer.question import Question
 from bot.answer.service import Answerer
 from bot.answer.thread.cache import Threads
 from bot.app.contexts import Library
-from bot.app.inbox import AnswerInbox, Holding
+from bot.app.inbox import AnswerInbox, QuestionLeases
 from bot.clock import Now
 from bot.delivery.slack_api import SlackCallError
 from bot.slack.app import Edge
@@ -36,7 +36,7 @@ class Takeovers:
 
     def __init__(
         self,
-        holding: Holding,
+        holding: QuestionLeases,
         library: Library,
         answerer: Answerer,
         edge: Edge,

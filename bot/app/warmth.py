@@ -7,9 +7,9 @@ import json
 from typing import Any
 
 from bot.answer.question import Question
-from bot.app.adapters import Purse
-from bot.app.contexts import Library, Move
-from bot.app.spending import CappedWarmer, Treasury
+from bot.app.adapters import SpendingLimits
+from bot.app.contexts import Library, PrefixChanged
+from bot.app.spending import CappedWarmer, SpendingLedger
 from bot.app.writings import SharedWritings
 from bot.claude.client import ClaudeClient
 from bot.claude.prefix import Prefix
@@ -21,7 +21,7 @@ from bot.telemetry.journal import Journal
 from bot.warm.driver import Driver
 from bot.warm.governor import Governor
 from bot.warm.interfaces import Target
-from bot.warm.join import Passage
+from bot.warm.join import JoinTicket
 from bot.warm.limits import Limits
 from bot.warm.signals import Signal
 
@@ -53,8 +53,8 @@ class Warmth:
         journal: Journal,
         library: Library,
         now: Now,
-        purse: Purse,
-        treasury: Treasury,
+        purse: SpendingLimits,
+        treasury: SpendingLedger,
     ) -> None:
         self._left: set[str] = set()
         self._halted = False
@@ -111,7 +111,7 @@ class Warmth:
             return None
         return target_of(live.config, live.prefix)
 
-    async def join(self, prefix: Prefix, question: Question, context: ContextConfig) -> Passage:
+    async def join(self, prefix: Prefix, question: Question, context: ContextConfig) -> JoinTicket:
         """Take a question about to be sent; wait for a writing in flight."""
         return await self.driver.join(
             target_of(context, prefix),
@@ -120,7 +120,7 @@ class Warmth:
             user=question.user,
         )
 
-    def moved(self, move: Move) -> None:
+    def moved(self, move: PrefixChanged) -> None:
         """A prefix was built, or its repository has moved."""
         if self._halted:
             return

@@ -27,7 +27,7 @@ def set_aside_start_up() -> None:
 
     Prefixes and the store's machinery live as long as the process. Looking through them again,
     with the modules a quarter of a million objects, stops every answer for tenths of a second
-    (`forewarm bench overhead` shows it in the p99 of token to Slack).
+    (`python -m benchmarks overhead` shows it in the p99 of token to Slack).
     """
     gc.collect()
     gc.freeze()

@@ -15,7 +15,7 @@ from bot.clock import Now
 from bot.delivery.citations.filter import HOLD
 from bot.delivery.engine.commands import Append, Call, Delete, Post, Read, Start, Stop, Update
 from bot.delivery.engine.engine import StreamEngine, TaskStatus
-from bot.delivery.engine.message import Offer
+from bot.delivery.engine.message import PlannedCall
 from bot.delivery.engine.planner import Mode
 from bot.delivery.engine.sizing import Limits
 from bot.delivery.markdown.escape import showable
@@ -255,7 +255,7 @@ class Delivery:
             if timer is not None:
                 timer.cancel()
 
-    async def _make(self, offer: Offer) -> None:
+    async def _make(self, offer: PlannedCall) -> None:
         call = self._engine.begin(offer, self._loop.time())
         try:
             if isinstance(call, Read):

@@ -19,7 +19,7 @@ from bot.slack.codebase.listeners import register_codebase
 from bot.slack.events.intake import Intake
 from bot.slack.feedback import Judging
 from bot.slack.home.home import Home, Standing
-from bot.slack.interfaces import Answers, Contexts, Heard, Inbox, Opinions, Purse, Warmth
+from bot.slack.interfaces import Answers, Contexts, Heard, Inbox, Opinions, SpendingLimits, Warmth
 from bot.slack.lifecycle import Forgetting, Lifecycle
 from bot.slack.listeners import (
     register_answers,
@@ -77,7 +77,7 @@ async def identify(clients: SlackClients) -> Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class Neighbours:
+class Services:
     """The rooms that the Slack edge hands over to."""
 
     contexts: Contexts
@@ -85,7 +85,7 @@ class Neighbours:
     warmth: Warmth
     answers: Answers
     opinions: Opinions
-    purse: Purse
+    purse: SpendingLimits
     audit: Audit
     standing: Standing
     forgetting: Forgetting
@@ -100,7 +100,7 @@ class Edge:
         self,
         clients: SlackClients,
         me: Identity,
-        neighbours: Neighbours,
+        neighbours: Services,
         *,
         signing_secret: str | None,
         now: Now,
@@ -128,7 +128,7 @@ class Edge:
     def __repr__(self) -> str:
         return f"<Edge {self.desk!r}, {self.people!r}>"
 
-    def _register(self, clients: SlackClients, n: Neighbours, now: Now) -> None:
+    def _register(self, clients: SlackClients, n: Services, now: Now) -> None:
         desk, writes = self.desk, clients.writes
         parts = AskingParts(writes, desk, self.people, n.contexts, n.inbox, n.answers, now)
         self.asking = asking = Asking(parts)

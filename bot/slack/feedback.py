@@ -9,10 +9,10 @@ from typing import Any
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.answer.feedback import Mark, Value, decode
-from bot.slack.courtesy import courtesy
 from bot.slack.events.parse import workspace_of
 from bot.slack.interfaces import Answers, Opinions
 from bot.slack.router import Desk
+from bot.slack.web_api import best_effort
 
 COMMENT_CALLBACK = "forewarm_comment"
 COMMENT_BLOCK, COMMENT_ACTION = "comment", "comment"
@@ -45,7 +45,7 @@ class Judging:
 
     async def _ask_why(self, body: Mapping[str, Any], mark: Mark) -> None:
         trigger, view = str(body.get("trigger_id")), comment_view(mark)
-        await courtesy("comment", self._client.views_open(trigger_id=trigger, view=view))
+        await best_effort("comment", self._client.views_open(trigger_id=trigger, view=view))
 
     async def commented(self, body: Mapping[str, Any], view: Mapping[str, Any]) -> None:
         """Keep the comment beside the thumb."""

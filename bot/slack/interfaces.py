@@ -90,7 +90,7 @@ class Opinions(Protocol):
     ) -> None: ...
 
 
-class Purse(Protocol):
+class SpendingLimits(Protocol):
     """Says no when money is out."""
 
     def answers_left(self, context: ContextConfig) -> bool: ...

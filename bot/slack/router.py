@@ -21,9 +21,9 @@ from bot.delivery.slack_api import JsonObject, SlackCallError, SlackCalls, Targe
 from bot.errors import ForewarmError
 from bot.slack import texts
 from bot.slack.ask.context_picker import context_picker
-from bot.slack.events.intake import Taken
+from bot.slack.events.intake import IncomingMessage
 from bot.slack.events.parse import Deleted, Edited, Message
-from bot.slack.interfaces import Answers, Contexts, Inbox, Purse, Warmth
+from bot.slack.interfaces import Answers, Contexts, Inbox, SpendingLimits, Warmth
 from bot.slack.people.access import Denied, Person, Place, decide
 from bot.slack.people.context_choice import Choice, Habits, choose
 from bot.slack.people.directory import People
@@ -50,7 +50,7 @@ class Parts:
     inbox: Inbox
     warmth: Warmth
     answers: Answers
-    purse: Purse
+    purse: SpendingLimits
     audit: Audit
     now: Now
     team: str
@@ -71,7 +71,7 @@ class Desk:
 
     # --- messages -------------------------------------------------------------------------------
 
-    async def heard(self, taken: Taken) -> None:
+    async def heard(self, taken: IncomingMessage) -> None:
         """Do what a message calls for: answer it, warm for it, or nothing."""
         message = taken.message
         if message.viewing:

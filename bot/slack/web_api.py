@@ -10,11 +10,14 @@ from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, cast
 
 import aiohttp
+import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.delivery.slack_api import CallFailure, JsonObject, SlackCallError, Target
 from bot.slack.client import SlackClients
+
+log = structlog.get_logger(__name__)
 
 FAILURES: dict[str, CallFailure] = {
     "ratelimited": "rate_limited",
@@ -223,3 +226,13 @@ def _whole(text: str, blocks: Sequence[JsonObject]) -> dict[str, Any]:
 def _notification(text: str) -> str:
     """Return the fallback that a phone's notification shows; Slack cuts `text` at 4,000."""
     return text[:300] or "Answer"
+
+
+async def best_effort(what: str, call: Awaitable[AsyncSlackResponse]) -> Mapping[str, Any] | None:
+    """Await a call; return what Slack answered, or None where it failed in whatever way."""
+    try:
+        response = await call
+    except (TimeoutError, SlackApiError, aiohttp.ClientError, OSError) as error:
+        log.warning("slack_call_failed", what=what, error=failure_of(error).error)
+        return None
+    return cast(Mapping[str, Any], response.data)

@@ -153,7 +153,7 @@ class Contexts:
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class AuditEntry:
     """One line of the audit log."""
 
     at: float
@@ -197,7 +197,7 @@ class Audit:
 
         await self._database.change("write the audit log", work)
 
-    async def last(self, limit: int = 100, *, workspace: str | None = None) -> Sequence[Deed]:
+    async def last(self, limit: int = 100, *, workspace: str | None = None) -> Sequence[AuditEntry]:
         """Return the newest lines, newest first."""
         c = audit.c
         query = select(c.at, c.workspace, c.actor, c.action, c.subject, c.detail)
@@ -205,7 +205,7 @@ class Audit:
             query = query.where(c.workspace == workspace)
         query = query.order_by(c.id.desc()).limit(limit)
 
-        async def work(connection: AsyncConnection) -> Sequence[Deed]:
-            return [Deed(*row) for row in await connection.execute(query)]
+        async def work(connection: AsyncConnection) -> Sequence[AuditEntry]:
+            return [AuditEntry(*row) for row in await connection.execute(query)]
 
         return await self._database.read("read the audit log", work)

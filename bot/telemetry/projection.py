@@ -27,7 +27,7 @@ class Folds:
             fold.apply(record)
 
 
-class Pupil:
+class LateSubscriber:
     """Hands records to somebody who is built after the journal; until then they are let go."""
 
     def __init__(self) -> None:

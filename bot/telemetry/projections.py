@@ -15,7 +15,7 @@ FIGURES_DAYS = 62
 """Days of figures kept in memory: this month, and the last one to compare it with."""
 
 
-class Live:
+class LiveProjections:
     """State, receipts, money and figures of the whole installation, folded as records come."""
 
     def __init__(self) -> None:
@@ -66,4 +66,4 @@ class Live:
             self._taps.discard(event)
 
     def __repr__(self) -> str:
-        return f"<Live {self.state!r}, {self.figures!r}, {len(self._taps)} onlookers>"
+        return f"<LiveProjections {self.state!r}, {self.figures!r}, {len(self._taps)} onlookers>"

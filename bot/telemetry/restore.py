@@ -12,13 +12,13 @@ from bot.clock import Now
 from bot.telemetry.daily_stats import KINDS, Figures
 from bot.telemetry.journal import Journal
 from bot.telemetry.projection import Folds
-from bot.telemetry.projections import FIGURES_DAYS, Live
+from bot.telemetry.projections import FIGURES_DAYS, LiveProjections
 
 RECENT_SECONDS = 2 * 3600.0
 """Longer than any life of a cache entry."""
 
 
-async def restore_recent(journal: Journal, live: Live, now: Now) -> None:
+async def restore_recent(journal: Journal, live: LiveProjections, now: Now) -> None:
     """Bring state, receipts and today's money up to date; hold the figures.
 
     To be called before the first record is written; `restore_figures` has to follow.
@@ -28,7 +28,7 @@ async def restore_recent(journal: Journal, live: Live, now: Now) -> None:
     await journal.replay(live.caps, _midnight(now()), kinds=["RequestEnded"])
 
 
-async def restore_figures(journal: Journal, live: Live, now: Now) -> None:
+async def restore_figures(journal: Journal, live: LiveProjections, now: Now) -> None:
     """Read the figures' past; what happens meanwhile is folded onto it at the end."""
     figures = Figures(days=FIGURES_DAYS)
     since = _midnight(now()) - timedelta(days=FIGURES_DAYS).total_seconds()

@@ -81,7 +81,7 @@ from aiohttp import hdrs, web
 
 from bot.clock import Now
 from bot.telemetry.metrics import Metrics
-from bot.telemetry.projections import Live
+from bot.telemetry.projections import LiveProjections
 from bot.telemetry.state_diff import changes
 
 CHANGES_SECONDS = 0.1
@@ -95,7 +95,7 @@ class StatePages:
 
     def __init__(
         self,
-        live: Live,
+        live: LiveProjections,
         metrics: Metrics,
         *,
         token: str,

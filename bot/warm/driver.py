@@ -19,7 +19,7 @@ from bot.clock import Now, system_now
 from bot.warm.events import SignalReceived, WarmthDecided, WarmthMissed
 from bot.warm.governor import Governor
 from bot.warm.interfaces import Journal, Resolve, Saved, Target, Warmer, Writings
-from bot.warm.join import Passage
+from bot.warm.join import JoinTicket
 from bot.warm.signals import Signal
 from bot.warm.types import Decision, Result
 from bot.warm.write_lock import LocalWritings
@@ -124,7 +124,7 @@ class Driver:
 
     async def join(
         self, target: Target, *, channel: str | None, thread: str | None, user: str
-    ) -> Passage:
+    ) -> JoinTicket:
         """Take a question about to be sent; wait for a writing in flight, within its deadline.
 
         Of many questions on one cold prefix one leads, and the others wait until its response
@@ -281,7 +281,7 @@ class Driver:
         done, _ = await asyncio.wait({task}, timeout=seconds)
         return bool(done)
 
-    def _passage(self, target: Target, ttl: Ttl, leads: bool, waited: float) -> Passage:
+    def _passage(self, target: Target, ttl: Ttl, leads: bool, waited: float) -> JoinTicket:
         key, at = target.prefix.key, self._now()
         expected = self.governor.expected(target.facts, at)
         self.governor.sent(key, ttl, at)
@@ -295,7 +295,7 @@ class Driver:
             if not self._asking:
                 self._resume()
 
-        return Passage(
+        return JoinTicket(
             waited=waited,
             warmed=expected >= target.prefix.tokens,
             ttl=ttl,

@@ -15,7 +15,7 @@ from bot.claude.usage import Ttl
 from bot.warm.forecast.arrivals import place_of
 from bot.warm.forecast.conversions import PRIORS
 from bot.warm.limits import DAY, BackOff, Limits, Spending, UserCaps
-from bot.warm.prefix_state import Flight, PrefixState
+from bot.warm.prefix_state import PrefixState, WarmUpInFlight
 from bot.warm.signals import Signal
 from bot.warm.types import Decision, PrefixFacts, Result
 
@@ -104,7 +104,7 @@ class Governor:
         if decision.action == "warm":
             self._users.caused(user, decision.at)
         state.charge(decision.at, decision.cost_usd)
-        state.flight = Flight(request, decision.action, decision.ttl, decision.at)
+        state.flight = WarmUpInFlight(request, decision.action, decision.ttl, decision.at)
         return request
 
     def end(self, request: str, result: Result, at: float) -> Decision | None:

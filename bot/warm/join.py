@@ -10,7 +10,7 @@ from bot.warm.types import Result
 
 
 @dataclass(slots=True, kw_only=True)
-class Passage:
+class JoinTicket:
     """What `Driver.join` gives a question. Say what became of its request: others wait for it.
 
     `waited` seconds were spent on somebody else's writing; `warmed` says that the prefix is

@@ -30,7 +30,7 @@ TAIL_TOKENS = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Flight:
+class WarmUpInFlight:
     """A warm-up on its way. `request` is the name it is accounted under."""
 
     request: str
@@ -46,7 +46,7 @@ class PrefixState:
         self.facts = facts
         self.seen_at = at
         self.entry: Entry | None = None
-        self.flight: Flight | None = None
+        self.flight: WarmUpInFlight | None = None
         self.arrivals = Arrivals()
         self._prospects = Prospects(self.arrivals)
         self.survival = Survival()
@@ -142,7 +142,7 @@ class PrefixState:
         while len(self._charged) > MOST_CHARGED:
             del self._charged[next(iter(self._charged))]
 
-    def warmed(self, flight: Flight, result: Result, at: float) -> str | None:
+    def warmed(self, flight: WarmUpInFlight, result: Result, at: float) -> str | None:
         """A warm-up came back; return why it missed what was believed cached, if it did."""
         wrote = not read_whole(result.usage, self.facts.tokens)
         missed = self._heed(flight.ttl, result, at)
@@ -150,7 +150,7 @@ class PrefixState:
             self.breaker.wrote(at)
         return missed
 
-    def failed(self, flight: Flight) -> None:
+    def failed(self, flight: WarmUpInFlight) -> None:
         """A warm-up never came back: nothing was written, nothing is owed."""
         self._settle(flight.at, Usage())
 
@@ -174,7 +174,7 @@ class PrefixState:
             self._settle(started, usage)
             self._read(before, started)
             return None
-        missed = self._fell_short(before, result, at)
+        missed = self._miss_reason(before, result, at)
         self._settle(started, usage)
         fresh = min(usage.total_input - usage.cache_read, tokens)
         self.speed.wrote(fresh, result.seconds)
@@ -206,7 +206,7 @@ class PrefixState:
         else:
             self._now(written(self.facts, "5m", started, started))
 
-    def _fell_short(self, before: Entry | None, result: Result, at: float) -> str | None:
+    def _miss_reason(self, before: Entry | None, result: Result, at: float) -> str | None:
         """Say why less was read than a live entry should have given."""
         if before is None or result.started_at < before.ready_at:
             return None

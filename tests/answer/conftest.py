@@ -19,7 +19,7 @@ from typing import Any, Literal
 import pytest
 from hypothesis import settings
 
-from bot.answer.dependencies import Parts
+from bot.answer.dependencies import Dependencies
 from bot.answer.events import Outcome
 from bot.answer.interfaces import Current, Past, SavedAnswer, Turn
 from bot.answer.loop import Allowance
@@ -27,7 +27,7 @@ from bot.answer.question import Question
 from bot.answer.queue import AnswerQueue
 from bot.answer.service import Answerer
 from bot.answer.thread.cache import Threads
-from bot.answer.thread.message import Own
+from bot.answer.thread.message import BotIdentity
 from bot.answer.thread.prompt import Limits
 from bot.answer.tools import DECLARATIONS
 from bot.claude.errors import ClaudeError
@@ -53,7 +53,7 @@ settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
 CODE = "def answer(question: str) -> str:\n    return question[::-1]\n"
-Said = str | tuple[str, dict[str, Any]] | BaseException | asyncio.Event
+ThreadMessage = str | tuple[str, dict[str, Any]] | BaseException | asyncio.Event
 
 
 class Clock:
@@ -134,7 +134,7 @@ class ScriptedModel:
     """Streams what it was told, one script for each request; keeps the requests."""
 
     def __init__(self, clock: Clock) -> None:
-        self.scripts: deque[Sequence[Said]] = deque()
+        self.scripts: deque[Sequence[ThreadMessage]] = deque()
         self.requests: list[Request] = []
         self.labels: list[Label | None] = []
         self.cancelled = 0
@@ -142,7 +142,7 @@ class ScriptedModel:
         self.stop_reasons: deque[str] = deque()
         self._clock = clock
 
-    def says(self, *said: Said, stop: str = "") -> None:
+    def says(self, *said: ThreadMessage, stop: str = "") -> None:
         """Queue a reply: texts, look-ups as (name, input), errors to raise, events to wait for."""
         self.scripts.append(said)
         self.stop_reasons.append(stop)
@@ -348,7 +348,7 @@ class Slack:
 
 
 @dataclass
-class Passage:
+class JoinTicket:
     """A way past the cache that remembers what it was told."""
 
     waited: float = 0.0
@@ -388,7 +388,7 @@ class Room:
     citations: tuple[int, int, int] = (0, 0, 0)
     warmed: bool = True
     ttl: Ttl = "5m"
-    passages: list[Passage] = field(default_factory=list)
+    passages: list[JoinTicket] = field(default_factory=list)
     limits: Limits = field(default_factory=Limits)
     allowance: Allowance = field(default_factory=lambda: Allowance(pause=0.01))
     at_once: int = 40
@@ -401,9 +401,9 @@ class Room:
         self._asked_for = 0
 
     @property
-    def passage(self) -> Passage:
+    def passage(self) -> JoinTicket:
         """A new way past the cache, kept among `passages`."""
-        self.passages.append(Passage(self.join_seconds, 0, self.ttl))
+        self.passages.append(JoinTicket(self.join_seconds, 0, self.ttl))
         return self.passages[-1]
 
     # What the room's parts ask of the others
@@ -420,10 +420,10 @@ class Room:
         self._asked_for += 1
         return self.newest if self.newest is not None and self._asked_for > 1 else self.ground
 
-    async def join(self, prefix: Prefix, question: Question, context: ContextConfig) -> Passage:
+    async def join(self, prefix: Prefix, question: Question, context: ContextConfig) -> JoinTicket:
         await asyncio.sleep(self.join_seconds)
         expected = prefix.tokens if self.warmed else 0
-        self.passages.append(Passage(self.join_seconds, expected, self.ttl))
+        self.passages.append(JoinTicket(self.join_seconds, expected, self.ttl))
         return self.passages[-1]
 
     def deliver(
@@ -455,8 +455,8 @@ class Room:
         self._ts += 1
         return f"1790000000.{self._ts:06d}"
 
-    def parts(self) -> Parts:
-        return Parts(
+    def parts(self) -> Dependencies:
+        return Dependencies(
             calls=self.slack,
             model=self.model,
             sources=self,
@@ -464,7 +464,7 @@ class Room:
             turns=self.store,
             inbox=self.store,
             journal=self,
-            threads=Threads(self.slack, Own("UBOT", "B1", "T1")),
+            threads=Threads(self.slack, BotIdentity("UBOT", "B1", "T1")),
             deliver=self.deliver,
             queue=AnswerQueue(self.at_once),
             executor=self.executor,

@@ -15,14 +15,14 @@ from forewarm_playground import leaping
 from forewarm_playground.claude import Answer, Config, Latency, LocalClaude, Text, ToolUse
 from forewarm_playground.slack.local import LocalSlack
 
-from bot.answer.dependencies import Parts
+from bot.answer.dependencies import Dependencies
 from bot.answer.events import FirstWords, QuestionEnded
 from bot.answer.interfaces import Takeover
 from bot.answer.question import Question
 from bot.answer.receipt import AGAIN_ACTION, STOP_ACTION
 from bot.answer.service import Answerer
 from bot.answer.thread.cache import Threads
-from bot.answer.thread.message import Own
+from bot.answer.thread.message import BotIdentity
 from bot.claude.client import ClaudeClient
 from bot.claude.events import RequestEnded
 from bot.delivery.deliveries import Deliveries
@@ -46,7 +46,7 @@ class Live:
     room: Room
     slack: LocalSlack
     claude: LocalClaude
-    parts: Parts
+    parts: Dependencies
     answerer: Answerer
 
     def ask(self, text: str = "How does it work?", thread: str | None = None) -> Question:
@@ -88,7 +88,7 @@ class Live:
     def another(self) -> Answerer:
         """Return what another process would answer with: nothing in common but the store."""
         calls = self.parts.calls
-        threads = Threads(calls, Own("U0BOT", "B0BOT", "T0LOCAL"))
+        threads = Threads(calls, BotIdentity("U0BOT", "B0BOT", "T0LOCAL"))
         deliver = Deliveries(calls, Pacer(), leaping.now)
         return Answerer(replace(self.parts, threads=threads, deliver=deliver))
 
@@ -105,7 +105,7 @@ async def live(room: Room, latency: Latency) -> AsyncIterator[Live]:
             room.parts(),
             calls=calls,
             model=model,
-            threads=Threads(calls, Own("U0BOT", "B0BOT", "T0LOCAL")),
+            threads=Threads(calls, BotIdentity("U0BOT", "B0BOT", "T0LOCAL")),
             deliver=Deliveries(calls, Pacer(), leaping.now),
             now=leaping.now,
         )

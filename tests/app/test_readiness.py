@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.app.contexts import TRIES
 from bot.app.readiness import Readiness
-from tests.app.test_library import Shelf, config
+from tests.app.test_contexts import Shelf, config
 
 
 async def tried(shelf: Shelf, times: int = TRIES) -> None:

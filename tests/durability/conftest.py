@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.cluster import CHANNELS, PEOPLE, Cluster
 from benchmarks.fork_server import Nursery, nursery
-from benchmarks.oracle import Exam, Verdict, judge, stray, wording
+from benchmarks.oracle import Exam, Verdict, judge, unexpected_messages, wording
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -63,7 +63,7 @@ class Asker:
                 await asyncio.sleep(0.1)
         messages = self._cluster.slack.bot_messages(exam.channel, exam.thread)
         assert self.verdict(exam) == "answered"
-        assert stray(messages) == []
+        assert unexpected_messages(messages) == []
 
 
 async def until(condition: Callable[[], object], what: str, seconds: float = 60.0) -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 KILLS = 20
 BRISK: dict[str, Any] = {"kills": KILLS, "every": 0.2, "down": 0.02, "retries": 0.02}
-"""Much happens in little time; `forewarm bench chaos` takes its time, and 200 and 500 kills."""
+"""A short run; `python -m benchmarks chaos` takes its time, and 200 and 500 kills."""
 
 
 def assert_survived(report: Report) -> None:

@@ -11,14 +11,14 @@ import pytest
 from bot.telemetry.codec import UnknownRecord, decode
 from bot.telemetry.daily_stats import Figures
 from bot.telemetry.journal import Journal
-from bot.telemetry.projections import Live
+from bot.telemetry.projections import LiveProjections
 from bot.telemetry.receipts import Receipts
 from bot.warm.events import SignalReceived
 
 
 @pytest.fixture
 async def journal(shelf: Any) -> AsyncIterator[Journal]:
-    journal = Journal(shelf, source="a", live=Live(), flush_seconds=0.001)
+    journal = Journal(shelf, source="a", live=LiveProjections(), flush_seconds=0.001)
     journal.start()
     yield journal
     shelf.away = False
@@ -107,11 +107,11 @@ async def test_memory_is_bounded_and_money_has_the_last_places(shelf: Any, make:
 
 async def test_closing_stores_what_is_left(shelf: Any, make: Any) -> None:
     """SIGTERM loses nothing."""
-    journal = Journal(shelf, source="a", live=Live(), flush_seconds=10)
+    journal = Journal(shelf, source="a", live=LiveProjections(), flush_seconds=10)
     journal.start()
     journal.write(make.ended())
     assert await journal.close(0.2) == 1
-    again = Journal(shelf, source="b", live=Live(), flush_seconds=0.01)
+    again = Journal(shelf, source="b", live=LiveProjections(), flush_seconds=0.01)
     again.start()
     again.write(make.ended())
     assert await again.close(5) == 0
@@ -120,7 +120,7 @@ async def test_closing_stores_what_is_left(shelf: Any, make: Any) -> None:
 
 async def test_two_replicas_come_to_the_same_figures(shelf: Any, make: Any) -> None:
     """Whichever replica shows the Home tab, it shows the installation."""
-    lives = {name: Live() for name in "ab"}
+    lives = {name: LiveProjections() for name in "ab"}
     journals = {n: Journal(shelf, source=n, live=lives[n], flush_seconds=0) for n in "ab"}
     for journal in journals.values():
         journal.start()
@@ -147,7 +147,7 @@ async def test_two_replicas_come_to_the_same_figures(shelf: Any, make: Any) -> N
 async def test_own_folds_see_only_this_process(shelf: Any, make: Any) -> None:
     """Prometheus scrapes every replica and adds them up."""
     live, own = Figures(), Figures()
-    other = Journal(shelf, source="b", live=Live(), flush_seconds=0)
+    other = Journal(shelf, source="b", live=LiveProjections(), flush_seconds=0)
     other.start()
     other.write(make.ended(usd=1.0))
     await other.close()
@@ -161,13 +161,13 @@ async def test_own_folds_see_only_this_process(shelf: Any, make: Any) -> None:
 
 async def test_after_a_restart_the_folds_stand_where_they_stood(shelf: Any, make: Any) -> None:
     """A deploy must not make the Home tab forget the month."""
-    before = Live()
+    before = LiveProjections()
     first = Journal(shelf, source="a", live=before, flush_seconds=0)
     first.start()
     for number in range(10):
         first.write(make.ended(question=f"q{number}", usd=0.1))
     await first.close()
-    after = Live()
+    after = LiveProjections()
     second = Journal(shelf, source="a2", live=after, flush_seconds=0)
     assert await second.replay(after, 0.0) == 10
     assert await second.follow() == 0
@@ -199,6 +199,6 @@ async def test_what_is_no_record_is_refused_where_it_is_written(journal: Journal
 
 async def test_the_repr_tells_what_is_pending(shelf: Any, make: Any) -> None:
     """It is what an operator sees in a log."""
-    journal = Journal(shelf, source="a", live=Live())
+    journal = Journal(shelf, source="a", live=LiveProjections())
     journal.write(make.ended())
     assert repr(journal) == "<Journal of a: 1 written, 1 pending, 0 refused>"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bot.telemetry.journal import Journal
-from bot.telemetry.projections import Live
+from bot.telemetry.projections import LiveProjections
 from bot.telemetry.restore import restore_figures, restore_recent
 
 DAY = 86_400.0
@@ -16,7 +16,7 @@ async def test_after_a_start_every_fold_stands_where_it_stood(
 ) -> None:
     """What is recorded while the past is still being read counts once, in its place."""
     end = clock.at
-    before = Live()
+    before = LiveProjections()
     first = Journal(shelf, source="a", live=before, flush_seconds=0)
     first.start()
     for age in (40 * DAY, DAY, 5 * 3600.0, 600.0):
@@ -30,7 +30,7 @@ async def test_after_a_start_every_fold_stands_where_it_stood(
     first.write(make.ended(at=end - 60, started_at=end - 60))
     await first.close()
 
-    after = Live()
+    after = LiveProjections()
     second = Journal(shelf, source="b", live=after, flush_seconds=0)
     looked_at = after.figures
     await restore_recent(second, after, clock)

@@ -15,7 +15,7 @@ from bot.claude.usage import Usage
 from bot.telemetry.journal import Journal
 from bot.telemetry.metrics import Metrics
 from bot.telemetry.projection import Folds
-from bot.telemetry.projections import Live
+from bot.telemetry.projections import LiveProjections
 from bot.telemetry.state_diff import patch
 from bot.telemetry.web import StatePages
 
@@ -27,7 +27,7 @@ NOON = 1_800_014_400.0
 @dataclass
 class Site:
     url: str
-    live: Live
+    live: LiveProjections
     metrics: Metrics
     pages: StatePages
     session: ClientSession
@@ -40,7 +40,7 @@ class Site:
 
 @pytest.fixture
 async def site(clock: Any) -> AsyncIterator[Site]:
-    live, metrics = Live(), Metrics()
+    live, metrics = LiveProjections(), Metrics()
     pages = StatePages(live, metrics, token=TOKEN, now=clock, origins=[PAGE])
     app = web.Application()
     app.add_routes(pages.routes())
@@ -86,7 +86,7 @@ async def test_the_token_does_not_work_in_the_url(site: Site) -> None:
 def test_there_are_no_pages_without_a_token(clock: Any) -> None:
     """An empty token would open them to everybody."""
     with pytest.raises(ValueError, match="open to everybody"):
-        StatePages(Live(), Metrics(), token="", now=clock)
+        StatePages(LiveProjections(), Metrics(), token="", now=clock)
 
 
 async def test_the_state_is_the_fold_at_this_moment(site: Site, make: Any, clock: Any) -> None:

@@ -14,7 +14,7 @@ from bot.claude.events import RequestEnded
 from bot.warm.driver import Driver
 from bot.warm.events import SignalReceived, WarmthDecided, WarmthMissed
 from bot.warm.interfaces import Target
-from bot.warm.join import Passage
+from bot.warm.join import JoinTicket
 from bot.warm.signals import Signal, SignalKind
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def driving(claude: Claude, target: Target | None, records: Records, **chosen: A
 
 async def ask(
     driver: Driver, claude: Claude, target: Target, user: str = "U1", thread: str = "1"
-) -> tuple[Passage, float]:
+) -> tuple[JoinTicket, float]:
     """Ask as the answer room does; return the passage and the seconds until the reply began."""
     arrived = leaping.now()
     passage = await driver.join(target, channel="C1", thread=thread, user=user)

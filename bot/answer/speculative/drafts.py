@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from bot.answer.dependencies import Parts
+from bot.answer.dependencies import Dependencies
 from bot.answer.log_context import about_question
 from bot.answer.loop import Asked, Loop
 from bot.answer.prepare import Prepared, prepare_draft
@@ -32,7 +32,7 @@ SAVED_SECONDS = 2.0
 """What a draft's answer saves before anything was measured: a warm answer's first words."""
 
 
-class Treasury(Protocol):
+class SpendingLedger(Protocol):
     """The governor, as drafts meet it."""
 
     def is_warm(self, prefix: Prefix) -> bool:
@@ -43,7 +43,7 @@ class Treasury(Protocol):
 
 
 @dataclass(slots=True)
-class Begun:
+class SpeculativeAnswer:
     """An answer that is being given to a draft; hand `relay` a screen to show it."""
 
     question: Question
@@ -60,7 +60,7 @@ class _Modal:
     context: ContextConfig
     draft: Draft = field(default_factory=Draft)
     watch: asyncio.Task[None] | None = None
-    begun: Begun | None = None
+    begun: SpeculativeAnswer | None = None
 
 
 class Drafts:
@@ -70,7 +70,7 @@ class Drafts:
     Claude before its author has sent it.
     """
 
-    def __init__(self, parts: Parts, treasury: Treasury) -> None:
+    def __init__(self, parts: Dependencies, treasury: SpendingLedger) -> None:
         self._parts = parts
         self._treasury = treasury
         self._modals: OrderedDict[str, _Modal] = OrderedDict()
@@ -104,7 +104,7 @@ class Drafts:
             self._drop(modal)
             self._end_watch(modal)
 
-    def take(self, question: Question, context: ContextConfig) -> Begun | None:
+    def take(self, question: Question, context: ContextConfig) -> SpeculativeAnswer | None:
         """Return the answer begun on this very question; None where it has to begin now."""
         modal = self._modals.pop(question.id, None)
         if modal is None:
@@ -182,7 +182,9 @@ class Drafts:
         worth = is_worth(odds, SAVED_SECONDS, context.warm.wait_cost_per_hour, usd)
         return worth and self._treasury.may_spend(context, usd)
 
-    def _generate(self, question: Question, context: ContextConfig, prepared: Prepared) -> Begun:
+    def _generate(
+        self, question: Question, context: ContextConfig, prepared: Prepared
+    ) -> SpeculativeAnswer:
         relay = Relay()
         limits = prepared.limits(self._parts.limits)
         talk = prepared.conversation(question, context, limits)
@@ -205,7 +207,7 @@ class Drafts:
         )
         running = asyncio.ensure_future(_answered(loop, question.id))
         running.add_done_callback(_retrieved)
-        return Begun(question, prepared, talk, loop, relay, running)
+        return SpeculativeAnswer(question, prepared, talk, loop, relay, running)
 
     # --- ending ---------------------------------------------------------------------------------
 
@@ -228,7 +230,7 @@ async def _answered(loop: Loop, question: str) -> Ending:
         return await loop.run()
 
 
-def _fits(begun: Begun, question: Question) -> bool:
+def _fits(begun: SpeculativeAnswer, question: Question) -> bool:
     """Whether an answer to the draft is an answer to the question, in the same conversation."""
     draft = begun.question
     there = draft.in_thread == question.in_thread and (
@@ -237,7 +239,7 @@ def _fits(begun: Begun, question: Question) -> bool:
     return there and same(draft.text, question.text) and not _failed(begun)
 
 
-def _failed(begun: Begun) -> bool:
+def _failed(begun: SpeculativeAnswer) -> bool:
     running = begun.running
     if not running.done():
         return False

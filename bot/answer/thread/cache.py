@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.answer.thread.message import Own, Said, is_own, said
+from bot.answer.thread.message import BotIdentity, ThreadMessage, is_own, said
 from bot.delivery.slack_api import JsonObject, SlackCalls
 
 Key = tuple[str, str, str]
@@ -18,7 +18,7 @@ Key = tuple[str, str, str]
 class _Thread:
     """`said` holds None for what was deleted, so that a fetch in flight cannot bring it back."""
 
-    said: dict[str, Said | None] = field(default_factory=dict)
+    said: dict[str, ThreadMessage | None] = field(default_factory=dict)
     fetch: asyncio.Task[None] | None = None
     whole: bool = False
     held: bool = True
@@ -33,7 +33,11 @@ class Threads:
     """
 
     def __init__(
-        self, calls: SlackCalls, own: Own, capacity: int = 2_000, characters: int = 16_000_000
+        self,
+        calls: SlackCalls,
+        own: BotIdentity,
+        capacity: int = 2_000,
+        characters: int = 16_000_000,
     ) -> None:
         self._calls = calls
         self._own = own
@@ -46,7 +50,7 @@ class Threads:
         whole = sum(thread.whole for thread in self._threads.values())
         return f"<Threads: {len(self._threads)} held, {whole} whole>"
 
-    def opened(self, workspace: str, channel: str, root: Said) -> None:
+    def opened(self, workspace: str, channel: str, root: ThreadMessage) -> None:
         """Take a message that opens a thread: nothing stands in it yet, so nothing is fetched."""
         thread = self._hold((workspace, channel, root.ts))
         thread.whole = True
@@ -54,7 +58,7 @@ class Threads:
             self._replace(thread, root.ts, root)
         self._trim()
 
-    async def read(self, workspace: str, channel: str, root: str) -> Sequence[Said]:
+    async def read(self, workspace: str, channel: str, root: str) -> Sequence[ThreadMessage]:
         """Return what was said in a thread, oldest first. Raises `SlackCallError`.
 
         Questions that come at the same time share one fetch.
@@ -110,7 +114,7 @@ class Threads:
         if one is not None and (newer or one.ts not in thread.said):
             self._replace(thread, one.ts, one)
 
-    def _replace(self, thread: _Thread, ts: str, one: Said | None) -> None:
+    def _replace(self, thread: _Thread, ts: str, one: ThreadMessage | None) -> None:
         if thread.held:
             self._characters += _size(one) - _size(thread.said.get(ts))
         thread.said[ts] = one
@@ -141,7 +145,7 @@ class Threads:
         self._trim()
 
 
-def _size(one: Said | None) -> int:
+def _size(one: ThreadMessage | None) -> int:
     return 0 if one is None else len(one.text) + sum(len(f.preview or "") for f in one.files)
 
 

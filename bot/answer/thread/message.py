@@ -35,7 +35,7 @@ _SILENT = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Own:
+class BotIdentity:
     """Who we are in one workspace, as `auth.test` says."""
 
     user: str
@@ -44,7 +44,7 @@ class Own:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ThreadMessage:
     """One message of a thread. `text` is plain: Slack's marks are decoded, nothing is shielded."""
 
     ts: str
@@ -54,7 +54,9 @@ class Said:
     files: tuple[File, ...] = ()
 
     def __repr__(self) -> str:
-        return f"<Said {self.ts} by {self.by} ({self.speaker}): {len(self.text)} characters>"
+        return (
+            f"<ThreadMessage {self.ts} by {self.by} ({self.speaker}): {len(self.text)} characters>"
+        )
 
 
 def plain(text: str, own: str | None = None) -> str:
@@ -79,7 +81,7 @@ def _token(inside: str, own: str | None) -> str:
     return f"{label} ({target})" if label and label not in target else target
 
 
-def said(message: Mapping[str, Any], own: Own) -> Said | None:
+def said(message: Mapping[str, Any], own: BotIdentity) -> ThreadMessage | None:
     """Return what a message of Slack says, or None where nobody said anything in it."""
     ts = message.get("ts")
     if not isinstance(ts, str) or message.get("subtype") in _SILENT or message.get("hidden"):
@@ -89,15 +91,15 @@ def said(message: Mapping[str, Any], own: Own) -> Said | None:
     files = tuple(file_of(f) for f in message.get("files") or () if isinstance(f, Mapping))
     if not text and not files:
         return None
-    return Said(ts, by, speaker, text, files)
+    return ThreadMessage(ts, by, speaker, text, files)
 
 
-def is_own(message: Mapping[str, Any], own: Own) -> bool:
+def is_own(message: Mapping[str, Any], own: BotIdentity) -> bool:
     """Tell whether a message is ours, one without words included."""
     return _speaker(message, own)[1] == "own"
 
 
-def _speaker(message: Mapping[str, Any], own: Own) -> tuple[str, Speaker]:
+def _speaker(message: Mapping[str, Any], own: BotIdentity) -> tuple[str, Speaker]:
     user, bot = message.get("user"), message.get("bot_id")
     if user == own.user or (bot is not None and bot == own.bot):
         return own.user, "own"

@@ -16,7 +16,7 @@ from typing import Any
 
 from bot.answer.interfaces import Turn
 from bot.answer.question import File, Question
-from bot.answer.thread.message import Said
+from bot.answer.thread.message import ThreadMessage
 from bot.answer.thread.untrusted import cut, shield, tag
 from bot.delivery.slack_api import JsonObject
 
@@ -84,7 +84,7 @@ class Conversation:
 
 def conversation(
     turns: Sequence[Turn],
-    thread: Sequence[Said],
+    thread: Sequence[ThreadMessage],
     question: Question,
     instructions: str = "",
     limits: Limits | None = None,
@@ -174,8 +174,8 @@ def _instructions(instructions: str, texts: Sequence[str]) -> Iterator[str]:
 
 
 def _news(
-    turns: Sequence[Turn], thread: Sequence[Said], question: Question
-) -> list[tuple[Said, bool]]:
+    turns: Sequence[Turn], thread: Sequence[ThreadMessage], question: Question
+) -> list[tuple[ThreadMessage, bool]]:
     """Return what was said and not yet sent, oldest first, and whether it is an edited version.
 
     Our own messages are news only where no turns are left: otherwise the turns hold them, whole.
@@ -213,7 +213,7 @@ def _order(ts: str) -> tuple[int, int]:
     return (int(seconds), int(micro or 0)) if seconds.isdecimal() else (0, 0)
 
 
-def _message(one: Said, edited: bool, limits: Limits, snippets: Mapping[str, str]) -> str:
+def _message(one: ThreadMessage, edited: bool, limits: Limits, snippets: Mapping[str, str]) -> str:
     marks = {
         "ts": one.ts,
         "from": "you" if one.speaker == "own" else one.by,

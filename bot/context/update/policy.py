@@ -5,7 +5,7 @@ Every token that the prefix carries beyond a fresh pack costs a little at each p
 rents until the rent paid equals the price, and then buys: a base is rebuilt once the carried
 excess, summed over pushes, has cost as much as the rebuild. The same rule, with the smaller price
 of rewriting the overlays alone (the base stays cached at its own marker), folds many overlays into
-one. `RENT` and `MOST_GROWTH` were set on the first-parent histories that `forewarm bench push`
+one. `RENT` and `MOST_GROWTH` were set on the first-parent histories that `benchmarks push`
 replays; the rule has no setting that depends on the repository.
 """
 

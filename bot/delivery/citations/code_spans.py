@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from bot.delivery.citations.check import Citation
-from bot.delivery.citations.safe_output import TICK, Outlet
+from bot.delivery.citations.safe_output import TICK, SafeMarkdownWriter
 from bot.delivery.citations.tokens import (
     ADDRESS_END,
     EXPRESSION,
@@ -26,7 +26,7 @@ from bot.delivery.markdown.outline import columns
 class CodeText:
     """Passes code on to the outlet. `open` tells what has been let begin and not ended."""
 
-    def __init__(self, outlet: Outlet, verifier: Verifier) -> None:
+    def __init__(self, outlet: SafeMarkdownWriter, verifier: Verifier) -> None:
         self.open: Literal["", "code", "address"] = ""
         self.prose_line = False
         self._outlet = outlet

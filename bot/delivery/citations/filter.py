@@ -15,7 +15,7 @@ from collections.abc import Collection, Coroutine, Mapping, Sequence
 from bot.context.pack import Snapshot
 from bot.delivery.citations.links import Hosts
 from bot.delivery.citations.path_index import FileKey, PathIndex, Source, read_source
-from bot.delivery.citations.safe_output import Outlet
+from bot.delivery.citations.safe_output import SafeMarkdownWriter
 from bot.delivery.citations.scanner import Scanner
 from bot.delivery.citations.tokens import WAIT
 from bot.delivery.citations.verifier import Verifier
@@ -46,7 +46,7 @@ class CitationFilter:
         index: PathIndex | None = None,
         sources: Mapping[FileKey, Source] | None = None,
     ) -> None:
-        self._outlet = Outlet()
+        self._outlet = SafeMarkdownWriter()
         self._verifier = Verifier(hosts, index, sources or {})
         self._scanner = Scanner(self._outlet, self._verifier)
         self._raw = ""

@@ -18,7 +18,7 @@ _LABEL_LEAD = re.compile(r"[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*\Z")
 _SEAM = 4
 
 
-class Outlet:
+class SafeMarkdownWriter:
     """Collects what may be shown, and knows the structure of all that has left.
 
     `written` counts the characters that have left.
@@ -32,7 +32,7 @@ class Outlet:
         self._label_leads = False
 
     def __repr__(self) -> str:
-        return f"<Outlet after {self.written} characters>"
+        return f"<SafeMarkdownWriter after {self.written} characters>"
 
     @property
     def within_word(self) -> bool:

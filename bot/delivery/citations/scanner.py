@@ -11,7 +11,7 @@ import re
 
 from bot.delivery.citations.check import CITATION, Citation, Finding
 from bot.delivery.citations.code_spans import CodeText
-from bot.delivery.citations.safe_output import TICK, Outlet
+from bot.delivery.citations.safe_output import TICK, SafeMarkdownWriter
 from bot.delivery.citations.tokens import (
     ADDRESS_END,
     ENTITY,
@@ -32,7 +32,7 @@ _WORD = re.compile(r"\s*[^\s`\[\]!\\&]*")
 class Scanner:
     """Passes text from `raw` strings to the outlet; the verifier judges citations."""
 
-    def __init__(self, outlet: Outlet, verifier: Verifier) -> None:
+    def __init__(self, outlet: SafeMarkdownWriter, verifier: Verifier) -> None:
         self._outlet = outlet
         self._verifier = verifier
         self._code = CodeText(outlet, verifier)

@@ -9,7 +9,7 @@ from typing import Literal
 from bot.delivery.citations.check import Citation, Evidence, Finding, candidates, check
 from bot.delivery.citations.links import Hosts, Pages, permalink
 from bot.delivery.citations.path_index import FileKey, PathIndex, Source
-from bot.delivery.citations.safe_output import Outlet
+from bot.delivery.citations.safe_output import SafeMarkdownWriter
 
 NEAR_QUOTE = 80
 """Characters between a quoted block and the citation that belongs to it."""
@@ -134,7 +134,7 @@ class Verifier:
         state = self._index.states[finding.key[0]]
         return permalink(state, finding.key[1], finding.start, finding.end)
 
-    def show(self, outlet: Outlet, finding: Finding, written: str) -> None:
+    def show(self, outlet: SafeMarkdownWriter, finding: Finding, written: str) -> None:
         """Let out a citation that holds, as a link where a page shows it."""
         shown = written if finding.fate == "good" else finding.label
         url = self.permalink(finding)

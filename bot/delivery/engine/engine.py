@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from bot.delivery.engine.commands import Call, Post, Read, Start
-from bot.delivery.engine.message import Offer
+from bot.delivery.engine.message import PlannedCall
 from bot.delivery.engine.outcomes import Outcomes
 from bot.delivery.engine.planner import End, Mode
 from bot.delivery.markdown.escape import one_line
@@ -109,7 +109,7 @@ class StreamEngine(Outcomes):
         """Characters of the text that Slack has confirmed."""
         return sum(len(m.body) for m in self.messages)
 
-    def begin(self, offer: Offer, now: float) -> Call:
+    def begin(self, offer: PlannedCall, now: float) -> Call:
         """The shell makes this offer's call now."""
         assert self._under_way is None, "one call at a time"
         self._under_way = offer
@@ -133,11 +133,11 @@ class StreamEngine(Outcomes):
         else:
             self._look_at(message, messages)
 
-    def _settle(self) -> Offer:
+    def _settle(self) -> PlannedCall:
         self._failures, self._refusals, self._failing_since = 0, 0, None
         return self._done()
 
-    def _done(self) -> Offer:
+    def _done(self) -> PlannedCall:
         offer = self._under_way
         assert offer is not None, "no call is under way"
         self._under_way = None

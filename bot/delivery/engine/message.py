@@ -29,7 +29,7 @@ CONTINUED: tuple[JsonObject, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class PlannedCall:
     """A call that may be made now, and what it means.
 
     `take` characters of the waiting text go with it and `suffix` are the marks after them. It
@@ -71,7 +71,7 @@ class Message:
     marked: bool = False
     frozen: bool = False
     taken_back: str = ""
-    maybe: Offer | None = None
+    maybe: PlannedCall | None = None
     running: dict[str, JsonObject] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

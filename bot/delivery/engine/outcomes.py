@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from bot.delivery.engine.commands import Append, Call, Delete, Post, Read, Start, Stop, Update
 from bot.delivery.engine.compare import agrees, core, find, find_sent, is_streaming, judge
-from bot.delivery.engine.message import CONTINUED, Message, Offer
+from bot.delivery.engine.message import CONTINUED, Message, PlannedCall
 from bot.delivery.engine.planner import Plan
 from bot.delivery.markdown.escape import escaped_size
 from bot.delivery.markdown.split import best_cut
@@ -36,7 +36,7 @@ class Outcomes(Plan):
 
     # Done
 
-    def _book(self, offer: Offer, ts: str | None) -> None:
+    def _book(self, offer: PlannedCall, ts: str | None) -> None:
         """Book what a call has done; `ts` is that of a message it created."""
         message, call = offer.message, offer.call
         self._silent_since = None
@@ -86,7 +86,7 @@ class Outcomes(Plan):
         self._outline.read(text[:length])
         self._pending = text[length:]
 
-    def _show_tasks(self, message: Message, offer: Offer) -> None:
+    def _show_tasks(self, message: Message, offer: PlannedCall) -> None:
         if not isinstance(offer.call, Start | Append):
             return
         for chunk in offer.call.chunks:
@@ -188,7 +188,7 @@ class Outcomes(Plan):
     def _give_up(self, failure: CallFailure, error: str) -> None:
         self.over, self.failure, self.error = True, failure, error
 
-    def _weigh(self, offer: Offer, failure: CallFailure, error: str) -> None:
+    def _weigh(self, offer: PlannedCall, failure: CallFailure, error: str) -> None:
         """Draw the conclusion from a failure; the pause before the next call is set already."""
         message = offer.message
         if message is None:
@@ -208,7 +208,7 @@ class Outcomes(Plan):
         else:
             self._refuse(offer, message, failure, error)
 
-    def _weigh_leftover(self, offer: Offer, failure: CallFailure) -> None:
+    def _weigh_leftover(self, offer: PlannedCall, failure: CallFailure) -> None:
         """A deletion or the last look at the thread is given up rather than repeated for ever."""
         if failure == "blocks" and isinstance(offer.call, Update):
             self._blocks_refused = True
@@ -222,7 +222,7 @@ class Outcomes(Plan):
             self._sweep = []
         self._strike(offer.call)
 
-    def _doubt(self, offer: Offer, message: Message, failure: CallFailure) -> None:
+    def _doubt(self, offer: PlannedCall, message: Message, failure: CallFailure) -> None:
         call = offer.call
         if failure == "blocks":
             if isinstance(call, Append | Start):
@@ -262,7 +262,7 @@ class Outcomes(Plan):
         message.state = "opening"
         self._message = None
 
-    def _too_long(self, offer: Offer, message: Message) -> None:
+    def _too_long(self, offer: PlannedCall, message: Message) -> None:
         if message not in self.messages:
             text = getattr(offer.call, "text", "")
             self._full = max(_LEAST_FULL, len(text.encode()) * 7 // 10)
@@ -274,7 +274,7 @@ class Outcomes(Plan):
         else:
             self._shrink(offer, message)
 
-    def _shrink(self, offer: Offer, message: Message) -> None:
+    def _shrink(self, offer: PlannedCall, message: Message) -> None:
         """A message is too long as it stands: its end moves to the next."""
         if offer.take:
             message.full = message.size
@@ -289,7 +289,9 @@ class Outcomes(Plan):
         message.sealed = True
         message.state = "conflict" if isinstance(offer.call, Stop) else "repair"
 
-    def _refuse(self, offer: Offer, message: Message, failure: CallFailure, error: str) -> None:
+    def _refuse(
+        self, offer: PlannedCall, message: Message, failure: CallFailure, error: str
+    ) -> None:
         call = offer.call
         if isinstance(call, Read):
             if failure in ("gone", "forbidden") or self._failures > PATIENT:
@@ -313,7 +315,7 @@ class Outcomes(Plan):
             self._refuse_stream(offer, message, failure)
 
     def _refuse_replacing(
-        self, offer: Offer, message: Message, failure: CallFailure, error: str
+        self, offer: PlannedCall, message: Message, failure: CallFailure, error: str
     ) -> None:
         """The message of an earlier attempt cannot be edited: stop it, else delete it."""
         ts = self._replaces[0]
@@ -354,7 +356,7 @@ class Outcomes(Plan):
         elif failure != "rate_limited" and self._failures > PATIENT:
             self._freeze(message)
 
-    def _refuse_stream(self, offer: Offer, message: Message, failure: CallFailure) -> None:
+    def _refuse_stream(self, offer: PlannedCall, message: Message, failure: CallFailure) -> None:
         if failure == "not_streaming":
             message.state = "repair"
         elif failure in ("busy", "server") and self._failures <= STUBBORN:

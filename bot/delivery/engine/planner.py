@@ -8,8 +8,8 @@ from typing import Literal
 
 from bot.delivery.engine.commands import Append, Call, Delete, Kind, Post, Read, Start, Stop, Update
 from bot.delivery.engine.compare import core
-from bot.delivery.engine.message import CONTINUED, Message, Offer, Way
-from bot.delivery.engine.sizing import ROOM_TO_CLOSE, Limits, Place, Portion, portion
+from bot.delivery.engine.message import CONTINUED, Message, PlannedCall, Way
+from bot.delivery.engine.sizing import ROOM_TO_CLOSE, Limits, MessageSlice, Place, portion
 from bot.delivery.markdown.escape import escape, escaped_size, settled_length
 from bot.delivery.markdown.outline import Outline
 from bot.delivery.markdown.split import BLOCK, best_cut, line_cuts
@@ -65,7 +65,7 @@ class Plan:
         self._message: Message | None = None
         self._end: End | None = None
         self._halted = False
-        self._under_way: Offer | None = None
+        self._under_way: PlannedCall | None = None
         self._not_before = 0.0
         self._silent_since: float | None = None
         self._blocked: dict[Kind, float] = {}
@@ -100,22 +100,22 @@ class Plan:
         later = [time for time in times if time > now]
         return min(later) if later else None
 
-    def offers(self, now: float) -> tuple[Offer, ...]:
+    def offers(self, now: float) -> tuple[PlannedCall, ...]:
         """Return the calls that may be made now, the best first; empty: wait."""
         if self.over or self._under_way is not None or now < self._not_before:
             return ()
         offers = self._next(now)
         if self._leftover and self.messages and self._message is not None:
-            offers = (*offers, Offer(Delete(self._leftover[0])))
+            offers = (*offers, PlannedCall(Delete(self._leftover[0])))
         return tuple(offer for offer in offers if self._blocked.get(offer.call.kind, now) <= now)
 
-    def _next(self, now: float) -> tuple[Offer, ...]:
+    def _next(self, now: float) -> tuple[PlannedCall, ...]:
         message = self._message
         if message is None:
             return self._open(now)
         match message.state:
             case "lost" | "unsure":
-                return (Offer(Read(message.ts or self._floor), message),)
+                return (PlannedCall(Read(message.ts or self._floor), message),)
             case "conflict":
                 return (self._silence(message),)
             case "repair":
@@ -150,7 +150,7 @@ class Plan:
 
     # Beginning a message
 
-    def _open(self, now: float) -> tuple[Offer, ...]:
+    def _open(self, now: float) -> tuple[PlannedCall, ...]:
         """Offer the call that begins a message, or what is left to do without one."""
         text = self._waiting()
         if self._end is not None and (not text.strip() or (self._halted and self.messages)):
@@ -171,7 +171,7 @@ class Plan:
             prefix = ""
         return Message(prefix, self._way(text), self._outline.copy())
 
-    def _part(self, text: str, now: float) -> tuple[Offer, ...]:
+    def _part(self, text: str, now: float) -> tuple[PlannedCall, ...]:
         """Offer what is complete of a text that is long in coming, as a message of its own."""
         if self._silent_since is None:
             self._silent_since = now
@@ -183,7 +183,7 @@ class Plan:
         good = [cut for cut in cuts if cut.grade >= BLOCK and text[: cut.length].strip()]
         if not good:
             return ()
-        return (self._whole(message, Portion(good[-1].length, closes=True)),)
+        return (self._whole(message, MessageSlice(good[-1].length, closes=True)),)
 
     def _way(self, text: str) -> Way:
         if self.mode != "stream" or not self._may_stream or self._halted or self._replaces:
@@ -198,27 +198,27 @@ class Plan:
         first, newline, _ = text.lstrip("\n").partition("\n")
         return bool(newline) or len(first.strip()) >= LOOK_AHEAD
 
-    def _open_for_tasks(self) -> tuple[Offer, ...]:
+    def _open_for_tasks(self) -> tuple[PlannedCall, ...]:
         streams = self.mode == "stream" and self._may_stream and not self._replaces
         if not self._tasks or not streams or self._halted:
             return ()
         tasks = tuple(self._tasks.values())
         message = Message("", "stream", self._outline.copy())
-        return (Offer(Start("", tasks), message, tasks=tasks),)
+        return (PlannedCall(Start("", tasks), message, tasks=tasks),)
 
-    def _create(self, message: Message) -> tuple[Offer, ...]:
+    def _create(self, message: Message) -> tuple[PlannedCall, ...]:
         """Offer to create a message with as much of the text as it can hold."""
         text = self._waiting()
         part = self._portion(message, text, age=0.0)
         if message.way == "stream":
             tasks = tuple(self._tasks.values())
             call = Start(message.content(text[: part.length]), tasks)
-            return (Offer(call, message, part.length, seals=part.closes, tasks=tasks),)
+            return (PlannedCall(call, message, part.length, seals=part.closes, tasks=tasks),)
         return (self._whole(message, part),)
 
     # Going on with it
 
-    def _go_on(self, message: Message, now: float) -> tuple[Offer, ...]:
+    def _go_on(self, message: Message, now: float) -> tuple[PlannedCall, ...]:
         part = self._portion(message, self._waiting(), now - message.opened_at)
         if part.retreat:
             return (self._retreat(message),)
@@ -226,7 +226,7 @@ class Plan:
             return self._edit(message, part)
         return self._stream(message, part)
 
-    def _stream(self, message: Message, part: Portion) -> tuple[Offer, ...]:
+    def _stream(self, message: Message, part: MessageSlice) -> tuple[PlannedCall, ...]:
         assert message.ts is not None
         piece = self._waiting()[: part.length]
         tasks = tuple(self._tasks.values())
@@ -234,25 +234,25 @@ class Plan:
             # Nobody can tell in a thread whether a space has arrived; it comes with the next word.
             take = part.length if core(piece) else 0
             call = Append(message.ts, escape(piece[:take]), tasks)
-            return (Offer(call, message, take, tasks=tasks),) if take or tasks else ()
+            return (PlannedCall(call, message, take, tasks=tasks),) if take or tasks else ()
         if tasks or message.running:
             return (self._close_tasks(message),)
         stop = self._stop(message, part)
         if not piece:
             return (stop,)
         text_alone = Append(message.ts, escape(piece))
-        return (stop, Offer(text_alone, message, part.length, seals=True))
+        return (stop, PlannedCall(text_alone, message, part.length, seals=True))
 
-    def _stop(self, message: Message, part: Portion) -> Offer:
+    def _stop(self, message: Message, part: MessageSlice) -> PlannedCall:
         assert message.ts is not None
         piece = self._waiting()[: part.length]
         suffix, blocks = self._tail(piece, final=part.final)
         # A message that is posted does not end the session's "processing"; this stop must.
         ends = part.final or self.mode != "stream" or not self._may_stream
         call = Stop(message.ts, escape(piece + suffix), blocks, final=ends)
-        return Offer(call, message, part.length, suffix, closes=True, final=part.final)
+        return PlannedCall(call, message, part.length, suffix, closes=True, final=part.final)
 
-    def _close_tasks(self, message: Message) -> Offer:
+    def _close_tasks(self, message: Message) -> PlannedCall:
         """Offer to end what the message shows as running, lest it seem to run for ever."""
         assert message.ts is not None
         tasks = tuple(self._tasks.values())
@@ -261,14 +261,14 @@ class Plan:
             task if task["status"] == "error" else {**task, "status": "complete"}
             for task in latest.values()
         )
-        return Offer(Append(message.ts, "", ended), message, tasks=tasks)
+        return PlannedCall(Append(message.ts, "", ended), message, tasks=tasks)
 
-    def _edit(self, message: Message, part: Portion) -> tuple[Offer, ...]:
+    def _edit(self, message: Message, part: MessageSlice) -> tuple[PlannedCall, ...]:
         if not part.length and not part.closes:
             return ()
         return (self._whole(message, part),)
 
-    def _whole(self, message: Message, part: Portion) -> Offer:
+    def _whole(self, message: Message, part: MessageSlice) -> PlannedCall:
         """Offer to show a message as a whole: by a new post, or in place of what stands."""
         piece = self._waiting()[: part.length]
         suffix, blocks = self._tail(piece, final=part.final)
@@ -277,24 +277,24 @@ class Plan:
             blocks = self._blocks_meanwhile(closes=part.closes)
         content = message.content(piece, suffix)
         call: Call = Update(ts, content, blocks) if ts else Post(content, blocks)
-        return Offer(call, message, part.length, suffix, closes=part.closes, final=part.final)
+        return PlannedCall(call, message, part.length, suffix, closes=part.closes, final=part.final)
 
     # Mending
 
-    def _silence(self, message: Message) -> Offer:
+    def _silence(self, message: Message) -> PlannedCall:
         ts = message.ts or (self._replaces[0] if self._replaces else None)
         assert ts is not None
-        return Offer(Stop(ts, "", final=False), message)
+        return PlannedCall(Stop(ts, "", final=False), message)
 
-    def _rebuild(self, message: Message) -> Offer:
+    def _rebuild(self, message: Message) -> PlannedCall:
         """Offer to replace a message: it has died, its text is in doubt, or its end is missing."""
         part = self._portion(message, self._waiting(), age=self._limits.lifetime)
         if part.retreat:
             self._take_back(message)
-            part = Portion(0, closes=True)
+            part = MessageSlice(0, closes=True)
         return self._whole(message, part)
 
-    def _retreat(self, message: Message) -> Offer:
+    def _retreat(self, message: Message) -> PlannedCall:
         """Offer to take an unfinished row off the screen; it opens the next message."""
         moved = self._take_back(message)
         if not moved or message.way == "edit":
@@ -302,9 +302,9 @@ class Plan:
         message.state = "conflict"
         return self._silence(message)
 
-    def _stop_or_edit(self, message: Message) -> Offer:
+    def _stop_or_edit(self, message: Message) -> PlannedCall:
         end = self._stop if message.way == "stream" else self._whole
-        return end(message, Portion(0, closes=True))
+        return end(message, MessageSlice(0, closes=True))
 
     def _take_back(self, message: Message) -> bool:
         """Move what follows the last good line's end out of the message; False if none is there."""
@@ -317,22 +317,22 @@ class Plan:
 
     # The end
 
-    def _conclude(self, now: float) -> tuple[Offer, ...]:
+    def _conclude(self, now: float) -> tuple[PlannedCall, ...]:
         """Offer what is left once all text stands: leftovers, the end, a look at the doubtful."""
         self._leftover += self._replaces
         self._replaces.clear()
         if self._leftover:
-            return (Offer(Delete(self._leftover[0])),)
+            return (PlannedCall(Delete(self._leftover[0])),)
         if (offer := self._missing_end()) is not None:
             return (offer,)
         if self._look_again_at is not None and self._sweep is None:
-            return (Offer(Read(self._floor)),) if now >= self._look_again_at else ()
+            return (PlannedCall(Read(self._floor)),) if now >= self._look_again_at else ()
         if self._sweep:
-            return (Offer(self._sweep[0]),)
+            return (PlannedCall(self._sweep[0]),)
         self.over = True
         return ()
 
-    def _missing_end(self) -> Offer | None:
+    def _missing_end(self) -> PlannedCall | None:
         end = self._end
         last = self.messages[-1] if self.messages else None
         if end is None or (last is not None and last.ended):
@@ -345,35 +345,35 @@ class Plan:
             return None
         message = Message("", "edit", Outline())
         call = Post(escape(end.last_line), self._last_blocks())
-        return Offer(call, message, suffix=end.last_line, closes=True, final=True)
+        return PlannedCall(call, message, suffix=end.last_line, closes=True, final=True)
 
     # How much, and with which marks
 
-    def _portion(self, message: Message, text: str, age: float) -> Portion:
+    def _portion(self, message: Message, text: str, age: float) -> MessageSlice:
         if self._end is not None and not text.strip():
-            return Portion(len(text), closes=True, final=True)
+            return MessageSlice(len(text), closes=True, final=True)
         full = message.full if message.full is not None else self._full
         if self._halted:
             return self._last_portion(message, text, full)
         if message.sealed:
-            return Portion(0, closes=True)
+            return MessageSlice(0, closes=True)
         soft = full * self._limits.soft // self._limits.full
         age = age if message.way == "stream" else 0.0
         place = Place(self._outline, message.size, full, soft, age, not message.body)
         return portion(place, text, self._limits, ended=self._end is not None)
 
-    def _last_portion(self, message: Message, text: str, full: int) -> Portion:
+    def _last_portion(self, message: Message, text: str, full: int) -> MessageSlice:
         """Take what fits: after a halt no other message will be opened."""
         if self._end is None:
-            return Portion(0)
+            return MessageSlice(0)
         if message.sealed:
-            return Portion(0, closes=True, final=True)
+            return MessageSlice(0, closes=True, final=True)
         room = full - message.size
         after = self._after(text)
         if escaped_size(text) + escaped_size(after.closing()) <= room:
-            return Portion(len(text), closes=True, final=True)
+            return MessageSlice(len(text), closes=True, final=True)
         cut = best_cut(self._outline, text, room, room // 2)
-        return Portion(cut.length if cut else 0, closes=True, final=True)
+        return MessageSlice(cut.length if cut else 0, closes=True, final=True)
 
     def _tail(self, piece: str, *, final: bool) -> tuple[str, tuple[JsonObject, ...]]:
         """Return the marks after `piece` and the blocks under them."""

@@ -11,7 +11,7 @@ from bot.delivery.markdown.split import (
     BLOCK,
     ITEM,
     LINE,
-    Cut,
+    SplitPoint,
     best_cut,
     cut_within,
     grade,
@@ -39,7 +39,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Portion:
+class MessageSlice:
     """`length` characters go in now; `closes` the message after them; `final`: nothing is left."""
 
     length: int
@@ -60,11 +60,11 @@ class Place:
     empty: bool
 
 
-def portion(place: Place, text: str, limits: Limits, *, ended: bool) -> Portion:
+def portion(place: Place, text: str, limits: Limits, *, ended: bool) -> MessageSlice:
     """Decide what of `text` goes in; `ended`: no more text will come."""
     room = place.full - place.used
     if ended and not _overflows(place, text, room):
-        return Portion(len(text), closes=True, final=True)
+        return MessageSlice(len(text), closes=True, final=True)
     settled = text if ended else text[: settled_length(text)]
     if ended or _overflows(place, settled, room):
         return _filled(place, settled, room)
@@ -73,7 +73,7 @@ def portion(place: Place, text: str, limits: Limits, *, ended: bool) -> Portion:
     least = BLOCK if place.age < limits.aged else LINE
     if place.used + escaped_size(settled) > place.soft or place.age >= limits.aging:
         return _closing_in(place, settled, least, limits)
-    return Portion(len(settled))
+    return MessageSlice(len(settled))
 
 
 def _overflows(place: Place, text: str, room: int) -> bool:
@@ -85,15 +85,15 @@ def _overflows(place: Place, text: str, room: int) -> bool:
     return size + escaped_size(after.closing()) > room
 
 
-def _filled(place: Place, text: str, room: int) -> Portion:
+def _filled(place: Place, text: str, room: int) -> MessageSlice:
     # A message of blank lines alone would be no message.
     blank = len(text) - len(text.lstrip()) if place.empty else 0
     cut = best_cut(place.outline, text, room, max(0, place.soft - place.used), blank)
     if cut is not None and cut.grade > 0:
-        return Portion(cut.length, closes=True)
+        return MessageSlice(cut.length, closes=True)
     if cut is None or place.outline.in_row or _whole_here(place, text):
         return _closed_here(place, cut)
-    return Portion(cut.length, closes=True)
+    return MessageSlice(cut.length, closes=True)
 
 
 def _whole_here(place: Place, text: str) -> bool:
@@ -103,43 +103,43 @@ def _whole_here(place: Place, text: str) -> bool:
     return grade(place.outline, text.split("\n", 1)[0]) > 0
 
 
-def _closed_here(place: Place, forced: Cut | None) -> Portion:
+def _closed_here(place: Place, forced: SplitPoint | None) -> MessageSlice:
     """Close with what the message holds; take a row back that cannot be ended in it."""
     if place.empty:
-        return Portion(forced.length if forced else 0, closes=True)
+        return MessageSlice(forced.length if forced else 0, closes=True)
     if place.outline.in_row or grade(place.outline, None) < 0:
-        return Portion(0, closes=True, retreat=True)
-    return Portion(0, closes=True)
+        return MessageSlice(0, closes=True, retreat=True)
+    return MessageSlice(0, closes=True)
 
 
-def _expiring(place: Place, text: str, room: int) -> Portion:
+def _expiring(place: Place, text: str, room: int) -> MessageSlice:
     cuts = [cut for cut in line_cuts(place.outline, text) if cut.size < room - ROOM_TO_CLOSE]
     good = [cut for cut in cuts if cut.grade > 0]
     if good:
         best = max(good, key=lambda cut: (cut.grade, cut.length))
-        return Portion(best.length, closes=True)
+        return MessageSlice(best.length, closes=True)
     forced = cut_within(place.outline, text, room)
     if _whole_here(place, text):
-        return Portion(0, closes=True)
+        return MessageSlice(0, closes=True)
     if forced is not None and not forced.outline.in_row:
-        return Portion(forced.length, closes=True)
+        return MessageSlice(forced.length, closes=True)
     return _closed_here(place, forced)
 
 
-def _closing_in(place: Place, text: str, least: float, limits: Limits) -> Portion:
+def _closing_in(place: Place, text: str, least: float, limits: Limits) -> MessageSlice:
     """Look for a good place to close; else keep to whole lines, so that one will come."""
     aging = place.age >= limits.aging
     last = 0
     for cut in line_cuts(place.outline, text):
         wanted = least if aging else _wanted(place, place.used + cut.size)
         if cut.grade >= wanted and cut.length < len(text):
-            return Portion(cut.length, closes=True)
+            return MessageSlice(cut.length, closes=True)
         last = cut.length
     if aging and not text and not place.empty and _is_block_end(place.outline, least):
-        return Portion(0, closes=True)
+        return MessageSlice(0, closes=True)
     after = place.outline.copy()
     after.read(text)
-    return Portion(last if after.in_row or after.fence is not None else len(text))
+    return MessageSlice(last if after.in_row or after.fence is not None else len(text))
 
 
 def _wanted(place: Place, size: int) -> float:

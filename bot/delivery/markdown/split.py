@@ -28,7 +28,7 @@ _JOINERS = "\u200d\ufe0e\ufe0f"
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class SplitPoint:
     """A place in a text: how many characters come before it, how good it is, what is open there."""
 
     length: int
@@ -70,7 +70,7 @@ def _grade_in_list(outline: Outline, following: str | None) -> float:
     return 1.0 if outline.blank else 0.6
 
 
-def line_cuts(outline: Outline, text: str) -> Iterator[Cut]:
+def line_cuts(outline: Outline, text: str) -> Iterator[SplitPoint]:
     """Yield the cut at each line's end of `text`, which follows what `outline` has read."""
     here = outline.copy()
     start, size = 0, 0
@@ -81,18 +81,20 @@ def line_cuts(outline: Outline, text: str) -> Iterator[Cut]:
         start = end + 1
         stop = text.find("\n", start)
         following = text[start:stop] if stop >= 0 else (text[start:] or None)
-        yield Cut(start, grade(here, following), size, here.copy())
+        yield SplitPoint(start, grade(here, following), size, here.copy())
 
 
-def best_cut(outline: Outline, text: str, room: int, least: int, beyond: int = 0) -> Cut | None:
+def best_cut(
+    outline: Outline, text: str, room: int, least: int, beyond: int = 0
+) -> SplitPoint | None:
     """Return the best cut whose bytes, closing mark included, fit into `room`; None if none is.
 
     It lies more than `beyond` characters into the text. Among the cuts of at least `least` bytes
     the best grade wins, then the later one; where there is none, the latest that is no worse than a
     line's end.
     """
-    best: Cut | None = None
-    early: Cut | None = None
+    best: SplitPoint | None = None
+    early: SplitPoint | None = None
     for cut in line_cuts(outline, text):
         if cut.size > room:
             break
@@ -107,7 +109,7 @@ def best_cut(outline: Outline, text: str, room: int, least: int, beyond: int = 0
     return early or cut_within(outline, text, room) or best
 
 
-def cut_within(outline: Outline, text: str, room: int) -> Cut | None:
+def cut_within(outline: Outline, text: str, room: int) -> SplitPoint | None:
     """Return the last cut between two words, else between two characters; None if none fits."""
     length = _fitting(text, room - escaped_size(outline.closing()) - 1)
     while length > 0:
@@ -116,7 +118,7 @@ def cut_within(outline: Outline, text: str, room: int) -> Cut | None:
         after.read(text[:place])
         size = escaped_size(text[:place])
         if place and size + escaped_size(after.closing()) <= room:
-            return Cut(place, 0.0, size, after)
+            return SplitPoint(place, 0.0, size, after)
         length = min(length, place) - 8
     return None
 

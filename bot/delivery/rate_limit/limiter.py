@@ -1,6 +1,6 @@
 """The pacer: who may call Slack when, for all running answers of an installation.
 
-The thin shell around `Shares`: it knows the event loop's clock and its timers.
+The thin shell around `FairScheduler`: it knows the event loop's clock and its timers.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from collections.abc import Callable, Sequence
 from bot.delivery.engine.commands import Kind
 from bot.delivery.engine.planner import Mode
 from bot.delivery.rate_limit.budget import Rates
-from bot.delivery.rate_limit.scheduler import Lane, Shares
+from bot.delivery.rate_limit.scheduler import FairScheduler, Slot
 
 
 class Pace:
     """One answer's place in the pacer. `woken` is called when something was granted later."""
 
-    def __init__(self, workspace: Workspace, lane: Lane, woken: Callable[[], None]) -> None:
+    def __init__(self, workspace: Workspace, lane: Slot, woken: Callable[[], None]) -> None:
         self._workspace = workspace
         self._lane = lane
         self.woken = woken
@@ -53,8 +53,8 @@ class Workspace:
     def __init__(self, rates: Rates) -> None:
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
-        self._paces: dict[Lane, Pace] = {}
-        self.shares = Shares(rates, self.time())
+        self._paces: dict[Slot, Pace] = {}
+        self.shares = FairScheduler(rates, self.time())
 
     def __repr__(self) -> str:
         return f"<Workspace {self.shares}>"
@@ -67,13 +67,13 @@ class Workspace:
         self._paces[lane] = pace = Pace(self, lane, woken)
         return pace
 
-    def leave(self, lane: Lane) -> None:
+    def leave(self, lane: Slot) -> None:
         if self._paces.pop(lane, None) is None:
             return
         self.shares.leave(lane, self.time())
         self._dispatch(None)
 
-    def ask(self, lane: Lane, kinds: Sequence[Kind], urgent: bool) -> Kind | None:
+    def ask(self, lane: Slot, kinds: Sequence[Kind], urgent: bool) -> Kind | None:
         now = self.time()
         kind = self.shares.settle(lane, kinds, now, urgent=urgent)
         if kind is None and kinds:
@@ -81,7 +81,7 @@ class Workspace:
             kind = self.shares.settle(lane, kinds, now, urgent=urgent)
         return kind
 
-    def _dispatch(self, asking: Lane | None) -> None:
+    def _dispatch(self, asking: Slot | None) -> None:
         now = self.time()
         for lane in self.shares.grant(now):
             if lane is not asking:
@@ -112,7 +112,7 @@ class Pacer:
     def __repr__(self) -> str:
         return f"<Pacer {list(self._workspaces.values())}>"
 
-    def shares(self, workspace: str) -> Shares | None:
+    def shares(self, workspace: str) -> FairScheduler | None:
         """Return how a workspace's budgets are shared now; None where nothing runs."""
         running = self._workspaces.get(workspace)
         return running.shares if running is not None else None

@@ -36,7 +36,7 @@ _SPREAD: tuple[Kind, ...] = ("append", "update")
 _KINDS: tuple[Kind, ...] = ("stop", "start", "post", "update", "append", "delete", "read")
 
 
-class Lane:
+class Slot:
     """One running answer: what it wants to call, when it was last heard, what it was granted."""
 
     __slots__ = (
@@ -65,7 +65,7 @@ class Lane:
         self.before: tuple[float, int, Mode | None] = (now, 0, None)
 
     def __repr__(self) -> str:
-        return f"<Lane in {self.channel}: {self.way or 'new'}, {self.calls} calls>"
+        return f"<Slot in {self.channel}: {self.way or 'new'}, {self.calls} calls>"
 
     @property
     def gap(self) -> float:
@@ -82,14 +82,14 @@ class Queue:
     """
 
     def __init__(self) -> None:
-        self.ready: dict[Lane, None] = {}
-        self._resting: list[tuple[float, int, int, Lane]] = []
+        self.ready: dict[Slot, None] = {}
+        self._resting: list[tuple[float, int, int, Slot]] = []
         self._entries = 0
 
     def __repr__(self) -> str:
         return f"<Queue [{len(self.ready)} ready | {len(self._resting)} resting]>"
 
-    def add(self, lane: Lane, may_at: float, now: float) -> None:
+    def add(self, lane: Slot, may_at: float, now: float) -> None:
         if may_at <= now:
             self.ready[lane] = None
             return
@@ -108,7 +108,7 @@ class Queue:
         return None
 
 
-class Shares:
+class FairScheduler:
     """The budgets of one workspace and the answers that live on them."""
 
     def __init__(self, rates: Rates, now: float) -> None:
@@ -119,30 +119,30 @@ class Shares:
         self._queues: dict[Kind, Queue] = {kind: Queue() for kind in _KINDS}
         self._channels: dict[str, Budget] = {}
         self._ways: Counter[Mode | None] = Counter()
-        self.lanes: dict[Lane, None] = {}
+        self.lanes: dict[Slot, None] = {}
 
     def __repr__(self) -> str:
         ways = sorted((way or "new", count) for way, count in self._ways.items() if count)
         counts = " | ".join(f"{count} {way}" for way, count in ways)
-        return f"<Shares [{len(self.lanes)} answers{': ' + counts if counts else ''}]>"
+        return f"<FairScheduler [{len(self.lanes)} answers{': ' + counts if counts else ''}]>"
 
-    def join(self, channel: str, now: float) -> Lane:
-        lane = Lane(channel, now)
+    def join(self, channel: str, now: float) -> Slot:
+        lane = Slot(channel, now)
         self.lanes[lane] = None
         self._ways[lane.way] += 1
         return lane
 
-    def leave(self, lane: Lane, now: float) -> None:
+    def leave(self, lane: Slot, now: float) -> None:
         self.settle(lane, (), now)
         self._ways[lane.way] -= 1
         del self.lanes[lane]
 
-    def mode(self, lane: Lane, now: float) -> Mode:
+    def mode(self, lane: Slot, now: float) -> Mode:
         """Say how the next message of this answer is best shown."""
         lane.mode = self._best_mode(lane, now)
         return lane.mode
 
-    def _best_mode(self, lane: Lane, now: float) -> Mode:
+    def _best_mode(self, lane: Slot, now: float) -> Mode:
         # Who streams already must be able to go on in a new message.
         kept = 0 if lane.way == "stream" else min(ROLLS, self._sharing("append", lane))
         starts = self._budgets["start"].level(now) >= 1.0 + kept
@@ -153,17 +153,17 @@ class Shares:
             return "edit"
         return "once"
 
-    def interval(self, kind: Kind, lane: Lane | None = None) -> float:
+    def interval(self, kind: Kind, lane: Slot | None = None) -> float:
         """Return the fair seconds between two calls of one answer; `lane` counts as one of them."""
         sharing = self._sharing(kind, lane) + (lane is not None)
         return sharing / self._budgets[kind].per_second
 
-    def _sharing(self, kind: Kind, but: Lane | None) -> int:
+    def _sharing(self, kind: Kind, but: Slot | None) -> int:
         way: Mode = "stream" if kind == "append" else "edit"
         return self._ways[way] - (but is not None and but.way == way)
 
     def settle(
-        self, lane: Lane, wants: Sequence[Kind], now: float, *, urgent: bool = False
+        self, lane: Slot, wants: Sequence[Kind], now: float, *, urgent: bool = False
     ) -> Kind | None:
         """Take up what the lane was granted, if it still wants it; note what it wants else."""
         grant, lane.grant = lane.grant, None
@@ -175,39 +175,39 @@ class Shares:
             self._queue(lane, tuple(wants), now, urgent=urgent)
         return taken
 
-    def _queue(self, lane: Lane, wants: tuple[Kind, ...], now: float, *, urgent: bool) -> None:
+    def _queue(self, lane: Slot, wants: tuple[Kind, ...], now: float, *, urgent: bool) -> None:
         lane.wants, lane.urgent = wants, urgent
         for kind in wants:
             may_at = lane.last + lane.gap if kind in _SPREAD else now
             self._queues[kind].add(lane, may_at, now)
 
-    def _withdraw(self, lane: Lane) -> None:
+    def _withdraw(self, lane: Slot) -> None:
         for kind in lane.wants:
             self._queues[kind].ready.pop(lane, None)
         lane.wants = ()
         lane.turn += 1
 
-    def _give_back(self, lane: Lane, grant: Kind, now: float) -> None:
+    def _give_back(self, lane: Slot, grant: Kind, now: float) -> None:
         self._budgets[grant].give_back(now)
         if grant == "post":
             self._channel(lane.channel, now).give_back(now)
         lane.last, lane.calls, way = lane.before
         self._set_way(lane, way)
 
-    def _set_way(self, lane: Lane, way: Mode | None) -> None:
+    def _set_way(self, lane: Slot, way: Mode | None) -> None:
         self._ways[lane.way] -= 1
         self._ways[way] += 1
         lane.way = way
 
-    def refuse(self, lane: Lane, kind: Kind, retry_after: float, now: float) -> None:
+    def refuse(self, lane: Slot, kind: Kind, retry_after: float, now: float) -> None:
         """Slack has answered a call with 429."""
         self._budgets[kind].refuse(now, retry_after)
         if kind == "post":
             self._channel(lane.channel, now).refuse(now, retry_after)
 
-    def grant(self, now: float) -> list[Lane]:
+    def grant(self, now: float) -> list[Slot]:
         """Grant what the budgets allow now; return the lanes that were granted a call."""
-        granted: list[Lane] = []
+        granted: list[Slot] = []
         for kind, queue in self._queues.items():
             queue.rouse(now)
             while queue.ready and (lane := self._choose(kind, now)) is not None:
@@ -227,7 +227,7 @@ class Shares:
                 times.append(soonest if soonest > now else now + LOOK_AGAIN)
         return min(times) if times else None
 
-    def _grant(self, lane: Lane, kind: Kind, now: float) -> None:
+    def _grant(self, lane: Slot, kind: Kind, now: float) -> None:
         self._withdraw(lane)
         lane.before = (lane.last, lane.calls, lane.way)
         lane.grant = kind
@@ -243,7 +243,7 @@ class Shares:
             # A message that is posted whole needs no edits, and has no share in them.
             self._set_way(lane, "edit" if lane.mode == "edit" else "once")
 
-    def _choose(self, kind: Kind, now: float) -> Lane | None:
+    def _choose(self, kind: Kind, now: float) -> Slot | None:
         if self._budgets[kind].level(now) < 1.0 - 1e-9:
             return None
         waiting = [
@@ -258,7 +258,7 @@ class Shares:
             return min(waiting, key=lambda lane: (not lane.urgent, lane.last))
         return self._choose_fairly(kind, waiting, now)
 
-    def _choose_fairly(self, kind: Kind, waiting: Sequence[Lane], now: float) -> Lane | None:
+    def _choose_fairly(self, kind: Kind, waiting: Sequence[Slot], now: float) -> Slot | None:
         interval = self.interval(kind)
         pressing = [lane for lane in waiting if lane.urgent or lane.last <= now - LATE * interval]
         if pressing:
@@ -277,12 +277,12 @@ class Shares:
         ends = ENDS * self._sharing("update", None)
         return budget.level(now) - 1.0 >= min(ends, budget.burst - 1.0)
 
-    def _better_soon(self, kind: Kind, lane: Lane, now: float) -> bool:
+    def _better_soon(self, kind: Kind, lane: Slot, now: float) -> bool:
         """Whether a call that the lane prefers is about to come free."""
         better = lane.wants[: lane.wants.index(kind)]
         return any(self._ready_at(other, lane.channel, now) <= now + 1.0 for other in better)
 
-    def _can_spare(self, kind: Kind, lane: Lane, now: float) -> bool:
+    def _can_spare(self, kind: Kind, lane: Slot, now: float) -> bool:
         """Whether everybody else still gets a call when due after this one is given away."""
         budget, interval = self._budgets[kind], self.interval(kind)
         way = "stream" if kind == "append" else "edit"

@@ -18,11 +18,11 @@ from bot.clock import Now
 from bot.context.config.load import ContextConfig
 from bot.slack import texts
 from bot.slack.ask import modal
-from bot.slack.courtesy import courtesy
 from bot.slack.escape import escape_mrkdwn
 from bot.slack.interfaces import Answers, Contexts, Inbox
 from bot.slack.people.directory import People
 from bot.slack.router import Desk
+from bot.slack.web_api import best_effort
 from bot.warm.signals import Signal, SignalKind
 
 SKEW_SECONDS = 5.0
@@ -54,12 +54,12 @@ class Asking:
     ) -> None:
         """Open the modal and warm what it will most likely be asked about."""
         first = modal.skeleton(origin)
-        opened = await courtesy("ask", self._p.client.views_open(trigger_id=trigger, view=first))
+        opened = await best_effort("ask", self._p.client.views_open(trigger_id=trigger, view=first))
         if opened is None:
             return
         view = await self._filled(workspace, user, origin, draft)
         shown = opened["view"]["id"]
-        await courtesy("ask", self._p.client.views_update(view_id=shown, view=view))
+        await best_effort("ask", self._p.client.views_update(view_id=shown, view=view))
 
     async def _filled(
         self, workspace: str, user: str, origin: modal.Origin, draft: str
@@ -175,7 +175,7 @@ class Asking:
     async def _standing(self, channel: str, text: str, since: float) -> str | None:
         """Return the message in which a question was posted by one who died, if it stands."""
         oldest = f"{since - SKEW_SECONDS:.6f}"
-        found = await courtesy(
+        found = await best_effort(
             "find a question",
             self._p.client.conversations_history(channel=channel, oldest=oldest, limit=200),
         )

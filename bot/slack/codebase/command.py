@@ -22,16 +22,16 @@ from bot.slack.codebase import edits
 from bot.slack.codebase import views as views
 from bot.slack.codebase.settings_form import read_settings, settings_form
 from bot.slack.codebase.views import Preview, Summary
-from bot.slack.courtesy import courtesy
 from bot.slack.interfaces import Contexts
 from bot.slack.people.access import Denied, Place, decide
 from bot.slack.people.directory import People
+from bot.slack.web_api import best_effort
 
 SETTLE_SECONDS = 0.4
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class StoredContext:
     """A context as Slack's side holds it. `version` is None where it is not stored yet."""
 
     name: str
@@ -43,7 +43,7 @@ class Held:
 class Draft:
     """A change that was previewed and not yet saved."""
 
-    held: Held
+    held: StoredContext
     body: Mapping[str, Any]
 
 
@@ -57,14 +57,14 @@ class Shelf(Protocol):
     @property
     def operators(self) -> tuple[str, ...]: ...
 
-    async def held(self, workspace: str, channel: str) -> Held: ...
+    async def held(self, workspace: str, channel: str) -> StoredContext: ...
 
     def decided(self, name: str) -> Collection[str]:
         """Return the keys of a context that a file decides; those of tables are `table.key`."""
 
     def summary(self, name: str, body: Mapping[str, Any]) -> Summary: ...
 
-    async def preview(self, held: Held, body: Mapping[str, Any]) -> Preview:
+    async def preview(self, held: StoredContext, body: Mapping[str, Any]) -> Preview:
         """Build the context without showing it to anybody; raise a `ForewarmError` if it fails."""
 
     async def keep_draft(self, key: str, draft: Draft) -> None: ...
@@ -105,12 +105,12 @@ class Codebase:
         """Open the summary; `attach URL [ref]` opens the form with the address filled in."""
         first = views.opening_view(pieces.Place(workspace, channel, ""))
         opening = self._client.views_open(trigger_id=trigger, view=first)
-        opened = await courtesy("codebase", opening)
+        opened = await best_effort("codebase", opening)
         if opened is None:
             return
         view = await self._first_view(workspace, channel, user, text.split())
         shown = str(opened["view"]["id"])
-        await courtesy("codebase", self._client.views_update(view_id=shown, view=view))
+        await best_effort("codebase", self._client.views_update(view_id=shown, view=view))
 
     async def _first_view(
         self, workspace: str, channel: str, user: str, words: Sequence[str]
@@ -124,7 +124,9 @@ class Codebase:
             return views.repository_form(place, edit, self._shelf.hosts)
         return self._summary(place, held, denied)
 
-    def _summary(self, place: pieces.Place, held: Held, denied: Denied | None) -> pieces.View:
+    def _summary(
+        self, place: pieces.Place, held: StoredContext, denied: Denied | None
+    ) -> pieces.View:
         summary = self._shelf.summary(held.name, held.body)
         shown = replace(
             summary, may_change=denied is None, refusal=denied.message if denied else None
@@ -135,7 +137,9 @@ class Codebase:
         """A button of the summary: open the form it leads to."""
         place = pieces.place_of(view)
         first = views.opening_view(place)
-        pushed = await courtesy("codebase", self._client.views_push(trigger_id=trigger, view=first))
+        pushed = await best_effort(
+            "codebase", self._client.views_push(trigger_id=trigger, view=first)
+        )
         if pushed is None:
             return
         shown = str(pushed["view"]["id"])
@@ -149,9 +153,9 @@ class Codebase:
             return
         else:
             form = self._form(place, held, verb, name)
-        await courtesy("codebase", self._client.views_update(view_id=shown, view=form))
+        await best_effort("codebase", self._client.views_update(view_id=shown, view=form))
 
-    def _form(self, place: pieces.Place, held: Held, verb: str, name: str) -> pieces.View:
+    def _form(self, place: pieces.Place, held: StoredContext, verb: str, name: str) -> pieces.View:
         if verb == "settings":
             shown, fixed = self._settings(held.name), self._shelf.decided(held.name)
             return settings_form(place, shown, DEFAULTS, fixed)
@@ -196,7 +200,7 @@ class Codebase:
         return DEFAULTS if context is None else settings_of(context)
 
     async def _preview(
-        self, view_id: str, place: pieces.Place, held: Held, body: Mapping[str, Any]
+        self, view_id: str, place: pieces.Place, held: StoredContext, body: Mapping[str, Any]
     ) -> None:
         # The view that says "working" travels in the acknowledgement, which leaves on its own
         # connection: an update that overtook it would be painted over by it.
@@ -205,12 +209,12 @@ class Codebase:
             preview = await self._shelf.preview(held, body)
         except ForewarmError as error:
             view = views.problem_view(place, error.user_message)
-            await courtesy("codebase", self._client.views_update(view_id=view_id, view=view))
+            await best_effort("codebase", self._client.views_update(view_id=view_id, view=view))
             return
         key = uuid.uuid4().hex
         await self._shelf.keep_draft(key, Draft(held, body))
         view = views.preview_view(replace(place, draft=key), preview)
-        await courtesy("codebase", self._client.views_update(view_id=view_id, view=view))
+        await best_effort("codebase", self._client.views_update(view_id=view_id, view=view))
 
     async def save(self, user: str, view: Mapping[str, Any], shown: str) -> None:
         """Save what was previewed; say in the view `shown` what has come of it."""
@@ -224,7 +228,7 @@ class Codebase:
     async def _say(self, view_id: str, place: pieces.Place, said: str) -> None:
         view = views.done_view(place, said)
         await asyncio.sleep(SETTLE_SECONDS)
-        await courtesy("codebase", self._client.views_update(view_id=view_id, view=view))
+        await best_effort("codebase", self._client.views_update(view_id=view_id, view=view))
 
     async def _saved(self, user: str, place: pieces.Place) -> str:
         """Save a preview; return what to say about it."""

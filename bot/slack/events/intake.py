@@ -26,7 +26,7 @@ SURFACES: dict[Address, Surface] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class IncomingMessage:
     """What an event turned out to be. `question` is set where it is a newly recorded one."""
 
     message: Message
@@ -47,7 +47,7 @@ class Intake:
     def __repr__(self) -> str:
         return f"<Intake: {len(self._threads)} threads known>"
 
-    async def take(self, body: Body, me: str) -> Taken | None:
+    async def take(self, body: Body, me: str) -> IncomingMessage | None:
         """Return what an event's message is to us; None where it carries no message."""
         message = read_message(body, me)
         if message is None:
@@ -61,14 +61,14 @@ class Intake:
         if meant == "bare_mention":
             # Slack tells of a mention twice; a hint is said once.
             key = f"{message.workspace}-{message.channel}-{message.ts}"
-            return Taken(message, meant, None, duplicate=not await self._inbox.first(key))
+            return IncomingMessage(message, meant, None, duplicate=not await self._inbox.first(key))
         if surface is None:
-            return Taken(message, meant, None)
+            return IncomingMessage(message, meant, None)
         question = question_of(message, surface, self._now())
         if not await self._inbox.record(question):
-            return Taken(message, meant, None, duplicate=True)
+            return IncomingMessage(message, meant, None, duplicate=True)
         self._asked(message)
-        return Taken(message, meant, question)
+        return IncomingMessage(message, meant, question)
 
     def _answers_unmentioned(self, channel: str) -> bool:
         context = self._contexts.for_channel(channel)

@@ -8,11 +8,11 @@ from typing import Protocol
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.context.config.load import ContextConfig
-from bot.slack.courtesy import courtesy
 from bot.slack.home.views import ContextShown, OperatorShown, charts_message, home_view
 from bot.slack.people.access import Place, decide
 from bot.slack.people.directory import People
 from bot.slack.router import Desk
+from bot.slack.web_api import best_effort
 
 
 class Standing(Protocol):
@@ -52,7 +52,7 @@ class Home:
         for charts in (True, False):
             view = home_view(shown, operator, charts=charts)
             published = self._client.views_publish(user_id=user, view=view)
-            if await courtesy("home", published) is not None or operator is None:
+            if await best_effort("home", published) is not None or operator is None:
                 return
 
     async def send_charts(self, user: str) -> None:
@@ -64,11 +64,11 @@ class Home:
         sent = self._client.chat_postMessage(
             channel=user, text=text, blocks=charts, unfurl_links=False, unfurl_media=False
         )
-        if await courtesy("charts", sent) is None:
+        if await best_effort("charts", sent) is None:
             again = self._client.chat_postMessage(
                 channel=user, text=text, unfurl_links=False, unfurl_media=False
             )
-            await courtesy("charts", again)
+            await best_effort("charts", again)
 
     async def _costs_seen_by(
         self, user: str, contexts: Sequence[ContextConfig]
@@ -91,7 +91,7 @@ class Home:
         }
         # agent_view apps must leave thread_ts out, or silently nothing happens (§2.5).
         method = "assistant.threads.setSuggestedPrompts"
-        await courtesy("prompts", self._client.api_call(method, json=offered))
+        await best_effort("prompts", self._client.api_call(method, json=offered))
 
 
 def prompts(context: ContextConfig) -> Sequence[Mapping[str, str]]:

@@ -24,7 +24,7 @@ class _Done:
     lastrowid: int | None
 
 
-class HopConnection(aiosqlite.Connection):
+class SingleHopConnection(aiosqlite.Connection):
     """An aiosqlite connection whose cursors hold everything as soon as they have executed."""
 
     _begins = False
@@ -66,7 +66,7 @@ class HopConnection(aiosqlite.Connection):
 class HopCursor:
     """What SQLAlchemy's adapter needs of a cursor, and no more."""
 
-    def __init__(self, connection: HopConnection) -> None:
+    def __init__(self, connection: SingleHopConnection) -> None:
         self._connection = connection
         self._done = _Done([], None, -1, None)
         self.arraysize = 1
@@ -102,9 +102,9 @@ class HopCursor:
         self._done.rows = []
 
 
-async def connect(path: Path) -> HopConnection:
+async def connect(path: Path) -> SingleHopConnection:
     """Open the file, creating it where it is not there."""
-    connection = HopConnection(partial(sqlite3.connect, path), iter_chunk_size=64)
+    connection = SingleHopConnection(partial(sqlite3.connect, path), iter_chunk_size=64)
     # A process that dies without closing must not hang on this thread.
     connection._thread.daemon = True
     await connection

@@ -19,11 +19,11 @@ from bot.delivery.delivery import Delivered, Delivery
 from bot.delivery.engine.planner import Mode
 from bot.delivery.rate_limit.budget import MINUTE, Budget, Rate, Rates
 from bot.delivery.rate_limit.limiter import Pacer
-from bot.delivery.rate_limit.scheduler import Shares
+from bot.delivery.rate_limit.scheduler import FairScheduler
 from bot.delivery.slack_api import Target
 
 if TYPE_CHECKING:
-    from tests.answer.streaming.conftest import Workspace
+    from tests.delivery.conftest import Workspace
 
 TOKENS_PER_SECOND = 50
 
@@ -182,7 +182,7 @@ def test_no_sixty_seconds_hold_more_calls_than_the_tier(rate: Rate, gaps: list[f
 
 def test_first_words_go_before_what_follows_them() -> None:
     """Where one call is left, it belongs to the answer that has shown nothing yet."""
-    shares = Shares(Rates(start=Rate(1)), 0.0)
+    shares = FairScheduler(Rates(start=Rate(1)), 0.0)
     old, young = shares.join("C1", 0.0), shares.join("C1", 30.0)
     shares.settle(old, ("start",), 60.0)
     shares.settle(young, ("start",), 60.0, urgent=True)
@@ -191,7 +191,7 @@ def test_first_words_go_before_what_follows_them() -> None:
 
 def test_a_grant_that_is_not_used_goes_to_somebody_else() -> None:
     """An answer that ends while it waits must not take its call with it."""
-    shares = Shares(Rates(start=Rate(1)), 0.0)
+    shares = FairScheduler(Rates(start=Rate(1)), 0.0)
     one, two = shares.join("C1", 0.0), shares.join("C1", 0.0)
     shares.settle(one, ("start",), 0.0)
     assert shares.grant(0.0) == [one]
@@ -203,7 +203,7 @@ def test_a_grant_that_is_not_used_goes_to_somebody_else() -> None:
 
 def test_channels_keep_their_own_pace_for_posts() -> None:
     """Slack takes about one message a second in a channel; another channel owes nothing to it."""
-    shares = Shares(Rates(), 0.0)
+    shares = FairScheduler(Rates(), 0.0)
     lanes = [shares.join("C1", 0.0) for _ in range(6)]
     other = shares.join("C2", 0.0)
     for lane in (*lanes, other):

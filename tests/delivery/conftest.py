@@ -21,7 +21,7 @@ from forewarm_playground.slack.limits import Bucket, Window
 
 from bot.delivery.engine.commands import Append, Call, Delete, Kind, Post, Read, Start, Stop, Update
 from bot.delivery.engine.engine import StreamEngine, TaskStatus
-from bot.delivery.engine.message import Message, Offer
+from bot.delivery.engine.message import Message, PlannedCall
 from bot.delivery.engine.planner import Mode
 from bot.delivery.engine.sizing import Limits
 from bot.delivery.slack_api import JsonObject, SlackCallError, Target
@@ -330,7 +330,7 @@ class Run:
         self.engine.feed(self.text[self._fed : self._fed + length])
         self._fed += length
 
-    def _make(self, offers: Sequence[Offer]) -> None:
+    def _make(self, offers: Sequence[PlannedCall]) -> None:
         second = self.calls in self.schedule.second_best
         call = self.engine.begin(offers[-1 if second else 0], self.thread.now)
         fault: Fault = self._faults.pop() if self._faults else "fine"

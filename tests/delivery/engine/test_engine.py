@@ -9,7 +9,7 @@ from bot.delivery.engine.commands import Append, Delete, Post, Start, Stop, Upda
 from bot.delivery.engine.engine import StreamEngine
 
 if TYPE_CHECKING:
-    from tests.answer.streaming.conftest import Fault, Run, Schedule, Thread
+    from tests.delivery.conftest import Fault, Run, Schedule, Thread
 
 Drive = Callable[..., "Run"]
 

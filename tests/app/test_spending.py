@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.app.spending import CappedModel, CappedWarmer, Treasury, answer_usd
+from bot.app.spending import CappedModel, CappedWarmer, SpendingLedger, answer_usd
 from bot.claude.cache_check import WarmResult
 from bot.claude.errors import ClaudeError
 from bot.claude.events import Label
@@ -43,7 +43,7 @@ class Claude:
 
 async def replicas(store: Store, claude: Claude, daily: float, own: float) -> list[CappedWarmer]:
     made: Any = claude
-    treasury = Treasury(store.ledger, 1_000.0)
+    treasury = SpendingLedger(store.ledger, 1_000.0)
     return [CappedWarmer(made, treasury, daily, lambda _: own) for _ in range(3)]
 
 
@@ -151,7 +151,9 @@ async def test_replicas_that_answer_at_once_reserve_before_they_ask(
     store, claude = await Store.open(default_url(tmp_path), now=system_now), Answers()
     cap = 3.5 * most()
     whole, own = (cap, None) if scope == "installation" else (1_000.0, cap)
-    models = [CappedModel(claude, Treasury(store.ledger, whole), lambda _: own) for _ in range(3)]
+    models = [
+        CappedModel(claude, SpendingLedger(store.ledger, whole), lambda _: own) for _ in range(3)
+    ]
     ends = await asyncio.gather(*(answer(model) for _ in range(2) for model in models))
     assert sorted(ends) == ["answered"] * 3 + ["spend_limit"] * 3
     assert claude.sent == 3
@@ -161,7 +163,7 @@ async def test_replicas_that_answer_at_once_reserve_before_they_ask(
 async def test_an_answer_is_settled_at_what_it_cost(tmp_path: Path) -> None:
     """What was reserved too much is free again at once: few words are the rule."""
     store, claude = await Store.open(default_url(tmp_path), now=system_now), Answers()
-    model = CappedModel(claude, Treasury(store.ledger, 1_000.0), lambda _: 1.2 * most())
+    model = CappedModel(claude, SpendingLedger(store.ledger, 1_000.0), lambda _: 1.2 * most())
     assert await answer(model) == "answered"
     spent, reserved = (await store.ledger.spent())["answers/c"]
     assert reserved == 0
@@ -176,7 +178,7 @@ async def test_a_reply_that_never_began_costs_nothing(
 ) -> None:
     """One that broke off has read the prefix: its end is unknown, so that the most counts."""
     store, claude = await Store.open(default_url(tmp_path), now=system_now), Answers()
-    model = CappedModel(claude, Treasury(store.ledger, 1_000.0), lambda _: 10.0)
+    model = CappedModel(claude, SpendingLedger(store.ledger, 1_000.0), lambda _: 10.0)
     claude.error = ClaudeError("overloaded", status=status)
     assert await answer(model) == "overloaded"
     spent, reserved = (await store.ledger.spent())["answers/c"]
@@ -188,7 +190,7 @@ async def test_a_reply_that_never_began_costs_nothing(
 async def test_a_store_that_is_away_stops_no_answer(tmp_path: Path) -> None:
     """The replica's own caps hold all the same."""
     store, claude = await Store.open(default_url(tmp_path), now=system_now), Answers()
-    model = CappedModel(claude, Treasury(store.ledger, 1_000.0), lambda _: 10.0)
+    model = CappedModel(claude, SpendingLedger(store.ledger, 1_000.0), lambda _: 10.0)
     await store.close()
     (tmp_path / "forewarm.db").unlink()
     (tmp_path / "forewarm.db").mkdir()

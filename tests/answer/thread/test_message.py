@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from bot.answer.thread.message import Own, is_own, plain, said
+from bot.answer.thread.message import BotIdentity, is_own, plain, said
 
-OWN = Own("UBOT", "B1", "T1")
+OWN = BotIdentity("UBOT", "B1", "T1")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from bot.app.context_admin import NotAllowed, SlackShelf, warm_day_usd
 from bot.slack.codebase import edits
-from bot.slack.codebase.command import Draft, Held
+from bot.slack.codebase.command import Draft, StoredContext
 from tests.app.conftest import BARE, CHANNEL, commit
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 TEAM, WHO, OTHER = "T0LOCAL", "U0ASKER", "U0PEER"
 
 
-async def change(shelf: SlackShelf, held: Held, user: str = WHO, **body: Any) -> bool:
+async def change(shelf: SlackShelf, held: StoredContext, user: str = WHO, **body: Any) -> bool:
     return await shelf.save(TEAM, user, Draft(held, {**held.body, **body}))
 
 
@@ -144,7 +144,7 @@ async def test_a_channel_attaches_and_detaches_code_of_its_own(product: Begin) -
         assert await running.bot.store.contexts.save(TEAM, name, body, WHO, expected=None)
         await shelf.load([])
         assert running.bot.library.for_channel(BARE) is not None
-        held = Held(name, body, 1)
+        held = StoredContext(name, body, 1)
         assert not await shelf.save(TEAM, WHO, Draft(outdated, {"repositories": []}))
         assert await shelf.save(TEAM, WHO, Draft(held, {**body, "repositories": []}))
         assert running.bot.library.for_channel(BARE) is None

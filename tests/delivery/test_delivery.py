@@ -18,7 +18,7 @@ from bot.delivery.rate_limit.limiter import Pacer
 from bot.delivery.slack_api import Target
 
 if TYPE_CHECKING:
-    from tests.answer.streaming.conftest import Workspace
+    from tests.delivery.conftest import Workspace
 
 TARGET = Target("T1", "C1", "1789999999.000001", "U1", "T1")
 RECEIPT = [{"type": "context", "elements": []}]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 TEXT = "How does the parser work"
 
 
-class Purse:
+class SpendingLimits:
     """The governor's word on drafts."""
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class Desk:
 
     def __init__(self, room: Room, on: bool = True) -> None:
         self.room = room
-        self.purse = Purse()
+        self.purse = SpendingLimits()
         parts = room.parts()
         self.drafts = Drafts(parts, self.purse)
         self.answerer = Answerer(parts, self.drafts)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.app.contexts import TRIES, Library, Move, NotReady
+from bot.app.contexts import TRIES, Library, NotReady, PrefixChanged
 from bot.claude.events import RequestEnded
 from bot.claude.models import ModelSettings
 from bot.claude.prefix import Prefix, build_prefix
@@ -76,7 +76,7 @@ class Shelf(Library):
     def _source(self, config: ContextConfig) -> Source:
         return self.sources.setdefault(config.name, Source(config))
 
-    def _moved(self, move: Move) -> None:
+    def _moved(self, move: PrefixChanged) -> None:
         old = move.old.fingerprint if move.old else None
         self.moves.append((move.config.name, old, move.new.fingerprint))
 

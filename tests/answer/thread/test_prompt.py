@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bot.answer.interfaces import Turn
 from bot.answer.question import File, Question
-from bot.answer.thread.message import Said
+from bot.answer.thread.message import ThreadMessage
 from bot.answer.thread.prompt import INSTRUCTIONS, NO_WORDS, Limits, conversation, shorten
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ def ts(n: int) -> str:
     return f"1790000000.{n:06d}"
 
 
-def says(n: int, text: str = "words", by: str = "U2", **chosen: Any) -> Said:
-    return Said(ts(n), by, chosen.pop("speaker", "person"), text, **chosen)
+def says(n: int, text: str = "words", by: str = "U2", **chosen: Any) -> ThreadMessage:
+    return ThreadMessage(ts(n), by, chosen.pop("speaker", "person"), text, **chosen)
 
 
 def asks(n: int, text: str = "How?", **chosen: Any) -> Question:
@@ -62,7 +62,7 @@ def test_the_thread_stands_in_order_with_who_said_what() -> None:
     assert question == f'<slack_question ts="{ts(4)}" from="U1">\nHow?\n</slack_question>'
 
 
-def asks_said(n: int) -> Said:
+def asks_said(n: int) -> ThreadMessage:
     return says(n, "How?", "U1")
 
 

@@ -9,10 +9,10 @@ from typing import Any, cast
 import pytest
 
 from bot.answer.thread.cache import Threads
-from bot.answer.thread.message import Own, Said
+from bot.answer.thread.message import BotIdentity, ThreadMessage
 from bot.delivery.slack_api import SlackCallError, SlackCalls
 
-OWN = Own("UBOT", "B1", "T1")
+OWN = BotIdentity("UBOT", "B1", "T1")
 ROOT = "1790000000.000001"
 
 
@@ -107,7 +107,7 @@ async def test_what_events_tell_during_the_fetch_is_newer_than_what_it_finds() -
 async def test_an_original_that_comes_after_its_edit_does_not_undo_it() -> None:
     """Slack promises no order."""
     held = threads(Replies())
-    held.opened("T1", "C1", Said(ROOT, "U1", "person", "root"))
+    held.opened("T1", "C1", ThreadMessage(ROOT, "U1", "person", "root"))
     held.heard("T1", edit(2, "mended"))
     held.heard("T1", message(2, "first"))
     assert await texts(held) == ["root", "mended"]
@@ -117,7 +117,7 @@ async def test_a_thread_that_opens_with_a_question_is_never_fetched() -> None:
     """Nothing can stand in it yet: the first words come that much sooner."""
     replies = Replies()
     held = threads(replies)
-    held.opened("T1", "C1", Said(ROOT, "U1", "person", "root"))
+    held.opened("T1", "C1", ThreadMessage(ROOT, "U1", "person", "root"))
     held.heard("T1", message(2, "more"))
     assert await texts(held) == ["root", "more"]
     assert replies.reads == 0
@@ -140,14 +140,14 @@ async def test_threads_nobody_asked_in_are_not_held_and_old_ones_are_forgotten()
     held.heard("T1", message(2, "overheard"))
     assert repr(held) == "<Threads: 0 held, 0 whole>"
     for n in range(5):
-        held.opened("T1", "C1", Said(f"1790000000.00000{n}", "U1", "person", "root"))
+        held.opened("T1", "C1", ThreadMessage(f"1790000000.00000{n}", "U1", "person", "root"))
     assert repr(held) == "<Threads: 2 held, 2 whole>"
 
 
 async def test_events_without_what_they_should_hold_do_nothing() -> None:
     """Whatever Slack sends, the listener must live."""
     held = threads(Replies())
-    held.opened("T1", "C1", Said(ROOT, "U1", "person", "root"))
+    held.opened("T1", "C1", ThreadMessage(ROOT, "U1", "person", "root"))
     crooked: list[dict[str, Any]] = [
         {},
         {"channel": "C1", "subtype": "message_changed"},
@@ -164,7 +164,7 @@ async def test_the_text_that_is_held_has_a_bound_however_long_the_threads_are() 
     """Two thousand threads of pasted logs would be a gigabyte."""
     held = Threads(cast(SlackCalls, Replies()), OWN, characters=1_000)
     for n in range(5):
-        held.opened("T1", "C1", Said(f"1790000000.00000{n}", "U1", "person", "x" * 400))
+        held.opened("T1", "C1", ThreadMessage(f"1790000000.00000{n}", "U1", "person", "x" * 400))
     assert repr(held) == "<Threads: 2 held, 2 whole>"
     held.heard("T1", {**message(9, "y" * 5_000), "thread_ts": "1790000000.000004"})
     assert repr(held) == "<Threads: 1 held, 1 whole>"

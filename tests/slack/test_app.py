@@ -18,9 +18,9 @@ from bot.answer.question import Question
 from bot.answer.receipt import blocks
 from bot.clock import system_now
 from bot.context.config.load import ContextConfig
-from bot.slack.app import Edge, Neighbours, identify
+from bot.slack.app import Edge, Services, identify
 from bot.slack.client import connect
-from bot.slack.codebase.command import Draft, Held
+from bot.slack.codebase.command import Draft, StoredContext
 from bot.slack.codebase.views import Preview, Summary
 from bot.slack.home.views import ContextShown, DayShown, MoneyShown, OperatorShown
 from bot.slack.transport import EVENTS_PATH, Sockets, add_events_route, prime
@@ -194,13 +194,13 @@ class Rooms:
     def decided(self, name: str) -> frozenset[str]:
         return frozenset()
 
-    async def held(self, workspace: str, channel: str) -> Held:
-        return Held(channel.lower(), {}, None)
+    async def held(self, workspace: str, channel: str) -> StoredContext:
+        return StoredContext(channel.lower(), {}, None)
 
     def summary(self, name: str, body: Mapping[str, Any]) -> Summary:
         return Summary(name=name)
 
-    async def preview(self, held: Held, body: Mapping[str, Any]) -> Preview:
+    async def preview(self, held: StoredContext, body: Mapping[str, Any]) -> Preview:
         omitted = [("secrets/<!here>.env", "it holds secrets")]
         return Preview(tokens=1234, files=5, warm_day_usd=0.5, omitted=omitted)
 
@@ -234,7 +234,7 @@ async def running(transport: str) -> AsyncIterator[Scene]:
     async with slack.serve():
         clients = connect(slack.token, slack.api_url)
         secret = slack.app.signing_secret if transport == "http" else None
-        neighbours = Neighbours(*[rooms] * 11)
+        neighbours = Services(*[rooms] * 11)
         edge = Edge(
             clients, await identify(clients), neighbours, signing_secret=secret, now=system_now
         )

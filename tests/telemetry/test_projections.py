@@ -26,7 +26,7 @@ from bot.telemetry.daily_stats import Figures
 from bot.telemetry.events import ContextDropped, PrefixBuilt, RepositoryAt
 from bot.telemetry.metrics import Metrics
 from bot.telemetry.money import day_of, nano
-from bot.telemetry.projections import Live
+from bot.telemetry.projections import LiveProjections
 from bot.telemetry.receipts import Receipts
 from bot.telemetry.state import State
 from bot.telemetry.state_diff import changes, patch
@@ -225,7 +225,7 @@ def test_folding_on_from_anywhere_equals_folding_from_the_start(
     must change nothing.
     """
     cut = data.draw(st.integers(0, len(records)))
-    live = Live()
+    live = LiveProjections()
     for one in records[:cut]:
         live.apply(one)
         live.state.view(one.at)

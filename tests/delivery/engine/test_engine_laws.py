@@ -21,7 +21,7 @@ from bot.delivery.engine.sizing import Limits
 from bot.delivery.markdown.escape import escape
 
 if TYPE_CHECKING:
-    from tests.answer.streaming.conftest import Run, Schedule
+    from tests.delivery.conftest import Run, Schedule
 
 SCHEDULES = int(os.environ.get("FOREWARM_SCHEDULES", "120"))
 MANY = settings(

@@ -38,7 +38,7 @@ async def counter() -> AsyncIterator[TokenCounter]:
 @pytest.fixture
 def own_source(tmp_path: Path) -> tuple[GitRepository, str]:
     """This project's own repository at its head."""
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     try:
         repository = GitRepository.discover(root, "own")
         return repository, repository.resolve("HEAD")
