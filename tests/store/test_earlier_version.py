@@ -18,7 +18,7 @@ from bot.app.inbox import question_of
 from bot.store.store import Store
 from bot.telemetry.codec import decode
 from bot.telemetry.journal import Journal
-from bot.telemetry.live import Live
+from bot.telemetry.projections import LiveProjections
 from bot.telemetry.restore import restore_figures, restore_recent
 
 DATA = Path(__file__).parent / "data"
@@ -329,7 +329,7 @@ async def test_after_a_start_the_state_and_the_figures_hold_what_was_recorded(
 ) -> None:
     """The folds of a new process, over the old journal alone."""
     clock.at = START + 4100
-    live = Live()
+    live = LiveProjections()
     journal = Journal(old.journal, source="new", live=live, flush_seconds=0)
     await restore_recent(journal, live, clock)
     await restore_figures(journal, live, clock)
