@@ -6,18 +6,18 @@ import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import Any
 
 import structlog
 
 from bot.answer.events import Outcome
 from bot.answer.interfaces import NotOurs, Past, SavedAnswer
-from bot.answer.question import File, Question
+from bot.answer.question import Question
 from bot.errors import ForewarmError
 from bot.store.errors import LeaseLost
 from bot.store.inbox import Claimed
 from bot.store.store import Store
+from bot.stored import UnreadableValue, dump, load
 
 log = structlog.get_logger(__name__)
 
@@ -31,14 +31,16 @@ TAKEN_AT_ONCE = 10
 
 
 def question_json(question: Question) -> dict[str, Any]:
-    """Return a question as the store keeps it."""
-    return asdict(question)
+    """Return a question as the store keeps it.
+
+    Defaults are left out: an earlier version refuses a question with a field that it does not know.
+    """
+    return dump(question, defaults=False)
 
 
 def question_of(stored: Mapping[str, Any]) -> Question:
-    """Return a question as it was kept."""
-    files = tuple(File(**file) for file in stored.get("files") or ())
-    return Question(**{**stored, "files": files})
+    """Return a question as it was kept; raise `UnreadableValue`."""
+    return load(Question, stored)
 
 
 class QuestionLeases:
@@ -122,7 +124,12 @@ class QuestionLeases:
                 log.warning("nothing_taken_over", why=str(error))
                 claimed = ()
             for one in claimed:
-                question = question_of(one.question)
+                try:
+                    question = question_of(one.question)
+                except UnreadableValue as error:
+                    # The lease runs out again: a replica of a newer version may read it.
+                    log.error("question_unreadable", question=one.id, why=error.problem)
+                    continue
                 self.questions[question.id] = question
                 await take(one, question)
             # A full hand means that there are more: nobody else may be there to take them.

@@ -10,7 +10,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import structlog
@@ -22,6 +22,7 @@ from bot.app.inbox import LEASE_SECONDS, LOOK_SECONDS, QuestionLeases
 from bot.clock import Now
 from bot.context.config.load import ContextConfig
 from bot.errors import ForewarmError
+from bot.stored import UnreadableValue, dump, load
 
 log = structlog.get_logger(__name__)
 
@@ -132,7 +133,7 @@ class SharedAnswers:
             if one.ts and not await self._concerns_others(one):
                 return
             await self._store.state.put(
-                INTERRUPTIONS, uuid.uuid4().hex, json.dumps(asdict(one)).encode()
+                INTERRUPTIONS, uuid.uuid4().hex, json.dumps(dump(one, defaults=False)).encode()
             )
         except ForewarmError as error:
             log.warning("interruption_not_told", kind=one.kind, why=str(error))
@@ -153,11 +154,23 @@ class SharedAnswers:
             try:
                 told = await self._store.state.all(INTERRUPTIONS)
                 for key, kept in told.items():
-                    await self._hear(key, RemoteAction(**json.loads(kept.value)), start)
+                    one = self._read(key, kept.value)
+                    if one is not None:
+                        await self._hear(key, one, start)
             except ForewarmError as error:
                 log.warning("interruptions_not_heard", why=str(error))
                 continue
             self._forget_but(told)
+
+    def _read(self, key: str, value: bytes) -> RemoteAction | None:
+        """Return an interruption; None for one of a newer version, which is logged once."""
+        try:
+            return load(RemoteAction, json.loads(value))
+        except UnreadableValue as error:
+            if (key, "") not in self._done:
+                self._done.add((key, ""))
+                log.warning("interruption_unreadable", why=error.problem)
+            return None
 
     async def _hear(
         self,

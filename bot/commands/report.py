@@ -63,16 +63,16 @@ async def _read(url: str, first: str) -> Figures:
     from rich.progress import Progress
 
     from bot.store.store import Store
-    from bot.telemetry.codec import decode
+    from bot.telemetry.codec import Reader
 
-    figures = Figures()
+    figures, reader = Figures(), Reader()
     store = await Store.open(url, now=system_now, set_up=False)
     try:
         with Progress(console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task("Reading the journal", total=await store.journal.last())
             async for page in store.journal.replay(kinds=KINDS, since=_start_of(first)):
                 for entry in page:
-                    figures.apply(decode(entry.kind, entry.body))
+                    figures.apply(reader.read(entry))
                 progress.update(task, completed=page[-1].seq)
     finally:
         await store.close()

@@ -6,7 +6,6 @@ owner. An owner's name belongs to one start of one process and is never used aga
 
 from __future__ import annotations
 
-import dataclasses
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -220,7 +219,7 @@ class Inbox:
 
     async def save_answer(self, id: str, owner: str, answer: SavedAnswer) -> None:
         """Keep the whole answer, so that whoever takes over completes it. Raises `LeaseLost`."""
-        await self._change("save an answer", id, owner, {"answer": dataclasses.asdict(answer)})
+        await self._change("save an answer", id, owner, {"answer": _answer_row(answer)})
 
     async def finish(self, id: str, owner: str, outcome: Outcome) -> None:
         """Nothing is left to do for the question. Raises `LeaseLost`.
@@ -311,6 +310,16 @@ def _claimed(row: Any, noted: tuple[str, ...], now: float) -> Claimed:
         saved=_saved(row["answer"]),
         too_old=now - row["at"] > TOO_OLD,
     )
+
+
+def _answer_row(answer: SavedAnswer) -> dict[str, Any]:
+    return {
+        "text": answer.text,
+        "last_line": answer.last_line,
+        "blocks": list(answer.blocks),
+        "messages": list(answer.messages),
+        "outcome": answer.outcome,
+    }
 
 
 def _saved(answer: dict[str, Any] | None) -> SavedAnswer | None:

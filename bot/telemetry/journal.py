@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import structlog
 
 from bot.errors import ForewarmError
-from bot.telemetry.codec import decode, encode, kind_of
+from bot.telemetry.codec import Reader, encode, kind_of
 from bot.telemetry.interfaces import FREQUENT, Entry, JournalStore, Line
 from bot.telemetry.projection import Fold
 
@@ -60,6 +60,7 @@ class Journal:
         self._arrived = asyncio.Event()
         self._progress = asyncio.Condition()
         self._tasks: list[asyncio.Task[None]] = []
+        self._reader = Reader()
         self.refused = 0
         self.failing = False
 
@@ -89,6 +90,11 @@ class Journal:
         """How many records are folded but not yet stored."""
         return len(self._waiting)
 
+    @property
+    def unread(self) -> int:
+        """How many stored records this version could not read."""
+        return self._reader.unread.total()
+
     async def replay(self, fold: Fold, since: float, *, kinds: Sequence[str] | None = None) -> int:
         """Fold what was stored since a Unix time, up to where this journal began.
 
@@ -98,7 +104,7 @@ class Journal:
             self._began = self._seen = await self._store.last()
         after, count = 0, 0
         while page := await self._store.read(after, upto=self._began, since=since, kinds=kinds):
-            _fold_stored(fold, page)
+            self._fold_stored(fold, page)
             after, count = page[-1].seq, count + len(page)
             await asyncio.sleep(0)  # Years of records must not hold the loop.
         return count
@@ -128,9 +134,9 @@ class Journal:
         end, count = await self._store.last(), 0
         while self._seen < end:
             page = await self._store.read(self._seen, upto=end, not_from=self._source)
-            _fold_stored(self._live, page)
+            self._fold_stored(self._live, page)
             if self._others is not None:
-                _fold_stored(self._others, page)
+                self._fold_stored(self._others, page)
             count += len(page)
             # Own records lie in between: where nothing foreign is left, the end is reached.
             self._seen = page[-1].seq if page else end
@@ -149,6 +155,12 @@ class Journal:
         _fold(self._live, record)
         if self._own is not None:
             _fold(self._own, record)
+
+    def _fold_stored(self, fold: Fold, page: Sequence[Entry]) -> None:
+        for entry in page:
+            record = self._reader.read(entry)
+            if record is not None:
+                _fold(fold, record)
 
     async def _store_forever(self) -> None:
         pause = 0.1
@@ -202,10 +214,3 @@ def _fold(fold: Fold, record: object) -> None:
     except Exception:
         # A figure that is wrong must not cost anybody an answer.
         _log.exception("a fold failed", fold=repr(fold), record=type(record).__name__)
-
-
-def _fold_stored(fold: Fold, page: Sequence[Entry]) -> None:
-    for entry in page:
-        record = decode(entry.kind, entry.body)
-        if record is not None:
-            _fold(fold, record)

@@ -88,6 +88,9 @@ class Metrics:
         """Add what tells whether records reach the store."""
         self.watch("journal_pending", "Records not yet stored.", lambda: journal.pending)
         self.watch("journal_refused", "Records that were not stored.", lambda: journal.refused)
+        self.watch(
+            "journal_unread", "Stored records that could not be read.", lambda: journal.unread
+        )
         self.watch("journal_failing", "1 while the store is away.", lambda: journal.failing)
 
     def text(self, now: float) -> bytes:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bot.errors import ForewarmError
+from bot.stored import dump
 from bot.telemetry.daily_stats import Figures, Summary
 from bot.telemetry.money import day_of
 
@@ -72,7 +73,7 @@ def build_report(figures: Figures, now: float, *, since: str, context: str | Non
 
 def as_json(report: Report) -> dict[str, Any]:
     """Return plain JSON values; the fields are those of `Summary`."""
-    return asdict(report)
+    return dump(report)
 
 
 def as_tables(report: Report) -> Sequence[RenderableType]:

@@ -6,12 +6,13 @@ The document that `State.view(now)` returns is described in `bot.telemetry.web`.
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from bot.answer.events import FirstWords, QuestionEnded, QuestionReceived
 from bot.claude.events import RequestEnded, RequestStarted
 from bot.claude.usage import TTL_SECONDS, Ttl
+from bot.stored import dump
 from bot.telemetry.daily_spend import Caps
 from bot.telemetry.events import ContextDropped, PrefixBuilt
 from bot.telemetry.money import day_of
@@ -130,7 +131,7 @@ class State:
         prefix.model, prefix.tokens = record.model, record.tokens
         prefix.fingerprint = record.fingerprint
         prefix.files, prefix.omitted = record.files, record.omitted
-        prefix.repositories = tuple(asdict(repository) for repository in record.repositories)
+        prefix.repositories = tuple(dump(repository) for repository in record.repositories)
         self._current[record.context] = record.prefix
 
     def _decided(self, record: WarmthDecided) -> None:
@@ -240,7 +241,7 @@ class State:
             "stage": "joining" if joins == "warming" else question.stage,
             "outcome": question.outcome,
             "warm": receipt.warm,
-            "wait": None if wait is None else {**asdict(wait), "total": wait.total},
+            "wait": None if wait is None else {**dump(wait), "total": wait.total},
             "slack_wait": receipt.slack_wait,
             "read": receipt.cached,
             "written": receipt.written,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from bot.claude.cache_check import EXPLAINS_A_MISS
 from bot.claude.prices import price_of
 from bot.claude.usage import TTL_SECONDS, Ttl, Usage
+from bot.stored import dump, load
 from bot.warm.cache_entry import MARGIN, Entry, Survival, read_whole, written
 from bot.warm.economics.costs import Costs, costs_of
 from bot.warm.economics.prefill import Speed, guess
@@ -230,9 +231,9 @@ class PrefixState:
     def snapshot(self) -> dict[str, Any]:
         """Return what is to survive a restart; what was in flight does not."""
         return {
-            "facts": asdict(self.facts),
+            "facts": dump(self.facts),
             "seen_at": self.seen_at,
-            "entry": asdict(self._sure) if self._sure is not None else None,
+            "entry": dump(self._sure) if self._sure is not None else None,
             "arrivals": self.arrivals.snapshot(),
             "survival": self.survival.snapshot(),
             "speed": self.speed.snapshot(),
@@ -243,9 +244,9 @@ class PrefixState:
 
     @classmethod
     def restored(cls, saved: dict[str, Any], limits: Limits) -> PrefixState:
-        state = cls(PrefixFacts(**saved["facts"]), limits, float(saved["seen_at"]))
+        state = cls(load(PrefixFacts, saved["facts"]), limits, float(saved["seen_at"]))
         if saved["entry"] is not None:
-            state._now(Entry(**saved["entry"]))
+            state._now(load(Entry, saved["entry"]))
         state.arrivals = Arrivals.restored(saved["arrivals"])
         state._prospects = Prospects(state.arrivals)
         state.survival = Survival.restored(saved["survival"])

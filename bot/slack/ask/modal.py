@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
+
+from bot.stored import UnreadableValue, dump, load
 
 View = dict[str, Any]
 CALLBACK = "ask"
@@ -31,15 +33,15 @@ class Origin:
 
     def encode(self) -> str:
         # private_metadata takes 3,000 characters; a quote alone may be longer.
-        shortened = asdict(self) | {"quote": self.quote[:1500] if self.quote else None}
+        shortened = dump(self) | {"quote": self.quote[:1500] if self.quote else None}
         return json.dumps(shortened, ensure_ascii=False)
 
 
 def origin_of(view: Mapping[str, Any]) -> Origin:
     """Return where a view was opened; a view without metadata was opened nowhere in particular."""
     try:
-        return Origin(**json.loads(view.get("private_metadata") or "{}"))
-    except (ValueError, TypeError):
+        return load(Origin, json.loads(view.get("private_metadata") or "{}"))
+    except (ValueError, UnreadableValue):
         return Origin()
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
+
+from bot.stored import dump, load
 
 View = dict[str, Any]
 SECTION_LIMIT = 2900
@@ -22,12 +24,12 @@ class Place:
     draft: str | None = None
 
     def encode(self) -> str:
-        return json.dumps(asdict(self))
+        return json.dumps(dump(self))
 
 
 def place_of(view: Mapping[str, Any]) -> Place:
-    """Return what a view is about. Raises ValueError, TypeError for metadata that is not ours."""
-    return Place(**json.loads(view.get("private_metadata") or "{}"))
+    """Return what a view is about; other metadata is a ValueError or an `UnreadableValue`."""
+    return load(Place, json.loads(view.get("private_metadata") or "{}"))
 
 
 def modal(
