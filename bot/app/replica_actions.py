@@ -163,13 +163,13 @@ class SharedAnswers:
             self._forget_but(told)
 
     def _read(self, key: str, value: bytes) -> RemoteAction | None:
-        """Return an interruption; None for one of a newer version, which is logged once."""
+        """Return an action; None for one that this version cannot read, which is logged once."""
         try:
             return load(RemoteAction, json.loads(value))
         except UnreadableValue as error:
             if (key, "") not in self._done:
                 self._done.add((key, ""))
-                log.warning("interruption_unreadable", why=error.problem)
+                log.warning("remote_action_unreadable", why=error.problem)
             return None
 
     async def _hear(
