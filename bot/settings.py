@@ -5,6 +5,8 @@ Secrets are `SecretStr`: a repr, a log or a traceback shows stars instead of the
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +14,12 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bot.errors import ForewarmError
+
+RENAMED: Mapping[str, str] = {}
+"""Variables of earlier versions and what they are called now, in capitals.
+
+An old name that is still set stops the start: ignoring it would change what the operator set.
+"""
 
 
 class SettingsError(ForewarmError):
@@ -80,10 +88,22 @@ class Settings(BaseSettings):
 
 def read_settings() -> Settings:
     """Return the settings of this process's environment; raise `SettingsError`."""
+    if problems := _renamed(os.environ):
+        raise SettingsError(problems)
     try:
         return Settings()  # type: ignore[call-arg]  # every field comes from the environment
     except ValidationError as error:
         raise SettingsError(tuple(_sentence(e["loc"], e["msg"]) for e in error.errors())) from None
+
+
+def _renamed(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return a sentence for each variable that is set under an old name."""
+    given = {name.upper() for name, value in environment.items() if value}
+    return tuple(
+        f"{old} is called {new} now: rename that variable, or remove it if {new} is set already."
+        for old, new in RENAMED.items()
+        if old in given
+    )
 
 
 def _sentence(where: tuple[int | str, ...], what: str) -> str:

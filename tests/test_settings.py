@@ -4,12 +4,42 @@ from __future__ import annotations
 
 import pytest
 
-from bot.settings import SettingsError, read_settings, require_slack
+import bot.settings
+from bot.settings import RENAMED, Settings, SettingsError, read_settings, require_slack
 
 SLACK = {
     "SLACK_BOT_TOKEN": "xoxb-1-secret",
     "SLACK_APP_TOKEN": "xapp-1-secret",
     "SLACK_SIGNING_SECRET": "shh",
+}
+
+
+FIRST_VERSION = {
+    "ANTHROPIC_API_KEY",
+    "ANTHROPIC_BASE_URL",
+    "DATABASE_URL",
+    "FOREWARM_ANSWERS_AT_ONCE",
+    "FOREWARM_CONTEXTS",
+    "FOREWARM_DAILY_LIMIT_USD",
+    "FOREWARM_HOME",
+    "FOREWARM_HOST",
+    "FOREWARM_LOCAL_REPOSITORIES",
+    "FOREWARM_LOG_LEVEL",
+    "FOREWARM_OPERATORS",
+    "FOREWARM_REPOSITORY_HOSTS",
+    "FOREWARM_SALT",
+    "FOREWARM_SINGLE_SLOT",
+    "FOREWARM_STATE_ORIGINS",
+    "FOREWARM_STATE_TOKEN",
+    "FOREWARM_SYNC_SECONDS",
+    "FOREWARM_WARM_DAILY_LIMIT_USD",
+    "GITHUB_WEBHOOK_SECRET",
+    "GITLAB_WEBHOOK_TOKEN",
+    "PORT",
+    "SLACK_API_URL",
+    "SLACK_APP_TOKEN",
+    "SLACK_BOT_TOKEN",
+    "SLACK_SIGNING_SECRET",
 }
 
 
@@ -61,3 +91,47 @@ def test_a_repr_shows_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FOREWARM_REPOSITORY_HOSTS", "git.example.com, github.com")
     assert read_settings().repository_hosts == ("git.example.com", "github.com")
+
+
+@pytest.fixture
+def _renamed_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = {"FOREWARM_OLD_ONE": "FOREWARM_SALT", "OLD_TWO": "FOREWARM_LOG_LEVEL"}
+    monkeypatch.setattr(bot.settings, "RENAMED", names)
+
+
+@pytest.mark.usefixtures("_renamed_settings")
+def test_a_renamed_setting_stops_the_start_and_names_the_new_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FOREWARM_OLD_ONE", "secret")
+    monkeypatch.setenv("old_two", "DEBUG")
+    with pytest.raises(SettingsError) as caught:
+        read_settings()
+    assert caught.value.problems == (
+        "FOREWARM_OLD_ONE is called FOREWARM_SALT now: rename that variable, or remove it if"
+        " FOREWARM_SALT is set already.",
+        "OLD_TWO is called FOREWARM_LOG_LEVEL now: rename that variable, or remove it if"
+        " FOREWARM_LOG_LEVEL is set already.",
+    )
+
+
+@pytest.mark.usefixtures("_renamed_settings")
+def test_an_old_name_without_a_value_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hosts' settings pages leave empty variables behind; those of new names count as unset too."""
+    monkeypatch.setenv("FOREWARM_OLD_ONE", "")
+    monkeypatch.setenv("FOREWARM_SALT", "new")
+    assert read_settings().salt == "new"
+
+
+def test_old_names_are_no_settings_and_new_names_are() -> None:
+    assert RENAMED.keys().isdisjoint(variables())
+    assert set(RENAMED.values()) <= variables()
+
+
+def test_every_setting_of_the_first_version_is_read_or_known_as_renamed() -> None:
+    """A setting that disappears without a word changes what an installation does."""
+    assert variables() | RENAMED.keys() >= FIRST_VERSION
+
+
+def variables() -> set[str]:
+    return {(field.alias or name).upper() for name, field in Settings.model_fields.items()}
