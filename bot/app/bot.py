@@ -34,7 +34,7 @@ from bot.app.spending import CappedModel, SpendingLedger
 from bot.app.takeover import Takeovers
 from bot.app.warmth import Warmth
 from bot.app.web import WebServer, forget_route, health_routes
-from bot.app.webhooks import push_routes
+from bot.app.webhooks import PushEntry
 from bot.claude.client import ClaudeClient
 from bot.clock import Now, system_now
 from bot.context.config.load import load_contexts
@@ -44,9 +44,10 @@ from bot.delivery.deliveries import Deliveries
 from bot.delivery.rate_limit.budget import Rates
 from bot.delivery.rate_limit.limiter import Pacer
 from bot.settings import Settings
-from bot.slack.app import Edge, Services, identify
+from bot.slack.app import Edge, Services
 from bot.slack.client import connect
-from bot.slack.transport import Sockets, add_events_route, prime
+from bot.slack.identity import identify
+from bot.slack.transport import EventsEntry, Sockets, prime
 from bot.slack.web_api import WebCalls
 from bot.store.retention import Retention
 from bot.store.sql.url import default_url
@@ -254,7 +255,8 @@ class Bot:
             log.error("context_left_out", why=problem.user_message)
         await self.shelf.load(loaded.contexts)
         self._run(self._keep_fresh())
-        self.web = WebServer(settings.host, settings.port)
+        self.web = WebServer(settings.host, settings.port, self.now)
+        self.metrics.watch_refusals("connection", self.web.refusals.total)
         self._add_routes()
         await self.web.start()
         if settings.slack_app_token is not None:
@@ -276,8 +278,15 @@ class Bot:
         router = self.web.application.router
         router.add_routes(health_routes(self.missing))
         if not self.settings.socket_mode:
-            add_events_route(router, self.edge.app, lambda: not self._stopping)
-            router.add_routes(push_routes(self.settings, self._pushed))
+            secret = _secret(self.settings.slack_signing_secret) or ""
+            entry = EventsEntry(
+                self.edge.app, self.me, secret, self.now, lambda: not self._stopping
+            )
+            entry.add_to(router)
+            self.metrics.watch_refusals("slack", entry.refusals.total)
+        pushes = PushEntry(self.settings, self._pushed, self.now)
+        router.add_routes(pushes.routes())
+        self.metrics.watch_refusals("webhook", pushes.refusals.total)
         token = _secret(self.settings.state_token)
         if token:
             self._pages = pages = StatePages(

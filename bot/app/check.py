@@ -19,8 +19,8 @@ from bot.clock import Now
 from bot.context.config.load import ContextConfig, load_contexts
 from bot.errors import ForewarmError
 from bot.settings import Settings, SettingsError, require_slack
-from bot.slack.app import Identity, identify
 from bot.slack.client import SlackClients, connect
+from bot.slack.identity import Identity, identify
 from bot.slack.manifest import Features, scopes
 from bot.store.sql.url import default_url
 from bot.store.store import Store

@@ -16,8 +16,8 @@ from bot.clock import Now
 from bot.context.config.load import load_contexts
 from bot.errors import ForewarmError
 from bot.settings import Settings
-from bot.slack.app import identify
 from bot.slack.client import SlackClients, connect
+from bot.slack.identity import identify
 from bot.slack.probes.interactive import Watch
 from bot.slack.probes.run import GAP_SECONDS, LIFE_SECONDS, STEP_SECONDS, SlackProbes
 

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import hmac
 from collections.abc import Awaitable, Callable, Iterable
 
 from aiohttp import hdrs, web
 
+from bot.clock import Now
 from bot.errors import ForewarmError
+from bot.http_entry import (
+    KEEP_ALIVE_SECONDS,
+    ConnectionLimit,
+    Refusals,
+    bound_accept_errors,
+    most_connections,
+)
 
-BODY_LIMIT = 4 * 1024**2  # a push of many commits is about 1 MiB; Slack's bodies are smaller
 GRACE = 5.0  # seconds left to open requests when the server closes
 
 
@@ -45,11 +53,13 @@ def health_routes(ready: Ready) -> list[web.RouteDef]:
 class WebServer:
     """Listens until it is stopped."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self.application = web.Application(client_max_size=BODY_LIMIT)
+    def __init__(self, host: str, port: int, now: Now) -> None:
+        self.application = web.Application()
+        self.refusals = Refusals("connections_refused", now)
         self._host = host
         self._port = port
         self._runner: web.AppRunner | None = None
+        self._server: asyncio.Server | None = None
 
     def __repr__(self) -> str:
         state = "listening" if self._runner else "not listening"
@@ -58,17 +68,28 @@ class WebServer:
     @property
     def port(self) -> int:
         """The port that is listened on; chosen by the system where 0 was asked for."""
-        if self._runner is None or not self._runner.addresses:
+        if self._server is None or not self._server.sockets:
             return self._port
-        return int(self._runner.addresses[0][1])
+        return int(self._server.sockets[0].getsockname()[1])
 
     async def start(self) -> None:
         """Begin to listen; raise `PortTaken`."""
         # Access logs would carry nothing that the journal does not, and signatures besides.
-        runner = web.AppRunner(self.application, access_log=None, shutdown_timeout=GRACE)
+        runner = web.AppRunner(
+            self.application,
+            access_log=None,
+            shutdown_timeout=GRACE,
+            keepalive_timeout=KEEP_ALIVE_SECONDS,
+            # Signatures are over the bytes as sent, and a compressed body has no bound.
+            auto_decompress=False,
+        )
         await runner.setup()
+        assert runner.server is not None  # after setup()
+        loop = asyncio.get_running_loop()
+        bound_accept_errors(loop, self.refusals)
+        limit = ConnectionLimit(runner.server, most_connections())
         try:
-            await web.TCPSite(runner, self._host, self._port).start()
+            self._server = await loop.create_server(limit, self._host, self._port, backlog=128)
         except OSError as error:
             await runner.cleanup()
             if error.errno == errno.EADDRINUSE:
@@ -77,6 +98,9 @@ class WebServer:
         self._runner = runner
 
     async def stop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None

@@ -1,12 +1,12 @@
-"""Push webhooks: a signed word from a host that a repository moved, so it is fetched at once."""
+"""Push webhooks: if a git host says that a repository moved, it is fetched at once."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
-import structlog
 from aiohttp import web
 
+from bot.clock import Now
 from bot.context.errors import WebhookError
 from bot.context.git.webhook import (
     Push,
@@ -15,49 +15,51 @@ from bot.context.git.webhook import (
     verify_github,
     verify_gitlab,
 )
+from bot.http_entry import BodyRefused, Refusals, read_body
 from bot.settings import Settings
 
-log = structlog.get_logger(__name__)
+MOST_BYTES = 4 * 1024**2
+"""GitHub sends up to 2,048 commits with a push, about 1 MiB."""
 
 Pushed = Callable[[Push], Awaitable[None]]
+Verify = Callable[[str, bytes, Mapping[str, str]], None]
+Parse = Callable[[bytes, Mapping[str, str]], "Push | None"]
 
 
-def push_routes(settings: Settings, pushed: Pushed) -> list[web.RouteDef]:
-    """Return the routes for the hosts whose secret is set; the others do not exist."""
-    routes = []
-    if settings.github_webhook_secret is not None:
-        secret = settings.github_webhook_secret.get_secret_value()
+class PushEntry:
+    """The webhooks of the git hosts whose secret is set. The other routes do not exist."""
 
-        async def github(request: web.Request) -> web.Response:
-            body = await request.read()
+    def __init__(self, settings: Settings, pushed: Pushed, now: Now) -> None:
+        self._settings = settings
+        self._pushed = pushed
+        self.refusals = Refusals("webhooks_refused", now)
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return one route for each git host."""
+        routes = []
+        github, gitlab = self._settings.github_webhook_secret, self._settings.gitlab_webhook_token
+        if github is not None:
+            secret = github.get_secret_value()
+            routes.append(self._route("github", secret, verify_github, parse_github))
+        if gitlab is not None:
+            token = gitlab.get_secret_value()
+            routes.append(self._route("gitlab", token, verify_gitlab, parse_gitlab))
+        return routes
+
+    def _route(self, host: str, secret: str, verify: Verify, parse: Parse) -> web.RouteDef:
+        async def take(request: web.Request) -> web.Response:
             try:
-                verify_github(secret, body, request.headers)
-                return await _told(parse_github(body, request.headers), pushed)
+                body = await read_body(request, MOST_BYTES)
+                verify(secret, body, request.headers)
+                push = parse(body, request.headers)
+            except BodyRefused as refused:
+                self.refusals.count(f"{host}_{refused.reason}")
+                return web.Response(status=refused.status)
             except WebhookError as error:
-                return _refused("github", error)
+                self.refusals.count(f"{host}_refused")
+                return web.json_response({"ok": False, "error": error.user_message}, status=401)
+            if push is not None:
+                await self._pushed(push)
+            return web.json_response({"ok": True}, status=202)
 
-        routes.append(web.post("/webhooks/github", github))
-    if settings.gitlab_webhook_token is not None:
-        token = settings.gitlab_webhook_token.get_secret_value()
-
-        async def gitlab(request: web.Request) -> web.Response:
-            body = await request.read()
-            try:
-                verify_gitlab(token, body, request.headers)
-                return await _told(parse_gitlab(body, request.headers), pushed)
-            except WebhookError as error:
-                return _refused("gitlab", error)
-
-        routes.append(web.post("/webhooks/gitlab", gitlab))
-    return routes
-
-
-async def _told(push: Push | None, pushed: Pushed) -> web.Response:
-    if push is not None:
-        await pushed(push)
-    return web.json_response({"ok": True}, status=202)
-
-
-def _refused(host: str, error: WebhookError) -> web.Response:
-    log.warning("push_refused", host=host, why=error.user_message)
-    return web.json_response({"ok": False, "error": error.user_message}, status=401)
+        return web.post(f"/webhooks/{host}", take)

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-import aiohttp
 from slack_bolt.async_app import AsyncApp
-from slack_sdk.errors import SlackApiError
 
 from bot.clock import Now
 from bot.slack.ask.ask import Asking
@@ -19,6 +16,7 @@ from bot.slack.codebase.listeners import register_codebase
 from bot.slack.events.intake import Intake
 from bot.slack.feedback import Judging
 from bot.slack.home.home import Home, Standing
+from bot.slack.identity import Identity
 from bot.slack.interfaces import Answers, Contexts, Heard, Inbox, Opinions, SpendingLimits, Warmth
 from bot.slack.lifecycle import Forgetting, Lifecycle
 from bot.slack.listeners import (
@@ -33,47 +31,7 @@ from bot.slack.listeners import (
 from bot.slack.people.directory import People
 from bot.slack.router import Audit, Desk
 from bot.slack.router import Parts as DeskParts
-from bot.slack.transport import ConnectionRefused
 from bot.slack.web_api import WebCalls
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who the bot is in its workspace, as `auth.test` says; `scopes` are those granted."""
-
-    workspace: str
-    workspace_name: str
-    user: str
-    bot: str
-    scopes: frozenset[str]
-
-
-async def identify(clients: SlackClients) -> Identity:
-    """Ask Slack who we are. Raises `ConnectionRefused` where the token is no good."""
-    try:
-        answer = await clients.reads.auth_test()
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise ConnectionRefused(
-            type(error).__name__,
-            "every connection",
-            f"nothing answers at {clients.reads.base_url}; check the network, a proxy, and"
-            " SLACK_API_URL.",
-        ) from None
-    except SlackApiError as error:
-        raise ConnectionRefused(
-            str(error.response.get("error")),
-            "SLACK_BOT_TOKEN",
-            "copy the Bot User OAuth Token from your app's OAuth & Permissions page.",
-        ) from None
-    headers: Mapping[str, str] = answer.headers
-    granted = next((v for k, v in headers.items() if k.lower() == "x-oauth-scopes"), "")
-    return Identity(
-        workspace=str(answer["team_id"]),
-        workspace_name=str(answer.get("team") or ""),
-        user=str(answer["user_id"]),
-        bot=str(answer.get("bot_id") or ""),
-        scopes=frozenset(scope.strip() for scope in granted.split(",") if scope.strip()),
-    )
 
 
 @dataclass(frozen=True, slots=True)

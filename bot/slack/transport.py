@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 from aiohttp import hdrs, web
-from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
+from slack_bolt.adapter.aiohttp import to_aiohttp_response
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_sdk.errors import SlackApiError
 
-from bot.errors import ForewarmError
+from bot.clock import Now
+from bot.http_entry import BodyRefused, Refusals, read_body
 from bot.slack.client import SlackClients, quiet_logger
+from bot.slack.http_entry import MOST_BYTES, decode, is_for_us, signature_fault
+from bot.slack.identity import ConnectionRefused, Identity
 
 log = structlog.get_logger(__name__)
 
@@ -24,14 +27,6 @@ EVENTS_PATH = "/slack/events"
 SOCKETS = 2
 PING_SECONDS = 10.0
 CLOSE_SECONDS = 5.0
-
-
-class ConnectionRefused(ForewarmError):
-    """Slack would not let us in. `error` is Slack's own word."""
-
-    def __init__(self, error: str, what: str, remedy: str) -> None:
-        super().__init__(f"Slack refused {what} ({error}): {remedy}")
-        self.error = error
 
 
 class Sockets:
@@ -91,20 +86,53 @@ class Sockets:
             await asyncio.gather(*closing, return_exceptions=True)
 
 
-def add_events_route(
-    routes: web.UrlDispatcher, app: AsyncApp, taking: Callable[[], bool] = lambda: True
-) -> None:
-    """Take events, interactions and commands over signed HTTP; Bolt checks the signature.
+class EventsEntry:
+    """Slack's requests over HTTP: checked byte for byte before anything is parsed."""
 
-    Where `taking` says no, Slack or the load balancer is told to come again elsewhere.
-    """
+    def __init__(
+        self,
+        app: AsyncApp,
+        me: Identity,
+        secret: str,
+        now: Now,
+        taking: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """If `taking` returns False, Slack or the load balancer is told to try elsewhere."""
+        self._app = app
+        self._me = me
+        self._secret = secret
+        self._now = now
+        self._taking = taking
+        self.refusals = Refusals("slack_requests_refused", now)
 
-    async def events(request: web.Request) -> web.Response:
-        if not taking():
+    def add_to(self, routes: web.UrlDispatcher) -> None:
+        """Serve events, interactions and commands at `EVENTS_PATH`."""
+        routes.add_post(EVENTS_PATH, self._handle)
+
+    async def _handle(self, request: web.Request) -> web.Response:
+        if not self._taking():
             return web.Response(status=503, headers={hdrs.RETRY_AFTER: "1"})
-        return await to_aiohttp_response(await app.async_dispatch(await to_bolt_request(request)))
+        try:
+            body = await read_body(request, MOST_BYTES)
+        except BodyRefused as refused:
+            return self._refuse(refused.status, refused.reason)
+        fault = signature_fault(self._secret, body, request.headers, self._now())
+        if fault is not None:
+            return self._refuse(401, fault)
+        text = decode(body)
+        if text is None:
+            return self._refuse(400, "not_utf8")
+        me, kind = self._me, request.headers.get(hdrs.CONTENT_TYPE, "")
+        if not is_for_us(text, kind, me.workspace, me.app_id, me.enterprise):
+            return self._refuse(403, "not_for_us")
+        # Bolt takes several values for a header; ours are checked, so the first counts.
+        headers: dict[str, str | Sequence[str]] = dict(request.headers)
+        bolt = AsyncBoltRequest(body=text, query=request.query_string, headers=headers)
+        return await to_aiohttp_response(await self._app.async_dispatch(bolt))
 
-    routes.add_post(EVENTS_PATH, events)
+    def _refuse(self, status: int, reason: str) -> web.Response:
+        self.refusals.count(reason)
+        return web.Response(status=status)
 
 
 async def prime(app: AsyncApp) -> None:

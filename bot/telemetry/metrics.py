@@ -7,10 +7,12 @@ that are configured, reasons of misses are kept up to a number and then called `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
 
 from bot.answer.events import FeedbackGiven, FirstWords, QuestionEnded, QuestionReceived
 from bot.claude.events import RequestEnded
@@ -27,7 +29,7 @@ LATE_SECONDS = 600.0
 """An answer that read a prefix in time may take this long to end and tell so."""
 
 
-class Metrics:
+class Metrics(Collector):
     """Counters and histograms; `watch` adds figures that are read when scraped."""
 
     CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -79,10 +81,28 @@ class Metrics:
         self._prefixes = gauge("prefixes", "Prefixes this replica has used.", "state")
         self._watched: list[tuple[Gauge, Callable[[], float]]] = []
         self._open_ids: set[str] = set()
+        self._refused: dict[str, Mapping[str, int]] = {}
+        registry.register(self)
 
     def watch(self, name: str, what: str, read: Callable[[], float]) -> None:
         """Add a gauge `forewarm_<name>` that is read at every scrape."""
         self._watched.append((Gauge(f"forewarm_{name}", what, registry=self.registry), read))
+
+    def watch_refusals(self, entry: str, total: Mapping[str, int]) -> None:
+        """Add the requests that an HTTP entry refused, by reason; read at every scrape."""
+        self._refused[entry] = total
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """Return the refused requests in the form that prometheus_client asks a collector for."""
+        family = CounterMetricFamily(
+            "forewarm_http_refused",
+            "Requests refused at the HTTP entry.",
+            labels=["entry", "reason"],
+        )
+        for entry, total in self._refused.items():
+            for reason, count in total.items():
+                family.add_metric([entry, reason], count)
+        yield family
 
     def watch_journal(self, journal: Journal) -> None:
         """Add what tells whether records reach the store."""

@@ -18,12 +18,13 @@ from bot.answer.question import Question
 from bot.answer.receipt import blocks
 from bot.clock import system_now
 from bot.context.config.load import ContextConfig
-from bot.slack.app import Edge, Services, identify
+from bot.slack.app import Edge, Services
 from bot.slack.client import connect
 from bot.slack.codebase.command import Draft, StoredContext
 from bot.slack.codebase.views import Preview, Summary
 from bot.slack.home.views import ContextShown, DayShown, MoneyShown, OperatorShown
-from bot.slack.transport import EVENTS_PATH, Sockets, add_events_route, prime
+from bot.slack.identity import identify
+from bot.slack.transport import EVENTS_PATH, EventsEntry, Sockets, prime
 from bot.warm.signals import Signal
 
 PAY = ContextConfig.model_validate(
@@ -235,13 +236,12 @@ async def running(transport: str) -> AsyncIterator[Scene]:
         clients = connect(slack.token, slack.api_url)
         secret = slack.app.signing_secret if transport == "http" else None
         neighbours = Services(*[rooms] * 11)
-        edge = Edge(
-            clients, await identify(clients), neighbours, signing_secret=secret, now=system_now
-        )
+        me = await identify(clients)
+        edge = Edge(clients, me, neighbours, signing_secret=secret, now=system_now)
         await prime(edge.app)
         if transport == "http":
             application = web.Application()
-            add_events_route(application.router, edge.app)
+            EventsEntry(edge.app, me, secret or "", system_now).add_to(application.router)
             runner = web.AppRunner(application, shutdown_timeout=0)
             await runner.setup()
             await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -1,0 +1,134 @@
+"""The entry of HTTP requests from outside: bounded bodies, bounded connections, bounded logs.
+
+Nothing here parses a body. The caller reads bytes, checks their signature, and only then decodes:
+an unsigned request costs one read, one HMAC and one counter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+log = structlog.get_logger(__name__)
+
+BODY_SECONDS = 10.0
+"""Seconds within which a body must have arrived. Slack gives up after three."""
+KEEP_ALIVE_SECONDS = 75.0
+"""Longer than a usual proxy keeps a connection open (60 s), so that the proxy closes it first."""
+MOST_CONNECTIONS = 500
+WARN_EVERY_SECONDS = 60.0
+
+
+class BodyRefused(Exception):
+    """A body was too long, too slow or cut off. `status` is the HTTP status to answer."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+async def read_body(request: web.Request, most_bytes: int, seconds: float = BODY_SECONDS) -> bytes:
+    """Return the body's bytes; never hold more than `most_bytes` and one chunk.
+
+    Raises:
+        BodyRefused: the body is longer than `most_bytes`, did not arrive in time, or was cut off.
+    """
+    declared = request.content_length
+    if declared is not None and declared > most_bytes:
+        raise BodyRefused(413, "too_long")
+    chunks, size = [], 0
+    try:
+        async with asyncio.timeout(seconds):
+            async for chunk in request.content.iter_any():
+                size += len(chunk)
+                if size > most_bytes:
+                    raise BodyRefused(413, "too_long")
+                chunks.append(chunk)
+    except TimeoutError:
+        raise BodyRefused(408, "too_slow") from None
+    except web.RequestPayloadError:
+        raise BodyRefused(400, "cut_off") from None
+    return b"".join(chunks)
+
+
+class Refusals:
+    """Counts refused requests by reason; warns at most once a minute, with the count since."""
+
+    def __init__(self, event: str, now: Callable[[], float]) -> None:
+        self._event = event
+        self._now = now
+        self._unsaid: Counter[str] = Counter()
+        self._said_at: float | None = None
+        self.total: Counter[str] = Counter()
+        self.warnings = 0
+
+    def count(self, reason: str) -> None:
+        """Count one refusal. `reason` is one of our own words, never text of the request."""
+        self.total[reason] += 1
+        self._unsaid[reason] += 1
+        now = self._now()
+        if self._said_at is None or now >= self._said_at + WARN_EVERY_SECONDS:
+            self._said_at = now
+            self.warnings += 1
+            log.warning(self._event, **self._unsaid)
+            self._unsaid.clear()
+
+
+class ConnectionLimit:
+    """A factory of connections that keeps at most `most` open.
+
+    If the limit is reached, the oldest connection on which no request is being answered is closed:
+    a client that sends half a request and waits gives its place to one that sends a whole one.
+    `most` stays below the process's limit of open files, so that accepting never fails for that.
+    """
+
+    def __init__(self, server: web.Server, most: int = MOST_CONNECTIONS) -> None:
+        self._server = server
+        self._most = most
+        self.closed = 0
+
+    def __call__(self) -> RequestHandler:
+        connections = self._server.connections
+        if len(connections) >= self._most:
+            for handler in connections:  # in the order in which they were opened
+                # aiohttp has no public name for "a request is being answered".
+                if not handler._request_in_progress:
+                    handler.force_close()
+                    self.closed += 1
+                    break
+        return self._server()
+
+
+def most_connections() -> int:
+    """Return how many connections may be open: at most a half of the files of this process."""
+    import resource
+
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(16, min(MOST_CONNECTIONS, files // 2))
+
+
+def bound_accept_errors(loop: asyncio.AbstractEventLoop, refusals: Refusals) -> None:
+    """Count errors of `accept` instead of logging each: asyncio reports up to 128 at once."""
+    before = loop.get_exception_handler()
+
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if isinstance(error, OSError) and error.errno in _OUT_OF_RESOURCES:
+            refusals.count("accept_failed")
+        elif before is not None:
+            before(loop, context)
+        else:
+            loop.default_exception_handler(context)
+
+    loop.set_exception_handler(handle)
+
+
+_OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})

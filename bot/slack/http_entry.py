@@ -1,0 +1,109 @@
+"""Slack's requests over HTTP: whether Slack signed the bytes, and for which workspace. Pure.
+
+Order of the checks: size, age, signature, encoding, workspace and app. Only then is the body
+handed to Bolt. https://docs.slack.dev/authentication/verifying-requests-from-slack
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+MOST_BYTES = 1024**2
+"""Slack's largest bodies are views and events with blocks, below 300 KB."""
+MOST_FIELDS = 50
+"""A slash command has about 15 form fields; an interaction has one."""
+SKEW_SECONDS = 300.0
+
+_TIMESTAMP = re.compile(r"[0-9]{1,12}", re.ASCII)
+_SIGNATURE = re.compile(r"v0=[0-9a-f]{64}", re.ASCII)
+
+
+def signature_fault(secret: str, body: bytes, headers: Mapping[str, str], now: float) -> str | None:
+    """Return why a request is not from Slack, in one of four words, or None if it is."""
+    stamp = headers.get("X-Slack-Request-Timestamp", "")
+    given = headers.get("X-Slack-Signature", "")
+    if not _TIMESTAMP.fullmatch(stamp) or not _SIGNATURE.fullmatch(given):
+        return "unsigned"
+    if abs(now - int(stamp)) > SKEW_SECONDS:
+        return "too_old"
+    basis = b"v0:" + stamp.encode() + b":" + body
+    right = "v0=" + hmac.new(secret.encode(), basis, hashlib.sha256).hexdigest()
+    return None if hmac.compare_digest(right, given) else "wrong_signature"
+
+
+def decode(body: bytes) -> str | None:
+    """Return a signed body's text, or None if it is not UTF-8. The sender's charset is ignored."""
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+def is_for_us(
+    text: str, content_type: str, workspace: str, app_id: str, enterprise: str = ""
+) -> bool:
+    """Tell whether a signed body names our workspace and our app.
+
+    One signing secret belongs to one app, which may be installed in many workspaces. A body that
+    names no workspace at all (`url_verification`, `ssl_check`) is let through: it carries no
+    event. An empty `app_id` is not compared. `enterprise` is set if the app is installed for a
+    whole Enterprise Grid organisation: then any workspace of that organisation is ours.
+    """
+    body = _payload(text, content_type)
+    if body is None:
+        return False
+    named = {team for team in _teams(body) if team}
+    if named and workspace not in named and (not enterprise or enterprise not in _grids(body)):
+        return False
+    given = body.get("api_app_id")
+    return not app_id or not given or given == app_id
+
+
+def _payload(text: str, content_type: str) -> Mapping[str, Any] | None:
+    try:
+        if "json" in content_type:
+            found = json.loads(text)
+        else:
+            fields = dict(parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_FIELDS))
+            found = json.loads(fields["payload"]) if "payload" in fields else fields
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _teams(body: Mapping[str, Any]) -> Iterator[str]:
+    # In a channel shared with another organisation `team_id` and `team` may be the other's. The
+    # authorizations always name the installation that the event is delivered for.
+    for key in ("team_id", "context_team_id"):
+        yield _text(body.get(key))
+    for key in ("team", "user", "view"):
+        inner = body.get(key)
+        if isinstance(inner, dict):
+            yield _text(inner.get("id")) if key == "team" else _text(inner.get("team_id"))
+            yield _text(inner.get("app_installed_team_id"))
+    authorizations = body.get("authorizations")
+    for one in authorizations if isinstance(authorizations, list) else ():
+        if isinstance(one, dict):
+            yield _text(one.get("team_id"))
+
+
+def _grids(body: Mapping[str, Any]) -> Iterator[str]:
+    for key in ("enterprise_id", "context_enterprise_id"):
+        yield _text(body.get(key))
+    inner = body.get("enterprise")
+    if isinstance(inner, dict):
+        yield _text(inner.get("id"))
+    authorizations = body.get("authorizations")
+    for one in authorizations if isinstance(authorizations, list) else ():
+        if isinstance(one, dict):
+            yield _text(one.get("enterprise_id"))
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

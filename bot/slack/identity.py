@@ -1,0 +1,77 @@
+"""The bot's own identity in its workspace, asked for once at the start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
+
+from bot.errors import ForewarmError
+from bot.slack.client import SlackClients
+
+
+class ConnectionRefused(ForewarmError):
+    """Slack refused a connection. `error` is Slack's own word."""
+
+    def __init__(self, error: str, what: str, remedy: str) -> None:
+        super().__init__(f"Slack refused {what} ({error}): {remedy}")
+        self.error = error
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The bot's own ids, as Slack gives them. `scopes` are those granted.
+
+    `app_id` is empty if Slack did not tell it. `enterprise` is set only if the app is installed
+    for a whole Enterprise Grid organisation.
+    """
+
+    workspace: str
+    workspace_name: str
+    user: str
+    bot: str
+    scopes: frozenset[str]
+    app_id: str = ""
+    enterprise: str = ""
+
+
+async def identify(clients: SlackClients) -> Identity:
+    """Ask Slack for our own ids. Raises `ConnectionRefused` if the token is not accepted."""
+    try:
+        answer = await clients.reads.auth_test()
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        raise ConnectionRefused(
+            type(error).__name__,
+            "every connection",
+            f"nothing answers at {clients.reads.base_url}; check the network, a proxy, and"
+            " SLACK_API_URL.",
+        ) from None
+    except SlackApiError as error:
+        raise ConnectionRefused(
+            str(error.response.get("error")),
+            "SLACK_BOT_TOKEN",
+            "copy the Bot User OAuth Token from your app's OAuth & Permissions page.",
+        ) from None
+    headers: Mapping[str, str] = answer.headers
+    granted = next((v for k, v in headers.items() if k.lower() == "x-oauth-scopes"), "")
+    return Identity(
+        workspace=str(answer["team_id"]),
+        workspace_name=str(answer.get("team") or ""),
+        user=str(answer["user_id"]),
+        bot=str(answer.get("bot_id") or ""),
+        scopes=frozenset(scope.strip() for scope in granted.split(",") if scope.strip()),
+        app_id=await _app_id(clients, str(answer.get("bot_id") or "")),
+        enterprise=str(answer.get("enterprise_id") or "")
+        if answer.get("is_enterprise_install")
+        else "",
+    )
+
+
+async def _app_id(clients: SlackClients, bot: str) -> str:
+    """Return the app's id, or nothing: it only narrows which signed requests are taken."""
+    try:
+        return str((await clients.reads.bots_info(bot=bot))["bot"].get("app_id") or "")
+    except (SlackApiError, aiohttp.ClientError, TimeoutError, OSError, KeyError):
+        return ""
