@@ -13,6 +13,7 @@ from bot.slack.events.parse import workspace_of
 from bot.slack.interfaces import Answers, Opinions
 from bot.slack.router import Desk
 from bot.slack.web_api import best_effort
+from bot.stored import dump, load
 
 COMMENT_CALLBACK = "forewarm_comment"
 COMMENT_BLOCK, COMMENT_ACTION = "comment", "comment"
@@ -49,7 +50,7 @@ class Judging:
 
     async def commented(self, body: Mapping[str, Any], view: Mapping[str, Any]) -> None:
         """Keep the comment beside the thumb."""
-        mark = Mark(**json.loads(view.get("private_metadata") or "{}"))
+        mark = load(Mark, json.loads(view.get("private_metadata") or "{}"))
         values = (view.get("state") or {}).get("values") or {}
         comment = ((values.get(COMMENT_BLOCK) or {}).get(COMMENT_ACTION) or {}).get("value")
         value: Value = "down"
@@ -72,14 +73,13 @@ def _user(body: Mapping[str, Any]) -> str:
 
 def comment_view(mark: Mark) -> dict[str, Any]:
     """Return the comment box; what it is about travels in its metadata."""
-    fields = {"question": mark.question, "context": mark.context, "fingerprint": mark.fingerprint}
     return {
         "type": "modal",
         "callback_id": COMMENT_CALLBACK,
         "title": {"type": "plain_text", "text": "What was wrong?"},
         "submit": {"type": "plain_text", "text": "Send"},
         "close": {"type": "plain_text", "text": "Skip"},
-        "private_metadata": json.dumps(fields),
+        "private_metadata": json.dumps(dump(mark)),
         "blocks": [
             {
                 "type": "input",
