@@ -27,7 +27,7 @@ from bot.claude.prefix import Prefix, build_prefix
 from bot.clock import system_now
 from bot.context.config.load import ContextConfig, RepositoryConfig
 from bot.context.pack import Block, Change, Match, Pack, RepositoryState
-from bot.delivery.deliveries import Deliveries
+from bot.delivery.delivery import Deliveries
 from bot.delivery.rate_limit.budget import Rate, Rates
 from bot.delivery.rate_limit.limiter import Pacer
 from bot.delivery.slack_api import JsonObject

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 from bot.answer.events import Outcome
 from bot.answer.question import File, Question
@@ -13,7 +12,7 @@ from bot.claude.prefix import Prefix
 from bot.claude.usage import Ttl, Usage
 from bot.context.config.load import ContextConfig
 from bot.context.pack import Pack, Snapshot
-from bot.delivery.slack_api import CallFailure, JsonObject, Painted, Target, TaskStatus
+from bot.delivery.slack_api import JsonObject
 from bot.errors import ForewarmError
 
 
@@ -180,73 +179,3 @@ class Warmth(Protocol):
 
     async def join(self, prefix: Prefix, question: Question, context: ContextConfig) -> JoinTicket:
         """Wait for the prefix's warm-up where one is in flight, with a deadline of its own."""
-
-
-class Delivered(Protocol):
-    """What stands in Slack at the end: messages in order, characters, citations by their fate.
-
-    `failure` is why it is not everything, None if it is.
-    """
-
-    @property
-    def failure(self) -> CallFailure | None: ...
-
-    @property
-    def messages(self) -> Sequence[str]: ...
-
-    @property
-    def characters(self) -> int: ...
-
-    @property
-    def cited(self) -> int: ...
-
-    @property
-    def corrected(self) -> int: ...
-
-    @property
-    def struck(self) -> int: ...
-
-
-class Delivery(Protocol):
-    """One answer on its way into Slack.
-
-    `stopped` is set when nothing more can be shown: the user ended it (`stopped_by_user`), or its
-    place is gone. `mode` "once" means that nothing is shown before the end.
-    """
-
-    @property
-    def stopped_by_user(self) -> bool: ...
-
-    @property
-    def mode(self) -> Literal["stream", "edit", "once"]: ...
-
-    @property
-    def first_painted(self) -> asyncio.Future[Painted]: ...
-
-    @property
-    def stopped(self) -> asyncio.Event: ...
-
-    async def feed(self, text: str) -> None: ...
-
-    async def task(self, id: str, title: str, status: TaskStatus) -> None: ...
-
-    async def settle(self) -> tuple[int, int, int]:
-        """No more text: check what is held back; return the citations good, corrected, struck."""
-
-    async def finish(self, blocks: Sequence[JsonObject], last_line: str | None) -> Delivered: ...
-
-    async def abandon(self) -> Sequence[str]:
-        """Say nothing more; return the messages that stand, for another to replace."""
-
-
-class Deliver(Protocol):
-    """Begins to show an answer; calls `noted` with each message as soon as it stands."""
-
-    def __call__(
-        self,
-        target: Target,
-        snapshot: Snapshot | None,
-        replaces: Sequence[str],
-        noted: Callable[[str], Awaitable[None]],
-        live: Sequence[JsonObject],
-    ) -> Delivery: ...

@@ -12,7 +12,7 @@ import structlog
 from bot.answer.dependencies import Dependencies
 from bot.answer.events import FirstWords, Outcome, QuestionEnded
 from bot.answer.feedback import Mark
-from bot.answer.interfaces import Current, Delivered, Delivery, NotOurs, SavedAnswer, Takeover
+from bot.answer.interfaces import Current, NotOurs, SavedAnswer, Takeover
 from bot.answer.latency import Moments, slack_wait, split
 from bot.answer.loop import Asked, Loop, Progress
 from bot.answer.mishaps import suppressed_store_failures
@@ -27,6 +27,7 @@ from bot.answer.status import READING, StatusLine
 from bot.answer.thread.prompt import Conversation, Limits
 from bot.claude.errors import ClaudeError
 from bot.context.config.load import ContextConfig
+from bot.delivery.delivery import Delivered, Delivery
 from bot.delivery.slack_api import JsonObject, Painted
 from bot.errors import ForewarmError
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from bot.answer.interfaces import Delivered, Delivery
 from bot.answer.status import StatusLine
+from bot.delivery.delivery import Delivered, Delivery
 from bot.delivery.slack_api import JsonObject, Painted, TaskStatus
 
 Open = Callable[[Sequence[str]], Delivery]

@@ -40,7 +40,7 @@ from bot.clock import Now, system_now
 from bot.context.config.load import load_contexts
 from bot.context.git.webhook import Push
 from bot.delivery.citations.filter import Checkers
-from bot.delivery.deliveries import Deliveries
+from bot.delivery.delivery import Deliveries
 from bot.delivery.rate_limit.budget import Rates
 from bot.delivery.rate_limit.limiter import Pacer
 from bot.settings import Settings

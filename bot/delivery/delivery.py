@@ -7,16 +7,25 @@ by the event loop's clock.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TypeAlias
 
 from bot.clock import Now
-from bot.delivery.citations.filter import HOLD
-from bot.delivery.engine.commands import Append, Call, Delete, Post, Read, Start, Stop, Update
-from bot.delivery.engine.engine import StreamEngine, TaskStatus
-from bot.delivery.engine.message import PlannedCall
-from bot.delivery.engine.planner import Mode
+from bot.context.pack import Snapshot
+from bot.delivery.citations.filter import HOLD, CheckedText
+from bot.delivery.engine.commands import (
+    Append,
+    Call,
+    Delete,
+    Mode,
+    Post,
+    Read,
+    Start,
+    Stop,
+    Update,
+)
+from bot.delivery.engine.engine import PlannedCall, StreamEngine
 from bot.delivery.engine.sizing import Limits
 from bot.delivery.markdown.escape import showable
 from bot.delivery.rate_limit.limiter import Pacer
@@ -27,32 +36,13 @@ from bot.delivery.slack_api import (
     SlackCallError,
     SlackCalls,
     Target,
+    TaskStatus,
 )
 
 POLL = 1.0
 """Seconds between two looks at whether an answer that waits to be posted once may stream now."""
 EARLIER = 300.0
 """Seconds by which Slack's clock may be behind ours when our own messages are looked for."""
-
-
-class Check(Protocol):
-    """What stands between the model's text and the screen; see `citing.CheckedText`."""
-
-    def feed(self, text: str, now: float) -> None: ...
-
-    def settled(self, now: float, *, final: bool = False) -> str:
-        """Return what may be shown by now, each character once."""
-
-    def work(self) -> Sequence[Coroutine[None, None, None]]:
-        """Return what has to be awaited (files to be read) before more can be shown."""
-
-    @property
-    def due(self) -> float | None:
-        """When what is held back must be shown, whatever it means; None: nothing is held."""
-
-    @property
-    def counts(self) -> tuple[int, int, int]:
-        """How many citations were good, corrected and struck."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +78,7 @@ class Delivery:
         target: Target,
         pacer: Pacer,
         now: Now,
-        check: Check | None = None,
+        check: CheckedText | None = None,
         *,
         replaces: Sequence[str] = (),
         noted: Callable[[str], Awaitable[None]] | None = None,
@@ -309,3 +299,52 @@ class Delivery:
             if ts not in self._told:
                 self._told.add(ts)
                 await self._noted(ts)
+
+
+Deliver: TypeAlias = Callable[
+    [
+        Target,
+        Snapshot | None,
+        Sequence[str],
+        Callable[[str], Awaitable[None]],
+        Sequence[JsonObject],
+    ],
+    Delivery,
+]
+"""Begins to show an answer: target, snapshot, `replaces`, `noted` and `live` as in `Delivery`."""
+
+
+class Deliveries:
+    """Makes the delivery of each answer: one pacer and one set of files for all of them."""
+
+    def __init__(
+        self,
+        calls: SlackCalls,
+        pacer: Pacer,
+        now: Now,
+        check: Callable[[Snapshot], CheckedText] | None = None,
+    ) -> None:
+        self._calls = calls
+        self._pacer = pacer
+        self._now = now
+        self._check = check
+
+    def __call__(
+        self,
+        target: Target,
+        snapshot: Snapshot | None,
+        replaces: Sequence[str],
+        noted: Callable[[str], Awaitable[None]],
+        live: Sequence[JsonObject],
+    ) -> Delivery:
+        check = self._check(snapshot) if self._check is not None and snapshot is not None else None
+        return Delivery(
+            self._calls,
+            target,
+            self._pacer,
+            self._now,
+            check,
+            replaces=replaces,
+            noted=noted,
+            live=live,
+        )

@@ -91,7 +91,7 @@ class SlackCalls(Protocol):
     async def set_status(self, target: Target, status: str) -> None: ...
 
 
-TaskStatus = Literal["in_progress", "complete", "error"]
+TaskStatus = Literal["pending", "in_progress", "complete", "error"]
 
 
 @dataclass(frozen=True, slots=True)

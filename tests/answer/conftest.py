@@ -14,7 +14,7 @@ from collections.abc import (
 )
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -39,8 +39,9 @@ from bot.claude.stream import Ended, Event, Started, Text, ToolUse
 from bot.claude.usage import Ttl, Usage
 from bot.context.config.load import ContextConfig, RepositoryConfig
 from bot.context.pack import Block, Change, Match, Omission, Pack, RepositoryState, Snapshot
+from bot.delivery.delivery import Delivered, Delivery
+from bot.delivery.engine.commands import Mode
 from bot.delivery.slack_api import (
-    CallFailure,
     JsonObject,
     Painted,
     SlackCallError,
@@ -199,18 +200,11 @@ def _with_text(content: list[dict[str, Any]], text: str) -> list[dict[str, Any]]
     return [*content, {"type": "text", "text": text}]
 
 
-@dataclass
-class Delivered:
-    messages: tuple[str, ...]
-    characters: int
-    cited: int = 0
-    corrected: int = 0
-    struck: int = 0
-    failure: CallFailure | None = None
-
-
-class Showing:
+class Showing(Delivery):
     """A delivery that puts everything into one message at once and keeps what was asked of it."""
+
+    stopped_by_user = True
+    mode: Mode = "stream"
 
     def __init__(self, room: Room, target: Target, replaces: Sequence[str], noted: Noted) -> None:
         self.room = room
@@ -224,16 +218,14 @@ class Showing:
         self.state = "running"
         self.first_painted: asyncio.Future[Painted] = asyncio.get_running_loop().create_future()
         self.stopped = asyncio.Event()
-        self.stopped_by_user = True
-        self.mode: Literal["stream", "edit", "once"] = "stream"
-        self._noted = noted
+        self._note = noted
 
     async def _stand(self) -> None:
         if self.room.slack_fails is not None:
             raise self.room.slack_fails
         if self.ts is None:
             self.ts = self.room.next_ts()
-        await self._noted(self.ts)
+        await self._note(self.ts)
 
     async def feed(self, text: str) -> None:
         assert self.state == "running"
@@ -251,12 +243,20 @@ class Showing:
     async def settle(self) -> tuple[int, int, int]:
         return self.room.citations
 
-    async def finish(self, blocks: Sequence[JsonObject], last_line: str | None) -> Delivered:
+    async def finish(
+        self, blocks: Sequence[JsonObject] = (), last_line: str | None = None
+    ) -> Delivered:
         assert self.state == "running"
         await self._stand()
         self.state, self.blocks, self.last_line = "finished", blocks, last_line or ""
         assert self.ts is not None
-        return Delivered((self.ts,), len(self.text))
+        return Delivered(
+            messages=(self.ts,),
+            first_ts=self.ts,
+            painted_at=None,
+            characters=len(self.text),
+            mode=self.mode,
+        )
 
     async def abandon(self) -> Sequence[str]:
         self.state = "abandoned"

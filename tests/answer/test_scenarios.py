@@ -25,7 +25,7 @@ from bot.answer.thread.cache import Threads
 from bot.answer.thread.message import BotIdentity
 from bot.claude.client import ClaudeClient
 from bot.claude.events import RequestEnded
-from bot.delivery.deliveries import Deliveries
+from bot.delivery.delivery import Deliveries
 from bot.delivery.rate_limit.limiter import Pacer
 from bot.slack.client import connect
 from bot.slack.web_api import WebCalls

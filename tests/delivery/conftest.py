@@ -19,12 +19,21 @@ from typing import Any, ClassVar, Literal
 import pytest
 from forewarm_playground.slack.limits import Bucket, Window
 
-from bot.delivery.engine.commands import Append, Call, Delete, Kind, Post, Read, Start, Stop, Update
-from bot.delivery.engine.engine import StreamEngine, TaskStatus
-from bot.delivery.engine.message import Message, PlannedCall
-from bot.delivery.engine.planner import Mode
+from bot.delivery.engine.commands import (
+    Append,
+    Call,
+    Delete,
+    Kind,
+    Mode,
+    Post,
+    Read,
+    Start,
+    Stop,
+    Update,
+)
+from bot.delivery.engine.engine import Message, PlannedCall, StreamEngine
 from bot.delivery.engine.sizing import Limits
-from bot.delivery.slack_api import JsonObject, SlackCallError, Target
+from bot.delivery.slack_api import JsonObject, SlackCallError, Target, TaskStatus
 
 Fault = Literal[
     "fine",

@@ -10,7 +10,10 @@ from typing import Literal, TypeAlias
 
 from bot.delivery.slack_api import JsonObject
 
+Mode = Literal["stream", "edit", "once"]
+"""How an answer is shown: while it is written, by edits, or posted when it is complete."""
 Kind = Literal["start", "append", "stop", "post", "update", "delete", "read"]
+"""The method of a call, as far as rate limits tell methods apart."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
-"""What stands in Slack, read from a thread's messages, compared with what was sent. Pure.
+"""Compare messages of a thread with the text that was sent. Pure.
 
-Slack keeps text in its own shapes (entities, rich text, links with labels), so only letters and
-digits are compared, without their links.
+Slack keeps text in its own shapes (entities, rich text, links with labels). So only letters and
+digits are compared, without the addresses of links.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ Verdict = Literal["before", "after", "unreadable"]
 _MARKDOWN_LINK = re.compile(r"\]\([^)\s]*\)")
 _TAG = re.compile(r"<[^<>|\s]*\|([^<>]*)>")
 _ENTITY = re.compile(r"&(?:lt|gt|amp);")
-_SILENT = re.compile(r"[\W_]+")
+_NO_LETTERS = re.compile(r"[\W_]+")
 _FORMATTING = re.compile(r"[\s*_~`#|+.:()\[\]\\-]+")
 _TELLING = 40
+"""Letters at the end of a text that tell it from a longer one, if Slack has changed the rest."""
 
 
-def core(text: str) -> str:
+def letters_and_digits(text: str) -> str:
     """Return the letters and digits of a text, links reduced to their labels."""
     bare = _TAG.sub(r"\1", _MARKDOWN_LINK.sub("]", text))
-    return _SILENT.sub("", _ENTITY.sub("", bare))
+    return _NO_LETTERS.sub("", _ENTITY.sub("", bare))
 
 
 def _texts(node: object) -> Iterator[str]:
@@ -39,42 +40,43 @@ def _texts(node: object) -> Iterator[str]:
             yield from _texts(node.get(key))
 
 
-def shown(message: JsonObject) -> str:
-    """Return the text that a message shows: its `text`, or what its blocks hold if that is more."""
+def visible_text(message: JsonObject) -> str:
+    """Return the text that a message shows: its `text`, or that of its blocks if that is more."""
     text = str(message.get("text") or "")
-    held = "".join(
+    in_blocks = "".join(
         piece
         for block in message.get("blocks") or ()
         if isinstance(block, dict) and block.get("type") in ("markdown", "rich_text", "section")
         for piece in _texts([block])
     )
-    return held if len(held) > len(text) else text
+    # Slack cuts `text` beside rich text, and leaves blocks away where there is only text.
+    return in_blocks if len(in_blocks) > len(text) else text
 
 
 def is_streaming(message: JsonObject) -> bool | None:
-    """Whether the message is still open to appends; None where Slack does not say."""
+    """Return whether the message is still open to appends; None if Slack does not say."""
     state = message.get("streaming_state")
     return None if state is None else state == "in_progress"
 
 
 def find(messages: Sequence[JsonObject], ts: str) -> JsonObject | None:
+    """Return the message with this ts."""
     return next((message for message in messages if message.get("ts") == ts), None)
 
 
 def find_sent(
     messages: Sequence[JsonObject], text: str, known: Collection[str], floor: str | None
 ) -> str | None:
-    """Return the ts of a bot's message that shows `text` and is none of `known`; else None."""
-    wanted = core(text)
+    """Return the ts of a bot's message that shows `text`, is later than `floor` and not `known`."""
+    wanted = letters_and_digits(text)
     for message in reversed(messages):
         ts = str(message.get("ts", ""))
         if ts in known or (floor is not None and ts <= floor) or not _by_bot(message):
             continue
         exact = _plain(str(message.get("text") or "")) == _plain(text) and text.strip()
-        # One without words is told from other bots' by its being a stream.
-        if exact or (
-            core(shown(message)) == wanted and (wanted or is_streaming(message) is not None)
-        ):
+        alike = letters_and_digits(visible_text(message)) == wanted
+        # A message without words differs from those of other bots only by being a stream.
+        if exact or (alike and (wanted or is_streaming(message) is not None)):
             return ts
     return None
 
@@ -83,32 +85,34 @@ def _by_bot(message: JsonObject) -> bool:
     return bool(message.get("bot_id") or message.get("app_id") or message.get("streaming_state"))
 
 
-def judge(message: JsonObject, before: str, added: str) -> Verdict:
-    """Tell whether a message shows `before` alone or with what was `added`."""
+def compare_message(message: JsonObject, before: str, added: str) -> Verdict:
+    """Tell whether a message shows `before` alone or with `added` behind it."""
     exact = str(message.get("text") or "").rstrip()
     if exact == (before + added).rstrip():
         return "after" if added.strip() else "unreadable"
     if exact == before.rstrip():
         return "before"
-    standing, old, new = core(shown(message)), core(before), core(before + added)
+    visible = letters_and_digits(visible_text(message))
+    old, new = letters_and_digits(before), letters_and_digits(before + added)
     if old == new:
         return "unreadable"
-    if standing in (old, new):
-        return "before" if standing == old else "after"
-    if standing and standing.endswith(new[-_TELLING:]) != standing.endswith(old[-_TELLING:]):
-        return "after" if standing.endswith(new[-_TELLING:]) else "before"
+    if visible in (old, new):
+        return "before" if visible == old else "after"
+    # Slack may have changed the beginning (a long text is cut): the end still tells.
+    if visible and visible.endswith(new[-_TELLING:]) != visible.endswith(old[-_TELLING:]):
+        return "after" if visible.endswith(new[-_TELLING:]) else "before"
     return "unreadable"
 
 
 def agrees(message: JsonObject, text: str) -> bool:
-    """Whether the message shows exactly this text, as far as its shape lets that be told."""
+    """Return whether the message shows exactly this text, as far as its shape tells."""
     if _plain(str(message.get("text") or "")) == _plain(text):
         return True
-    return bool(message.get("blocks")) and _signs(shown(message)) == _signs(text)
+    return bool(message.get("blocks")) and _signs(visible_text(message)) == _signs(text)
 
 
 def _signs(text: str) -> str:
-    """Return a text without what Slack may take as formatting, or show in another way."""
+    """Return a text without the signs that Slack may take as formatting, or show in another way."""
     return _FORMATTING.sub("", _TAG.sub(r"\1", _plain(text)))
 
 

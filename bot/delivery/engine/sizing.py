@@ -14,8 +14,8 @@ from bot.delivery.markdown.split import (
     SplitPoint,
     best_cut,
     cut_within,
-    grade,
     line_cuts,
+    score,
 )
 
 ROOM_TO_CLOSE = 200
@@ -60,7 +60,7 @@ class Place:
     empty: bool
 
 
-def portion(place: Place, text: str, limits: Limits, *, ended: bool) -> MessageSlice:
+def next_slice(place: Place, text: str, limits: Limits, *, ended: bool) -> MessageSlice:
     """Decide what of `text` goes in; `ended`: no more text will come."""
     room = place.full - place.used
     if ended and not _overflows(place, text, room):
@@ -89,7 +89,7 @@ def _filled(place: Place, text: str, room: int) -> MessageSlice:
     # A message of blank lines alone would be no message.
     blank = len(text) - len(text.lstrip()) if place.empty else 0
     cut = best_cut(place.outline, text, room, max(0, place.soft - place.used), blank)
-    if cut is not None and cut.grade > 0:
+    if cut is not None and cut.score > 0:
         return MessageSlice(cut.length, closes=True)
     if cut is None or place.outline.in_row or _whole_here(place, text):
         return _closed_here(place, cut)
@@ -100,23 +100,28 @@ def _whole_here(place: Place, text: str) -> bool:
     """Whether the message may as well end with what it holds, rather than within a line."""
     if place.empty or place.outline.line:
         return False
-    return grade(place.outline, text.split("\n", 1)[0]) > 0
+    return score(place.outline, text.split("\n", 1)[0]) > 0
 
 
 def _closed_here(place: Place, forced: SplitPoint | None) -> MessageSlice:
     """Close with what the message holds; take a row back that cannot be ended in it."""
     if place.empty:
         return MessageSlice(forced.length if forced else 0, closes=True)
-    if place.outline.in_row or grade(place.outline, None) < 0:
+    if ends_in_row(place.outline):
         return MessageSlice(0, closes=True, retreat=True)
     return MessageSlice(0, closes=True)
 
 
+def ends_in_row(outline: Outline) -> bool:
+    """Return whether a message that ends here would show a part of a table that is no table."""
+    return outline.in_row or score(outline, None) < 0
+
+
 def _expiring(place: Place, text: str, room: int) -> MessageSlice:
     cuts = [cut for cut in line_cuts(place.outline, text) if cut.size < room - ROOM_TO_CLOSE]
-    good = [cut for cut in cuts if cut.grade > 0]
+    good = [cut for cut in cuts if cut.score > 0]
     if good:
-        best = max(good, key=lambda cut: (cut.grade, cut.length))
+        best = max(good, key=lambda cut: (cut.score, cut.length))
         return MessageSlice(best.length, closes=True)
     forced = cut_within(place.outline, text, room)
     if _whole_here(place, text):
@@ -132,7 +137,7 @@ def _closing_in(place: Place, text: str, least: float, limits: Limits) -> Messag
     last = 0
     for cut in line_cuts(place.outline, text):
         wanted = least if aging else _wanted(place, place.used + cut.size)
-        if cut.grade >= wanted and cut.length < len(text):
+        if cut.score >= wanted and cut.length < len(text):
             return MessageSlice(cut.length, closes=True)
         last = cut.length
     if aging and not text and not place.empty and _is_block_end(place.outline, least):
@@ -151,4 +156,4 @@ def _wanted(place: Place, size: int) -> float:
 
 
 def _is_block_end(outline: Outline, least: float) -> bool:
-    return not outline.line and grade(outline, None) >= least
+    return not outline.line and score(outline, None) >= least

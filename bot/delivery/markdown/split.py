@@ -15,11 +15,11 @@ from bot.delivery.markdown.escape import escaped_size, settled_length
 from bot.delivery.markdown.outline import Outline, columns
 
 BLOCK = 3.0
-"""The least grade of a cut between two blocks, as against one inside a fence, table or list."""
+"""The least score of a cut between two blocks, as against one inside a fence, table or list."""
 ITEM = 2.0
-"""The least grade of a cut between two items of a list."""
+"""The least score of a cut between two items of a list."""
 LINE = 1.0
-"""The least grade of a cut that splits no paragraph and parts no heading from its text."""
+"""The least score of a cut that splits no paragraph and parts no heading from its text."""
 
 _ITEM = re.compile(r"(?:[-*+]|\d{1,9}[.)])(?:[ \t]|\Z)")
 _SPAN = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)|!?\[[^\]\n]*\]\([^)\n]*\)")
@@ -32,12 +32,12 @@ class SplitPoint:
     """A place in a text: how many characters come before it, how good it is, what is open there."""
 
     length: int
-    grade: float
+    score: float
     size: int
     outline: Outline
 
 
-def grade(outline: Outline, following: str | None) -> float:
+def score(outline: Outline, following: str | None) -> float:
     """Grade a cut at a line's end; `following` is what is known of the next line, or None.
 
     0 and less means: only where nothing else is left.
@@ -51,13 +51,13 @@ def grade(outline: Outline, following: str | None) -> float:
     if outline.heading:
         return 0.3
     if outline.items:
-        return _grade_in_list(outline, following)
+        return _score_in_list(outline, following)
     if outline.blank:
         return 4.0
     return 0.6 if outline.paragraph else 3.5
 
 
-def _grade_in_list(outline: Outline, following: str | None) -> float:
+def _score_in_list(outline: Outline, following: str | None) -> float:
     if following is None:
         return 1.0 if outline.blank else 0.6
     column, rest = columns(following)
@@ -81,7 +81,7 @@ def line_cuts(outline: Outline, text: str) -> Iterator[SplitPoint]:
         start = end + 1
         stop = text.find("\n", start)
         following = text[start:stop] if stop >= 0 else (text[start:] or None)
-        yield SplitPoint(start, grade(here, following), size, here.copy())
+        yield SplitPoint(start, score(here, following), size, here.copy())
 
 
 def best_cut(
@@ -90,7 +90,7 @@ def best_cut(
     """Return the best cut whose bytes, closing mark included, fit into `room`; None if none is.
 
     It lies more than `beyond` characters into the text. Among the cuts of at least `least` bytes
-    the best grade wins, then the later one; where there is none, the latest that is no worse than a
+    the best score wins, then the later one; where there is none, the latest that is no worse than a
     line's end.
     """
     best: SplitPoint | None = None
@@ -100,11 +100,11 @@ def best_cut(
             break
         if cut.length <= beyond or cut.size + escaped_size(cut.outline.closing()) > room:
             continue
-        if cut.size >= least and (best is None or cut.grade >= best.grade):
+        if cut.size >= least and (best is None or cut.score >= best.score):
             best = cut
-        elif cut.size < least and cut.grade >= LINE:
+        elif cut.size < least and cut.score >= LINE:
             early = cut
-    if best is not None and best.grade > 0:
+    if best is not None and best.score > 0:
         return best
     return early or cut_within(outline, text, room) or best
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from bot.delivery.engine.commands import Kind
-from bot.delivery.engine.planner import Mode
+from bot.delivery.engine.commands import Kind, Mode
 from bot.delivery.rate_limit.budget import Rates
 from bot.delivery.rate_limit.scheduler import FairScheduler, Slot
 

@@ -12,8 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from heapq import heappop, heappush
 
-from bot.delivery.engine.commands import Kind
-from bot.delivery.engine.planner import Mode
+from bot.delivery.engine.commands import Kind, Mode
 from bot.delivery.rate_limit.budget import Budget, Rates
 
 STREAM_INTERVAL = 16.0

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from bot.delivery.engine.planner import Mode
+from bot.delivery.engine.commands import Mode
 from bot.delivery.engine.sizing import Limits
 from bot.delivery.markdown.escape import escape
 

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.delivery.delivery import Delivered, Delivery
-from bot.delivery.engine.planner import Mode
+from bot.delivery.engine.commands import Mode
 from bot.delivery.rate_limit.budget import MINUTE, Budget, Rate, Rates
 from bot.delivery.rate_limit.limiter import Pacer
 from bot.delivery.rate_limit.scheduler import FairScheduler
