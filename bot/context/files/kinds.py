@@ -17,7 +17,12 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_PROSE = _words("md mdx markdown rst txt adoc asciidoc org tex textile pod po pot")
+_PROSE = _words(
+    "md mdx markdown rst txt adoc asc asciidoc org tex textile pod po pot rdoc rd "
+    # Names without an extension.
+    "readme changelog changes news history install license licence copying authors contributors "
+    "contributing maintainers notice patents copyright thanks credits todo faq"
+)
 _DATA = _words(
     "json jsonl json5 jsonc yaml yml toml ini cfg conf csv tsv xml xsd plist properties env ipynb "
     "geojson graphql lock sum har avsc editorconfig"

@@ -9,16 +9,24 @@ from typing import TYPE_CHECKING
 from bot.context.files.select import File
 
 if TYPE_CHECKING:
+    from bot.context.render.groups import Group
     from bot.context.render.rank import Ranked
 
 RESERVE = 0.10
 """The share of a budget that a base leaves to the updates that follow it."""
 MAP_SHARE = 0.08
 """The share of a base that the map may take where not everything fits."""
-LARGEST_SOURCE = 0.60
-LARGEST_OTHER = 0.30
-"""No single file takes more of the room than this, unless the context names it: one long changelog
-must not stand where a package could."""
+LARGEST_SHARE: dict[Group, float] = {
+    "named by the context": 1.0,
+    "entry point": 0.15,
+    "source": 0.15,
+    "changelog": 0.03,
+}
+"""The most that one file may take of the room, by group, while other files wait."""
+LARGEST_OTHER = 0.04
+LARGEST_ALONE: dict[Group, float] = {"changelog": 0.03, "named by the context": 1.0}
+"""The same for the room that is left when every file has been looked at once."""
+LARGEST_LEFT = 0.60
 
 
 def base_room(budget: int, spread: float) -> int:
@@ -37,25 +45,26 @@ class Choice:
 def choose(ranked: Sequence[Ranked], cost: Callable[[File], int], room: int) -> Choice:
     """Take files in order as long as they fit; one that does not is passed over, not the end.
 
+    The first pass keeps every file to its share, so that one long text does not stand in place of
+    a package. The second pass gives the room that is left to the files that the shares kept out.
     `cost` is a file's tokens, its marker included; `room` is for files alone.
     """
     files: dict[str, File] = {}
-    omitted: dict[str, str] = {}
     left = room
-    for place, entry in enumerate(ranked, 1):
-        tokens = cost(entry.file)
-        if tokens <= left and tokens <= room * _largest(entry):
-            files[entry.file.path] = entry.file
-            left -= tokens
-        else:
-            omitted[entry.file.path] = f"over the budget (rank {place}: {entry.why})"
+    for shares, others in ((LARGEST_SHARE, LARGEST_OTHER), (LARGEST_ALONE, LARGEST_LEFT)):
+        for entry in ranked:
+            if entry.file.path in files:
+                continue
+            tokens = cost(entry.file)
+            if tokens <= left and tokens <= room * shares.get(entry.group, others):
+                files[entry.file.path] = entry.file
+                left -= tokens
+    omitted = {
+        entry.file.path: f"over the budget (rank {place}: {entry.why})"
+        for place, entry in enumerate(ranked, 1)
+        if entry.file.path not in files
+    }
     return Choice(files, omitted)
-
-
-def _largest(entry: Ranked) -> float:
-    if entry.group == "named by the context":
-        return 1.0
-    return LARGEST_SOURCE if entry.file.kind == "code" else LARGEST_OTHER
 
 
 def split(wants: Mapping[str, int], room: int) -> dict[str, int]:

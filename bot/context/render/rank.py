@@ -9,70 +9,17 @@ about what it works on and what everything leans on.
 
 from __future__ import annotations
 
+import heapq
 import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from posixpath import dirname
 
 from bot.context.config.globs import glob_regex, is_literal
 from bot.context.files.select import File, Rules
+from bot.context.render.groups import ORDER, Group, group_of, most_central
 from bot.context.render.references import referred
-
-Group = Literal[
-    "named by the context",
-    "top-level documentation",
-    "manifest",
-    "entry point",
-    "source",
-    "documentation",
-    "configuration",
-    "test",
-    "example",
-    "fixture",
-    "legal text",
-]
-
-_ORDER: dict[Group, int] = {
-    "named by the context": 0,
-    "top-level documentation": 1,
-    "manifest": 1,
-    "entry point": 1,
-    "source": 2,
-    "documentation": 2,
-    "configuration": 2,
-    "test": 3,
-    "example": 4,
-    "fixture": 5,
-    "legal text": 6,
-}
-
-_TEST = re.compile(
-    r"(?:^|/)(?:tests?|testing|specs?|__tests__|e2e|[^/]*[-_]tests?|tests?[-_][^/]*)/"
-    r"|(?:^|/)(?:test_[^/]*\.\w+|conftest\.py|[^/]*[._-](?:test|spec|tests|stories)"
-    r"\.(?:py|[jt]sx?|[cm][jt]s|go|rb|java|kt|rs|php|cs|swift)"
-    r"|[^/]*tests?\.(?:java|kt|cs|swift|php|scala))$",
-    re.IGNORECASE,
-)
-_EXAMPLE = re.compile(r"(?:^|/)(?:examples?|demos?|tutorials?|playground)/", re.IGNORECASE)
-_FIXTURE = re.compile(
-    r"(?:^|/)(?:fixtures?|testdata|test_data|test_files|samples?|snapshots?|cassettes|locales?"
-    r"|i18n)/",
-    re.IGNORECASE,
-)
-_LEGAL = re.compile(
-    r"(?:^|/)(?:licen[sc]es?|copying|authors|notice|code_of_conduct)[^/]*$", re.IGNORECASE
-)
-_MANIFEST = re.compile(
-    r"(?:^|/)(?:pyproject\.toml|setup\.(?:py|cfg)|package\.json|cargo\.toml|go\.mod|pom\.xml"
-    r"|build\.gradle(?:\.kts)?|gemfile|composer\.json|dockerfile|docker-compose\.ya?ml|makefile"
-    r"|procfile)$",
-    re.IGNORECASE,
-)
-_ENTRY = re.compile(
-    r"(?:^|/)(?:__main__|main|cli|app|server|manage|wsgi|asgi|program)\.[a-z]+$", re.IGNORECASE
-)
-_HOUSEKEEPING = re.compile(r"^\.[^/]+/|(?:^|/)\.[^/]+$")
 
 HISTORY = 3_000
 """How many first-parent commits are looked back on. What a monorepo touches next it has touched
@@ -87,6 +34,10 @@ _EXPECTED = 0.002
 """What size and references let expect, in touches: of a middling file about an eighth of a fresh
 one. Any touch of the last 700 commits outweighs it; without history it alone decides."""
 _REFERENCE_OF_A_TEST = 0.25
+_HALF_AT = 0.1
+"""The share of a folder's bytes at which its next file counts half."""
+_SMALL = 2_000
+"""Files of fewer bytes are not worth more for being shorter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,31 +48,6 @@ class Ranked:
     group: Group
     score: float
     why: str
-
-
-def group_of(file: File) -> Group:
-    """Return what a file is to a reader, by its path."""
-    path, depth = file.path, file.path.count("/")
-    for pattern, group in _LATE:
-        if pattern.search(path):
-            return group
-    if depth == 0 and file.kind == "prose":
-        return "top-level documentation"
-    if depth <= 1 and _MANIFEST.search(path):
-        return "manifest"
-    if depth <= 3 and _ENTRY.search(path):
-        return "entry point"
-    if _HOUSEKEEPING.search(path) or file.kind in {"data", "markup"}:
-        return "configuration"
-    return "documentation" if file.kind == "prose" else "source"
-
-
-_LATE: tuple[tuple[re.Pattern[str], Group], ...] = (
-    (_TEST, "test"),
-    (_EXAMPLE, "example"),
-    (_FIXTURE, "fixture"),
-    (_LEGAL, "legal text"),
-)
 
 
 def rank(
@@ -135,9 +61,9 @@ def rank(
     `references` are what each file refers to, `touched` the paths of each commit, newest first
     (empty where the history is cut short, since two machines could then differ).
     """
-    groups = {path: group_of(file) for path, file in files.items()}
+    groups = _groups(files)
     weights = {
-        path: _REFERENCE_OF_A_TEST if _ORDER[group] >= _ORDER["test"] else 1.0
+        path: _REFERENCE_OF_A_TEST if ORDER[group] >= ORDER["test"] else 1.0
         for path, group in groups.items()
     }
     known = {path: references.get(path, ()) for path in files}
@@ -151,9 +77,50 @@ def rank(
         busy = activity.get(path, 0.0)
         score = _score(file.size, leaned_on[path], busy)
         why = _why(group, leaned_on[path], busy)
-        key = (_ORDER[group], place or 0, -round(score, 9), path)
+        key = (ORDER[group], place or 0, -round(score, 9), path)
         ranked.append((key, Ranked(file, group, score, why)))
-    return [entry for _, entry in sorted(ranked, key=lambda pair: pair[0])]
+    return _spread([entry for _, entry in sorted(ranked, key=lambda pair: pair[0])])
+
+
+def _spread(ranked: Sequence[Ranked]) -> list[Ranked]:
+    """Reorder the source files so that no folder takes all the first places.
+
+    The more of a folder's bytes is placed, the less its next file is worth: half, once the share
+    `_HALF_AT` is placed. So a folder's part in the choice follows its part in the repository.
+    Questions come to every part, not to the busiest folder alone.
+    """
+    first = next((at for at, entry in enumerate(ranked) if entry.group == "source"), len(ranked))
+    sources = [entry for entry in ranked if entry.group == "source"]
+    rest = [entry for entry in ranked if entry.group != "source"]
+    before = first
+    folders = [dirname(entry.file.path) for entry in sources]
+    whole: dict[str, int] = {}
+    for entry, folder in zip(sources, folders, strict=True):
+        whole[folder] = whole.get(folder, 1) + entry.file.size
+    placed = dict.fromkeys(whole, 0)
+    heap = [(-entry.score, at, 0) for at, entry in enumerate(sources)]
+    heapq.heapify(heap)
+    spread: list[Ranked] = []
+    while heap:
+        _, at, seen = heapq.heappop(heap)
+        folder = folders[at]
+        now = placed[folder]
+        if seen != now:
+            # Its folder has got a place since this score was worked out.
+            worth = sources[at].score * _HALF_AT / (_HALF_AT + now / whole[folder])
+            heapq.heappush(heap, (-worth, at, now))
+            continue
+        placed[folder] = now + sources[at].file.size
+        spread.append(sources[at])
+    return [*rest[:before], *spread, *rest[before:]]
+
+
+def _groups(files: Mapping[str, File]) -> dict[str, Group]:
+    groups = {path: group_of(file) for path, file in files.items()}
+    entries = [path for path, group in groups.items() if group == "entry point"]
+    for path in set(entries) - most_central(entries):
+        groups[path] = "source"
+    return groups
 
 
 def _named(rules: Rules) -> list[re.Pattern[str]]:
@@ -172,12 +139,14 @@ def _activity(touched: Sequence[Sequence[str]]) -> dict[str, float]:
 
 
 def _score(size: int, references: float, busy: float) -> float:
-    """Return how much a file is likely to be worked on: what was done, and what is to be expected.
+    """Return the value of a file for its room: the chance that a question needs it, by size.
 
-    Long files and those that others lean on are touched more often. Size counts no further: room is
-    paid by the token and valued by the token, so what remains is the chance that a file is needed.
+    Files that the team works on, long files and files that others refer to are asked about more
+    often. A file of four times the size costs four times the room, and its chance is about twice as
+    high: so the chance is divided by the square root of the size.
     """
-    return busy + _EXPECTED * (1 + 0.3 * math.log1p(references)) * math.sqrt(size)
+    length = math.sqrt(max(size, _SMALL))
+    return busy / length + _EXPECTED * (1 + 0.3 * math.log1p(references)) * math.sqrt(size) / length
 
 
 def _why(group: Group, references: float, busy: float) -> str:

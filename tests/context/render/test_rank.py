@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import random
 
+import pytest
+
 from bot.context.files.kinds import kind_of
 from bot.context.files.select import File, Rules
 from bot.context.render.budget import base_room, choose, split
-from bot.context.render.rank import Ranked, group_of, rank
+from bot.context.render.groups import Group, group_of
+from bot.context.render.rank import Ranked, rank
 from bot.context.render.references import Resolver, references
 
 
@@ -46,13 +49,18 @@ def test_the_order_is_what_a_newcomer_would_read() -> None:
     """Under a budget the first files are all that the model sees."""
     order = _ranked(PROJECT)
     place = {path: order.index(path) for path in PROJECT}
-    assert {order[0], order[1], order[2], order[3]} == {
-        "CHANGELOG.md",
+    assert {order[0], order[1], order[2]} == {
         "README.md",
         "pyproject.toml",
         "src/app/__main__.py",
     }
-    late = ["tests/test_core.py", "examples/one.py", "tests/fixtures/big.json", "LICENSE.md"]
+    late = [
+        "CHANGELOG.md",
+        "tests/test_core.py",
+        "examples/one.py",
+        "tests/fixtures/big.json",
+        "LICENSE.md",
+    ]
     assert min(place[path] for path in late) == len(PROJECT) - len(late)
 
 
@@ -126,13 +134,70 @@ def test_groups_are_told_by_path() -> None:
         "src/test/java/AppTest.java": "test",
         "testing.md": "top-level documentation",
         "src/contest.py": "source",
-        "locales/de.json": "fixture",
+        "locales/de.json": "translation",
         "cmd/main.go": "entry point",
         "docs/a.md": "documentation",
         "deploy/values.yaml": "configuration",
         "COPYING": "legal text",
     }
     assert {path: group_of(_file(path)) for path in expected} == expected
+
+
+SAME_WORD_OTHER_MEANING = {
+    "src/main/java/org/springframework/samples/petclinic/owner/Owner.java": "source",
+    "src/main/java/com/example/shop/Cart.java": "source",
+    "app/src/main/kotlin/demo/tutorial/Step.kt": "source",
+    "samples/hello/src/main/java/com/acme/Hello.java": "example",
+    "packages/ui/examples/one.tsx": "example",
+    "lib/playground/page.rb": "source",
+    "src/i18n/index.ts": "source",
+    "src/i18n/de.json": "translation",
+    "src/main/resources/messages_de.properties": "translation",
+    "src/main/resources/messages.properties": "configuration",
+    "deploy/compose-db.yml": "configuration",
+    "tsdb/snapshot/snapshot.go": "source",
+    "app/models/fixtures/fixture.rb": "source",
+    "src/licenses.py": "source",
+    "app/controllers/authors_controller.rb": "source",
+    "src/notice_board.ts": "source",
+    "third/LICENSE-MIT": "legal text",
+    "src/main/java/Latest.java": "source",
+    "src/Contest.cs": "source",
+    "src/OrderTests.cs": "test",
+    "src/ab_test/assign.py": "source",
+    "runtime/spell/de/main.aap": "source",
+    "cmd/prometheus/main.go": "entry point",
+    "src/main/java/org/acme/shop/ShopApplication.java": "entry point",
+    "web/main.scss": "configuration",
+    "docs/main.md": "documentation",
+    "a/b/c/d/main.py": "source",
+    "CHANGELOG": "changelog",
+    "docs/releases/1.2.txt": "changelog",
+    "packages/core/HISTORY.rst": "changelog",
+    "src/changes.py": "source",
+    "src/history.go": "source",
+}
+
+
+@pytest.mark.parametrize(("path", "group"), SAME_WORD_OTHER_MEANING.items())
+def test_a_word_counts_by_its_place_and_language(path: str, group: str) -> None:
+    """A package may be called samples, a class Latest: no such name makes a file unimportant."""
+    assert group_of(_file(path)) == group
+
+
+def test_fifty_files_of_one_name_are_no_entry_points() -> None:
+    """A collection of programs has no start that tells about the whole."""
+    paths = [f"x{n}/main.c" for n in range(50)]
+    found = rank({path: _file(path) for path in paths}, {}, [], Rules("x"))
+    assert {entry.group for entry in found} == {"source"}
+
+
+def test_the_choice_spreads_over_the_folders() -> None:
+    """Questions come to every part of a repository, not to its busiest folder alone."""
+    busy = [f"engine/f{n}.go" for n in range(30)]
+    calm = [f"{name}/a.go" for name in ("scrape", "rules", "storage")]
+    order = _ranked([*busy, *calm], {path: ["rules/a", "scrape/a", "storage/a"] for path in busy})
+    assert {*calm} <= {*order[:6]}
 
 
 def test_imports_are_resolved_to_files() -> None:
@@ -201,14 +266,39 @@ def test_a_choice_fits_and_passes_over_what_does_not() -> None:
     """One huge file must not end the choice, nor take the room of a package."""
     entries = [_entry("a.py", 50), _entry("huge.py", 500), _entry("b.py", 40), _entry("c.py", 20)]
     choice = choose(entries, lambda file: file.size, 100)
-    assert list(choice.files) == ["a.py", "b.py"]
+    assert set(choice.files) == {"a.py", "b.py"}
     assert choice.omitted["huge.py"] == "over the budget (rank 2: source)"
 
 
-def test_no_long_text_stands_where_a_package_could() -> None:
+@pytest.mark.parametrize(
+    ("path", "group", "share"),
+    [
+        ("CHANGELOG.md", "changelog", 0.03),
+        ("docs/configuration.md", "documentation", 0.04),
+        ("Makefile", "manifest", 0.04),
+        ("src/huge.c", "source", 0.15),
+        ("tests/test_all.py", "test", 0.04),
+    ],
+)
+def test_no_file_takes_more_than_its_share_while_others_wait(
+    path: str, group: Group, share: float
+) -> None:
     """A changelog of ten years is the first file of many repositories."""
-    entries = [_entry("CHANGELOG.md", 35), _entry("a.py", 55)]
-    assert list(choose(entries, lambda file: file.size, 100).files) == ["a.py"]
+    large = Ranked(File(path, "0" * 40, int(1_000 * share) + 1, 1, "code", ()), group, 1.0, group)
+    small = Ranked(large.file._replace(size=int(1_000 * share)), group, 1.0, group)
+    others = [_entry(f"src/f{n}.py", 20) for n in range(60)]
+    assert path not in choose([large, *others], lambda file: file.size, 1_000).files
+    assert path in choose([small, *others], lambda file: file.size, 1_000).files
+
+
+def test_room_that_no_other_file_wants_goes_to_the_large_ones() -> None:
+    """All of the budget is used: a share is a bound only while others wait. A changelog has to
+    stay small even then.
+    """
+    entries = [_entry("src/large.py", 500), _entry("b.py", 40)]
+    assert set(choose(entries, lambda file: file.size, 1_000).files) == {"src/large.py", "b.py"}
+    log = Ranked(File("CHANGELOG.md", "0" * 40, 40, 1, "prose", ()), "changelog", 1.0, "changelog")
+    assert not choose([log], lambda file: file.size, 1_000).files
 
 
 def test_repositories_share_what_there_is() -> None:
