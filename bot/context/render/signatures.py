@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 from importlib import import_module
+from itertools import islice
 from typing import NamedTuple
 
 from tree_sitter import Language, Node, Parser
@@ -29,6 +30,18 @@ class Signature(NamedTuple):
     line: int
     depth: int
     text: str
+
+
+class Definition(NamedTuple):
+    """A definition with its body: lines `first` to `last`, both counted from 1.
+
+    `name` is empty if the syntax tree has none.
+    """
+
+    first: int
+    last: int
+    depth: int
+    name: str
 
 
 class _Grammar(NamedTuple):
@@ -164,7 +177,61 @@ def signatures(path: str, text: bytes) -> list[Signature]:
     if name not in _GRAMMARS:
         return []
     tree = _parser(name).parse(text)
-    return list(_walk(tree.root_node, text, _GRAMMARS[name], 0, 0))[:_MOST]
+    found = _walk(tree.root_node, _GRAMMARS[name], 0, 0)
+    return [
+        Signature(node.start_point[0] + 1, depth, _signature_text(node, text))
+        for node, depth in islice(found, _MOST)
+    ]
+
+
+def definitions(path: str, text: bytes) -> list[Definition]:
+    """Return the definitions of a source file, or the sections of a Markdown one, with extents.
+
+    They are nested and in the order of their first lines. Empty if the language is not known or
+    the file is very large. Never raises for bad syntax.
+    """
+    if len(text) > _LARGEST:
+        return []
+    extension = extension_of(path)
+    if extension in {"md", "mdx", "markdown"}:
+        return _sections(text)
+    name = _ALIASES.get(extension, extension)
+    if name not in _GRAMMARS:
+        return []
+    tree = _parser(name).parse(text)
+    return [
+        Definition(node.start_point[0] + 1, _last_line(node), depth, _name_of(node))
+        for node, depth in _walk(tree.root_node, _GRAMMARS[name], 0, 0)
+    ]
+
+
+def _last_line(node: Node) -> int:
+    """Return the last line of a node; one that ends at the start of a line does not reach it."""
+    row, column = node.end_point
+    return max(node.start_point[0], row if column else row - 1) + 1
+
+
+def _name_of(node: Node) -> str:
+    """Return a definition's name. C hides it inside declarators."""
+    named = node.child_by_field_name("name") or node.child_by_field_name("declarator")
+    while named is not None and (inner := named.child_by_field_name("declarator")):
+        named = inner
+    if named is None or named.text is None:
+        return ""
+    return named.text[:_LONGEST].decode("utf-8", "replace")
+
+
+def _sections(text: bytes) -> list[Definition]:
+    headings = list(_headings(text))
+    found: list[Definition] = []
+    ends: dict[int, int] = {}
+    end = text.count(b"\n") + 1
+    for heading in reversed(headings):
+        last = min((ends[depth] for depth in ends if depth <= heading.depth), default=end + 1) - 1
+        found.append(Definition(heading.line, last, heading.depth, heading.text))
+        ends = {depth: line for depth, line in ends.items() if depth < heading.depth}
+        ends[heading.depth] = heading.line
+    return found[::-1]
 
 
 @lru_cache(maxsize=len(_GRAMMARS))
@@ -173,16 +240,15 @@ def _parser(name: str) -> Parser:
     return Parser(Language(getattr(import_module(grammar.module), grammar.function)()))
 
 
-def _walk(
-    node: Node, text: bytes, grammar: _Grammar, depth: int, level: int
-) -> Iterator[Signature]:
+def _walk(node: Node, grammar: _Grammar, depth: int, level: int) -> Iterator[tuple[Node, int]]:
+    """Yield each definition with its depth."""
     for child in node.named_children:
         kind = child.type
         defines = kind in grammar.definitions or _is_arrow_function(child)
         if defines:
-            yield Signature(child.start_point[0] + 1, depth, _signature_text(child, text))
+            yield child, depth
         if level < _DEEPEST and kind in grammar.containers:
-            yield from _walk(child, text, grammar, depth + defines, level + 1)
+            yield from _walk(child, grammar, depth + defines, level + 1)
 
 
 def _is_arrow_function(node: Node) -> bool:

@@ -1,0 +1,133 @@
+"""Computes the index's entries of many files, in child processes if there is much to do.
+
+Parsing and splitting text is pure Python for the most part: beside the event loop it would hold the
+interpreter's lock for as long as it takes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+from bot.context.errors import RepositoryError
+from bot.context.git import GitRepository
+from bot.context.hardening import hardened_environment
+from bot.context.masking import Span
+from bot.context.select import File
+from bot.context.survey import texts
+from bot.retrieval.document import build_document
+
+BUILD_SECONDS = 900.0
+_PARALLEL_BYTES = 2_000_000
+_WORKERS = 2
+_LENGTH = struct.Struct("<I")
+
+Progress = Callable[[int, int], None]
+"""Called with the bytes that are done and the bytes in all."""
+
+
+def build_rows(
+    repository: GitRepository, files: Sequence[File], progress: Progress | None = None
+) -> Iterator[tuple[File, bytes]]:
+    """Yield the entry of each file, ready to be stored.
+
+    Raises:
+        RepositoryError: the repository cannot be read, or a child process was killed.
+    """
+    total = sum(file.size for file in files)
+    build = _in_children if total > _PARALLEL_BYTES else _here
+    done = 0
+    for file, row in build(repository, files):
+        yield file, row
+        done += file.size
+        if progress is not None:
+            progress(done, total)
+
+
+def _here(repository: GitRepository, files: Sequence[File]) -> Iterator[tuple[File, bytes]]:
+    for file, text in zip(files, texts(repository, files), strict=True):
+        yield file, build_document(file.path, text).dump()
+
+
+def _in_children(repository: GitRepository, files: Sequence[File]) -> Iterator[tuple[File, bytes]]:
+    """Share the files out to child processes, the largest first, and yield their rows."""
+    shares: list[list[File]] = [[] for _ in range(min(_WORKERS, os.cpu_count() or 1))]
+    loads = [0] * len(shares)
+    for file in sorted(files, key=lambda file: (-file.size, file.path)):
+        lightest = loads.index(min(loads))
+        shares[lightest].append(file)
+        loads[lightest] += file.size
+    children = [_Child(repository, share) for share in shares]
+    try:
+        for child in children:
+            yield from child.rows()
+    finally:
+        for child in children:
+            child.stop()
+
+
+class _Child:
+    """A process that computes the entries of some files and prints them in order."""
+
+    def __init__(self, repository: GitRepository, files: Sequence[File]) -> None:
+        self._repository = repository
+        self._files = files
+        package_root = str(Path(__file__).resolve().parents[2])
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "bot.retrieval.build", str(repository.git_dir), repository.name],
+            env={**hardened_environment(), "PYTHONPATH": package_root},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(files).encode("utf-8", "surrogatepass"))
+        self._process.stdin.close()
+
+    def rows(self) -> Iterator[tuple[File, bytes]]:
+        assert self._process.stdout is not None
+        for file in self._files:
+            row = _read_row(self._process.stdout)
+            if row is None:
+                raise RepositoryError(
+                    self._repository.name,
+                    f"Indexing {self._repository.name} was cut short, so its questions get no "
+                    "excerpts until the next try.",
+                )
+            yield file, row
+
+    def stop(self) -> None:
+        self._process.kill()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        self._process.wait()
+
+
+def _read_row(stream: IO[bytes]) -> bytes | None:
+    head = stream.read(_LENGTH.size)
+    if len(head) < _LENGTH.size:
+        return None
+    length = _LENGTH.unpack(head)[0]
+    row = stream.read(length)
+    return row if len(row) == length else None
+
+
+def _serve(arguments: Sequence[str], asked: bytes) -> Iterator[bytes]:
+    repository = GitRepository(Path(arguments[0]), arguments[1], seconds=BUILD_SECONDS)
+    files = [
+        File(path, oid, size, lines, kind, tuple(Span(*span) for span in spans))
+        for path, oid, size, lines, kind, spans in json.loads(asked)
+    ]
+    for _, row in _here(repository, files):
+        yield _LENGTH.pack(len(row)) + row
+
+
+if __name__ == "__main__":
+    for packed in _serve(sys.argv[1:], sys.stdin.buffer.read()):
+        sys.stdout.buffer.write(packed)

@@ -1,0 +1,300 @@
+"""Index of one repository: kept up to date from commit to commit, and searched.
+
+Several contexts share one index of a repository, each with a view of its own: the files that the
+context shows at its commit. A view never changes. An update returns a new one that shares with the
+old what a push did not touch, so a query that runs meanwhile is not disturbed.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bot.context.count import Ratios
+from bot.context.git import GitRepository
+from bot.context.rank import group_of
+from bot.context.references import Resolver
+from bot.context.select import File
+from bot.retrieval.build import Progress, build_rows
+from bot.retrieval.document import Document
+from bot.retrieval.excerpts import Excerpt, LinesOf, choose_excerpts
+from bot.retrieval.locations import Location, PathResolver, find_locations
+from bot.retrieval.ranking import Corpus, favour_files, question_terms, score_chunks
+from bot.retrieval.row_store import RowKey, RowStore
+from bot.retrieval.segment import IndexedFile, Segment, build_segment
+
+GROUP_WEIGHTS: Mapping[str, float] = {
+    "documentation": 0.6,
+    "top-level documentation": 0.6,
+    "manifest": 0.6,
+    "configuration": 0.6,
+    "test": 0.8,
+    "example": 0.7,
+    "fixture": 0.7,
+    "legal text": 0.2,
+}
+"""Shares of the score that files of a group keep; source keeps all."""
+
+_MOST_SEGMENTS = 12
+"""Segments beyond this slow a query: all of them are then put together anew."""
+_WORTH_MERGING = 0.2
+"""Share of files that are no more, beyond which a view is put together anew."""
+
+
+MOST_QUESTION = 40_000
+MOST_THREAD = 20_000
+"""Characters of a question, and of the end of a thread, that are looked at."""
+THREAD_WEIGHT = 0.3
+"""Weight of a term that only the thread holds."""
+
+MoveLines = Callable[[str, LinesOf], LinesOf | None]
+"""Returns where lines of a file at a commit are now; None if they are no more."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """A question to find excerpts for.
+
+    `thread` is earlier text of the conversation, `excluded` the files that the prompt holds in
+    full, `shown` the excerpts that it holds, `tokens` the most that new excerpts may take.
+    """
+
+    question: str
+    tokens: int
+    thread: str = ""
+    excluded: frozenset[str] = frozenset()
+    shown: tuple[Excerpt, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """The files of one context at one commit, searchable."""
+
+    files: Mapping[str, File]
+    segments: tuple[Segment, ...]
+    alive: tuple[NDArray[np.bool_], ...]
+    place: Mapping[str, tuple[int, int]] = field(repr=False)
+    """Segment and number of each file."""
+    references: Mapping[str, tuple[str, ...]] = field(repr=False)
+
+    def __repr__(self) -> str:
+        return f"<View of {len(self.files)} files in {len(self.segments)} segments>"
+
+    @property
+    def nbytes(self) -> int:
+        """Return the memory of the arrays in bytes."""
+        return sum(segment.nbytes for segment in self.segments)
+
+    @cached_property
+    def links(self) -> Mapping[str, Sequence[str]]:
+        """Return the files that each file imports or is imported by."""
+        return link(self.references)
+
+    @cached_property
+    def corpus(self) -> Corpus:
+        return Corpus(self.segments, self.alive, self.links)
+
+    @cached_property
+    def resolver(self) -> PathResolver:
+        return PathResolver(self.files)
+
+    def search(self, query: Query, move: MoveLines | None = None) -> list[Excerpt]:
+        """Return excerpts for a question, the best file first. Safe in any thread.
+
+        `move` tells where lines of an earlier commit are now; without it, a link to a commit is
+        read as one to ours.
+        """
+        corpus = self.corpus
+        scores = score_chunks(corpus, self._wanted(query))
+        named: list[LinesOf] = []
+        files: list[str] = []
+        for location in find_locations(f"{query.question}\n{query.thread}"):
+            for path in self.resolver.resolve(location.path):
+                lines = _lines_now(location, path, move)
+                if lines is None:
+                    files.append(path)
+                else:
+                    named.append(lines)
+        scores = favour_files(corpus, scores, files)
+        return choose_excerpts(corpus, scores, query.tokens, query.excluded, query.shown, named)
+
+    @staticmethod
+    def _wanted(query: Query) -> dict[int, float]:
+        wanted = question_terms(query.question[:MOST_QUESTION])
+        for term, weight in question_terms(query.thread[-MOST_THREAD:]).items():
+            wanted.setdefault(term, weight * THREAD_WEIGHT)
+        return wanted
+
+
+def _lines_now(location: Location, path: str, move: MoveLines | None) -> LinesOf | None:
+    """Return the lines that a location means in our commit; None if it means the whole file."""
+    if location.first is None or location.last is None:
+        return None
+    lines = LinesOf(path, location.first, location.last)
+    if move is None or location.ref is None or not location.is_at_commit:
+        return lines
+    return move(location.ref, lines)
+
+
+def link(references: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Resolve references into links in both directions."""
+    resolver = Resolver(references)
+    links: dict[str, set[str]] = {path: set() for path in references}
+    for path, wanted in references.items():
+        for reference in wanted:
+            for target in resolver.resolve(path, reference):
+                links[path].add(target)
+                links[target].add(path)
+    return {path: sorted(linked - {path}) for path, linked in links.items()}
+
+
+class RepositoryIndex:
+    """Index of one repository. Every method blocks and is meant for a thread.
+
+    `path` is the file that keeps it, None for memory alone. `ratios` are bytes per token by kind of
+    file.
+    """
+
+    def __init__(self, repository: GitRepository, path: Path | None, ratios: Ratios) -> None:
+        self._repository = repository
+        self._path = path
+        self._ratios = ratios
+        self._store: RowStore | None = None
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"<RepositoryIndex of {self._repository.name}>"
+
+    def close(self) -> None:
+        with self._lock:
+            if self._store is not None:
+                self._store.close()
+                self._store = None
+
+    def update(
+        self,
+        files: Mapping[str, File],
+        last: View | None = None,
+        progress: Progress | None = None,
+    ) -> View:
+        """Return a view of these files. `last` is an earlier view to start from.
+
+        Raises:
+            RepositoryError: the repository cannot be read.
+        """
+        with self._lock:
+            if self._store is None:
+                self._store = RowStore(self._path)
+            return self._update(self._store, files, last, progress)
+
+    def _update(
+        self,
+        store: RowStore,
+        files: Mapping[str, File],
+        last: View | None,
+        progress: Progress | None,
+    ) -> View:
+        known = last.files if last is not None else {}
+        changed = [file for path, file in files.items() if known.get(path) != file]
+        gone = [path for path in known if path not in files]
+        if last is not None and not changed and not gone:
+            return last
+        if last is None or self._is_worn(last, changed, gone):
+            return self._whole(self._documents(store, files.values(), len(files), progress), files)
+        documents = self._documents(store, changed, len(files), progress)
+        return self._advanced(last, files, documents, gone)
+
+    @staticmethod
+    def _is_worn(last: View, changed: Sequence[File], gone: Sequence[str]) -> bool:
+        dead = sum(int((~alive).sum()) for alive in last.alive) + len(gone)
+        most = _WORTH_MERGING * max(100, len(last.files))
+        return len(last.segments) >= _MOST_SEGMENTS or dead > most or len(changed) > most
+
+    def _documents(
+        self, store: RowStore, files: Iterable[File], live: int, progress: Progress | None
+    ) -> dict[str, Document]:
+        """Return the entry of each file, from the store or computed."""
+        by_key = {_key(file): file for file in files}
+        documents: dict[str, Document] = {}
+        for key, row in store.load(by_key).items():
+            try:
+                documents[key.path] = Document.load(row)
+            except ValueError:
+                continue  # A damaged row is computed again.
+        missing = [file for file in by_key.values() if file.path not in documents]
+        fresh: dict[RowKey, bytes] = {}
+        for file, row in build_rows(self._repository, missing, progress):
+            fresh[_key(file)] = row
+            documents[file.path] = Document.load(row)
+        if fresh:
+            store.save(fresh, live)
+        return documents
+
+    def _segment(self, files: Iterable[File], documents: Mapping[str, Document]) -> Segment:
+        return build_segment(
+            [
+                IndexedFile(
+                    file.path,
+                    documents[file.path],
+                    GROUP_WEIGHTS.get(group_of(file), 1.0),
+                    self._ratios[file.kind],
+                )
+                for file in files
+            ]
+        )
+
+    def _whole(self, documents: Mapping[str, Document], files: Mapping[str, File]) -> View:
+        segment = self._segment(files.values(), documents)
+        return View(
+            dict(files),
+            (segment,),
+            (np.ones(len(segment.paths), np.bool_),),
+            {path: (0, at) for at, path in enumerate(segment.paths)},
+            {path: documents[path].references for path in files},
+        )
+
+    def _advanced(
+        self,
+        last: View,
+        files: Mapping[str, File],
+        documents: Mapping[str, Document],
+        gone: Sequence[str],
+    ) -> View:
+        alive = [mask.copy() for mask in last.alive]
+        place, references = dict(last.place), dict(last.references)
+        for path in (*gone, *documents):
+            references.pop(path, None)
+            if path in place:
+                segment, number = place.pop(path)
+                alive[segment][number] = False
+        segments = list(last.segments)
+        if documents:
+            added = self._segment([files[path] for path in documents], documents)
+            place.update({path: (len(segments), at) for at, path in enumerate(added.paths)})
+            references.update({path: document.references for path, document in documents.items()})
+            segments.append(added)
+            alive.append(np.ones(len(added.paths), np.bool_))
+        view = View(dict(files), tuple(segments), tuple(alive), place, references)
+        if not gone and all(path in last.files for path in documents):
+            _carry_links(last, view, documents)
+        return view
+
+
+def _carry_links(last: View, view: View, documents: Mapping[str, Document]) -> None:
+    """Keep the links of the last view if no import has changed: resolving all takes a second."""
+    changed = any(
+        document.references != last.references[path] for path, document in documents.items()
+    )
+    if not changed and "links" in vars(last):
+        vars(view)["links"] = last.links
+
+
+def _key(file: File) -> RowKey:
+    return RowKey(file.oid, file.path, crc32(repr(file.spans).encode()) if file.spans else 0)

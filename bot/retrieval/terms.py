@@ -1,0 +1,118 @@
+"""Split text into search terms. Pure.
+
+A word of code counts twice: by its parts, so that `parse_header` is found by "parsing headers", and
+as a whole, so that the identifier itself outweighs its parts. Parts are reduced to a stem by an
+ordered list of English suffixes. A published stemmer merges less: it keeps "registration" apart
+from "registered", which questions and code use for one thing.
+
+Scripts without spaces between words are split into pairs of characters. All other letters, Arabic
+for example, form words as they stand.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from functools import lru_cache
+from zlib import crc32
+
+LONGEST_WORD = 80
+"""Longer runs of letters are data, such as base64, and hold no terms."""
+
+_WORD = re.compile(r"\w+")
+# The scripts whose words stand without spaces: Thai, kana, Han, Hangul.
+_UNSPACED = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
+_PART = re.compile(
+    rf"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+|[{_UNSPACED}]+|[^\W\d_A-Za-z{_UNSPACED}]+"
+)
+_IS_UNSPACED = re.compile(f"[{_UNSPACED}]")
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+_STOP_WORDS = frozenset(
+    _words(
+        "a about after all also an and any are as at be because been before being between both but "
+        "by can could did do does doing during each few for from further had has have having he "
+        "her here his how i if in into is it its itself just let may me might more most must my "
+        "need no nor not of off on once only or other our out over own same shall she should so "
+        "some such than that the their them then there these they this those through to too under "
+        "until up very via was we were what when where whether which while who whom why will with "
+        "within without would you your"
+    )
+)
+# The longest suffix of a family comes first.
+_SUFFIXES = _words(
+    "ization isation ational ations ation ators ator ating ated ates ate ements ement ments ment "
+    "nesses ness ities ity ically ical ally ables able ibles ible izing ized izes izer ize ising "
+    "ised iser ise ings ing ions ion ors or ers er ies ied ively ives ive ances ance ences ence "
+    "ants ant ents ent als al ed es ly s e y"
+)
+_SHORTEST_STEM = 3
+
+
+@lru_cache(maxsize=100_000)
+def stem(word: str) -> str:
+    """Return the stem of a lower-case word: the word without its first matching suffix."""
+    if len(word) <= _SHORTEST_STEM or not word.isascii():
+        return word
+    for suffix in _SUFFIXES:
+        if word.endswith(suffix) and len(word) - len(suffix) >= _SHORTEST_STEM:
+            if suffix == "s" and word.endswith("ss"):
+                continue
+            word = word[: -len(suffix)]
+            break
+    if len(word) > _SHORTEST_STEM and word[-1] == word[-2] and word[-1] not in "ls":
+        word = word[:-1]
+    return word
+
+
+@lru_cache(maxsize=200_000)
+def _terms_of(word: str) -> tuple[str, ...]:
+    """Return the stems of a word's parts, then `=` and the whole if it has several parts."""
+    if len(word) > LONGEST_WORD:
+        return ()
+    parts = _PART.findall(word)
+    found: list[str] = []
+    for part in parts:
+        lower = part.lower()
+        if _IS_UNSPACED.match(part):
+            found += _pairs(part)
+        elif len(lower) > 1 and lower not in _STOP_WORDS:
+            found.append(stem(lower))
+    if len(parts) > 1 and word.isascii():
+        found.append("=" + word.strip("_").lower())
+    return tuple(found)
+
+
+def _pairs(run: str) -> list[str]:
+    if len(run) == 1:
+        return [run]
+    return [run[at : at + 2] for at in range(len(run) - 1)]
+
+
+def terms(text: str) -> Iterator[str]:
+    """Yield the terms of a text in order. A term that begins with `=` is a whole identifier."""
+    for word in _WORD.findall(text):
+        yield from _terms_of(word)
+
+
+def is_identifier(term: str) -> bool:
+    """Return whether a term is a whole identifier of several parts."""
+    return term.startswith("=")
+
+
+def term_id(term: str) -> int:
+    """Return 32 bits that stand for a term in the index.
+
+    Two of a repository's 100,000 terms share an id with a chance of about one: such a pair adds
+    little noise, and the index needs no dictionary.
+    """
+    return crc32(term.encode("utf-8", "surrogatepass"))
+
+
+def count_terms(text: str) -> Counter[str]:
+    return Counter(terms(text))
