@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import IO
 
 from bot.context.errors import RepositoryError
-from bot.context.git import GitRepository
-from bot.context.hardening import hardened_environment
-from bot.context.masking import Span
-from bot.context.select import File
-from bot.context.survey import texts
+from bot.context.files.select import File
+from bot.context.files.tree import texts
+from bot.context.git.repository import GitRepository
+from bot.context.git.safety import hardened_environment
+from bot.context.secrets.mask import Span
 from bot.retrieval.document import build_document
 
 BUILD_SECONDS = 900.0

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from bot.context.signatures import Definition
+from bot.context.render.signatures import Definition
 
 TARGET_LINES = 30
 MOST_LINES = 45

@@ -17,9 +17,9 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.context.references import references
-from bot.context.signatures import Definition, definitions
-from bot.context.text import split_lines
+from bot.context.files.text import split_lines
+from bot.context.render.references import references
+from bot.context.render.signatures import Definition, definitions
 from bot.retrieval.chunks import LineRange, cut_chunks
 from bot.retrieval.terms import count_terms, term_id
 

@@ -17,11 +17,11 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.context.count import Ratios
-from bot.context.git import GitRepository
-from bot.context.rank import group_of
-from bot.context.references import Resolver
-from bot.context.select import File
+from bot.context.files.select import File
+from bot.context.git.repository import GitRepository
+from bot.context.render.rank import group_of
+from bot.context.render.references import Resolver
+from bot.context.render.token_estimate import Ratios
 from bot.retrieval.build import Progress, build_rows
 from bot.retrieval.document import Document
 from bot.retrieval.excerpts import Excerpt, LinesOf, choose_excerpts

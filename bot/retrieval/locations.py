@@ -39,6 +39,7 @@ _PLACE = re.compile(
     rf"{_EXTENSION})(?::(?P<first>\d{{1,7}})(?:-(?P<last>\d{{1,7}}))?|#L(?P<from>\d{{1,7}})"
     rf"(?:-L?(?P<to>\d{{1,7}}))?|,? lines? (?P<line>\d{{1,7}}))?(?![\w/])"
 )
+_SCHEME = re.compile(r"\b(?:file|webpack|webpack-internal|vscode)://")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
 
@@ -63,16 +64,20 @@ class Location:
 
 def find_locations(text: str) -> list[Location]:
     """Return the places that a text names, in order, each once."""
-    text = text[:MOST_TEXT]
+    text = _SCHEME.sub(_blank, text[:MOST_TEXT])
     found: list[tuple[int, Location]] = []
     for pattern, read in ((_LINK, _from_link), (_PYTHON, _from_frame), (_JAVA, _from_java)):
         for match in pattern.finditer(text):
             found.append((match.start(), read(match)))
         # What one pattern has read is not read again by the next.
-        text = pattern.sub(lambda match: " " * len(match.group()), text)
+        text = pattern.sub(_blank, text)
     found += [(match.start(), _from_place(match)) for match in _PLACE.finditer(text)]
     ordered = (location for _, location in sorted(found, key=lambda pair: pair[0]))
     return list(dict.fromkeys(ordered))[:MOST_LOCATIONS]
+
+
+def _blank(match: re.Match[str]) -> str:
+    return " " * len(match.group())
 
 
 def _from_link(match: re.Match[str]) -> Location:

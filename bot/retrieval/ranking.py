@@ -147,7 +147,8 @@ def favour_files(corpus: Corpus, scores: Floats, paths: Iterable[str]) -> Floats
         return scores
     raised = np.zeros(corpus.files, np.float32)
     raised[named] = max(float(scores.max()), 1.0)
-    return (scores + raised[corpus.file_of]).astype(np.float32)
+    found: Floats = scores + raised[corpus.file_of]
+    return found
 
 
 def question_terms(text: str, weights: Weights = WEIGHTS) -> dict[int, float]:

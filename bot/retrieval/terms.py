@@ -2,8 +2,7 @@
 
 A word of code counts twice: by its parts, so that `parse_header` is found by "parsing headers", and
 as a whole, so that the identifier itself outweighs its parts. Parts are reduced to a stem by an
-ordered list of English suffixes. A published stemmer merges less: it keeps "registration" apart
-from "registered", which questions and code use for one thing.
+ordered list of English suffixes, which merges "validation", "validator" and "validated".
 
 Scripts without spaces between words are split into pairs of characters. All other letters, Arabic
 for example, form words as they stand.
