@@ -1,0 +1,72 @@
+"""Word lists that tell a question about code from talk between people.
+
+The lists are in `question_words.toml`, which says what each of them means.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from importlib.resources import files
+
+Pattern = re.Pattern[str]
+_NEVER = r"(?!)"
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """One language's words; a list that the file leaves out never matches."""
+
+    known_by: Pattern
+    opening: Pattern
+    request: Pattern
+    capable: Pattern
+    personal: Pattern
+    reaction: Pattern
+    follow_up: Pattern
+    thanks: Pattern
+
+    @property
+    def by_script(self) -> bool:
+        """Whether the script alone names the language."""
+        return self.known_by.pattern.startswith("[")
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Words that are looked for in every language."""
+
+    technical: Pattern
+    pointing: Pattern
+    interrogative: Pattern
+    reviewing: Pattern
+    shipping: Pattern
+    favour: Pattern
+    statement: Pattern
+    about_the_answer: Pattern
+    leading: Pattern
+    conjunction: Pattern
+    no_name: Pattern
+    plan: Pattern
+    report: Pattern
+
+
+def _pattern(text: str) -> Pattern:
+    return re.compile(text, re.VERBOSE | re.IGNORECASE)
+
+
+def _language(words: Mapping[str, str]) -> Language:
+    return Language(*(_pattern(words.get(field.name, _NEVER)) for field in fields(Language)))
+
+
+def _load() -> tuple[tuple[Language, ...], Shared]:
+    text = files("bot.slack.events").joinpath("question_words.toml").read_text("utf-8")
+    words = tomllib.loads(text)
+    shared = Shared(*(_pattern(words["shared"][field.name]) for field in fields(Shared)))
+    return tuple(_language(table) for table in words["languages"].values()), shared
+
+
+LANGUAGES, SHARED = _load()
+ENGLISH = LANGUAGES[0]
