@@ -32,8 +32,11 @@ class History:
         self._database = database
 
     async def askers(self, workspace: str, channel: str, thread: str) -> frozenset[str]:
-        """Return the users whose questions were answered in a thread."""
-        query = (
+        """Return the users who asked in a thread on purpose, answered or not yet.
+
+        The author of a reply that was only judged to be a question is not among them.
+        """
+        answered = (
             select(questions.c.question)
             .join(turns, turns.c.question == questions.c.id)
             .where(
@@ -42,12 +45,20 @@ class History:
                 turns.c.thread == thread,
             )
         )
+        # A question has no turn before its answer ends. Few are open at a time.
+        unanswered = select(questions.c.question).where(
+            questions.c.finished_at.is_(None),
+            questions.c.workspace == workspace,
+            questions.c.channel == channel,
+        )
 
         async def work(connection: AsyncConnection) -> Collection[JsonObject]:
-            return [found for found in await connection.scalars(query) if found]
+            found = [one for one in await connection.scalars(unanswered) if one]
+            found = [one for one in found if one.get("thread") == thread]
+            return [*found, *(one for one in await connection.scalars(answered) if one)]
 
         found = await self._database.read("find who asked in a thread", work)
-        return frozenset(str(question["user"]) for question in found)
+        return frozenset(str(one["user"]) for one in found if one.get("surface") != "thread")
 
     async def past(self, id: str) -> Asked | None:
         """Return a question and where its answer stands; None where it is purged."""

@@ -109,7 +109,9 @@ class Rooms:
 
     async def askers(self, workspace: str, channel: str, thread: str) -> frozenset[str]:
         return frozenset(
-            q.user for q in self.recorded.values() if (q.channel, q.thread) == (channel, thread)
+            q.user
+            for q in self.recorded.values()
+            if (q.channel, q.thread) == (channel, thread) and q.surface != "thread"
         )
 
     async def load(self, question: str) -> Question | None:

@@ -7,9 +7,9 @@ from bot.store.store import Store
 LEASE = 9.0
 
 
-async def ask(store: Store, id: str, user: str) -> None:
+async def ask(store: Store, id: str, user: str, **more: str) -> None:
     await store.inbox.record(
-        {"user": user, "text": "why?"},
+        {"user": user, "text": "why?", **more},
         id=id,
         workspace="T1",
         channel="C1",
@@ -27,6 +27,20 @@ async def test_askers_are_those_whose_questions_were_answered_in_the_thread(stor
     await store.turns.append("T1", "C1", "1.0", "q1", [{"role": "user", "content": "why?"}])
     assert await store.history.askers("T1", "C1", "1.0") == {"U1"}
     assert await store.history.askers("T1", "C2", "1.0") == frozenset()
+
+
+async def test_an_asker_is_known_before_the_answer_ends(store: Store) -> None:
+    """The follow-up may reach another replica while the answer streams."""
+    await ask(store, "q1", "U1", thread="1.0", surface="mention")
+    assert await store.history.askers("T1", "C1", "1.0") == {"U1"}
+    assert await store.history.askers("T1", "C1", "2.0") == frozenset()
+
+
+async def test_a_reply_that_was_only_judged_to_ask_makes_nobody_an_asker(store: Store) -> None:
+    await ask(store, "q1", "U1", thread="1.0", surface="mention")
+    await ask(store, "q2", "U2", thread="1.0", surface="thread")
+    await store.turns.append("T1", "C1", "1.0", "q2", [{"role": "user", "content": "why?"}])
+    assert await store.history.askers("T1", "C1", "1.0") == {"U1"}
 
 
 async def test_an_answer_is_found_again_with_its_messages(store: Store) -> None:

@@ -1,73 +1,76 @@
-"""Is this message a question to the bot? Pure, cheap, and shy: a bot that barges in is muted."""
+"""Decide whom a message is meant for. Pure.
+
+A bot that answers messages between people is muted, so whatever is not clearly meant for it is
+left alone.
+"""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Literal
 
 from bot.slack.events.parse import Message
+from bot.slack.events.question_detection import is_question
 
 Address = Literal[
-    "mention",  # the bot is named, with words
-    "bare_mention",  # the bot is named and nothing else
+    "mention",  # names the bot and says something
+    "bare_mention",  # names the bot and says nothing
     "dm",
     "thread",  # a reply in a thread the bot is in, meant for it
-    "channel",  # an unmentioned question where the context answers those
-    "overheard_thread",  # a reply there, not meant for it: a sign of life
+    "channel",  # an unmentioned question in a context that answers those
+    "overheard_thread",  # a reply there that is not meant for it: a sign of activity
     "overheard",
 ]
-
-_ASKING = re.compile(
-    r"\?|^(?:who|what|when|where|why|which|how|is|are|does|do|did|can|could|should|would|will|"
-    r"explain|show|find|list|tell|describe|summari[sz]e|compare|walk)\b",
-    re.IGNORECASE,
-)
-_THANKING = re.compile(
-    r"(?:ok(?:ay)?|thanks?|thank you|thx|ty|great|cool|nice|perfect|awesome|got it|lgtm|\+1|"
-    r":[\w+-]+:|[\s.,!])+",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
 class ThreadKnowledge:
-    """What is known of the thread a message stands in: is the bot in it, who has asked it there."""
+    """What is known of a message's thread: whether the bot is in it, and who asked it there.
+
+    `askers` are users who asked on purpose, by a mention for example. A reply that was only judged
+    to be a question makes its author no asker: the judgement may be wrong.
+    """
 
     bot_is_in: bool
     askers: frozenset[str] = frozenset()
 
 
-def looks_like_question(text: str) -> bool:
-    """Tell whether a text asks: a question mark anywhere, or an asking word first."""
-    return bool(_ASKING.search(text.strip()))
+def address(
+    message: Message,
+    thread: ThreadKnowledge,
+    *,
+    answers_unmentioned: bool,
+    listed_bots: frozenset[str] = frozenset(),
+) -> Address:
+    """Return whom a message is meant for.
 
-
-def address(message: Message, thread: ThreadKnowledge, *, answers_unmentioned: bool) -> Address:
-    """Decide whom a message is meant for.
-
-    In a thread the bot is in, a reply is meant for it when its author has asked there before or
-    it reads as a question, and nobody else is mentioned: two people talking to each other below
-    an answer are left alone.
+    `answers_unmentioned` says that the channel's context answers questions without a mention, and
+    `listed_bots` names the bots that may ask them.
     """
     if message.channel_type == "im":
-        return "dm" if message.text or message.files else "bare_mention"
+        return "dm" if message.has_content else "bare_mention"
     if message.mentions_me:
-        return "mention" if message.text else "bare_mention"
+        return "mention" if message.has_content else "bare_mention"
     if message.thread is not None:
         return _in_thread(message, thread)
-    if answers_unmentioned and not message.mentions_others and looks_like_question(message.text):
-        return "channel"
-    return "overheard"
+    if not answers_unmentioned or not _may_ask(message, listed_bots):
+        return "overheard"
+    return "channel" if is_question(message.text, by_asker=False) else "overheard"
+
+
+def _may_ask(message: Message, listed_bots: frozenset[str]) -> bool:
+    if message.mentions_others:
+        return False
+    return message.bot is None or bool({message.bot, message.user} & listed_bots)
 
 
 def _in_thread(message: Message, thread: ThreadKnowledge) -> Address:
     if not thread.bot_is_in:
         return "overheard"
-    if message.mentions_others or message.bot or not message.text:
+    # A bot's reply is never a question: two bots that answer each other do not stop.
+    if message.mentions_others or message.bot is not None:
         return "overheard_thread"
-    if _THANKING.fullmatch(message.text):
-        return "overheard_thread"
-    if message.user in thread.askers or looks_like_question(message.text):
-        return "thread"
-    return "overheard_thread"
+    by_asker = message.user in thread.askers
+    if not message.text:
+        return "thread" if by_asker and message.has_content else "overheard_thread"
+    return "thread" if is_question(message.text, by_asker=by_asker) else "overheard_thread"

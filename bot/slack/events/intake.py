@@ -1,13 +1,12 @@
-"""Before the acknowledgement: what was said is read, and a question is recorded.
+"""Record a question before its event is acknowledged.
 
-Bolt acknowledges an event before its listener runs, so a question that is only seen there can be
-lost with the process. Global middleware runs before the ack; what raises here is not
-acknowledged, and Slack delivers it again (facts/slack.md §0.6).
+Bolt acknowledges an event before its listener runs, so a question that only a listener sees can be
+lost with the process. Global middleware runs before the acknowledgement. If it raises, the event
+is not acknowledged and Slack delivers it again (docs/platform/slack.md).
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 
 from bot.answer.question import Question, Surface
@@ -16,7 +15,6 @@ from bot.slack.events.addressing import Address, ThreadKnowledge, address
 from bot.slack.events.parse import Body, Message, read_message
 from bot.slack.interfaces import Contexts, Inbox
 
-THREADS_REMEMBERED = 10_000
 SURFACES: dict[Address, Surface] = {
     "mention": "mention",
     "thread": "thread",
@@ -27,7 +25,7 @@ SURFACES: dict[Address, Surface] = {
 
 @dataclass(frozen=True, slots=True)
 class IncomingMessage:
-    """What an event turned out to be. `question` is set where it is a newly recorded one."""
+    """A message and whom it is meant for. `question` is set if it was recorded as a new one."""
 
     message: Message
     address: Address
@@ -36,30 +34,34 @@ class IncomingMessage:
 
 
 class Intake:
-    """Reads, decides whom it is for, records. Everything after that may be lost and found."""
+    """Reads an event's message, decides whom it is meant for and records a question.
+
+    It remembers nothing between events: another replica may have handled the one before.
+    """
 
     def __init__(self, inbox: Inbox, contexts: Contexts, *, now: Now) -> None:
         self._inbox = inbox
         self._contexts = contexts
         self._now = now
-        self._threads: OrderedDict[tuple[str, str, str], frozenset[str]] = OrderedDict()
 
     def __repr__(self) -> str:
-        return f"<Intake: {len(self._threads)} threads known>"
+        return "<Intake>"
 
     async def take(self, body: Body, me: str) -> IncomingMessage | None:
-        """Return what an event's message is to us; None where it carries no message."""
+        """Return the event's message, or None if it carries none."""
         message = read_message(body, me)
         if message is None:
             return None
+        context = self._contexts.for_channel(message.channel)
         meant = address(
             message,
             await self._thread(message, me),
-            answers_unmentioned=self._answers_unmentioned(message.channel),
+            answers_unmentioned=context is not None and context.mode == "questions",
+            listed_bots=frozenset(context.access.bots) if context else frozenset(),
         )
         surface = SURFACES.get(meant)
         if meant == "bare_mention":
-            # Slack tells of a mention twice; a hint is said once.
+            # Slack tells of a mention twice. The hint is given once.
             key = f"{message.workspace}-{message.channel}-{message.ts}"
             return IncomingMessage(message, meant, None, duplicate=not await self._inbox.first(key))
         if surface is None:
@@ -67,31 +69,14 @@ class Intake:
         question = question_of(message, surface, self._now())
         if not await self._inbox.record(question):
             return IncomingMessage(message, meant, None, duplicate=True)
-        self._asked(message)
         return IncomingMessage(message, meant, question)
 
-    def _answers_unmentioned(self, channel: str) -> bool:
-        context = self._contexts.for_channel(channel)
-        return context is not None and context.mode == "questions"
-
     async def _thread(self, message: Message, me: str) -> ThreadKnowledge:
-        if message.thread is None or message.channel_type == "im":
+        """Look the thread up in the store: another replica may have taken its question."""
+        if message.thread is None or message.channel_type == "im" or message.mentions_me:
             return ThreadKnowledge(False)
-        key = (message.workspace, message.channel, message.thread)
-        if key not in self._threads:
-            self._remember(key, await self._inbox.askers(*key))
-        askers = self._threads[key]
+        askers = await self._inbox.askers(message.workspace, message.channel, message.thread)
         return ThreadKnowledge(bool(askers) or message.parent_user == me, askers)
-
-    def _asked(self, message: Message) -> None:
-        key = (message.workspace, message.channel, message.root)
-        self._remember(key, self._threads.get(key, frozenset()) | {message.user})
-
-    def _remember(self, key: tuple[str, str, str], askers: frozenset[str]) -> None:
-        self._threads[key] = askers
-        self._threads.move_to_end(key)
-        if len(self._threads) > THREADS_REMEMBERED:
-            self._threads.popitem(last=False)
 
 
 def question_of(message: Message, surface: Surface, received_at: float) -> Question:

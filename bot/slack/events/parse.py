@@ -50,6 +50,11 @@ class Message:
     viewing: str | None = None
 
     @property
+    def has_content(self) -> bool:
+        """Whether the message says anything beside naming the bot."""
+        return bool(self.text or self.files)
+
+    @property
     def root(self) -> str:
         """The thread that an answer belongs to."""
         return self.thread or self.ts

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from bot.slack.events.addressing import ThreadKnowledge, address, looks_like_question
+from bot.answer.question import File
+from bot.slack.events.addressing import ThreadKnowledge, address
 from bot.slack.events.parse import Message
 
 HELLO = Message(
@@ -68,6 +69,8 @@ def test_people_who_talk_to_each_other_below_an_answer_are_left_alone() -> None:
     assert address(to_a_colleague, KNOWN, answers_unmentioned=False) == "overheard_thread"
     remark = replace(REPLY, user="U2", text="I would not have guessed.")
     assert address(remark, KNOWN, answers_unmentioned=False) == "overheard_thread"
+    small_talk = replace(REPLY, user="U2", text="are you coming to lunch?")
+    assert address(small_talk, KNOWN, answers_unmentioned=False) == "overheard_thread"
     question = replace(REPLY, user="U2", text="and on Windows?")
     assert address(question, KNOWN, answers_unmentioned=False) == "thread"
 
@@ -83,9 +86,28 @@ def test_everything_said_in_a_direct_message_is_a_question() -> None:
     assert address(direct, STRANGER, answers_unmentioned=False) == "dm"
 
 
-@pytest.mark.parametrize(
-    ("text", "asks"),
-    [("where is it parsed", True), ("Explain retries", True), ("done", False), ("huh?", True)],
-)
-def test_asking_words_count_as_much_as_question_marks(text: str, asks: bool) -> None:
-    assert looks_like_question(text) is asks
+@pytest.mark.parametrize("text", ["danke", "merci !", "ありがとう", "Lunch first.", "Back now."])
+def test_an_asker_who_asks_nothing_is_left_alone(text: str) -> None:
+    """An answer to thanks in any language costs a request."""
+    reply = replace(REPLY, text=text)
+    assert address(reply, KNOWN, answers_unmentioned=False) == "overheard_thread"
+
+
+def test_a_file_alone_asks_where_its_author_has_asked() -> None:
+    trace = File(id="F1", name="trace.txt", kind="text/plain")
+    alone = replace(REPLY, text="", files=(trace,))
+    assert address(alone, KNOWN, answers_unmentioned=False) == "thread"
+    other = replace(alone, user="U2")
+    assert address(other, KNOWN, answers_unmentioned=False) == "overheard_thread"
+    mention = replace(HELLO, text="", files=(trace,), mentions_me=True)
+    assert address(mention, STRANGER, answers_unmentioned=False) == "mention"
+
+
+def test_another_bots_post_is_a_question_only_if_the_context_lists_the_bot() -> None:
+    """An alert below which a refusal is posted each time makes a channel unreadable."""
+    post = replace(HELLO, user="B2", bot="B2", text="Which commit broke the build?")
+    assert address(post, STRANGER, answers_unmentioned=True) == "overheard"
+    listed = frozenset({"B2"})
+    assert address(post, STRANGER, answers_unmentioned=True, listed_bots=listed) == "channel"
+    alert = replace(post, text="Build 7 failed. Details: https://ci.example.com/job?id=7")
+    assert address(alert, STRANGER, answers_unmentioned=True, listed_bots=listed) == "overheard"
