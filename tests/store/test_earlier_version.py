@@ -19,6 +19,7 @@ from bot.store.store import Store
 from bot.telemetry.codec import decode
 from bot.telemetry.journal import Journal
 from bot.telemetry.projections import LiveProjections
+from bot.telemetry.report import as_json, build_report
 from bot.telemetry.restore import restore_figures, restore_recent
 
 DATA = Path(__file__).parent / "data"
@@ -341,3 +342,31 @@ async def test_after_a_start_the_state_and_the_figures_hold_what_was_recorded(
     assert {one["outcome"] for one in shown["questions"].values()} == {"answered", "refused"}
     assert live.caps.spent("2026-11-20") == 6 * 0.125
     assert live.figures.days() == ["2026-11-20"]
+    (prefix,) = [one for key, one in shown["prefixes"].items() if key.startswith("9f")]
+    assert prefix.keys() >= {
+        *("contexts", "model", "tokens", "fingerprint", "files", "omitted", "repositories"),
+        *("state", "warming_since", "ttl", "alive_until", "decision", "signal", "last_request"),
+        "last_miss",
+    }
+    assert prefix["repositories"][0].keys() >= {
+        *("name", "ref", "commit", "committed_at", "stale_since"),
+    }
+    question = shown["questions"][f"{TEAM}-{PAY}-1795165270.000100"]
+    assert question.keys() >= {
+        *("at", "asked_at", "ended_at", "context", "prefix", "channel", "thread", "surface"),
+        *("stage", "outcome", "warm", "wait", "slack_wait", "read", "written", "usd"),
+    }
+    parts = {"delivery": 0.2, "queue": 0.01, "join": 0.3, "prefill": 0.9, "thinking": 0.25}
+    assert question["wait"] == {**parts, "paint": 0.24, "total": pytest.approx(1.9)}
+    document = as_json(build_report(live.figures, clock.at, since="2026-11-01"))
+    assert document.keys() >= {"since", "until", "context", "total", "contexts", "days"}
+    total = document["total"]
+    assert total.keys() >= {
+        *("usd", "answers_usd", "warmth_usd", "drafts_usd", "sorting_usd", "questions"),
+        *("unanswered", "outcomes", "warm", "cold", "hit_rate", "read_share", "warm_ups_used"),
+        *("warm_ups_wasted", "warm_ups_failed", "warm_ups_open", "misses", "up", "down"),
+    }
+    assert (total["usd"], total["answers_usd"], total["questions"]) == (0.75, 0.375, 2)
+    assert total["warm"] == {"count": 1, "p50": 1.9, "p95": 1.9}
+    assert total["misses"] == (("the entry had vanished", 1),)
+    assert (total["hit_rate"], total["outcomes"]) == (0.5, {"answered": 1, "refused": 1})
