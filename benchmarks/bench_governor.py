@@ -159,7 +159,7 @@ class _Desk:
             if asks:
                 self._ask(facts, signal)
             else:
-                self._heed(self._governor.signal(facts, signal))
+                self._heed(self._governor.handle_signal(facts, signal))
         return self._made
 
     def _look_until(self, at: float) -> None:
@@ -170,11 +170,13 @@ class _Desk:
 
     def _ask(self, facts: PrefixFacts, signal: Signal) -> None:
         user = signal.user or ""
-        decision = self._governor.question(facts, signal.channel, signal.thread, user, signal.at)
+        decision = self._governor.handle_question(
+            facts, signal.channel, signal.thread, user, signal.at
+        )
         self._made += 1
-        self._governor.sent(facts.key, decision.ttl, signal.at)
+        self._governor.record_request(facts.key, decision.ttl, signal.at)
         result = self._result(decision, facts.tokens, signal.at)
-        self._heed(self._governor.replied(facts.key, decision.ttl, result, signal.at))
+        self._heed(self._governor.apply_reply(facts.key, decision.ttl, result, signal.at))
 
     def _heed(self, decision: Decision | None) -> None:
         while decision is not None:
@@ -184,9 +186,9 @@ class _Desk:
                 heapq.heappush(self._due, (decision.next_look_at, decision.prefix))
             if not decision.spends:
                 return
-            request = self._governor.begin(decision)
+            request = self._governor.begin_warm_up(decision)
             result = self._result(decision, TOKENS, decision.at)
-            decision = self._governor.end(request, result, decision.at)
+            decision = self._governor.end_warm_up(request, result, decision.at)
 
     def _result(self, decision: Decision, tokens: int, at: float) -> Result:
         from bot.claude.usage import Usage

@@ -69,7 +69,7 @@ class Warmth:
             self._resolve,
             journal,
             governor=Governor(Limits(daily_usd=settings.warm_daily_limit_usd)),
-            writings=SharedWritings(store) if store.shared else None,
+            write_lock=SharedWritings(store) if store.shared else None,
             saved=SavedWarmth(store),
             now=now,
             single_slot=settings.single_slot,

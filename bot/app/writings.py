@@ -11,7 +11,7 @@ PREFIX = "writing:"
 
 
 class SharedWritings:
-    """`bot.warm.interfaces.Writings` over the store."""
+    """`bot.warm.interfaces.WriteLock` over the store."""
 
     def __init__(self, store: Store) -> None:
         self._leases = store.leases
@@ -21,14 +21,14 @@ class SharedWritings:
     def __repr__(self) -> str:
         return f"<SharedWritings: {len(self._held)} held>"
 
-    async def begin(self, name: str, seconds: float) -> bool:
+    async def acquire(self, name: str, seconds: float) -> bool:
         lease = await self._leases.acquire(PREFIX + name, self._owner, seconds)
         if lease is None:
             return False
         self._held[name] = lease
         return True
 
-    async def finish(self, name: str) -> None:
+    async def release(self, name: str) -> None:
         lease = self._held.pop(name, None)
         if lease is not None:
             await self._leases.release(lease)

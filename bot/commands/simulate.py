@@ -1,4 +1,4 @@
-"""`forewarm simulate`: traces replayed through the very governor that the bot runs."""
+"""`forewarm simulate`: traces replayed through the governor that the bot runs."""
 
 from __future__ import annotations
 
@@ -15,12 +15,20 @@ from bot.errors import ForewarmError
 if TYPE_CHECKING:
     from bot.warm.economics.costs import Costs
     from bot.warm.replay.baselines import Bill
-    from bot.warm.replay.run import Line
+    from bot.warm.replay.run import RequestLine
     from bot.warm.replay.traces import Event, Hints
 
 
 TOKENS, PREFILL_SECONDS, WARM_TTFT = 150_000, 18.93, 1.94
-"""A cold prefill of so many tokens, and a warm answer's first words: measured by the seed."""
+"""Tokens, seconds of a cold prefill and seconds to the first token of a warm request.
+
+Source: docs/platform/claude.md#anthropics-notebook.
+"""
+
+NOTEBOOK_NAME = "Anthropic's notebook: warming at typing"
+_FIRST_NAME = "seed"
+NOTEBOOK_KEY = f"the {_FIRST_NAME}'s warming at typing"
+"""The first version's name for the same strategy. It stays the key in the output of `--json`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +165,7 @@ def run(path: Path, setup: Setup, output: IO[str] | None = None) -> Outcome:
         prefill_seconds=setup.prefill,
     )
 
-    def write(line: Line) -> None:
+    def write(line: RequestLine) -> None:
         if output is not None:
             output.write(json.dumps(asdict(line)) + "\n")
 
@@ -173,12 +181,12 @@ def run(path: Path, setup: Setup, output: IO[str] | None = None) -> Outcome:
 
 
 def _named(seen: Sequence[Event], costs: Costs, setup: Setup) -> dict[str, float]:
-    """Return the totals of the strategies that people know."""
-    from bot.warm.replay.baselines import ALWAYS_ON, PINGER, PROMPT_CACHING, SEED, follow
+    """Return the totals of the usual strategies."""
+    from bot.warm.replay.baselines import ALWAYS_ON, NOTEBOOK, PINGER, PROMPT_CACHING, follow
 
     named = {
         "prompt caching alone": PROMPT_CACHING,
-        "the seed's warming at typing": SEED,
+        NOTEBOOK_KEY: NOTEBOOK,
         "always on": ALWAYS_ON,
         "5-minute pinger": PINGER,
     }
@@ -216,6 +224,10 @@ def _outcome(
     )
 
 
+def _shown_name(key: str) -> str:
+    return NOTEBOOK_NAME if key == NOTEBOOK_KEY else key
+
+
 def _quantile(values: Sequence[float], share: float) -> float | None:
     return values[min(len(values) - 1, int(share * len(values)))] if values else None
 
@@ -229,7 +241,8 @@ def _print(outcomes: Sequence[Outcome]) -> None:
         table = Table(
             "strategy", "total $", "by optimum", title=f"{one.trace}: {one.questions} questions"
         )
-        rows: dict[str, Any] = {"the governor": one.total_usd, **one.baselines}
+        baselines = {_shown_name(name): total for name, total in one.baselines.items()}
+        rows: dict[str, Any] = {"the governor": one.total_usd, **baselines}
         rows["the clairvoyant optimum"] = one.optimum_usd
         for name, total in rows.items():
             share = f"{total / one.optimum_usd:.3f}" if one.optimum_usd else "-"
@@ -264,7 +277,7 @@ def _plot(outcomes: Sequence[Outcome], path: Path) -> None:
             for one in outcomes
         ]
         places = [n + at * width for n in range(len(outcomes))]
-        axes.bar(places, shares, width, label=name)
+        axes.bar(places, shares, width, label=_shown_name(name))
     axes.set_xticks(
         [n + 0.4 - width / 2 for n in range(len(outcomes))], [one.trace for one in outcomes]
     )

@@ -1,7 +1,8 @@
-"""The driver: carries the governor's decisions out. It decides nothing itself.
+"""The driver: carries out the governor's decisions. It decides nothing itself.
 
-Signals and questions come in; warm-ups go out, one in flight per prefix; looks are timed by the
-event loop. A question that meets a warm-up waits for it, and of many on a cold prefix one writes.
+Signals and questions come in, warm-ups go out, at most one in flight per prefix. Each prefix has
+one timer in the event loop for its next look. A question that meets a warm-up waits for it. Of many
+questions on a cold prefix one writes the entry, and the others wait for it.
 """
 
 from __future__ import annotations
@@ -18,17 +19,19 @@ from bot.claude.usage import Ttl
 from bot.clock import Now, system_now
 from bot.warm.events import SignalReceived, WarmthDecided, WarmthMissed
 from bot.warm.governor import Governor
-from bot.warm.interfaces import Journal, Resolve, Saved, Target, Warmer, Writings
+from bot.warm.interfaces import Journal, Resolve, Saved, Target, Warmer, WriteLock
 from bot.warm.join import JoinTicket
 from bot.warm.signals import Signal
 from bot.warm.types import Decision, Result
-from bot.warm.write_lock import LocalWritings
+from bot.warm.write_lock import LocalWriteLock
 
-PATIENCE = 1.5
-SLACK = 2.0
-"""A join waits for this many times the measured prefill, and so many seconds more, at most."""
+PREFILLS_WAITED = 1.5
+SECONDS_WAITED = 2.0
+"""A question waits for another's write for so many measured prefills and seconds, at most."""
 SAVE_EVERY = 60.0
+"""Seconds between two saves of the state."""
 SENDS_THE_PREFIX = ("warm", "refresh", "question", "round", "draft")
+"""Purposes of requests that read or write a prefix's entry."""
 
 _log = structlog.get_logger(__name__)
 
@@ -36,7 +39,7 @@ _log = structlog.get_logger(__name__)
 class Driver:
     """Keeps prefixes warm. Use from one event loop; `start` before, `stop` after.
 
-    `resolve` names what a signal is about. `writings` and `saved` reach beyond this process where
+    `resolve` names the target of a signal. `write_lock` and `saved` reach beyond this process if
     there are several. `single_slot` is for a server that works on one request at a time: a
     question then cancels another prefix's warm-up, and none starts while a question is running.
     """
@@ -48,7 +51,7 @@ class Driver:
         journal: Journal,
         *,
         governor: Governor | None = None,
-        writings: Writings | None = None,
+        write_lock: WriteLock | None = None,
         saved: Saved | None = None,
         now: Now = system_now,
         single_slot: bool = False,
@@ -57,36 +60,36 @@ class Driver:
         self._warmer = warmer
         self._resolve = resolve
         self._journal = journal
-        self._writings: Writings = writings or LocalWritings()
+        self._write_lock: WriteLock = write_lock or LocalWriteLock()
         self._saved = saved
         self._now = now
         self._single_slot = single_slot
         self._targets: dict[str, Target] = {}
-        self._looks: dict[str, asyncio.TimerHandle] = {}
-        self._warming: dict[str, asyncio.Task[None]] = {}
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._warm_ups: dict[str, asyncio.Task[None]] = {}
         self._deferred: set[str] = set()
-        self._asking = 0
-        self._stopping = False
-        self._messages: dict[str, str] = {}
+        self._questions = 0
+        self._is_stopping = False
+        self._message_ids: dict[str, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     # --- life -----------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Recall what was learned and what is alive."""
+        """Load what was learned and what is alive."""
         if self._saved is not None:
             state = await self._saved.load()
             if state is not None:
                 self.restore(state)
-            self._spawn(self._keep_saving(self._saved))
+            self._start_task(self._save_regularly(self._saved))
 
     async def stop(self) -> None:
-        """Cancel what is running and keep what was learned."""
-        self._stopping = True
-        for look in self._looks.values():
-            look.cancel()
-        self._looks.clear()
-        running = [*self._warming.values(), *self._tasks]
+        """Cancel what is running, and save what was learned."""
+        self._is_stopping = True
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        running = [*self._warm_ups.values(), *self._tasks]
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
@@ -94,141 +97,143 @@ class Driver:
             await self._saved.save(self.snapshot())
 
     def snapshot(self) -> dict[str, Any]:
-        """Return everything that is to survive a restart, as JSON."""
-        return {"governor": self.governor.snapshot(), "messages": dict(self._messages)}
+        """Return everything that is to survive a restart as JSON."""
+        return {"governor": self.governor.snapshot(), "messages": dict(self._message_ids)}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take back what `snapshot` returned; looks begin when `update` names the prefixes."""
+        """Take back what `snapshot` returned. Timers start when `update` names the prefixes."""
         self.governor.restore(state["governor"])
-        self._messages.update(state["messages"])
+        self._message_ids.update(state["messages"])
 
     # --- what comes in --------------------------------------------------------------------------
 
     async def signal(self, signal: Signal) -> Decision | None:
-        """Take a signal; return what was decided, or None where it is about nothing known."""
+        """Take in a signal. Return the decision, or None if the signal concerns no prefix."""
         target = self._resolve(signal)
-        self._journal.write(_received(signal, target))
+        self._journal.write(_signal_record(signal, target))
         if target is None:
             return None
         self._targets[target.prefix.key] = target
-        decision = self.governor.signal(target.facts, signal)
-        self._follow(decision, signal.user)
+        decision = self.governor.handle_signal(target.facts, signal)
+        self._carry_out(decision, signal.user)
         return decision
 
     async def update(self, target: Target) -> Decision:
-        """Take a prefix as it stands now: when it was built, and when its repository has moved."""
+        """Take in a prefix as it is now: when it was built, and after a push."""
         self._targets[target.prefix.key] = target
-        decision = self.governor.attend(target.facts, self._now())
-        self._follow(decision)
+        decision = self.governor.update_prefix(target.facts, self._now())
+        self._carry_out(decision)
         return decision
 
     async def join(
         self, target: Target, *, channel: str | None, thread: str | None, user: str
     ) -> JoinTicket:
-        """Take a question about to be sent; wait for a writing in flight, within its deadline.
+        """Take in a question that is about to be sent, and wait for a write in flight.
 
-        Of many questions on one cold prefix one leads, and the others wait until its response
-        begins. Whoever leads must tell its passage what became of the request.
+        Of many questions on one cold prefix one leads: it writes, and the others wait until its
+        response begins. The caller must report to the ticket how its request went.
         """
         key, began = target.prefix.key, asyncio.get_running_loop().time()
         self._targets[key] = target
         self._make_way(key)
         try:
-            decision = self.governor.question(target.facts, channel, thread, user, self._now())
-            leads = await self._wait_or_lead(target, self._patience(key))
+            decision = self.governor.handle_question(
+                target.facts, channel, thread, user, self._now()
+            )
+            leads = await self._wait_or_lead(target, self._longest_wait(key))
         except BaseException:
-            self._asking -= 1
+            self._questions -= 1
             raise
         waited = asyncio.get_running_loop().time() - began
-        return self._passage(target, decision.ttl, leads, waited)
+        return self._ticket(target, decision.ttl, leads, waited)
 
     def observe(self, record: object) -> None:
-        """Learn from this process's requests that nobody joined for: rounds and drafts.
+        """Learn from this process's requests that have no ticket: rounds and drafts.
 
-        Records of its own warm-ups and of questions that were joined here change nothing.
+        Warm-ups, and questions that joined, report by themselves.
         """
-        if not isinstance(record, RequestEnded) or record.purpose in ("warm", "refresh"):
+        if not isinstance(record, RequestEnded) or record.purpose not in ("round", "draft"):
             return
-        if record.error is None and record.purpose in ("round", "draft"):
-            result = Result(
-                usage=record.usage, started_at=record.started_at, seconds=record.seconds
-            )
-            self._follow(self.governor.replied(record.prefix, record.ttl, result, record.at))
+        self._apply_record(record)
 
     def learn(self, record: object) -> None:
-        """Learn from what another replica did: its entries live here too, its money is ours."""
+        """Learn from another replica's request: its entry lives here too, its money counts here."""
         if not isinstance(record, RequestEnded):
             return
         if record.purpose in ("warm", "refresh"):
-            self.governor.spending.turn(record.at)
-            self.governor.spending.count(record.context, record.usd)
-        if record.error is None and record.purpose in SENDS_THE_PREFIX:
-            result = Result(
-                usage=record.usage, started_at=record.started_at, seconds=record.seconds
-            )
-            self._follow(self.governor.replied(record.prefix, record.ttl, result, record.at))
+            self.governor.spending.turn_day(record.at)
+            self.governor.spending.add(record.context, record.usd)
+        if record.purpose in SENDS_THE_PREFIX:
+            self._apply_record(record)
+
+    def _apply_record(self, record: RequestEnded) -> None:
+        if record.error is not None:
+            return
+        result = Result(usage=record.usage, started_at=record.started_at, seconds=record.seconds)
+        self._carry_out(self.governor.apply_reply(record.prefix, record.ttl, result, record.at))
 
     # --- carrying out ---------------------------------------------------------------------------
 
-    def _follow(self, decision: Decision | None, user: str | None = None) -> None:
-        """Begin the warm-up that a decision asks for, or set the time of the next look."""
+    def _carry_out(self, decision: Decision | None, user: str | None = None) -> None:
+        """Begin the warm-up that a decision asks for, or set the timer for the next look."""
         if decision is None:
             return
-        self._tell(decision)
+        self._record(decision)
         key = decision.prefix
         if not decision.spends or key not in self._targets:
-            self._look_at(key, decision.next_look_at)
-        elif self._single_slot and self._asking:
+            self._set_timer(key, decision.next_look_at)
+        elif self._single_slot and self._questions:
             self._deferred.add(key)
         else:
-            self._begin(self._targets[key], decision, user)
+            self._begin_warm_up(self._targets[key], decision, user)
 
-    def _tell(self, decision: Decision) -> None:
-        """Write down what matters: what is done, what was missed, what nobody has money for."""
+    def _record(self, decision: Decision) -> None:
+        """Write actions, misses and the day's first refusal to the journal and the log."""
         target = self._targets.get(decision.prefix)
         if decision.notice:
-            _log.warning("no_money_for_warmth", prefix=decision.prefix, reason=decision.reason)
+            _log.warning("warmth_cap_reached", prefix=decision.prefix, reason=decision.reason)
         if target is None:
             return
         if decision.missed is not None:
-            self._journal.write(_missed(decision, decision.missed, target))
-            _log.warning("warmed_but_missed", prefix=decision.prefix, reason=decision.missed)
+            self._journal.write(_miss_record(decision, decision.missed, target))
+            _log.warning("cache_read_missed", prefix=decision.prefix, reason=decision.missed)
         if decision.action != "nothing" or decision.notice:
-            self._journal.write(_decided(decision, target))
+            self._journal.write(_decision_record(decision, target))
 
-    def _begin(self, target: Target, decision: Decision, user: str | None) -> None:
-        request = self.governor.begin(decision, user)
-        self._look_at(decision.prefix, None)
-        task = asyncio.create_task(self._warm(target, decision, request))
-        self._warming[decision.prefix] = task
+    def _begin_warm_up(self, target: Target, decision: Decision, user: str | None) -> None:
+        request = self.governor.begin_warm_up(decision, user)
+        self._set_timer(decision.prefix, None)
+        task = asyncio.create_task(self._warm_up(target, decision, request))
+        self._warm_ups[decision.prefix] = task
 
-    async def _warm(self, target: Target, decision: Decision, request: str) -> None:
-        """Send one warm-up and tell the governor what became of it."""
-        key, name = decision.prefix, _name(target)
+    async def _warm_up(self, target: Target, decision: Decision, request: str) -> None:
+        """Send one warm-up, and report its result to the governor."""
+        key, name = decision.prefix, _lock_name(target)
         result = Result(started_at=self._now(), seconds=0.0, error="cancelled")
         try:
-            patience = self._patience(key)
-            if await self._writings.begin(name, patience):
+            longest = self._longest_wait(key)
+            if await self._write_lock.acquire(name, longest):
                 try:
                     result = await self._send(target, decision)
                 finally:
-                    await asyncio.shield(self._writings.finish(name))
+                    await asyncio.shield(self._write_lock.release(name))
             else:
-                # Another replica writes it: then ours will be a read, which tells what is alive.
-                await self._writings.wait(name, patience)
+                # Another replica writes it. A request after that will be a read, which tells
+                # what is alive.
+                await self._write_lock.wait(name, longest)
         finally:
-            del self._warming[key]
-            after = self.governor.end(request, result, self._now())
-            if not self._stopping:
-                self._follow(after)
+            del self._warm_ups[key]
+            following = self.governor.end_warm_up(request, result, self._now())
+            if not self._is_stopping:
+                self._carry_out(following)
 
     async def _send(self, target: Target, decision: Decision) -> Result:
         started_at, key = self._now(), decision.prefix
         purpose: Purpose = "refresh" if decision.action == "refresh" else "warm"
         label = Label(purpose=purpose, context=target.context, expected=decision.expected)
-        previous = self._messages.get(key)
+        previous = self._message_ids.get(key)
         try:
-            done = await self._warmer.warm(
+            warmed = await self._warmer.warm(
                 target.prefix, decision.ttl, label=label, previous=previous
             )
         except ClaudeError as error:
@@ -238,126 +243,123 @@ class Driver:
                 error=error.kind,
                 retry_after=error.retry_after,
             )
-        self._remember(key, done.message_id)
+        self._keep_message_id(key, warmed.message_id)
         return Result(
-            usage=done.usage,
-            usd=done.usd,
-            started_at=done.started_at,
-            seconds=done.seconds,
-            kept=done.complete,
-            missed=done.missed,
+            usage=warmed.usage,
+            usd=warmed.usd,
+            started_at=warmed.started_at,
+            seconds=warmed.seconds,
+            kept=warmed.complete,
+            missed=warmed.missed,
         )
 
     # --- questions ------------------------------------------------------------------------------
 
     def _make_way(self, key: str) -> None:
-        """On a server with one slot, cancel what a question would have to wait for in vain."""
-        self._asking += 1
+        """Count a question. On a server with one slot, cancel what would only delay it."""
+        self._questions += 1
         if self._single_slot:
-            for other, task in list(self._warming.items()):
+            for other, task in list(self._warm_ups.items()):
                 if other != key:
                     self._deferred.add(other)
                     task.cancel()
 
-    async def _wait_or_lead(self, target: Target, patience: float) -> bool:
-        """Return True when this question is to write; else the entry is there, or time is up."""
-        loop, name = asyncio.get_running_loop(), _name(target)
-        deadline = loop.time() + patience
+    async def _wait_or_lead(self, target: Target, longest: float) -> bool:
+        """Return True if this question is to write; False if the entry exists or time is up."""
+        loop, name = asyncio.get_running_loop(), _lock_name(target)
+        deadline = loop.time() + longest
         while True:
-            warming = target.prefix.key in self._warming
-            if not warming and self.governor.is_warm(target.facts, self._now()):
+            is_warming = target.prefix.key in self._warm_ups
+            if not is_warming and self.governor.is_warm(target.facts, self._now()):
                 return False
-            if not warming and await self._writings.begin(name, patience):
+            if not is_warming and await self._write_lock.acquire(name, longest):
                 return True
             left = deadline - loop.time()
-            if left <= 0 or not await self._wait(target, left):
+            if left <= 0 or not await self._wait_for_write(target, left):
                 return False
 
-    async def _wait(self, target: Target, seconds: float) -> bool:
-        """Wait for the writing in flight; False where it has not ended in time."""
-        task = self._warming.get(target.prefix.key)
+    async def _wait_for_write(self, target: Target, seconds: float) -> bool:
+        """Wait for the write in flight. Return False if it has not ended in time."""
+        task = self._warm_ups.get(target.prefix.key)
         if task is None:
-            return await self._writings.wait(_name(target), seconds)
+            return await self._write_lock.wait(_lock_name(target), seconds)
         done, _ = await asyncio.wait({task}, timeout=seconds)
         return bool(done)
 
-    def _passage(self, target: Target, ttl: Ttl, leads: bool, waited: float) -> JoinTicket:
+    def _ticket(self, target: Target, ttl: Ttl, leads: bool, waited: float) -> JoinTicket:
         key, at = target.prefix.key, self._now()
-        expected = self.governor.expected(target.facts, at)
-        self.governor.sent(key, ttl, at)
+        expected = self.governor.expected_tokens(target.facts, at)
+        self.governor.record_request(key, ttl, at)
 
-        def tell(result: Result, message_id: str | None) -> None:
-            self._remember(key, message_id)
-            self._asking -= 1
+        def report(result: Result, message_id: str | None) -> None:
+            self._keep_message_id(key, message_id)
+            self._questions -= 1
             if leads:
-                self._spawn(self._writings.finish(_name(target)))
-            self._follow(self.governor.replied(key, ttl, result, self._now()))
-            if not self._asking:
-                self._resume()
+                self._start_task(self._write_lock.release(_lock_name(target)))
+            self._carry_out(self.governor.apply_reply(key, ttl, result, self._now()))
+            if not self._questions:
+                self._resume_deferred()
 
         return JoinTicket(
             waited=waited,
             warmed=expected >= target.prefix.tokens,
             ttl=ttl,
             expected=expected,
-            previous=self._messages.get(key),
+            previous=self._message_ids.get(key),
             leads=leads,
             started_at=at,
-            tell=tell,
+            report=report,
         )
 
-    def _resume(self) -> None:
-        """Look again at what had to make way for questions."""
+    def _resume_deferred(self) -> None:
+        """Look again at the prefixes that had to make way for questions."""
         deferred, self._deferred = self._deferred, set()
         for key in deferred:
             self._look(key)
 
     # --- time -----------------------------------------------------------------------------------
 
-    def _look_at(self, key: str, at: float | None) -> None:
-        """Set the prefix's one timer, or take it away."""
-        old = self._looks.pop(key, None)
+    def _set_timer(self, key: str, at: float | None) -> None:
+        """Set the prefix's one timer, or remove it."""
+        old = self._timers.pop(key, None)
         if old is not None:
             old.cancel()
-        if at is not None and not self._stopping:
+        if at is not None and not self._is_stopping:
             loop = asyncio.get_running_loop()
-            self._looks[key] = loop.call_later(max(0.0, at - self._now()), self._look, key)
+            self._timers[key] = loop.call_later(max(0.0, at - self._now()), self._look, key)
 
     def _look(self, key: str) -> None:
-        self._looks.pop(key, None)
-        self._follow(self.governor.look(key, self._now()))
+        self._timers.pop(key, None)
+        self._carry_out(self.governor.look(key, self._now()))
 
-    def _patience(self, key: str) -> float:
-        """Return the seconds that anybody waits for this prefix to be written, at most."""
-        return PATIENCE * self.governor.prefill(key) + SLACK
+    def _longest_wait(self, key: str) -> float:
+        """Return the seconds that a request waits for a write of this prefix, at most."""
+        return PREFILLS_WAITED * self.governor.prefill_seconds(key) + SECONDS_WAITED
 
-    # --- keeping --------------------------------------------------------------------------------
+    # --- helpers --------------------------------------------------------------------------------
 
-    def _remember(self, key: str, message_id: str | None) -> None:
+    def _keep_message_id(self, key: str, message_id: str | None) -> None:
+        """Keep the id of the prefix's latest message: the next request is compared with it."""
         if message_id is not None:
-            self._messages[key] = message_id
+            self._message_ids[key] = message_id
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start_task(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
+        # The loop holds only a weak reference to a task.
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _keep_saving(self, saved: Saved) -> None:
+    async def _save_regularly(self, saved: Saved) -> None:
         while True:
             await asyncio.sleep(SAVE_EVERY)
             await saved.save(self.snapshot())
 
-    def __repr__(self) -> str:
-        return (
-            f"<Driver {len(self._warming)} in flight, {len(self._looks)} looks: {self.governor!r}>"
-        )
 
-
-def _name(target: Target) -> str:
+def _lock_name(target: Target) -> str:
     return f"warm/{target.prefix.key}/{target.prefix.fingerprint}"
 
 
-def _received(signal: Signal, target: Target | None) -> SignalReceived:
+def _signal_record(signal: Signal, target: Target | None) -> SignalReceived:
     return SignalReceived(
         at=signal.at,
         kind=signal.kind,
@@ -371,7 +373,7 @@ def _received(signal: Signal, target: Target | None) -> SignalReceived:
     )
 
 
-def _decided(decision: Decision, target: Target) -> WarmthDecided:
+def _decision_record(decision: Decision, target: Target) -> WarmthDecided:
     return WarmthDecided(
         at=decision.at,
         prefix=decision.prefix,
@@ -385,7 +387,7 @@ def _decided(decision: Decision, target: Target) -> WarmthDecided:
     )
 
 
-def _missed(decision: Decision, why: str, target: Target) -> WarmthMissed:
+def _miss_record(decision: Decision, why: str, target: Target) -> WarmthMissed:
     return WarmthMissed(
         at=decision.at,
         prefix=decision.prefix,

@@ -1,4 +1,4 @@
-"""What the journal keeps of warmth: signals and decisions."""
+"""Journal records of warmth: signals, decisions and misses. Their names are stored."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Action = Literal["nothing", "warm", "refresh", "lapse"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignalReceived:
-    """A signal reached the bot; `context` and `prefix` are what it was resolved to, if anything."""
+    """A signal reached the bot. `context` and `prefix` are None if it concerns none."""
 
     at: float
     kind: SignalKind
@@ -28,7 +28,7 @@ class SignalReceived:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WarmthDecided:
-    """What the governor chose and why, in words and numbers. Money in USD."""
+    """What the governor decided, and why, in words and numbers. Money in USD."""
 
     at: float
     prefix: str
@@ -43,7 +43,7 @@ class WarmthDecided:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WarmthMissed:
-    """A request read less than was believed cached; `reason` says why, in words."""
+    """A request read fewer tokens than were believed cached. `reason` says why, in words."""
 
     at: float
     prefix: str

@@ -1,4 +1,4 @@
-"""What the warm room needs of the rest: small protocols of its own."""
+"""What warmth needs from the rest of the product."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from bot.warm.types import PrefixFacts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What a signal or a question is about: a context's prefix as it stands, and its money."""
+    """What a signal or a question concerns: a context's prefix as it is now, and its limits.
+
+    `wait_cost_per_hour` and `daily_limit_usd` are in USD.
+    """
 
     context: str
     prefix: Prefix
@@ -25,6 +28,7 @@ class Target:
 
     @property
     def facts(self) -> PrefixFacts:
+        """What the governor is told about the prefix."""
         return PrefixFacts(
             key=self.prefix.key,
             fingerprint=self.prefix.fingerprint,
@@ -39,7 +43,7 @@ class Target:
 
 
 Resolve = Callable[[Signal], Target | None]
-"""Names the target of a signal; None where nothing may be warmed for it."""
+"""Returns the target of a signal, or None if nothing may be warmed for it."""
 
 
 class Warmer(Protocol):
@@ -59,26 +63,26 @@ class Warmer(Protocol):
 
 
 class Journal(Protocol):
-    """Where records go. Returns at once; the store writes them in order."""
+    """Keeps records. Returns at once; the store writes them in order."""
 
     def write(self, record: object) -> None: ...
 
 
-class Writings(Protocol):
-    """Who writes a cache entry at the moment, across all replicas: one at a time for a name."""
+class WriteLock(Protocol):
+    """Which request writes a cache entry at the moment, across all replicas: one for a name."""
 
-    async def begin(self, name: str, seconds: float) -> bool:
-        """Claim the writing for so long at most; False where somebody has it."""
+    async def acquire(self, name: str, seconds: float) -> bool:
+        """Take the lock for so long at most. Return False if it is taken."""
 
-    async def finish(self, name: str) -> None:
-        """Give the claim back: the entry is written, or it never will be."""
+    async def release(self, name: str) -> None:
+        """Free the lock: the entry is written, or it never will be."""
 
     async def wait(self, name: str, seconds: float) -> bool:
-        """Wait until nobody has the claim; False where it is still held after `seconds`."""
+        """Wait until the lock is free. Return False if it is still taken after `seconds`."""
 
 
 class Saved(Protocol):
-    """Keeps what was learned and what is alive over a restart."""
+    """Keeps what was learned and what is alive across a restart."""
 
     async def load(self) -> dict[str, Any] | None: ...
 

@@ -1,4 +1,4 @@
-"""A question's way past the cache: what it waited for, and what it should ask for itself."""
+"""Result of joining: how long a question waited, and how to send its request."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from bot.warm.types import Result
 
 @dataclass(slots=True, kw_only=True)
 class JoinTicket:
-    """What `Driver.join` gives a question. Say what became of its request: others wait for it.
+    """Returned by `Driver.join` to a question that is about to be sent.
 
-    `waited` seconds were spent on somebody else's writing; `warmed` says that the prefix is
-    believed cached now, `expected` how many of its tokens. Send the request with `ttl`, and with
-    `previous` to diagnose a miss against. `leads` says that this question writes the entry which
-    others wait for.
+    `waited` is how many seconds it waited for another request's write. `warmed` tells that the
+    prefix is believed cached now, `expected` how many of its tokens. The request is to be sent with
+    `ttl`, and with `previous` as the message to diagnose a miss against. `leads` tells that this
+    question writes the entry which others wait for, so its start or failure must be reported.
     """
 
     waited: float
@@ -26,8 +26,8 @@ class JoinTicket:
     previous: str | None
     leads: bool
     started_at: float
-    tell: Callable[[Result, str | None], None] = field(repr=False)
-    told: bool = field(default=False, repr=False)
+    report: Callable[[Result, str | None], None] = field(repr=False)
+    is_reported: bool = field(default=False, repr=False)
 
     def began(
         self,
@@ -37,18 +37,18 @@ class JoinTicket:
         message_id: str | None = None,
         missed: str | None = None,
     ) -> None:
-        """The response has begun, `seconds` after the request was sent; its figures are known."""
+        """Report that the response began `seconds` after the request was sent, with its usage."""
         result = Result(usage=usage, started_at=self.started_at, seconds=seconds, missed=missed)
-        self._once(result, message_id)
+        self._report_once(result, message_id)
 
     def failed(self, error: str, retry_after: float | None = None) -> None:
-        """The response never began. Does nothing once it had."""
+        """Report that the response never began. Does nothing after `began`."""
         result = Result(
             started_at=self.started_at, seconds=0.0, error=error, retry_after=retry_after
         )
-        self._once(result, None)
+        self._report_once(result, None)
 
-    def _once(self, result: Result, message_id: str | None) -> None:
-        if not self.told:
-            self.told = True
-            self.tell(result, message_id)
+    def _report_once(self, result: Result, message_id: str | None) -> None:
+        if not self.is_reported:
+            self.is_reported = True
+            self.report(result, message_id)

@@ -1,7 +1,8 @@
-"""What warmth may not do, whatever it expects to gain: caps on money, on users, on failures.
+"""Limits on warmth: on money, on users, on failures. They hold whatever a warm-up may gain.
 
-Money is reserved before a request leaves, at the most it can cost, and settled with what it did
-cost. All state is a fold of what was sent and what came back; time is an argument. Days are UTC.
+Money is reserved before a request leaves, at the most that it can cost, and settled with what it
+did cost. All state follows from what was sent and what came back, and time is an argument. Days
+are UTC.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ DAY = 86_400.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """USD a day for all warmth together; warm-ups that one user's signals may cause in an hour.
+    """Limits of one installation.
 
-    `failures` warm-ups that fail in a row, `misses` that were believed done and not read, or
-    `unread` written and never read by a question, and a prefix is left alone for a while.
+    `daily_usd` caps all warmth of a day, `per_user_hour` the warm-ups that one user's signals
+    cause in an hour. A prefix is left alone for a while after `failures` warm-ups that failed in a
+    row, `misses` that were written and then not read, or `unread` that no question read.
     """
 
     daily_usd: float = 20.0
@@ -39,60 +41,63 @@ class Spending:
         self.day = -1
         self.spent: dict[str, float] = {}
         self.reserved: dict[str, tuple[str, float]] = {}
-        self.told: set[str] = set()
+        self.notified: set[str] = set()
 
-    def turn(self, at: float) -> None:
-        """Begin a new day where one has begun; what is still reserved moves into it."""
+    def turn_day(self, at: float) -> None:
+        """Begin a new day if its time has come. Open reservations count on the new day."""
         day = int(at // DAY)
         if day > self.day:
             self.day = day
             self.spent = {}
-            self.told = set()
+            self.notified = set()
 
     def used(self, context: str | None = None) -> float:
-        """Return what is spent or reserved today."""
+        """Return what is spent or reserved today, by one context or by all."""
         spent = sum(usd for name, usd in self.spent.items() if context in (None, name))
-        held = sum(usd for name, usd in self.reserved.values() if context in (None, name))
-        return spent + held
+        reserved = sum(usd for name, usd in self.reserved.values() if context in (None, name))
+        return spent + reserved
 
     def fits(self, context: str, usd: float, context_cap: float, cap: float) -> bool:
         """Tell whether so much more stays within both caps."""
         return self.used(context) + usd <= context_cap and self.used() + usd <= cap
 
     def reserve(self, request: str, context: str, usd: float) -> None:
+        """Reserve the most that a request can cost."""
         self.reserved[request] = (context, usd)
 
     def settle(self, request: str, usd: float) -> None:
-        """Replace a reservation by what was spent; the first settlement holds."""
-        held = self.reserved.pop(request, None)
-        if held is not None:
-            self.spent[held[0]] = self.spent.get(held[0], 0.0) + usd
+        """Replace a reservation by what was spent. A second settlement does nothing."""
+        reservation = self.reserved.pop(request, None)
+        if reservation is not None:
+            self.add(reservation[0], usd)
 
-    def count(self, context: str, usd: float) -> None:
-        """Count what another replica has spent."""
+    def add(self, context: str, usd: float) -> None:
+        """Add money that was spent, here or by another replica."""
         self.spent[context] = self.spent.get(context, 0.0) + usd
 
-    def first_refusal(self, scope: str) -> bool:
-        """Tell whether this cap refuses for the first time today: it is said once."""
-        if scope in self.told:
+    def is_first_refusal(self, scope: str) -> bool:
+        """Tell whether this cap refuses for the first time today, and remember that it did."""
+        if scope in self.notified:
             return False
-        self.told.add(scope)
+        self.notified.add(scope)
         return True
 
     def snapshot(self) -> dict[str, Any]:
-        return {"day": self.day, "spent": dict(self.spent), "told": sorted(self.told)}
+        """Return today's spending as JSON, without reservations."""
+        return {"day": self.day, "spent": dict(self.spent), "told": sorted(self.notified)}
 
     @classmethod
-    def restored(cls, saved: dict[str, Any]) -> Spending:
+    def from_snapshot(cls, state: dict[str, Any]) -> Spending:
+        """Return the spending that `snapshot` returned."""
         spending = cls()
-        spending.day = int(saved["day"])
-        spending.spent = {str(k): float(v) for k, v in saved["spent"].items()}
-        spending.told = set(saved["told"])
+        spending.day = int(state["day"])
+        spending.spent = {str(k): float(v) for k, v in state["spent"].items()}
+        spending.notified = set(state["told"])
         return spending
 
 
 class UserCaps:
-    """How many warm-ups each user's signals have caused within the last hour."""
+    """How many warm-ups each user's signals caused within the last hour."""
 
     MOST_USERS = 4096
 
@@ -101,6 +106,7 @@ class UserCaps:
         self._times: OrderedDict[str, deque[float]] = OrderedDict()
 
     def allows(self, user: str | None, at: float) -> bool:
+        """Tell whether the user's signals may cause another warm-up. No user has no cap."""
         if user is None:
             return True
         times = self._times.get(user)
@@ -108,7 +114,8 @@ class UserCaps:
             times.popleft()
         return times is None or len(times) < self._per_hour
 
-    def caused(self, user: str | None, at: float) -> None:
+    def record(self, user: str | None, at: float) -> None:
+        """Record a warm-up that a user's signal caused."""
         if user is None:
             return
         self._times.setdefault(user, deque(maxlen=max(1, self._per_hour))).append(at)
@@ -117,7 +124,7 @@ class UserCaps:
             self._times.popitem(last=False)
 
 
-BACKED_OFF: dict[ErrorKind, float] = {
+FIRST_BACK_OFF: dict[ErrorKind, float] = {
     "rate_limited": 15.0,
     "overloaded": 15.0,
     "server": 10.0,
@@ -136,7 +143,7 @@ LONGEST_BACK_OFF = HOUR
 
 
 class BackOff:
-    """When warm-ups on one model may be tried again after Claude has refused them."""
+    """When warm-ups on one model may be tried again after Claude refused a request."""
 
     __slots__ = ("failures", "until", "why")
 
@@ -145,14 +152,16 @@ class BackOff:
         self.until = float("-inf")
         self.why = ""
 
-    def failed(self, kind: str, retry_after: float | None, at: float) -> None:
-        first = BACKED_OFF.get(kind, 10.0)  # type: ignore[call-overload]
+    def record_failure(self, kind: str, retry_after: float | None, at: float) -> None:
+        """Leave the model alone: longer with each failure, never shorter than `retry_after`."""
+        first = FIRST_BACK_OFF.get(kind, 10.0)  # type: ignore[call-overload]
         wait = min(LONGEST_BACK_OFF, first * 2.0 ** min(self.failures, 10))
         self.failures += 1
         self.until = max(self.until, at + max(wait, retry_after or 0.0))
         self.why = kind
 
-    def succeeded(self) -> None:
+    def record_success(self) -> None:
+        """Try the model again at once."""
         self.failures = 0
         self.until = float("-inf")
 
@@ -172,46 +181,43 @@ class Breaker:
         self.why = ""
 
     def is_open(self, at: float) -> bool:
-        """Tell whether it is open. Once its time is over, a single failure opens it again."""
+        """Tell whether the prefix is left alone. After that, one more failure opens it again."""
         return at < self.until
 
-    def failed(self, at: float) -> None:
+    def record_failure(self, at: float) -> None:
+        """Record a warm-up that failed."""
         self.failures += 1
         self._check(self.failures, self._limits.failures, at, "warm-ups failed in a row")
 
-    def missed(self, at: float) -> None:
+    def record_miss(self, at: float) -> None:
+        """Record a request that read less than was believed cached."""
         self.misses += 1
         self._check(self.misses, self._limits.misses, at, "warm-ups were written and then missed")
 
-    def wrote(self, at: float) -> None:
-        """A warm-up was written, and no question has read one since the last."""
+    def record_write(self, at: float) -> None:
+        """Record a warm-up that wrote the entry, and that no question has read yet."""
         self.failures = 0
         self.unread += 1
         self._check(self.unread, self._limits.unread, at, "warm-ups were never read")
 
-    def read(self) -> None:
-        """A question found warmth: all is well."""
+    def record_read(self) -> None:
+        """Record a question that read a warm entry: warmth works on this prefix."""
         self.failures = self.misses = self.unread = self.opened = 0
 
     def snapshot(self) -> dict[str, Any]:
+        """Return the counts as JSON."""
         counts = [self.failures, self.misses, self.unread, self.opened]
-        return {"counts": counts, "until": _finite(self.until), "why": self.why}
+        until = self.until if math.isfinite(self.until) else None
+        return {"counts": counts, "until": until, "why": self.why}
 
-    def restore(self, saved: dict[str, Any]) -> None:
-        self.failures, self.misses, self.unread, self.opened = map(int, saved["counts"])
-        self.until = _time(saved["until"])
-        self.why = str(saved["why"])
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take back the counts that `snapshot` returned."""
+        self.failures, self.misses, self.unread, self.opened = map(int, state["counts"])
+        self.until = float("-inf") if state["until"] is None else float(state["until"])
+        self.why = str(state["why"])
 
     def _check(self, count: int, most: int, at: float, why: str) -> None:
         if count >= most:
             self.until = at + min(self.LONGEST, self.FIRST * 2.0 ** min(self.opened, 10))
             self.opened += 1
             self.why = f"{count} {why}"
-
-
-def _finite(at: float) -> float | None:
-    return at if math.isfinite(at) else None
-
-
-def _time(saved: float | None) -> float:
-    return float("-inf") if saved is None else float(saved)

@@ -1,4 +1,30 @@
-"""One prefix under the governor: what is believed of it, and the choice that pays best now."""
+"""One prefix under the governor: what is believed about it, and the action that pays best.
+
+The belief about the cache entry has two levels. `entry` is what the cache is taken to hold now.
+`_confirmed` is what the latest reply proved. They differ while a request is on its way:
+
+    event                         entry                            confirmed
+    a question's request left     renewed, or new (as expected)    unchanged
+    its reply read everything     renewed from the request's start the same as entry
+    its reply wrote               new, of the life that was written the same as entry
+    its reply shows neither       none                             the same as entry
+    it failed without a reply     back to confirmed                unchanged
+    a warm-up came back           as for a reply                   the same as entry
+
+Without the first line, a second question a second later would plan a second write. Money works
+the same way: a request is charged with its expected cost when it leaves, and the difference is
+settled when its usage is known.
+
+`choose` decides in three states, whose formulas docs/governor.md#choice lists:
+
+    alive and whole    wait until the refresh is due, then refresh or let it lapse
+    alive in its base  after a push: write the overlay behind the base
+    cold               wait for the planned hour, warm for an open signal, or stay cold
+
+What would break it: a reply that is applied twice, or a request whose outcome is never reported.
+The first is prevented by `JoinTicket`, the second leaves the entry as it was expected until its
+life ends.
+"""
 
 from __future__ import annotations
 
@@ -9,30 +35,34 @@ from bot.claude.cache_check import EXPLAINS_A_MISS
 from bot.claude.prices import price_of
 from bot.claude.usage import TTL_SECONDS, Ttl, Usage
 from bot.stored import dump, load
-from bot.warm.cache_entry import MARGIN, Entry, Survival, read_whole, written
-from bot.warm.economics.costs import Costs, costs_of
-from bot.warm.economics.prefill import Speed, guess
-from bot.warm.economics.savings import Savings
-from bot.warm.economics.value import held
+from bot.warm.cache_entry import MARGIN, CacheEntry, EvictionRates, is_read_whole, new_entry
+from bot.warm.economics.costs import MILLION, Costs, costs_of
+from bot.warm.economics.prefill import PrefillSpeed, initial_speed
+from bot.warm.economics.savings import SavingsLedger
+from bot.warm.economics.value import holding_value
 from bot.warm.events import Action
 from bot.warm.forecast.arrivals import Arrivals
-from bot.warm.forecast.conversions import WATCHED
-from bot.warm.forecast.plan import Prospects
+from bot.warm.forecast.conversions import WATCH_SECONDS
+from bot.warm.forecast.plan import WarmthPlan
 from bot.warm.limits import Breaker, Limits
-from bot.warm.miss_reason import explained
+from bot.warm.miss_reason import explain_miss
 from bot.warm.types import Decision, PrefixFacts, Result
 
-MOST_CHARGED = 256
-STEADY = 1.15
-"""By how much more than its plain worth a live entry is held. A rate is known from few questions,
-and what letting go of an entry too early costs is many times what a read too many does."""
+MOST_CHARGES = 256
+HOLDING_BONUS = 1.15
+"""Factor on the value of a live entry. A rate is known from few questions, and to let an entry go
+too early costs a write and a wait, where to hold it too long costs a read."""
 TAIL_TOKENS = 64
-"""What a warm-up's prompt holds beside the prefix, at the most."""
+"""Tokens of a warm-up's prompt beside the prefix, at most."""
+LEAST_COMING = 0.02
+"""Probability of a question by an open signal below which a planned prefix is left to its plan."""
+CLOCK_SLACK = 1e-6
+"""Seconds by which a timer may fire before the time that it was set to, by rounding."""
 
 
 @dataclass(frozen=True, slots=True)
 class WarmUpInFlight:
-    """A warm-up on its way. `request` is the name it is accounted under."""
+    """A warm-up that has not come back. `request` is the name that its money is kept under."""
 
     request: str
     action: Action
@@ -41,201 +71,216 @@ class WarmUpInFlight:
 
 
 class PrefixState:
-    """What is known of one prefix. `seen_at` is the latest time it was told of."""
+    """Everything that is known about one prefix. `seen_at` is the latest time it was told of."""
 
     def __init__(self, facts: PrefixFacts, limits: Limits, at: float) -> None:
         self.facts = facts
         self.seen_at = at
-        self.entry: Entry | None = None
-        self.flight: WarmUpInFlight | None = None
+        self.entry: CacheEntry | None = None
+        self.in_flight: WarmUpInFlight | None = None
         self.arrivals = Arrivals()
-        self._prospects = Prospects(self.arrivals)
-        self.survival = Survival()
-        self.speed = guess(facts.model, facts.tokens, facts.prefill_seconds)
+        self._plan = WarmthPlan(self.arrivals)
+        self.evictions = EvictionRates()
+        self.speed = initial_speed(facts.model, facts.tokens, facts.prefill_seconds)
         self._costs_of: tuple[PrefixFacts, float] | None = None
         self._costs = Costs(0.0, 0.0, 0.0, 0.0, 0.0)
         self.breaker = Breaker(limits)
-        self.savings = Savings()
-        self._sure: Entry | None = None
-        self._charged: dict[float, float] = {}
+        self.savings = SavingsLedger()
+        self._confirmed: CacheEntry | None = None
+        self._charges: dict[float, float] = {}
+        # Whether the server caches without reporting it, as llama.cpp's does.
         self._keeps_silently = False
 
     # --- what is believed -----------------------------------------------------------------------
 
-    def expected(self, at: float) -> int:
+    def expected_tokens(self, at: float) -> int:
         """Return how many tokens are believed cached."""
-        if self.entry is None or not self.entry.alive(at):
+        if self.entry is None or not self.entry.is_alive(at):
             return 0
-        return self.entry.covers(self.facts)
+        return self.entry.covered_tokens(self.facts)
 
-    def warm(self, at: float) -> bool:
-        return self.expected(at) >= self.facts.tokens > 0
+    def is_warm(self, at: float) -> bool:
+        """Tell whether the whole prefix is believed cached."""
+        return self.expected_tokens(at) >= self.facts.tokens > 0
 
-    def readable(self, at: float) -> bool:
-        return self.warm(at) and self.entry is not None and self.entry.ready_at <= at
+    def is_readable(self, at: float) -> bool:
+        """Tell whether a request sent now would read it: the writing request has begun to reply."""
+        return self.is_warm(at) and self.entry is not None and self.entry.ready_at <= at
 
-    def life(self, at: float) -> Ttl:
-        """Return the life of the live entry, else the one that the next write should have."""
-        if self.entry is not None and self.entry.alive(at):
+    def next_ttl(self, at: float) -> Ttl:
+        """Return the life of the live entry, or the one that the next write should have."""
+        if self.entry is not None and self.entry.is_alive(at):
             return self.entry.ttl
-        return self._prospects.writes
+        return self._plan.preferred_ttl
 
     def costs(self) -> Costs:
-        facts, prefill = self.facts, self.speed.prefill(self.facts.tokens)
+        """Return the costs of the prefix as it is now."""
+        facts, prefill = self.facts, self.speed.seconds(self.facts.tokens)
         if self._costs_of != (facts, prefill):
             price = price_of(facts.model, facts.tokens)
             self._costs = costs_of(price, facts.tokens, prefill, facts.wait_cost_per_hour)
             self._costs_of = (facts, prefill)
         return self._costs
 
-    def most_usd(self, ttl: Ttl) -> float:
+    def max_usd(self, ttl: Ttl) -> float:
         """Return the most that a warm-up of this life can cost."""
         tokens = self.facts.tokens + TAIL_TOKENS
         price = price_of(self.facts.model, tokens)
-        return tokens * max(price.write_5m if ttl == "5m" else price.write_1h, price.read) / 1e6
+        write = price.write_5m if ttl == "5m" else price.write_1h
+        return tokens * max(write, price.read) / MILLION
 
-    def next_look(self, at: float) -> float | None:
-        """Return when this prefix wants to be looked at again."""
-        if self.entry is not None and self.warm(at):
-            return max(self._due(self.entry), at)
+    def next_look_at(self, at: float) -> float | None:
+        """Return when this prefix wants to be looked at again (Unix seconds)."""
+        if self.entry is not None and self.is_warm(at):
+            return max(self._refresh_due(self.entry), at)
         # A plan whose time is over is made anew by the next decision.
-        plan_at = self._prospects.plan_at
-        return plan_at if plan_at is None or plan_at > at else None
+        look_at = self._plan.look_at
+        return look_at if look_at is None or look_at > at else None
 
     # --- what happens ---------------------------------------------------------------------------
 
-    def asked(self, place: str, thread: str | None, user: str, at: float) -> None:
-        """A question came."""
+    def record_question(self, channel_key: str, thread: str | None, user: str, at: float) -> None:
+        """Take in a question."""
         self.seen_at = max(self.seen_at, at)
-        self.savings.asked(at, self.costs())
-        self.arrivals.conversions.posted(user, place, True, at)
-        channel = self.arrivals.channel(place, at)
-        self._prospects.heard(at)
-        if thread is None or not channel.spoke(thread, True, at):
-            channel.opened(at)
-            channel.asked_anew(thread, at)
+        self.savings.charge_shadow(at, self.costs())
+        self.arrivals.conversions.record_post(user, channel_key, True, at)
+        channel = self.arrivals.channel(channel_key, at)
+        self._plan.record_activity(at)
+        if thread is None or not channel.record_message(thread, True, at):
+            channel.record_opening(at)
+            channel.record_new_question(thread, at)
 
-    def spoke(self, place: str, thread: str | None, at: float) -> None:
-        """Somebody wrote in a thread, or was answered: there the next question is likely."""
-        channel = self.arrivals.channels.get(place)
-        if channel is not None and thread is not None and channel.spoke(thread, False, at):
-            self._prospects.heard(at)
+    def record_message(self, channel_key: str, thread: str | None, at: float) -> None:
+        """Take in a message or an answer in a thread: the next question is likely there."""
+        channel = self.arrivals.channels.get(channel_key)
+        if channel is None or thread is None:
+            return
+        if channel.record_message(thread, False, at):
+            self._plan.record_activity(at)
 
     # --- what replies say -----------------------------------------------------------------------
 
-    def sent(self, ttl: Ttl, at: float) -> None:
-        """A question's request left; until its reply says more, it did what was expected."""
+    def record_request(self, ttl: Ttl, at: float) -> None:
+        """Take in that a question's request left. Until its reply, its effect is as expected."""
         costs = self.costs()
-        if self.entry is not None and self.warm(at):
+        if self.entry is not None and self.is_warm(at):
             self.charge(at, costs.read)
-            self.savings.spent(costs.second * max(0.0, self.entry.ready_at - at))
-            self.entry = self.entry.touched(at)
+            self.savings.charge(costs.second * max(0.0, self.entry.ready_at - at))
+            self.entry = self.entry.renew(at)
         else:
-            waits = self.speed.prefill(self.facts.tokens - self.expected(at))
+            wait = self.speed.seconds(self.facts.tokens - self.expected_tokens(at))
             self.charge(at, costs.write(ttl))
-            self.savings.spent(costs.second * waits)
-            self.entry = written(self.facts, ttl, at, at + waits)
+            self.savings.charge(costs.second * wait)
+            self.entry = new_entry(self.facts, ttl, at, at + wait)
 
-    def charge(self, at: float, usd: float) -> None:
-        """Take a request that started at `at` to cost so much, until its reply says more."""
-        self.savings.spent(usd)
-        self._charged[at] = self._charged.get(at, 0.0) + usd
-        while len(self._charged) > MOST_CHARGED:
-            del self._charged[next(iter(self._charged))]
+    def charge(self, started_at: float, usd: float) -> None:
+        """Charge a request that started then with its expected cost, until its usage is known."""
+        self.savings.charge(usd)
+        self._charges[started_at] = self._charges.get(started_at, 0.0) + usd
+        while len(self._charges) > MOST_CHARGES:
+            del self._charges[next(iter(self._charges))]
 
-    def warmed(self, flight: WarmUpInFlight, result: Result, at: float) -> str | None:
-        """A warm-up came back; return why it missed what was believed cached, if it did."""
-        wrote = not read_whole(result.usage, self.facts.tokens)
-        missed = self._heed(flight.ttl, result, at)
-        if wrote and flight.action == "warm":
-            self.breaker.wrote(at)
+    def apply_warm_up(self, warm_up: WarmUpInFlight, result: Result, at: float) -> str | None:
+        """Apply a warm-up's reply. Return why it missed what was believed cached, if it did."""
+        wrote = not is_read_whole(result.usage, self.facts.tokens)
+        missed = self._apply_usage(warm_up.ttl, result, at)
+        if wrote and warm_up.action == "warm":
+            self.breaker.record_write(at)
         return missed
 
-    def failed(self, flight: WarmUpInFlight) -> None:
-        """A warm-up never came back: nothing was written, nothing is owed."""
-        self._settle(flight.at, Usage())
+    def apply_failed_warm_up(self, warm_up: WarmUpInFlight) -> None:
+        """Take in that a warm-up got no reply: nothing was written, nothing is owed."""
+        self._settle_charge(warm_up.at, Usage())
 
-    def replied(self, ttl: Ttl, result: Result, at: float) -> str | None:
-        """A question's reply began; or it failed, and what was sure before holds again."""
+    def apply_reply(self, ttl: Ttl, result: Result, at: float) -> str | None:
+        """Apply a question's reply that has begun, or its failure. Return why it missed, if so."""
         if result.error is not None and not result.usage.total_input:
-            self.entry = self._sure
-            self._settle(result.started_at, result.usage)
+            self.entry = self._confirmed
+            self._settle_charge(result.started_at, result.usage)
             return None
-        missed = self._heed(ttl, result, at)
-        if read_whole(result.usage, self.facts.tokens):
-            self.breaker.read()
+        missed = self._apply_usage(ttl, result, at)
+        if is_read_whole(result.usage, self.facts.tokens):
+            self.breaker.record_read()
         return missed
 
-    def _heed(self, ttl: Ttl, result: Result, at: float) -> str | None:
-        """Believe the figures: what was read was alive, what was written is alive now."""
-        usage, started, tokens = result.usage, result.started_at, self.facts.tokens
-        before = self._sure if self._sure is not None and self._sure.alive(started) else None
-        if read_whole(usage, tokens):
-            self.speed.read(result.seconds)
-            self._settle(started, usage)
-            self._read(before, started)
+    def _apply_usage(self, ttl: Ttl, result: Result, at: float) -> str | None:
+        """Apply the figures: what was read was alive, what was written is alive now."""
+        usage, started_at, tokens = result.usage, result.started_at, self.facts.tokens
+        confirmed = self._confirmed
+        before = confirmed if confirmed is not None and confirmed.is_alive(started_at) else None
+        if is_read_whole(usage, tokens):
+            self.speed.record_read(result.seconds)
+            self._settle_charge(started_at, usage)
+            self._apply_read(before, started_at)
             return None
         missed = self._miss_reason(before, result, at)
-        self._settle(started, usage)
-        fresh = min(usage.total_input - usage.cache_read, tokens)
-        self.speed.wrote(fresh, result.seconds)
-        ready = started + result.seconds
+        self._settle_charge(started_at, usage)
+        uncached = min(usage.total_input - usage.cache_read, tokens)
+        self.speed.record_write(uncached, result.seconds)
+        ready_at = started_at + result.seconds
         if usage.written:
-            self._now(written(self.facts, "1h" if usage.write_1h else "5m", started, ready))
+            written_ttl: Ttl = "1h" if usage.write_1h else "5m"
+            self._confirm(new_entry(self.facts, written_ttl, started_at, ready_at))
         elif result.kept or (self._keeps_silently and result.kept is None):
+            # A warm-up proved once that this server caches without saying so. From then on a
+            # question's reply, which proves nothing by itself, is believed to have cached too.
             self._keeps_silently = True
-            self._now(written(self.facts, ttl, started, ready))
+            self._confirm(new_entry(self.facts, ttl, started_at, ready_at))
         else:
-            self._now(None)
+            self._confirm(None)
         return missed
 
-    def _settle(self, started: float, usage: Usage) -> None:
-        """Put what a request did cost in place of what it was taken to cost."""
-        taken = self._charged.pop(started, None)
-        if taken is not None:
+    def _settle_charge(self, started_at: float, usage: Usage) -> None:
+        """Replace the expected cost of a request by that of its usage, output left out."""
+        charged = self._charges.pop(started_at, None)
+        if charged is not None:
             price = price_of(self.facts.model, usage.total_input)
+            # The question's own tokens cost the same with and without warmth.
             prefix = Usage(
                 cache_read=usage.cache_read, write_5m=usage.write_5m, write_1h=usage.write_1h
             )
-            self.savings.spent(price.of(prefix) - taken)
+            self.savings.charge(price.of(prefix) - charged)
 
-    def _read(self, before: Entry | None, started: float) -> None:
-        """Everything was read: the entry lives, also one that was not known of."""
+    def _apply_read(self, before: CacheEntry | None, started_at: float) -> None:
+        """Take in that everything was read: the entry lives, even if it was not known."""
         if before is not None and before.fingerprint == self.facts.fingerprint:
-            self.survival.observe(started - before.touched_at, True)
-            self._now(before.touched(started))
+            self.evictions.observe(started_at - before.touched_at, True)
+            self._confirm(before.renew(started_at))
         else:
-            self._now(written(self.facts, "5m", started, started))
+            # Another process wrote it, with a life that is not known. The shorter one is safe.
+            self._confirm(new_entry(self.facts, "5m", started_at, started_at))
 
-    def _miss_reason(self, before: Entry | None, result: Result, at: float) -> str | None:
-        """Say why less was read than a live entry should have given."""
+    def _miss_reason(self, before: CacheEntry | None, result: Result, at: float) -> str | None:
+        """Return why less was read than a live entry should have given; None if that is so."""
         if before is None or result.started_at < before.ready_at:
             return None
-        believed, read = before.covers(self.facts), result.usage.cache_read
-        if not believed or read_whole(result.usage, believed):
+        believed, read = before.covered_tokens(self.facts), result.usage.cache_read
+        if not believed or is_read_whole(result.usage, believed):
             return None
         gap = result.started_at - before.touched_at
         if result.missed not in EXPLAINS_A_MISS:
-            self.survival.observe(gap, False)
-        self.breaker.missed(at)
-        why = explained(before, self.facts, result.missed)
+            # A changed prompt says nothing about evictions.
+            self.evictions.observe(gap, False)
+        self.breaker.record_miss(at)
+        why = explain_miss(before, self.facts, result.missed)
         return f"read {read} of {believed} tokens, {gap:.0f} s after the last touch: {why}"
 
-    def _now(self, entry: Entry | None) -> None:
-        self._sure = self.entry = entry
+    def _confirm(self, entry: CacheEntry | None) -> None:
+        self._confirmed = self.entry = entry
         if entry is not None:
-            self._prospects.plan_at = None
+            # The plan is for a cold prefix.
+            self._plan.look_at = None
 
-    # --- keeping --------------------------------------------------------------------------------
+    # --- across a restart -----------------------------------------------------------------------
 
     def snapshot(self) -> dict[str, Any]:
-        """Return what is to survive a restart; what was in flight does not."""
+        """Return what is to survive a restart as JSON. Requests in flight do not."""
         return {
             "facts": dump(self.facts),
             "seen_at": self.seen_at,
-            "entry": dump(self._sure) if self._sure is not None else None,
+            "entry": dump(self._confirmed) if self._confirmed is not None else None,
             "arrivals": self.arrivals.snapshot(),
-            "survival": self.survival.snapshot(),
+            "survival": self.evictions.snapshot(),
             "speed": self.speed.snapshot(),
             "savings": self.savings.snapshot(),
             "breaker": self.breaker.snapshot(),
@@ -243,63 +288,69 @@ class PrefixState:
         }
 
     @classmethod
-    def restored(cls, saved: dict[str, Any], limits: Limits) -> PrefixState:
-        state = cls(load(PrefixFacts, saved["facts"]), limits, float(saved["seen_at"]))
-        if saved["entry"] is not None:
-            state._now(load(Entry, saved["entry"]))
-        state.arrivals = Arrivals.restored(saved["arrivals"])
-        state._prospects = Prospects(state.arrivals)
-        state.survival = Survival.restored(saved["survival"])
-        state.speed = Speed.restored(saved["speed"])
-        state.savings = Savings.restored(saved["savings"])
-        state.breaker.restore(saved["breaker"])
-        state._keeps_silently = bool(saved["keeps_silently"])
-        return state
+    def from_snapshot(cls, state: dict[str, Any], limits: Limits) -> PrefixState:
+        """Return the state that `snapshot` returned."""
+        prefix = cls(load(PrefixFacts, state["facts"]), limits, float(state["seen_at"]))
+        if state["entry"] is not None:
+            prefix._confirm(load(CacheEntry, state["entry"]))
+        prefix.arrivals = Arrivals.from_snapshot(state["arrivals"])
+        prefix._plan = WarmthPlan(prefix.arrivals)
+        prefix.evictions = EvictionRates.from_snapshot(state["survival"])
+        prefix.speed = PrefillSpeed.from_snapshot(state["speed"])
+        prefix.savings = SavingsLedger.from_snapshot(state["savings"])
+        prefix.breaker.restore(state["breaker"])
+        prefix._keeps_silently = bool(state["keeps_silently"])
+        return prefix
 
     # --- choosing -------------------------------------------------------------------------------
 
     def choose(self, at: float, pushed: bool = False) -> Decision:
-        """Return what pays best now, limits aside."""
+        """Return the action that pays best, limits aside."""
         self.seen_at = max(self.seen_at, at)
         entry = self.entry
-        if entry is not None and entry.alive(at):
-            if self.warm(at):
-                due = self._due(entry)
-                return self._hold(entry, at) if at >= due - 1e-6 else self._rest(at, due)
-            if pushed and entry.covers(self.facts):
-                return self._extend(entry, at)
-        return self._from_cold(at)
+        if entry is not None and entry.is_alive(at):
+            if self.is_warm(at):
+                due = self._refresh_due(entry)
+                if at >= due - CLOCK_SLACK:
+                    return self._refresh_or_lapse(entry, at)
+                return self._wait(at, due)
+            if pushed and entry.covered_tokens(self.facts):
+                return self._write_overlay(entry, at)
+        return self._choose_cold(at)
 
-    def writes(self, at: float, place: str) -> tuple[Ttl, str]:
+    def choose_ttl(self, at: float, channel_key: str) -> tuple[Ttl, str]:
         """Return the life that a cold question should write with, and why."""
         costs = self.costs()
-        worth = self._prospects.worth(at, costs, place)
+        value = self._plan.value(at, costs, channel_key)
         # The question is on the shadow's bill already, and its write not yet on ours.
-        if worth.writes == "1h" and not self.savings.allows(costs.write_1h, costs):
+        if value.preferred_ttl == "1h" and not self.savings.allows(costs.write_1h, costs):
             return "5m", "cold: an hour's life must be paid out of what warmth has saved"
-        return worth.writes, worth.reason()
+        return value.preferred_ttl, value.reason()
 
-    def _hold(self, entry: Entry, at: float) -> Decision:
-        """Refresh a live entry whose life is about to end, or let it lapse."""
-        costs, prospects = self.costs(), self._prospects
-        worth = prospects.worth(at, costs)
-        benefit = STEADY * worth.benefit(entry.ttl)
-        silence = prospects.silence(at, entry.ttl, only=1)
-        gain = benefit * (1 - silence[1]) - costs.read
-        anew = 0.0
+    def _refresh_or_lapse(self, entry: CacheEntry, at: float) -> Decision:
+        """Refresh a live entry whose refresh is due, or let it lapse."""
+        costs, plan = self.costs(), self._plan
+        value = plan.value(at, costs)
+        saving = HOLDING_BONUS * value.saving(entry.ttl)
+        silence = plan.silence(at, entry.ttl, blocks=1)
+        gain = saving * (1 - silence[1]) - costs.read
+        write_later = 0.0
         if gain <= 0:
-            whole = prospects.silence(at, entry.ttl)
-            gain = held(whole, entry.ttl, benefit, costs.read, False)
-            anew = prospects.plan(at, costs)
+            # One more life does not pay by itself. Several may, and so may a new write later.
+            silences = plan.silence(at, entry.ttl)
+            gain = holding_value(silences, entry.ttl, saving, costs.read, first_is_paid=False)
+            write_later = plan.make(at, costs)
         chance = 1 - silence[1]
-        if gain <= anew or not self.savings.allows(costs.read, costs):
+        if gain <= write_later or not self.savings.allows(costs.read, costs):
             why = f"lapse: {chance:.1%} for a question within {entry.ttl} is not worth a read"
-            return self._decision(at, "lapse", worth.writes, why, 0.0, anew, prospects.plan_at)
-        why = f"refresh for {entry.ttl}: {chance:.1%} for a question that saves ${benefit:.2f}"
+            return self._decision(
+                at, "lapse", value.preferred_ttl, why, 0.0, write_later, plan.look_at
+            )
+        why = f"refresh for {entry.ttl}: {chance:.1%} for a question that saves ${saving:.2f}"
         return self._decision(at, "refresh", entry.ttl, why, costs.read, gain, None)
 
-    def _extend(self, entry: Entry, at: float) -> Decision:
-        """After a push: write what is new behind a base that is alive."""
+    def _write_overlay(self, entry: CacheEntry, at: float) -> Decision:
+        """After a push: write the new overlay behind a base that is alive."""
         costs = self.costs()
         base, new = self.facts.base_tokens, self.facts.tokens - self.facts.base_tokens
         share = new / max(1, self.facts.tokens)
@@ -307,50 +358,58 @@ class PrefixState:
         why = f"warm what a push has added: {new} tokens behind {base} that are alive"
         return self._decision(at, "warm", entry.ttl, why, cost, costs.second * costs.prefill, None)
 
-    def _from_cold(self, at: float) -> Decision:
+    def _choose_cold(self, at: float) -> Decision:
         conversions = self.arrivals.conversions
         conversions.expire(at)
-        coming = conversions.pending(at, at + WATCHED) if conversions.open else 0.0
-        if coming < 0.02 and self._prospects.planned(at):
-            return self._rest(at, self._prospects.plan_at)
-        return self._write(at, coming)
+        coming = 0.0
+        if conversions.open:
+            coming = conversions.pending_probability(at, at + WATCH_SECONDS)
+        if coming < LEAST_COMING and self._plan.is_pending(at):
+            return self._wait(at, self._plan.look_at)
+        return self._write_or_stay_cold(at, coming)
 
-    def _write(self, at: float, coming: float) -> Decision:
-        """Write the entry with the life that pays best, or leave it cold."""
-        costs, prospects = self.costs(), self._prospects
-        worth = prospects.worth(at, costs)
-        saved = costs.second * (
-            costs.prefill - self.arrivals.conversions.waiting_left(costs.prefill)
-        )
-        later = prospects.unforetold(at, costs)
-        best, best_ttl = 0.0, worth.writes
+    def _write_or_stay_cold(self, at: float, coming: float) -> Decision:
+        """Write the entry with the life that pays best, or leave the prefix cold.
+
+        `coming` is the probability that an open signal becomes a question.
+        """
+        costs, plan = self.costs(), self._plan
+        value = plan.value(at, costs)
+        remaining = self.arrivals.conversions.remaining_wait(costs.prefill)
+        saved_wait = costs.second * (costs.prefill - remaining)
+        without_signals = plan.value_without_signals(at, costs)
+        best, best_ttl = 0.0, value.preferred_ttl
         for ttl in TTL_SECONDS:
-            used = worth.benefit(ttl, costs.write_5m + saved)
-            value = coming * used + (1 - coming) * later[ttl] - costs.write(ttl)
-            if value > best and self.savings.allows(costs.write(ttl), costs):
-                best, best_ttl = value, ttl
-        if not prospects.planned(at):
-            prospects.plan(at, costs)
+            # The question would pay for its own write, and wait for the part of the prefill that
+            # its signal did not cover in any case.
+            used = value.saving(ttl, costs.write_5m + saved_wait)
+            gain = coming * used + (1 - coming) * without_signals[ttl] - costs.write(ttl)
+            if gain > best and self.savings.allows(costs.write(ttl), costs):
+                best, best_ttl = gain, ttl
+        if not plan.is_pending(at):
+            plan.make(at, costs)
         price = costs.write(best_ttl)
-        waiting = (1 - coming) * prospects.waiting
+        # If the signal's question comes, it writes the entry, and the plan is void.
+        waiting = (1 - coming) * plan.waiting_value
         if best <= waiting:
             why = f"stay cold: {coming:.0%} for a question soon does not pay ${price:.2f}"
             if best > 0:
                 why += f" before the hour that is worth ${waiting:.2f}"
-            return self._decision(at, "nothing", best_ttl, why, 0.0, 0.0, prospects.plan_at)
-        why = f"warm for {best_ttl}: {coming:.0%} for a question soon, ${saved:.2f} of waiting"
+            return self._decision(at, "nothing", best_ttl, why, 0.0, 0.0, plan.look_at)
+        why = f"warm for {best_ttl}: {coming:.0%} for a question soon, ${saved_wait:.2f} of waiting"
         return self._decision(at, "warm", best_ttl, why, price, best, None)
 
-    # --- parts of the value ---------------------------------------------------------------------
+    # --- parts of a decision --------------------------------------------------------------------
 
-    def _due(self, entry: Entry) -> float:
+    def _refresh_due(self, entry: CacheEntry) -> float:
+        """Return when the entry is to be refreshed: before it is likely evicted, or ends."""
         costs = self.costs()
-        wait = self.survival.cadence(entry.ttl, costs.read, costs.write(entry.ttl))
-        return min(entry.touched_at + wait, entry.alive_until - MARGIN[entry.ttl])
+        interval = self.evictions.refresh_interval(entry.ttl, costs.read, costs.write(entry.ttl))
+        return min(entry.touched_at + interval, entry.alive_until - MARGIN[entry.ttl])
 
-    def _rest(self, at: float, until: float | None) -> Decision:
-        why = "warm for a while yet" if self.warm(at) else "cold, and nothing has changed"
-        return self._decision(at, "nothing", self.life(at), why, 0.0, 0.0, until)
+    def _wait(self, at: float, until: float | None) -> Decision:
+        why = "warm for a while yet" if self.is_warm(at) else "cold, and nothing has changed"
+        return self._decision(at, "nothing", self.next_ttl(at), why, 0.0, 0.0, until)
 
     def _decision(
         self,
@@ -360,7 +419,7 @@ class PrefixState:
         why: str,
         cost: float,
         gain: float,
-        look: float | None,
+        next_look_at: float | None,
     ) -> Decision:
         return Decision(
             at=at,
@@ -370,6 +429,6 @@ class PrefixState:
             reason=why,
             cost_usd=cost,
             gain_usd=gain,
-            next_look_at=look,
-            expected=self.expected(at),
+            next_look_at=next_look_at,
+            expected=self.expected_tokens(at),
         )

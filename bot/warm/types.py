@@ -1,4 +1,4 @@
-"""What the governor is told of a prefix, and what it answers."""
+"""What the governor is told about a prefix, and what it returns."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from bot.warm.events import Action
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrefixFacts:
-    """A prefix as it stands now and what warmth on it is worth.
+    """A prefix as it is now, and what warmth on it is worth.
 
-    `key` stays the same across pushes, `fingerprint` names the very bytes, `base_fingerprint` what
-    is left without the overlays. `wait_cost_per_hour` and `daily_limit_usd` are in USD.
-    `prefill_seconds` is a first guess of what a cold request waits longer; measurements replace it.
+    `key` stays the same across pushes. `fingerprint` identifies the exact bytes,
+    `base_fingerprint` those without the overlays. `wait_cost_per_hour` and `daily_limit_usd` are
+    in USD. `prefill_seconds` is a first guess of how much longer a cold request waits, which
+    measurements replace.
     """
 
     key: str
@@ -31,10 +32,12 @@ class PrefixFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What to do about a prefix, and why. `next_look_at` is when to ask again (Unix seconds).
+    """What to do about a prefix, and why.
 
-    `ttl` is the life that a request of this action asks for; of "nothing" and "lapse", the life
-    that the next request on the prefix should ask for. `expected` tokens are believed cached.
+    `ttl` is the life that a request of this action asks for. With "nothing" and "lapse" it is the
+    life that the next request on the prefix should ask for. `next_look_at` is when to decide again
+    (Unix seconds). `expected` tokens are believed cached. `notice` asks for an operator's
+    attention. `missed` is the reason for a miss that this decision follows.
     """
 
     at: float
@@ -60,10 +63,11 @@ NOTHING_USED = Usage()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What became of a request, by what its reply says; `error` is a kind where it failed.
+    """Outcome of a request: the usage of its reply, or the kind of its error.
 
-    `kept` says that the prefix is cached now; None where the reply's figures are to be believed.
-    `missed` is the server's own diagnosis of a read that fell short.
+    `seconds` is the time until the response began. `kept` tells that the prefix is cached now; if
+    it is None, the figures of `usage` decide. `missed` is the server's own diagnosis of a read
+    that fell short.
     """
 
     usage: Usage = NOTHING_USED

@@ -71,7 +71,10 @@ def test_a_typing_signal_warms_and_the_question_reads(
 def test_a_question_joins_the_warm_up_in_flight_instead_of_racing_it(
     claude: Claude, records: Records, make_target: MakeTarget, leap: Leap
 ) -> None:
-    """A second write would cost as much again and be no faster (facts/anthropic.md §15)."""
+    """A second write would cost as much again and be no faster.
+
+    Source: docs/platform/claude.md#latency.
+    """
 
     async def main() -> None:
         driver, target = driving(claude, make_target(), records), make_target()
@@ -114,7 +117,10 @@ def test_a_question_does_not_wait_beyond_the_deadline_for_a_stalled_warm_up(
 def test_of_many_questions_on_a_cold_prefix_one_writes_and_the_others_follow(
     claude: Claude, records: Records, make_target: MakeTarget, leap: Leap
 ) -> None:
-    """Parallel identical cold requests all write, at full price (facts/anthropic.md §3.7)."""
+    """Parallel identical cold requests all write, at full price.
+
+    Source: docs/platform/claude.md#cache-writes-and-reads.
+    """
 
     async def main() -> None:
         driver, target = driving(claude, make_target(), records), make_target()
@@ -148,7 +154,7 @@ def test_when_the_leader_fails_another_question_leads(
 def test_a_live_entry_is_refreshed_before_its_end_where_questions_are_frequent(
     claude: Claude, records: Records, make_target: MakeTarget, leap: Leap
 ) -> None:
-    """Keeping alive is what does most of the work (design §1).
+    """Keeping the entry alive between questions does most of the work.
 
     It spends on guesses only what warmth has saved, so that it writes anew while it learns.
     """
@@ -173,7 +179,7 @@ def test_a_live_entry_is_refreshed_before_its_end_where_questions_are_frequent(
 def test_a_push_on_a_warm_prefix_is_warmed_at_once_and_costs_its_overlay_only(
     claude: Claude, records: Records, make_target: MakeTarget, leap: Leap
 ) -> None:
-    """A push must not cold the cache (design §4)."""
+    """A push keeps the cache warm."""
 
     async def main() -> None:
         driver, target = driving(claude, make_target(), records), make_target()

@@ -66,7 +66,7 @@ class World:
         if not decision.spends:
             return
         assert decision.prefix not in {prefix for prefix, _, _ in self.flights.values()}
-        request = self.governor.begin(decision, user)
+        request = self.governor.begin_warm_up(decision, user)
         self.flights[request] = (decision.prefix, decision.ttl, self.at)
         if decision.action == "warm" and user is not None:
             times = [t for t in self.caused.get(user, []) if t > self.at - 3600]
@@ -89,11 +89,11 @@ class World:
         key = (int(self.at // DAY), context)
         self.spent[key] = self.spent.get(key, 0.0) + usd
         result = Result(usage=usage, usd=usd, started_at=began, seconds=20.0, error=error)
-        self.heed(self.governor.end(request, result, self.at))
+        self.heed(self.governor.end_warm_up(request, result, self.at))
 
     def check_money(self) -> None:
         day = int(self.at // DAY)
-        self.governor.spending.turn(self.at)
+        self.governor.spending.turn_day(self.at)
         today = 0.0
         for facts in PREFIXES:
             spent = self.spent.get((day, facts.context), 0.0)
@@ -140,9 +140,9 @@ def step(
 ) -> None:
     if action == "signal":
         signal = Signal(kind=kind, workspace="T", at=world.at, channel="C1", user=user)
-        world.heed(world.governor.signal(facts, signal), user)
+        world.heed(world.governor.handle_signal(facts, signal), user)
     elif action == "question":
-        decision = world.governor.question(facts, "C1", f"{world.at}", user, world.at)
+        decision = world.governor.handle_question(facts, "C1", f"{world.at}", user, world.at)
         assert not decision.spends
         answered(world, facts, decision)
     elif action == "look":
@@ -156,14 +156,14 @@ def step(
 
 def answered(world: World, facts: PrefixFacts, decision: Decision) -> None:
     """Send the question's own request; its reply begins at once and says what became of it."""
-    world.governor.sent(facts.key, decision.ttl, world.at)
+    world.governor.record_request(facts.key, decision.ttl, world.at)
     usage = Usage(write_5m=facts.tokens)
     if decision.expected:
         usage = Usage(cache_read=facts.tokens)
     elif decision.ttl == "1h":
         usage = Usage(write_1h=facts.tokens)
     reply = Result(usage=usage, usd=0.1, started_at=world.at, seconds=2.0)
-    world.heed(world.governor.replied(facts.key, decision.ttl, reply, world.at))
+    world.heed(world.governor.apply_reply(facts.key, decision.ttl, reply, world.at))
 
 
 @settings(max_examples=60, deadline=None)
@@ -187,7 +187,9 @@ def test_a_restart_changes_no_decision(
             assert return_to == saved
             for key in PREFIXES:
                 now = max(before.at, after.at)
-                assert after.governor.expected(key, now) == before.governor.expected(key, now)
+                assert after.governor.expected_tokens(key, now) == before.governor.expected_tokens(
+                    key, now
+                )
             return
         for world in (before, after):
             step(world, action, PREFIXES[prefix], kind, user, fate)
@@ -198,10 +200,10 @@ def test_a_signal_during_a_flight_starts_no_other() -> None:
     """The same prefix, from two people at once."""
     world = World()
     ask = Signal(kind="bare_mention", workspace="T", at=START, channel="C1", user="U1")
-    first = world.governor.signal(PREFIXES[0], ask)
+    first = world.governor.handle_signal(PREFIXES[0], ask)
     assert first.action == "warm"
-    world.governor.begin(first, "U1")
-    second = world.governor.signal(PREFIXES[0], replace(ask, user="U2", at=START + 1))
+    world.governor.begin_warm_up(first, "U1")
+    second = world.governor.handle_signal(PREFIXES[0], replace(ask, user="U2", at=START + 1))
     assert (second.action, second.reason) == ("nothing", IN_FLIGHT)
 
 
@@ -212,12 +214,12 @@ def test_one_person_in_a_loop_spends_no_more_than_the_hours_cap() -> None:
     said = []
     for at in (START, START + 700):
         signal = Signal(kind="bare_mention", workspace="T", at=at, channel="D1", user="U1")
-        decision = governor.signal(facts, signal)
+        decision = governor.handle_signal(facts, signal)
         said.append(decision.reason if decision.action == "nothing" else decision.action)
         if decision.spends:
             # Nothing is kept: each signal finds the prefix cold again.
             failed = Result(started_at=at, seconds=1.0, error="cancelled")
-            governor.end(governor.begin(decision, "U1"), failed, at + 1)
+            governor.end_warm_up(governor.begin_warm_up(decision, "U1"), failed, at + 1)
     assert said == ["warm", "this user's warm-ups for the hour are used up"]
 
 
@@ -228,7 +230,7 @@ def test_money_that_is_out_is_told_once_and_waited_for() -> None:
     for minute in range(5):
         at = START + minute * 700
         signal = Signal(kind="bare_mention", workspace="T", at=at, channel="C1", user="U1")
-        decision = governor.signal(PREFIXES[0], signal)
+        decision = governor.handle_signal(PREFIXES[0], signal)
         assert not decision.spends
         if "used" in decision.reason:
             notices.append(decision.notice)
@@ -245,14 +247,14 @@ def test_a_model_that_refuses_is_left_alone_longer_each_time(error: str, least: 
     at, waits = START, []
     for n in range(3):
         signal = Signal(kind="bare_mention", workspace="T", at=at, channel="C1", user=f"U{n}")
-        decision = governor.signal(replace(PREFIXES[0], daily_limit_usd=1e6), signal)
+        decision = governor.handle_signal(replace(PREFIXES[0], daily_limit_usd=1e6), signal)
         assert decision.action == "warm"
-        request = governor.begin(decision, f"U{n}")
+        request = governor.begin_warm_up(decision, f"U{n}")
         failed = Result(started_at=at, seconds=1.0, error=error)
-        after = governor.end(request, failed, at)
+        after = governor.end_warm_up(request, failed, at)
         assert after is not None
         other = Signal(kind="bare_mention", workspace="T", at=at + 1, channel="C2", user="V")
-        held = governor.signal(replace(PREFIXES[1], daily_limit_usd=1e6), other)
+        held = governor.handle_signal(replace(PREFIXES[1], daily_limit_usd=1e6), other)
         assert held.action == "nothing"
         assert held.next_look_at is not None
         waits.append(held.next_look_at - at)
@@ -267,13 +269,13 @@ def test_retry_after_is_kept_to() -> None:
     """Where Claude names a time, it is waited for, however long."""
     governor = Governor(Limits(daily_usd=1e6))
     signal = Signal(kind="bare_mention", workspace="T", at=START, channel="C1", user="U1")
-    decision = governor.signal(PREFIXES[0], signal)
-    request = governor.begin(decision, "U1")
+    decision = governor.handle_signal(PREFIXES[0], signal)
+    request = governor.begin_warm_up(decision, "U1")
     failed = Result(started_at=START, seconds=1.0, error="rate_limited", retry_after=777.0)
-    after = governor.end(request, failed, START)
+    after = governor.end_warm_up(request, failed, START)
     assert after is not None
     assert after.next_look_at is not None
-    later = governor.signal(PREFIXES[0], replace(signal, at=START + 700, user="U2"))
+    later = governor.handle_signal(PREFIXES[0], replace(signal, at=START + 700, user="U2"))
     assert later.next_look_at == START + 777.0
 
 
@@ -281,7 +283,7 @@ def test_every_decision_that_spends_says_why_in_words_and_numbers() -> None:
     """So that an operator can judge it."""
     governor = Governor(Limits(daily_usd=1e6))
     signal = Signal(kind="bare_mention", workspace="T", at=START, channel="C1", user="U1")
-    decision = governor.signal(PREFIXES[0], signal)
+    decision = governor.handle_signal(PREFIXES[0], signal)
     assert decision.action == "warm"
     assert any(sign.isdigit() for sign in decision.reason)
     assert decision.cost_usd == costs_for("claude-sonnet-5-5", 150_000, 18.93, 100.0).write(

@@ -1,4 +1,7 @@
-"""What touching a prefix costs: money by life, seconds of prefill, the worth of a second."""
+"""Cost of touching a prefix: money by life, seconds of prefill, the value of a second.
+
+The formulas are in docs/governor.md#costs, the prices in docs/platform/claude.md#prices.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ MILLION = 1_000_000
 class Costs:
     """USD for one prefix: writing it with either life, reading it, a second of waiting.
 
-    `prefill` is the seconds that a cold request waits longer than a warm one.
+    `prefill` is how many seconds a cold request waits longer than a warm one.
     """
 
     write_5m: float
@@ -24,11 +27,12 @@ class Costs:
     second: float
 
     def write(self, ttl: Ttl) -> float:
+        """Return the cost of writing the prefix with this life."""
         return self.write_5m if ttl == "5m" else self.write_1h
 
 
 def costs_of(price: Price, tokens: int, prefill: float, wait_cost_per_hour: float) -> Costs:
-    """Return the costs of a prefix of this many tokens."""
+    """Return the costs of a prefix of this many tokens at a price."""
     return Costs(
         write_5m=price.write_5m * tokens / MILLION,
         write_1h=price.write_1h * tokens / MILLION,

@@ -1,10 +1,15 @@
-"""What warmth has saved so far against prompt caching alone: speculation is paid out of that.
+"""Bill of a prefix beside that of prompt caching alone: guesses are paid out of the difference.
 
-Beside every prefix runs a shadow: what the same questions would have cost had nobody warmed
-anything, each writing for 5 minutes where it found nothing. Waiting counts at its price on both
-sides. A speculative request must fit into what was saved, a small part of the shadow's own bill, a
-larger one of the waiting on it, and a credit worth so many cold waits: where waiting costs nothing,
-there is no credit.
+A warm-up is a guess, and a forecast can be wrong for weeks on a channel that changed its habits.
+So beside every prefix runs a shadow: the bill of the same questions if nothing were ever warmed.
+In the shadow, a question writes for 5 minutes if the last one was longer ago, and reads otherwise.
+Waiting is charged at its price on both sides. A guess of x USD is allowed only if
+
+    ours + x ≤ shadow · (1 + SHADOW_SHARE) + shadow's waiting · WAITING_SHARE + CREDIT_WAITS waits
+
+The first term lets warmth cost a little more than prompt caching at most. The second and third
+let it learn: after bad luck in the first days it may try again, the more so the more waiting
+matters. If waiting costs nothing, both are zero. See docs/governor.md#limits.
 """
 
 from __future__ import annotations
@@ -13,18 +18,21 @@ from typing import Any
 
 from bot.warm.economics.costs import Costs
 
-PART = 0.013
-"""The part of the shadow's bill by which ours may exceed it."""
-WAITED = 0.5
-"""The same of the waiting on it: who was out of luck early may try again, the more it matters."""
-CREDIT = 8.0
+SHADOW_SHARE = 0.013
+"""Share of the shadow's bill by which ours may exceed it."""
+WAITING_SHARE = 0.5
+"""The same of the waiting in the shadow's bill."""
+CREDIT_WAITS = 8.0
 """Cold waits that may be spent on learning before anything was saved."""
 SHADOW_LIFE = 300.0
+"""Seconds that an entry of the shadow lives."""
 
 
-class Savings:
-    """The two bills of one prefix, in USD, waits valued. `waited` is the part of the shadow's that
-    is waiting."""
+class SavingsLedger:
+    """The two bills of one prefix in USD, waiting included.
+
+    `waited` is the part of the shadow's bill that is waiting.
+    """
 
     __slots__ = ("_shadow_until", "ours", "shadow", "waited")
 
@@ -34,32 +42,35 @@ class Savings:
         self.waited = 0.0
         self._shadow_until = float("-inf")
 
-    def asked(self, at: float, costs: Costs) -> None:
-        """A question came: charge the shadow."""
+    def charge_shadow(self, at: float, costs: Costs) -> None:
+        """Charge the shadow for a question."""
         if at < self._shadow_until:
             self.shadow += costs.read
         else:
-            waits = costs.second * costs.prefill
-            self.shadow += costs.write_5m + waits
-            self.waited += waits
+            waiting = costs.second * costs.prefill
+            self.shadow += costs.write_5m + waiting
+            self.waited += waiting
         self._shadow_until = at + SHADOW_LIFE
 
-    def spent(self, usd: float) -> None:
-        """Charge ours: money, or waiting at its price."""
+    def charge(self, usd: float) -> None:
+        """Charge ours with money, or with waiting at its price."""
         self.ours += usd
 
     def allows(self, usd: float, costs: Costs) -> bool:
         """Tell whether so much more may be spent on a guess."""
-        credit = CREDIT * costs.second * costs.prefill
-        return self.ours + usd <= self.shadow * (1.0 + PART) + self.waited * WAITED + credit
+        credit = CREDIT_WAITS * costs.second * costs.prefill
+        limit = self.shadow * (1.0 + SHADOW_SHARE) + self.waited * WAITING_SHARE + credit
+        return self.ours + usd <= limit
 
     def snapshot(self) -> dict[str, Any]:
+        """Return the bills as JSON."""
         return {"ours": self.ours, "shadow": self.shadow, "waited": self.waited}
 
     @classmethod
-    def restored(cls, saved: dict[str, Any]) -> Savings:
+    def from_snapshot(cls, state: dict[str, Any]) -> SavingsLedger:
+        """Return the bills that `snapshot` returned."""
         savings = cls()
-        savings.ours, savings.shadow = float(saved["ours"]), float(saved["shadow"])
-        # Written since the first version.
-        savings.waited = float(saved.get("waited", 0.0))
+        savings.ours, savings.shadow = float(state["ours"]), float(state["shadow"])
+        # States of the first version have no such key.
+        savings.waited = float(state.get("waited", 0.0))
         return savings

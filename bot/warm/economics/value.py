@@ -1,7 +1,35 @@
-"""What a live cache entry is worth: the fixed point between lives, and when to stop holding.
+"""Value of a live cache entry: when to stop holding it, which life to write, when to write.
 
-All values are USD relative to leaving the prefix cold until the next question. A question that
-finds a live entry saves `benefit`; holding an entry for another life costs one read.
+All values are USD, as the difference from leaving the prefix cold until the next question. Three
+problems are solved here. All take the forecast as S, the probability that no question comes.
+
+Holding (`holding_value`, optimal stopping). A question that finds a live entry saves b. Keeping
+the entry alive for another life costs one read R. The entry is held for the number of lives with
+the largest expected gain, decided in advance for the case that nothing comes:
+
+    V = max over k of  Σ_{j ≤ k} [ b · (S_{j-1} - S_j) - R · S_{j-1} ]
+
+Lives are taken in blocks that grow with their distance, since a far forecast is coarse.
+
+Which life (`solve_entry_value`, a fixed point). Let A be how much more a 1 h entry is worth than a
+5 min entry after a question, and D how much more it costs to write. A question that finds nothing
+pays K and writes the better of the two. So the savings of a question that finds a live entry are
+
+    b_5m = K - R - max(0, A - D)
+    b_1h = K - R + min(A, D)
+
+and A = V_1h(b_1h) - V_5m(b_5m) depends on itself. The right side grows more slowly than A: its
+slope is the probability that a question finds the entry. So there is one solution, and halving an
+interval finds it. A write takes an hour if A > D.
+
+When to write (`best_write_hour`, backward induction). Written at hour k, an entry serves hour k and
+then as many further hours as pay. From the last hour backwards, `tail` is the value of still
+holding an entry through the hours that follow.
+
+docs/governor.md#value-of-an-entry derives the formulas.
+
+What would break it: b and S of different futures. The silence handed to `solve_entry_value` is
+that after a question, the silence handed to `holding_value` for a decision is that of now.
 """
 
 from __future__ import annotations
@@ -13,107 +41,113 @@ from bot.claude.usage import Ttl
 from bot.warm.economics.costs import Costs
 
 SHORT_BLOCKS = (1, 1, 1, 1, 2, 2, 4, 4, 8, 12)
+"""Lives of 5 minutes that are taken together: 3 hours in all."""
 LONG_BLOCKS = (1, 1, 1, 1, 2, 2, 4, 4, 8, 12, 18, 18)
-"""Lives of 5 minutes and of an hour that are looked at together: 3 hours, 3 days in all."""
+"""Lives of an hour that are taken together: 3 days in all, longer than a weekend."""
+HALVINGS = 9
+"""The advantage is known to a five hundred and twelfth of what a cold question costs."""
 
 
 @dataclass(frozen=True, slots=True)
-class Worth:
-    """What questions pay for warmth. `advantage` is how much more a fresh 1 h entry is worth.
+class EntryValue:
+    """What questions save by warmth, in USD.
 
-    `cold_5m` is what a question costs that finds nothing and writes for 5 minutes, all told.
+    `cold_cost` is the whole cost of a question that finds nothing and writes for 5 minutes.
+    `extra_write` is what writing for an hour costs more, `advantage` what it is worth more.
     """
 
-    cold_5m: float
-    dearer: float
+    cold_cost: float
+    extra_write: float
     read: float
     advantage: float
 
     @property
-    def writes(self) -> Ttl:
-        """The life that pays when the entry has to be written anyway."""
-        return "1h" if self.advantage > self.dearer else "5m"
+    def preferred_ttl(self) -> Ttl:
+        """The life that pays if the entry has to be written anyway."""
+        return "1h" if self.advantage > self.extra_write else "5m"
 
     def reason(self) -> str:
-        """Say in words and numbers why a write should have the life that it gets."""
+        """Say in words and numbers why a write gets its life."""
         return (
-            f"cold: write for {self.writes}, an hour's life being worth ${self.advantage:.3f} more "
-            f"and costing ${self.dearer:.3f} more"
+            f"cold: write for {self.preferred_ttl}, since an hour's life is worth"
+            f" ${self.advantage:.3f} more and costs ${self.extra_write:.3f} more"
         )
 
-    def benefit(self, life: Ttl, cold_5m: float | None = None) -> float:
+    def saving(self, ttl: Ttl, cold_cost: float | None = None) -> float:
         """Return what a question saves that finds an entry of this life alive."""
-        base = (self.cold_5m if cold_5m is None else cold_5m) - self.read
-        if life == "5m":
-            return base - max(0.0, self.advantage - self.dearer)
-        return base + min(self.advantage, self.dearer)
+        base = (self.cold_cost if cold_cost is None else cold_cost) - self.read
+        if ttl == "5m":
+            return base - max(0.0, self.advantage - self.extra_write)
+        return base + min(self.advantage, self.extra_write)
 
 
-def blocks(ttl: Ttl) -> tuple[int, ...]:
-    """Return into how many lives each block of the future falls: the farther, the coarser."""
+def lives_in_blocks(ttl: Ttl) -> tuple[int, ...]:
+    """Return how many lives each block of the future has: the farther, the more."""
     return SHORT_BLOCKS if ttl == "5m" else LONG_BLOCKS
 
 
-def held(
-    silence: Sequence[float], ttl: Ttl, benefit: float, read: float, first_free: bool
+def holding_value(
+    silence: Sequence[float], ttl: Ttl, saving: float, read: float, first_is_paid: bool
 ) -> float:
-    """Return the value of holding an entry for as many lives as pay best.
+    """Return the value of holding an entry for the best number of blocks, at least 0.
 
-    `silence` is the probability that no question comes: now, and until the end of each block of
-    lives. The first life is paid for already where `first_free`.
+    `silence` is the probability that no question comes: now, and until the end of each block.
+    `saving` and `read` are in USD. `first_is_paid` tells that the first life costs no read.
     """
     best = total = 0.0
     before = silence[0]
-    paid = read if first_free else 0.0
-    for lives, after in zip(blocks(ttl), silence[1:], strict=False):
-        # Within a block, refreshes are due with a chance that falls about evenly.
-        still = before - (before - after) * (lives - 1) / (2 * lives)
-        total += benefit * (before - after) - read * lives * still + paid
+    paid = read if first_is_paid else 0.0
+    for lives, after in zip(lives_in_blocks(ttl), silence[1:], strict=False):
+        # A read is due at the start of each life if nothing has come by then. Within a block the
+        # probability of that falls about evenly, so its mean stands for all of them.
+        still_silent = before - (before - after) * (lives - 1) / (2 * lives)
+        total += saving * (before - after) - read * lives * still_silent + paid
         paid = 0.0
         before = after
         if total > best:
             best = total
-        elif total + benefit * after <= best:
+        elif total + saving * after <= best:
+            # Not even a certain question in the next block would beat the best so far.
             break
     return best
 
 
-def best_start(
-    silence: Sequence[float], benefit: float, write: float, read: float
+def best_write_hour(
+    silence: Sequence[float], saving: float, write: float, read: float
 ) -> tuple[int, float]:
-    """Return at which hour to write a 1 h entry ahead of questions, and what that is worth.
+    """Return at which hour to write a 1 h entry ahead of questions, and the value of that in USD.
 
-    `silence[k]` is the probability that no question comes within `k` hours. The value is 0 where
-    it is best to wait for the question.
+    `silence[k]` is the probability that no question comes within k hours. The value is 0 if it is
+    best to wait for the question.
     """
     best, start, tail = 0.0, 0, 0.0
     for hour in range(len(silence) - 2, -1, -1):
-        saved = benefit * (silence[hour] - silence[hour + 1])
+        saved = saving * (silence[hour] - silence[hour + 1])
         value = saved + tail - write * silence[hour]
         if value > best:
             best, start = value, hour
-        # What holding it through this hour adds to an entry written before.
+        # An entry that was written earlier is held through this hour only if that pays.
         tail = max(0.0, saved + tail - read * silence[hour])
     return start, best
 
 
-def worth_of(costs: Costs, cold_5m: float, short: Sequence[float], long: Sequence[float]) -> Worth:
+def solve_entry_value(
+    costs: Costs, cold_cost: float, short: Sequence[float], long: Sequence[float]
+) -> EntryValue:
     """Solve for the advantage of the longer life.
 
-    A question's saving depends on what its entry is worth afterwards, and that on the savings of
-    questions to come. `short` and `long` are the silences after a question, in lives of 5 minutes
-    and of an hour.
+    `short` and `long` are the silences after a question, in blocks of 5 minutes and of an hour.
     """
-    dearer = costs.write_1h - costs.write_5m
-    low, high = 0.0, cold_5m + dearer
-    for _ in range(9):
+    extra_write = costs.write_1h - costs.write_5m
+    low, high = 0.0, cold_cost + extra_write
+    for _ in range(HALVINGS):
         middle = 0.5 * (low + high)
-        trial = Worth(cold_5m, dearer, costs.read, middle)
-        gap = held(long, "1h", trial.benefit("1h"), costs.read, True) - held(
-            short, "5m", trial.benefit("5m"), costs.read, True
+        trial = EntryValue(cold_cost, extra_write, costs.read, middle)
+        gap = holding_value(long, "1h", trial.saving("1h"), costs.read, True) - holding_value(
+            short, "5m", trial.saving("5m"), costs.read, True
         )
         if gap > middle:
             low = middle
         else:
             high = middle
-    return Worth(cold_5m, dearer, costs.read, 0.5 * (low + high))
+    return EntryValue(cold_cost, extra_write, costs.read, 0.5 * (low + high))

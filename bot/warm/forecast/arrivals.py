@@ -1,7 +1,30 @@
-"""When the next question on a prefix will come: channels' rates, open threads, open signals.
+"""When the next question on a prefix comes: the forecasts of all its channels, put together.
 
-Everything direct (messages to the bot, the ask-modal) is one channel: many people who each ask
-rarely are together as regular as a channel is.
+The probability that no question comes from now until t is
+
+    S(t) = exp(-Σ over channels [ H_new(t) + H_threads(t) ]) · (1 - pending(t))
+
+H_new comes from the channel's rate of new questions (`rates.py`), H_threads from its open threads
+(`followups.py`), `pending` from the open signals (`conversions.py`). Channels are taken as
+independent, so their hazards add up. See docs/governor.md#probability-of-silence.
+
+Most of H changes slowly, and decisions are frequent. So it is kept as a curve (`survival.py`) and
+only read. A channel's part of the curve is computed anew in four cases:
+
+    a new question came           its rate has changed               `Channel.is_stale`
+    a thread has grown old        it moves from below into the curve `Channel.is_curve_current`
+    an old thread spoke           it must leave the curve            `Channel.record_message`
+    the grid is old               for all channels                   `Grid.is_old`
+
+Threads that spoke within the last `OLD_THREAD` seconds are not in the curve, because their hazard
+changes within seconds. Their part is computed exactly at each reading.
+
+All direct messages and modals are one channel, `DIRECT`. Many people who each ask rarely are
+together as regular as a channel, and a belief for each of them would never learn anything.
+
+What would break it: a thread that is both in the curve and added at the reading, or in neither.
+`Channel._curve_until` is the one border between the two: the last message of a thread lies before
+it (in the curve) or after it (added).
 """
 
 from __future__ import annotations
@@ -13,160 +36,167 @@ from itertools import takewhile
 from typing import Any
 
 from bot.warm.forecast.conversions import Conversions
-from bot.warm.forecast.followups import OLDEST, SINCE_MESSAGE, SINCE_QUESTION, FollowUps
-from bot.warm.forecast.rates import Rates
-from bot.warm.forecast.survival import Outlook
+from bot.warm.forecast.followups import CLOSED_AGE, SINCE_MESSAGE, SINCE_QUESTION, FollowUps
+from bot.warm.forecast.rates import QuestionRate
+from bot.warm.forecast.survival import HazardCurve
 
 DIRECT = "direct"
-SETTLED = 2 * 3600.0
+OLD_THREAD = 2 * 3600.0
 """Seconds of silence after which a thread's hazard is smooth enough for the curve's grid."""
 MOST_CHANNELS = 64
 MOST_THREADS = 128
 
 
-def place_of(channel: str | None) -> str:
-    """Return the name under which a channel's arrivals are counted."""
+def key_of_channel(channel: str | None) -> str:
+    """Return the name under which a channel's questions are counted."""
     return DIRECT if channel is None or channel.startswith("D") else channel
 
 
-def _sums(one: Sequence[float], other: Sequence[float]) -> list[float]:
+def _add(one: Sequence[float], other: Sequence[float]) -> list[float]:
     return [a + b for a, b in zip(one, other, strict=True)]
 
 
 class Channel:
-    """One channel's new questions and its open threads, the longest silent first.
+    """Forecast of one channel: its rate of new questions and its open threads.
 
-    `moved` tells that the curve of new questions was worked out before the latest of them.
+    `threads` holds the time of each open thread's last message, the oldest first. `asked_at` holds
+    the time of its last question. `is_stale` tells that a new question has changed the rate since
+    its part of the curve was computed.
     """
 
     __slots__ = (
-        "_settled_at",
-        "_spoke_at",
+        "_curve_until",
+        "_latest_at",
         "asked_at",
         "followups",
-        "moved",
-        "rates",
+        "is_stale",
+        "rate",
         "returns",
         "threads",
     )
 
     def __init__(self, at: float) -> None:
-        self.rates = Rates(at)
+        self.rate = QuestionRate(at)
         self.followups = FollowUps(SINCE_MESSAGE)
         self.returns = FollowUps(SINCE_QUESTION)
         self.asked_at: dict[str, float] = {}
         self.threads: OrderedDict[str, float] = OrderedDict()
-        self.moved = True
-        self._settled_at: float | None = None
-        self._spoke_at = -math.inf
+        self.is_stale = True
+        self._curve_until: float | None = None
+        self._latest_at = -math.inf
 
-    def opened(self, at: float) -> None:
-        """A thread was opened, with a question or without."""
-        self.rates.week.saw(at)
+    def record_opening(self, at: float) -> None:
+        """Record that a thread was opened, with a question or without: the week's shape."""
+        self.rate.week.record_opening(at)
 
-    def spoke(self, thread: str, asked: bool, at: float) -> bool:
-        """Somebody wrote in a thread; return whether it was open."""
+    def record_message(self, thread: str, is_question: bool, at: float) -> bool:
+        """Record a message in a thread. Return False if the thread is not open here."""
         last = self.threads.pop(thread, None)
         if last is None:
             return False
-        self.followups.passed(at - last, asked)
-        self.threads[thread] = self._spoke_at = at
-        if self._settled_at is not None and last <= self._settled_at:
-            self._settled_at = None
-        if asked:
-            self.returns.passed(at - self.asked_at[thread], True)
+        self.followups.record(at - last, is_question)
+        self.threads[thread] = self._latest_at = at
+        if self._curve_until is not None and last <= self._curve_until:
+            # The curve holds this thread with its old age: it has to be computed anew.
+            self._curve_until = None
+        if is_question:
+            self.returns.record(at - self.asked_at[thread], True)
             self.asked_at[thread] = at
         return True
 
-    def asked_anew(self, thread: str | None, at: float) -> None:
-        """A question opened a thread."""
-        self.rates.asked(at)
-        self.moved = True
+    def record_new_question(self, thread: str | None, at: float) -> None:
+        """Record a question that opened a thread."""
+        self.rate.record_question(at)
+        self.is_stale = True
         if thread is not None:
-            self.threads[thread] = self.asked_at[thread] = self._spoke_at = at
-            self.close(at)
+            self.threads[thread] = self.asked_at[thread] = self._latest_at = at
+            self.close_threads(at)
 
-    def close(self, at: float) -> None:
-        """Forget threads that are too old to matter, or too many."""
+    def close_threads(self, at: float) -> None:
+        """Close the threads that are too old to matter, and the oldest if there are too many.
+
+        Their long silence is recorded: without it, only threads that spoke again would teach the
+        hazard, and it would be far too high.
+        """
         while self.threads:
             thread, last = next(iter(self.threads.items()))
-            if at - last < OLDEST and len(self.threads) <= MOST_THREADS:
+            if at - last < CLOSED_AGE and len(self.threads) <= MOST_THREADS:
                 return
             del self.threads[thread]
-            self.followups.passed(at - last, False)
-            self.returns.passed(at - self.asked_at.pop(thread), False)
+            self.followups.record(at - last, False)
+            self.returns.record(at - self.asked_at.pop(thread), False)
 
-    def newly(self, now: float, times: Sequence[float]) -> list[float]:
-        """Return what new questions add to the curve until each time.
+    def new_question_hazard(self, now: float, times: Sequence[float]) -> list[float]:
+        """Return the cumulative hazard of new questions from now until each time."""
+        self.rate.advance(now)
+        self.is_stale = False
+        return self.rate.cumulative_hazard(times)
 
-        The value at a time is the negative logarithm of the probability of silence until then.
-        """
-        self.rates.advance(now)
-        self.moved = False
-        return self.rates.ahead(times)
-
-    def is_settled(self, now: float) -> bool:
-        """Tell whether the curve of threads long silent holds as many as it could."""
-        return self._settled_at is not None and not (
-            self._settled_at < self._spoke_at <= now - SETTLED
+    def is_curve_current(self, now: float) -> bool:
+        """Tell whether the curve holds all threads that are old enough for it."""
+        return self._curve_until is not None and not (
+            self._curve_until < self._latest_at <= now - OLD_THREAD
         )
 
-    def settled(self, now: float, times: Sequence[float]) -> list[float]:
-        """Return what threads that have long been silent add to the curve until each time."""
-        settled_at = self._settled_at = now - SETTLED
-        silent = takewhile(lambda last: last <= settled_at, self.threads.values())
-        return self.followups.expected([now - last for last in silent], [t - now for t in times])
+    def old_thread_hazard(self, now: float, times: Sequence[float]) -> list[float]:
+        """Return the cumulative hazard of old threads from now until each time, for the curve."""
+        until = self._curve_until = now - OLD_THREAD
+        old = takewhile(lambda last: last <= until, self.threads.values())
+        return self.followups.expected_count([now - last for last in old], [t - now for t in times])
 
     @property
-    def follows(self) -> bool:
-        """Whether a thread has spoken that no curve holds."""
-        return self._settled_at is None or self._spoke_at > self._settled_at
+    def has_recent_threads(self) -> bool:
+        """Whether a thread has spoken that the curve does not hold."""
+        return self._curve_until is None or self._latest_at > self._curve_until
 
-    def follow(self, now: float, spans: Sequence[float]) -> list[float]:
-        """Return the follow-ups to expect, within each span, of the threads that no curve holds."""
-        until = -math.inf if self._settled_at is None else self._settled_at
+    def recent_thread_hazard(self, now: float, spans: Sequence[float]) -> list[float]:
+        """Return the cumulative hazard, within each span, of threads that the curve omits."""
+        until = -math.inf if self._curve_until is None else self._curve_until
         recent = takewhile(lambda last: last > until, reversed(self.threads.values()))
-        return self.followups.expected([now - last for last in recent], spans)
+        return self.followups.expected_count([now - last for last in recent], spans)
 
     def snapshot(self) -> dict[str, Any]:
+        """Return the forecast as JSON."""
         return {
-            "rates": self.rates.snapshot(),
+            "rates": self.rate.snapshot(),
             "followups": self.followups.snapshot(),
             "returns": self.returns.snapshot(),
             "threads": [[t, at, self.asked_at[t]] for t, at in self.threads.items()],
         }
 
     @classmethod
-    def restored(cls, saved: dict[str, Any]) -> Channel:
+    def from_snapshot(cls, state: dict[str, Any]) -> Channel:
+        """Return the forecast that `snapshot` returned."""
         channel = cls(0.0)
-        channel.rates = Rates.restored(saved["rates"])
-        channel.followups = FollowUps.restored(saved["followups"])
-        channel.returns = FollowUps.restored(saved["returns"])
-        for thread, at, asked_at in saved["threads"]:
+        channel.rate = QuestionRate.from_snapshot(state["rates"])
+        channel.followups = FollowUps.from_snapshot(state["followups"])
+        channel.returns = FollowUps.from_snapshot(state["returns"])
+        for thread, at, asked_at in state["threads"]:
             channel.threads[thread], channel.asked_at[thread] = float(at), float(asked_at)
-            channel._spoke_at = float(at)
+            channel._latest_at = float(at)
         return channel
 
 
 class Arrivals:
-    """Everything that may bring a question to one prefix."""
+    """Forecast of the questions on one prefix."""
 
-    __slots__ = ("_outlook", "channels", "conversions")
+    __slots__ = ("_curve", "channels", "conversions")
 
     def __init__(self) -> None:
-        self._outlook: Outlook | None = None
+        self._curve: HazardCurve | None = None
         self.channels: OrderedDict[str, Channel] = OrderedDict()
         self.conversions = Conversions()
 
-    def channel(self, place: str, at: float) -> Channel:
-        """Return a channel, made at its first sight; the one silent for longest makes room."""
-        found = self.channels.get(place)
+    def channel(self, channel_key: str, at: float) -> Channel:
+        """Return a channel, new if it was not known. The one unused for longest makes room."""
+        found = self.channels.get(channel_key)
         if found is None:
-            found = self.channels[place] = Channel(at)
+            found = self.channels[channel_key] = Channel(at)
             if len(self.channels) > MOST_CHANNELS:
                 self.channels.popitem(last=False)
-                self._outlook = None
-        self.channels.move_to_end(place)
+                # The curve still holds the channel that has gone.
+                self._curve = None
+        self.channels.move_to_end(channel_key)
         return found
 
     def silence(
@@ -177,49 +207,53 @@ class Arrivals:
         after_question: str | None = None,
         signals: bool = True,
     ) -> list[float]:
-        """Return the probability, starting with 1 for now, that no question comes until each end.
+        """Return the probability that no question comes until each end; first 1, for now.
 
-        With `after_question`, a channel's name: as it would be had that channel just asked. Open
-        signals count unless told otherwise.
+        The ends are in rising order. `after_question` names a channel that is taken to have just
+        asked in a new thread; open signals do not count then. Otherwise they count if `signals`.
         """
-        here, *there = self._ahead(now).until((now, *ends))
-        total = [value - here for value in there]
+        start, *values = self._current_curve(now).values_at((now, *ends))
+        hazard = [value - start for value in values]
         spans = [end - now for end in ends]
-        for place, channel in self.channels.items():
-            if place == after_question:
-                total = _sums(total, channel.returns.expected([0.0], spans))
-            elif channel.follows:
-                total = _sums(total, channel.follow(now, spans))
-        quiet = [math.exp(-count) for count in total]
+        for channel_key, channel in self.channels.items():
+            if channel_key == after_question:
+                hazard = _add(hazard, channel.returns.expected_count([0.0], spans))
+            elif channel.has_recent_threads:
+                hazard = _add(hazard, channel.recent_thread_hazard(now, spans))
+        silence = [math.exp(-h) for h in hazard]
         if after_question is None and signals and self.conversions.open:
-            for at, end in enumerate(ends):
-                quiet[at] *= 1.0 - self.conversions.pending(now, end)
-        return [1.0, *quiet]
+            for index, end in enumerate(ends):
+                silence[index] *= 1.0 - self.conversions.pending_probability(now, end)
+        return [1.0, *silence]
 
-    def _ahead(self, now: float) -> Outlook:
-        """Return the curve of what is to come; what has changed in it is put right."""
-        outlook = self._outlook
-        anew = outlook is None or outlook.grid.is_old(now)
-        if outlook is None or anew:
-            outlook = self._outlook = Outlook(now)
-        for place, channel in self.channels.items():
-            moved = anew or channel.moved
-            if moved:
-                outlook.put((place, "new"), now, channel.newly(now, outlook.after(now)))
-            if moved or not channel.is_settled(now):
-                outlook.put((place, "open"), now, channel.settled(now, outlook.after(now)))
-        return outlook
+    def _current_curve(self, now: float) -> HazardCurve:
+        """Return the curve with the parts that changed computed anew."""
+        curve = self._curve
+        is_new = curve is None or curve.grid.is_old(now)
+        if curve is None or is_new:
+            curve = self._curve = HazardCurve(now)
+        for channel_key, channel in self.channels.items():
+            is_stale = is_new or channel.is_stale
+            if is_stale:
+                hazard = channel.new_question_hazard(now, curve.points_after(now))
+                curve.set_part((channel_key, "new"), now, hazard)
+            if is_stale or not channel.is_curve_current(now):
+                hazard = channel.old_thread_hazard(now, curve.points_after(now))
+                curve.set_part((channel_key, "open"), now, hazard)
+        return curve
 
     def snapshot(self) -> dict[str, Any]:
+        """Return the forecast as JSON."""
         return {
-            "channels": {place: channel.snapshot() for place, channel in self.channels.items()},
+            "channels": {key: channel.snapshot() for key, channel in self.channels.items()},
             "conversions": self.conversions.snapshot(),
         }
 
     @classmethod
-    def restored(cls, saved: dict[str, Any]) -> Arrivals:
+    def from_snapshot(cls, state: dict[str, Any]) -> Arrivals:
+        """Return the forecast that `snapshot` returned."""
         arrivals = cls()
-        for place, channel in saved["channels"].items():
-            arrivals.channels[place] = Channel.restored(channel)
-        arrivals.conversions = Conversions.restored(saved["conversions"])
+        for key, channel in state["channels"].items():
+            arrivals.channels[key] = Channel.from_snapshot(channel)
+        arrivals.conversions = Conversions.from_snapshot(state["conversions"])
         return arrivals

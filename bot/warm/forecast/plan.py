@@ -1,6 +1,21 @@
-"""What the questions to come make of a prefix: worked out once, kept while nothing changes it.
+"""Value of warmth on one prefix, and when to look at it again while it is cold.
 
-Between the arrivals, which say when questions come, and the choice, which acts on it.
+Between the forecast of arrivals, which says when questions come, and the choice in
+`prefix_state.py`, which acts on it. Three figures are computed from the forecast. Each is kept for
+as long as it can be trusted, since a decision is made at every event and each figure costs an
+integration over hours or days.
+
+    value of an entry      `EntryValue`, a fixed point           for an hour
+    value_without_signals  of a fresh entry of each life         for a quarter of the silence so far
+    plan                   the best hour to write a 1 h entry    until that hour, 12 hours at most
+
+The plan exists because a cold entry may be worth nothing now and much before 9 o'clock. The best
+hour ahead is found by backward induction over the next 96 hours (`best_write_hour`). A signal in
+the meantime must be worth more than waiting for that hour. See
+docs/governor.md#plan-for-a-cold-prefix.
+
+What would break it: a plan that is never looked at again. A prefix without a good hour is looked at
+after `PLAN_LASTS` all the same, because the belief changes with silence.
 """
 
 from __future__ import annotations
@@ -10,103 +25,111 @@ from itertools import accumulate
 
 from bot.claude.usage import TTL_SECONDS, Ttl
 from bot.warm.economics.costs import Costs
-from bot.warm.economics.value import Worth, best_start, blocks, held, worth_of
+from bot.warm.economics.value import (
+    EntryValue,
+    best_write_hour,
+    holding_value,
+    lives_in_blocks,
+    solve_entry_value,
+)
 from bot.warm.forecast.arrivals import Arrivals
 
 HOUR = 3600.0
-WORTH_LASTS = HOUR
-LATER_LASTS = 900.0
+VALUE_LASTS = HOUR
+VALUE_WITHOUT_SIGNALS_LASTS = 900.0
 PLANNED_HOURS = 96
-"""A weekend and its two nights lie within."""
+"""A weekend with the night before and the night after it."""
 PLAN_LASTS = 6 * HOUR
-"""Seconds after which a cold prefix is looked at again though nothing happened."""
+"""Seconds after which a cold prefix is looked at again although nothing happened."""
 FARTHEST_PLAN = 12 * HOUR
-"""Seconds ahead that a plan is kept: what lies farther is known less finely."""
+"""Seconds ahead that a plan is kept, since the far future is known less well."""
 SOON = 60.0
-"""Seconds: an hour to write for that begins sooner has begun."""
+"""Seconds: an hour that begins sooner is taken to have begun."""
+LEAST_PROBABILITY = 0.05
+"""Signals are taken to become questions at least this often, so that no cost is infinite."""
 
 
-class Prospects:
-    """Figures of one prefix, each as old as its lasting allows.
+class WarmthPlan:
+    """Figures of one prefix, each kept until it is too old.
 
-    `plan_at` is when a cold prefix is looked at again, None before a plan was made; `waiting` is
-    what waiting until then is worth, in USD.
+    `look_at` is when to look at the cold prefix again, None before a plan was made.
+    `waiting_value` is what waiting until then is worth, in USD.
     """
 
     __slots__ = (
+        "_active_at",
         "_arrivals",
-        "_heard_at",
-        "_later",
-        "_later_until",
-        "_worth",
-        "_worth_until",
-        "plan_at",
-        "waiting",
+        "_unsignalled",
+        "_unsignalled_until",
+        "_value",
+        "_value_until",
+        "look_at",
+        "waiting_value",
     )
 
     def __init__(self, arrivals: Arrivals) -> None:
         self._arrivals = arrivals
-        self._worth: Worth | None = None
-        self._worth_until = self._heard_at = self._later_until = float("-inf")
-        self._later: dict[Ttl, float] = {}
-        self.plan_at: float | None = None
-        self.waiting = 0.0
-
-    def __repr__(self) -> str:
-        plan = "none" if self.plan_at is None else f"{self.plan_at:.0f}"
-        return f"<Prospects: writes {self.writes}, plan {plan}>"
+        self._value: EntryValue | None = None
+        self._value_until = self._active_at = self._unsignalled_until = float("-inf")
+        self._unsignalled: dict[Ttl, float] = {}
+        self.look_at: float | None = None
+        self.waiting_value = 0.0
 
     @property
-    def writes(self) -> Ttl:
-        """The life that a write should have, as far as is known."""
-        return self._worth.writes if self._worth else "5m"
+    def preferred_ttl(self) -> Ttl:
+        """Life that a write should have, by the latest value."""
+        return self._value.preferred_ttl if self._value else "5m"
 
-    def heard(self, at: float) -> None:
-        """Somebody asked, or wrote in an open thread."""
-        self._heard_at, self._later_until = at, float("-inf")
+    def record_activity(self, at: float) -> None:
+        """Take in that a question came, or a message in an open thread: a follow-up is likely."""
+        self._active_at, self._unsignalled_until = at, float("-inf")
 
-    def worth(self, at: float, costs: Costs, place: str | None = None) -> Worth:
-        """Return what warmth is worth to questions to come, the first of them in `place`."""
-        if self._worth is None or at > self._worth_until:
-            place = place or next(reversed(self._arrivals.channels), None)
-            short = self.silence(at, "5m", after=place)
-            long = self.silence(at, "1h", after=place)
-            self._worth = worth_of(costs, self._cold_5m(costs), short, long)
-            self._worth_until = at + WORTH_LASTS
-        return self._worth
+    def value(self, at: float, costs: Costs, channel_key: str | None = None) -> EntryValue:
+        """Return the value of an entry after a question in the channel, by default the latest."""
+        if self._value is None or at > self._value_until:
+            asking = channel_key or next(reversed(self._arrivals.channels), None)
+            short = self.silence(at, "5m", after_question=asking)
+            long = self.silence(at, "1h", after_question=asking)
+            self._value = solve_entry_value(costs, self._cold_cost(costs), short, long)
+            self._value_until = at + VALUE_LASTS
+        return self._value
 
-    def unforetold(self, at: float, costs: Costs) -> dict[Ttl, float]:
-        """Return what a fresh entry of each life is worth to questions that no signal foretells.
-
-        It changes about as the silence grows, so it is worked out anew with every fourth of it.
-        """
-        if at >= self._later_until:
-            worth = self.worth(at, costs)
+    def value_without_signals(self, at: float, costs: Costs) -> dict[Ttl, float]:
+        """Return the value of a fresh entry of each life to questions without a signal, in USD."""
+        if at >= self._unsignalled_until:
+            value = self.value(at, costs)
             for ttl in TTL_SECONDS:
                 silence = self.silence(at, ttl, signals=False)
-                self._later[ttl] = held(silence, ttl, worth.benefit(ttl), costs.read, True)
-            self._later_until = at + min(LATER_LASTS, (at - self._heard_at) / 4)
-        return self._later
+                self._unsignalled[ttl] = holding_value(
+                    silence, ttl, value.saving(ttl), costs.read, first_is_paid=True
+                )
+            # The hazard of a follow-up falls about as one over the silence. So the figure changes
+            # by a constant factor each time that the silence grows by a constant factor.
+            self._unsignalled_until = at + min(
+                VALUE_WITHOUT_SIGNALS_LASTS, (at - self._active_at) / 4
+            )
+        return self._unsignalled
 
-    def planned(self, at: float) -> bool:
-        """Tell whether a plan was made whose time has not come."""
-        return self.plan_at is not None and at < self.plan_at
+    def is_pending(self, at: float) -> bool:
+        """Tell whether a plan exists whose time has not come."""
+        return self.look_at is not None and at < self.look_at
 
-    def plan(self, at: float, costs: Costs) -> float:
-        """Set when to look at a cold prefix again: ahead of the hour that is worth writing for.
+    def make(self, at: float, costs: Costs) -> float:
+        """Set when to look at a cold prefix again: ahead of the best hour to write.
 
-        Returns what writing is worth at the best time, be it now.
+        Return the value of writing at the best time, which may be now, in USD.
         """
         hour = (at // HOUR + 1) * HOUR
         starts = [hour + HOUR * number for number in range(PLANNED_HOURS)]
         silence = self._arrivals.silence(at, starts, signals=False)
-        benefit = self.worth(at, costs).benefit("1h")
-        start, value = best_start(silence, benefit, costs.write_1h, costs.read)
+        saving = self.value(at, costs).saving("1h")
+        start, value = best_write_hour(silence, saving, costs.write_1h, costs.read)
+        # The entry must be readable when the hour begins, so the write begins a prefill earlier.
         ahead = starts[start - 1] - at - costs.prefill if start else 0.0
         if ahead > SOON:
-            self.plan_at, self.waiting = at + min(FARTHEST_PLAN, ahead), value
+            self.look_at, self.waiting_value = at + min(FARTHEST_PLAN, ahead), value
         else:
-            self.plan_at, self.waiting = at + PLAN_LASTS, 0.0
+            self.look_at, self.waiting_value = at + PLAN_LASTS, 0.0
         return value
 
     def silence(
@@ -114,20 +137,30 @@ class Prospects:
         at: float,
         ttl: Ttl,
         *,
-        only: int | None = None,
-        after: str | None = None,
+        blocks: int | None = None,
+        after_question: str | None = None,
         signals: bool = True,
     ) -> Sequence[float]:
-        """Return how surely no question comes: now, and until the end of each block of lives."""
-        life = TTL_SECONDS[ttl]
-        ends = [at + life * lives for lives in accumulate(blocks(ttl)[:only])]
-        return self._arrivals.silence(at, ends, after_question=after, signals=signals)
+        """Return the probability of silence now and until the end of each block of lives.
 
-    def _cold_5m(self, costs: Costs) -> float:
-        """Return what a cold question costs that writes for 5 minutes, its signals considered."""
+        `blocks` limits how many blocks are returned. The other options are those of
+        `Arrivals.silence`.
+        """
+        life = TTL_SECONDS[ttl]
+        ends = [at + life * lives for lives in accumulate(lives_in_blocks(ttl)[:blocks])]
+        return self._arrivals.silence(at, ends, after_question=after_question, signals=signals)
+
+    def _cold_cost(self, costs: Costs) -> float:
+        """Return the expected cost of a cold question that writes for 5 minutes, in USD.
+
+        A question without a signal waits for the whole prefill. One with a signal finds the entry
+        under way: it waits for the rest only, but pays its share of the warm-ups for signals that
+        became no question. The governor warms at signals only if that is cheaper.
+        """
         conversions = self._arrivals.conversions
         share = conversions.signalled_share
         unwarned = costs.write_5m + costs.second * costs.prefill
-        left = costs.second * conversions.waiting_left(costs.prefill)
-        warned = costs.write_5m / max(0.05, conversions.typical()) + costs.read + left
+        left = costs.second * conversions.remaining_wait(costs.prefill)
+        writes = costs.write_5m / max(LEAST_PROBABILITY, conversions.mean_probability())
+        warned = writes + costs.read + left
         return (1 - share) * unwarned + share * min(unwarned, warned)

@@ -1,10 +1,32 @@
-"""How often new threads with a question come: a Bayesian filter over rates that drift.
+"""How often a channel opens threads with a question: a Bayesian filter over rates that drift.
 
-Each `_Pace` is a gamma belief about a rate, in questions per hour of mean traffic, over one shape
-of the week. Lasting paces start from priors an order of magnitude apart; passing ones forget
-within days and fall back on what lasts. Their weights follow from how well each has foretold what
-came, so a burst, a quiet week or a new time zone each make another pace speak louder, and nothing
-is tuned per channel.
+New questions of a channel are a Poisson process with rate λ · level(t). `level` is the shape of
+the week (`week.py`), with mean 1. λ is not known and changes over time. The belief about it is a
+mixture of 15 components. Component i has
+
+    a gamma belief    shape a = prior_count + count, rate b = prior_hours + hours
+    a shape           flat, smooth or sharp
+    a half-life       after which what it saw counts half
+    a weight w        how well it has forecast so far
+
+The mean rate is a / b, in questions per hour of mean traffic. With L the load of a span (the
+integral of the level, in hours), the three operations are
+
+    silence over L    w · (b / (b + L)) ** a,  then hours + L
+    a question        w · a / b · level,    then count + 1
+    forecast          P(silence over L) = Σ w · (1 + L / b) ** -a
+
+Weights are scaled to a sum of 1 after each. These are exact for a gamma mixture, apart from the
+forgetting. See docs/governor.md#rate-of-new-questions.
+
+Why a mixture. A single rate must trade a fast start against a steady estimate. Here the lasting
+components start from priors an order of magnitude apart, so that the first questions choose the
+scale. The recent ones forget within days and fall back on the lasting rate, so that a burst or a
+quiet week raises their weight and nothing has to be tuned for a channel.
+
+What would break it: weights that reach zero (a component could never return, hence
+`REDEAL_PER_DAY`), and steps so long that count and hours decay before the load is compared with
+them (hence `LONGEST_STEP`).
 """
 
 from __future__ import annotations
@@ -15,28 +37,27 @@ from typing import Any
 
 from bot.warm.forecast.week import DAY, HOUR, SHAPES, Week
 
-LASTING = 60 * DAY
+LASTING_HALF_LIFE = 60 * DAY
 PRIOR_HOURS = (35.0, 150.0, 600.0)
-"""Before anything was seen: one question in so many hours, held as lightly as one question is."""
-PASSING = (2 * DAY, 7 * DAY)
-"""Half-lives of the paces that forget."""
-TIED = 4.0
-"""Questions that the lasting rate is worth to a passing pace."""
-SHARE = 0.003
-"""The part of all weight that is dealt out anew each day, so that no pace is ever lost."""
-UNHEARD = 0.02
-"""The weight below which a pace is not asked about the future."""
+"""Priors of the lasting components: one question in so many hours, with the weight of one."""
+RECENT_HALF_LIVES = (2 * DAY, 7 * DAY)
+RECENT_PRIOR_COUNT = 4.0
+"""Questions that the lasting rate is worth to a recent component."""
+REDEAL_PER_DAY = 0.003
+"""Share of all weight that is dealt out evenly each day, so that no component is ever lost."""
+LEAST_WEIGHT = 0.02
+"""Weight below which a component is left out of the forecast: it would change nothing visible."""
 LONGEST_STEP = 12 * HOUR
 
 
-class _Pace:
-    """`count` and `hours` were seen; `prior_count` and `prior_hours` are what it falls back on."""
+class _Component:
+    """One gamma belief: `count` questions in `hours` of mean traffic, on top of its prior."""
 
     __slots__ = (
         "count",
         "decay",
         "hours",
-        "lasts",
+        "is_lasting",
         "prior_count",
         "prior_hours",
         "shape",
@@ -45,7 +66,7 @@ class _Pace:
 
     def __init__(self, half_life: float, shape: int, count: float, hours: float) -> None:
         self.decay = math.log(2) / half_life
-        self.lasts = half_life == LASTING
+        self.is_lasting = half_life == LASTING_HALF_LIFE
         self.shape = shape
         self.prior_count = count
         self.prior_hours = hours
@@ -53,99 +74,112 @@ class _Pace:
 
     @property
     def mean(self) -> float:
-        """The expected questions per hour of mean traffic."""
+        """Expected questions per hour of mean traffic."""
         return (self.prior_count + self.count) / (self.prior_hours + self.hours)
 
 
-class Rates:
-    """The belief about one channel's new questions, as of `at`."""
+class QuestionRate:
+    """Belief about the rate of one channel's new questions, as of `at` (Unix seconds)."""
 
-    __slots__ = ("_paces", "_since", "at", "week")
+    __slots__ = ("_components", "_since", "at", "week")
 
     def __init__(self, at: float) -> None:
         self.at = self._since = at
         self.week = Week(at)
-        self._paces = [
-            *(_Pace(LASTING, shape, 1.0, hours) for shape in SHAPES for hours in PRIOR_HOURS),
-            *(_Pace(life, shape, TIED, 1.0) for shape in SHAPES for life in PASSING),
+        self._components = [
+            *(
+                _Component(LASTING_HALF_LIFE, shape, 1.0, hours)
+                for shape in SHAPES
+                for hours in PRIOR_HOURS
+            ),
+            *(
+                _Component(half_life, shape, RECENT_PRIOR_COUNT, 1.0)
+                for shape in SHAPES
+                for half_life in RECENT_HALF_LIVES
+            ),
         ]
-        for pace in self._paces:
-            pace.weight = 1 / len(self._paces)
-        self._tie()
+        for component in self._components:
+            component.weight = 1 / len(self._components)
+        self._update_recent_priors()
 
     def advance(self, at: float) -> None:
-        """Let time pass in which no new question came."""
+        """Take in that no new question came until `at`."""
         while self.at < at:
-            self._step(min(at, self.at + LONGEST_STEP))
+            self._take_silence(min(at, self.at + LONGEST_STEP))
         self.week.refresh(at)
 
-    def asked(self, at: float) -> None:
-        """Note a new question.
+    def record_question(self, at: float) -> None:
+        """Take in a new question.
 
-        One at the very beginning says nothing of the rate: it is why the watch began.
+        A question at the very start is ignored. It is the reason why the watch began, so it says
+        nothing about the rate.
         """
         if at <= self._since:
             return
         self.advance(at)
-        for pace in self._paces:
-            pace.weight *= pace.mean * self.week.level(pace.shape, at)
-        for pace in self._paces:
-            pace.count += 1.0
+        for component in self._components:
+            component.weight *= component.mean * self.week.level(component.shape, at)
+        for component in self._components:
+            component.count += 1.0
         self._normalise(0.0)
 
-    def ahead(self, times: Sequence[float]) -> list[float]:
-        """Return the negative logarithm of the probability of silence until each of the times."""
-        heard = [pace for pace in self._paces if pace.weight >= UNHEARD]
-        weight = sum([pace.weight for pace in heard])
-        loads = self.week.loads({pace.shape for pace in heard}, self.at, times)
-        total = [0.0] * len(times)
-        for pace in heard:
-            base, count = pace.prior_hours + pace.hours, -(pace.prior_count + pace.count)
-            share, scale = pace.weight / weight, 1.0 / base
-            total = [
-                have + share * (1.0 + scale * load) ** count
-                for have, load in zip(total, loads[pace.shape], strict=True)
+    def cumulative_hazard(self, times: Sequence[float]) -> list[float]:
+        """Return -ln of the probability that no question comes from `at` until each time."""
+        used = [c for c in self._components if c.weight >= LEAST_WEIGHT]
+        weight = sum([c.weight for c in used])
+        loads = self.week.loads({c.shape for c in used}, self.at, times)
+        silence = [0.0] * len(times)
+        for c in used:
+            minus_alpha = -(c.prior_count + c.count)
+            share, scale = c.weight / weight, 1.0 / (c.prior_hours + c.hours)
+            silence = [
+                so_far + share * (1.0 + scale * load) ** minus_alpha
+                for so_far, load in zip(silence, loads[c.shape], strict=True)
             ]
-        return [-math.log(quiet) for quiet in total]
+        return [-math.log(probability) for probability in silence]
 
     def snapshot(self) -> dict[str, Any]:
-        paces = [[pace.weight, pace.count, pace.hours] for pace in self._paces]
+        """Return the belief as JSON."""
+        paces = [[c.weight, c.count, c.hours] for c in self._components]
         return {"at": self.at, "week": self.week.snapshot(), "paces": paces}
 
     @classmethod
-    def restored(cls, saved: dict[str, Any]) -> Rates:
-        rates = cls(float(saved["at"]))
-        rates.week = Week.restored(saved["week"])
-        for pace, row in zip(rates._paces, saved["paces"], strict=True):
-            pace.weight, pace.count, pace.hours = map(float, row)
-        rates._tie()
-        return rates
+    def from_snapshot(cls, state: dict[str, Any]) -> QuestionRate:
+        """Return the belief that `snapshot` returned."""
+        rate = cls(float(state["at"]))
+        rate.week = Week.from_snapshot(state["week"])
+        for component, row in zip(rate._components, state["paces"], strict=True):
+            component.weight, component.count, component.hours = map(float, row)
+        rate._update_recent_priors()
+        return rate
 
-    def _step(self, at: float) -> None:
+    def _take_silence(self, at: float) -> None:
         elapsed = at - self.at
         loads = [self.week.load(shape, self.at, at) for shape in SHAPES]
-        for pace in self._paces:
-            load = loads[pace.shape]
-            base = pace.prior_hours + pace.hours
-            pace.weight *= (base / (base + load)) ** (pace.prior_count + pace.count)
-            kept = math.exp(-pace.decay * elapsed)
-            pace.count *= kept
-            pace.hours = pace.hours * kept + load * (1 - kept) / (pace.decay * elapsed)
+        for c in self._components:
+            load = loads[c.shape]
+            beta = c.prior_hours + c.hours
+            c.weight *= (beta / (beta + load)) ** (c.prior_count + c.count)
+            kept = math.exp(-c.decay * elapsed)
+            c.count *= kept
+            # The new hours decay within the step too: the mean of exp(-decay · s) over the step.
+            c.hours = c.hours * kept + load * (1 - kept) / (c.decay * elapsed)
         self.at = at
-        self._normalise(SHARE * elapsed / DAY)
+        self._normalise(REDEAL_PER_DAY * elapsed / DAY)
 
-    def _normalise(self, share: float) -> None:
-        total = sum(pace.weight for pace in self._paces)
-        even = share / len(self._paces)
-        for pace in self._paces:
-            pace.weight = (1 - share) * pace.weight / total + even
-        self._tie()
+    def _normalise(self, redeal: float) -> None:
+        """Scale the weights to a sum of 1, and deal out the share `redeal` of them evenly."""
+        total = sum(c.weight for c in self._components)
+        even = redeal / len(self._components)
+        for c in self._components:
+            c.weight = (1 - redeal) * c.weight / total + even
+        self._update_recent_priors()
 
-    def _tie(self) -> None:
-        """Let what passes fall back on the rate that lasts."""
-        lasting = [pace for pace in self._paces if pace.lasts]
-        weight = sum(pace.weight for pace in lasting)
-        mean = sum(pace.weight * pace.mean for pace in lasting) / weight
-        for pace in self._paces:
-            if not pace.lasts:
-                pace.prior_hours = TIED / mean
+    def _update_recent_priors(self) -> None:
+        """Let the recent components fall back on the mean rate of the lasting ones."""
+        lasting = [c for c in self._components if c.is_lasting]
+        weight = sum(c.weight for c in lasting)
+        mean = sum(c.weight * c.mean for c in lasting) / weight
+        for c in self._components:
+            if not c.is_lasting:
+                c.prior_hours = RECENT_PRIOR_COUNT / mean

@@ -1,1 +1,1 @@
-"""Traces replayed through the governor, beside fixed strategies and a clairvoyant one."""
+"""Recorded traffic replayed through the governor, and through other strategies for comparison."""

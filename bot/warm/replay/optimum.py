@@ -1,8 +1,10 @@
-"""The clairvoyant optimum: the cheapest way to serve a trace whose every question is known.
+"""Clairvoyant optimum: the cheapest way to serve a trace if every question is known in advance.
 
-Dynamic programming over the questions, with the life of the entry that each leaves alive. Between
-two questions the entry is refreshed as often as its life demands, or it lapses and is written
-anew: at the question itself (which waits), or just ahead of it.
+Dynamic programming over the questions. The state after a question is the life of the entry that
+it leaves, 5 minutes or 1 hour. Between two questions there are two choices:
+
+    hold     refresh as often as the life demands
+    lapse    write anew: at the question, which waits, or up to one prefill ahead of it
 """
 
 from __future__ import annotations
@@ -18,33 +20,33 @@ LIVES: tuple[Ttl, ...] = ("5m", "1h")
 
 
 def optimum_usd(questions: Sequence[float], costs: Costs, warm_ttft: float) -> float:
-    """Return the least total cost, waits valued, of answering questions at these times."""
+    """Return the least total cost, waiting included, of answering questions at these times."""
     if not questions:
         return 0.0
-    best = {life: _anew(life, math.inf, costs) for life in LIVES}
+    best = {life: _cost_of_writing(life, math.inf, costs) for life in LIVES}
     for before, at in pairwise(questions):
-        best = _step(best, at - before, costs)
+        best = _next_question(best, at - before, costs)
     return min(best.values()) + costs.second * warm_ttft * len(questions)
 
 
-def _step(best: dict[Ttl, float], gap: float, costs: Costs) -> dict[Ttl, float]:
-    after = {life: best[life] + _held(life, gap, costs) for life in LIVES}
+def _next_question(best: dict[Ttl, float], gap: float, costs: Costs) -> dict[Ttl, float]:
+    after = {life: best[life] + _cost_of_holding(life, gap, costs) for life in LIVES}
     for old in LIVES:
-        asleep = gap - TTL_SECONDS[old]
-        if asleep > 0:
+        lapsed = gap - TTL_SECONDS[old]
+        if lapsed > 0:
             for new in LIVES:
-                after[new] = min(after[new], best[old] + _anew(new, asleep, costs))
+                after[new] = min(after[new], best[old] + _cost_of_writing(new, lapsed, costs))
     return after
 
 
-def _held(life: Ttl, gap: float, costs: Costs) -> float:
+def _cost_of_holding(life: Ttl, gap: float, costs: Costs) -> float:
     """Return the cost of refreshing through the gap and of the question's own read."""
     return costs.read * max(1, math.ceil(gap / TTL_SECONDS[life]))
 
 
-def _anew(life: Ttl, asleep: float, costs: Costs) -> float:
-    """Return the cost of a new entry, written at the question or up to `asleep` s ahead of it."""
-    ahead = min(asleep, costs.prefill)
-    waiting = costs.write(life) + costs.second * costs.prefill
+def _cost_of_writing(life: Ttl, lapsed: float, costs: Costs) -> float:
+    """Return the cost of a new entry, written at the question or up to `lapsed` s ahead of it."""
+    ahead = min(lapsed, costs.prefill)
+    at_question = costs.write(life) + costs.second * costs.prefill
     warmed = costs.write(life) + costs.read + costs.second * (costs.prefill - ahead)
-    return min(waiting, warmed)
+    return min(at_question, warmed)

@@ -1,4 +1,4 @@
-"""The rules of the simulation: one cache entry, what requests on it cost, how long they wait."""
+"""Rules of the simulation: one cache entry, the cost of requests on it, and how long they wait."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from bot.warm.economics.costs import Costs
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What a request came to: USD, and seconds until its response could begin (0 when warm)."""
+    """Cost of a request in USD, and the seconds by which a cold cache delayed its response."""
 
     usd: float
-    held_up: float
+    delay: float
     wrote: bool
 
 
-class CacheEntry:
-    """One prefix's entry at the server. Lives count from the start of a request.
+class SimulatedEntry:
+    """One prefix's entry at the server. A life counts from the start of a request.
 
-    Alive while `now < alive_until`; readable from `ready_at`.
+    It lives while `now < alive_until`, and can be read from `ready_at` on.
     """
 
     __slots__ = ("alive_until", "costs", "ready_at", "ttl")
@@ -31,8 +31,8 @@ class CacheEntry:
         self.ready_at = float("-inf")
         self.alive_until = float("-inf")
 
-    def request(self, at: float, ttl: Ttl) -> Served:
-        """Read the entry and renew its life, or write one of the life asked for."""
+    def serve(self, at: float, ttl: Ttl) -> Served:
+        """Read the entry and renew its life, or write it with the life asked for."""
         if at < self.alive_until:
             self.alive_until = at + TTL_SECONDS[self.ttl]
             return Served(self.costs.read, max(0.0, self.ready_at - at), False)

@@ -1,4 +1,4 @@
-"""A trace replayed through the very governor that the bot runs."""
+"""A trace replayed through the governor that the bot runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bot.warm.economics.costs import Costs
 from bot.warm.governor import Governor
 from bot.warm.limits import Limits
 from bot.warm.replay.baselines import Bill
-from bot.warm.replay.rules import CacheEntry, Served
+from bot.warm.replay.rules import Served, SimulatedEntry
 from bot.warm.replay.traces import Event
 from bot.warm.signals import Signal, SignalKind
 from bot.warm.types import Decision, PrefixFacts, Result
@@ -23,8 +23,8 @@ UNLIMITED = Limits(daily_usd=math.inf)
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One request that was made."""
+class RequestLine:
+    """One request of a replay, as a line of its log. `t` is Unix seconds."""
 
     t: float
     action: Literal["warm", "refresh", "question"]
@@ -42,22 +42,22 @@ class Replay:
         warm_ttft: float,
         *,
         limits: Limits = UNLIMITED,
-        log: Callable[[Line], Any] = lambda line: None,
+        log: Callable[[RequestLine], Any] = lambda line: None,
     ) -> None:
         self.governor = Governor(limits)
         self._facts = facts
         self._costs = costs
-        self._warm = warm_ttft
+        self._warm_ttft = warm_ttft
         self._log = log
-        self._entry = CacheEntry(costs)
-        self._look_at = math.inf
+        self._entry = SimulatedEntry(costs)
+        self._next_look_at = math.inf
         self._replies: list[tuple[float, int, str, Ttl, Result]] = []
-        self._sent = 0
+        self._requests = 0
         self.api_usd = 0.0
         self.waits: list[float] = []
 
     def run(self, seen: Sequence[Event]) -> Bill:
-        """Replay all events in order; return the bill."""
+        """Replay all events in order. Return the bill."""
         for _ in self.steps(seen):
             pass
         return Bill(self.api_usd, tuple(self.waits))
@@ -65,11 +65,11 @@ class Replay:
     def steps(self, seen: Sequence[Event]) -> Iterator[Event]:
         """Replay the events one by one."""
         for event in seen:
-            self._until(event.at)
-            self._heed(self._take(event))
+            self._run_until(event.at)
+            self._carry_out(self._handle(event))
             yield event
 
-    def _take(self, event: Event) -> Decision | None:
+    def _handle(self, event: Event) -> Decision | None:
         if event.kind == "question":
             self._ask(event)
             return None
@@ -77,7 +77,7 @@ class Replay:
         thread = None if event.opens else str(event.thread)
         if event.kind == "message":
             kind = "channel_message" if event.opens else "thread_message"
-        return self.governor.signal(
+        return self.governor.handle_signal(
             self._facts,
             Signal(
                 kind=kind,
@@ -89,58 +89,58 @@ class Replay:
             ),
         )
 
-    def _until(self, at: float) -> None:
-        """Let everything happen that is due before `at`: replies first, then looks."""
+    def _run_until(self, at: float) -> None:
+        """Handle everything that is due before `at`: replies first, then looks."""
         while True:
             reply_at = self._replies[0][0] if self._replies else math.inf
-            if min(reply_at, self._look_at) > at:
+            if min(reply_at, self._next_look_at) > at:
                 return
-            if reply_at <= self._look_at:
+            if reply_at <= self._next_look_at:
                 self._reply()
             else:
-                now, self._look_at = self._look_at, math.inf
-                self._heed(self.governor.look(self._facts.key, now))
+                now, self._next_look_at = self._next_look_at, math.inf
+                self._carry_out(self.governor.look(self._facts.key, now))
 
-    def _heed(self, decision: Decision | None) -> None:
+    def _carry_out(self, decision: Decision | None) -> None:
         if decision is None:
             return
         if decision.action != "warm" and decision.action != "refresh":
-            self._look_at = decision.next_look_at or math.inf
+            self._next_look_at = decision.next_look_at or math.inf
             return
-        served = self._entry.request(decision.at, decision.ttl)
-        request = self.governor.begin(decision)
-        self._log(Line(decision.at, decision.action, decision.ttl, decision.reason))
-        self._account(served, decision.at, request, decision.ttl)
-        self._look_at = math.inf
+        served = self._entry.serve(decision.at, decision.ttl)
+        request = self.governor.begin_warm_up(decision)
+        self._log(RequestLine(decision.at, decision.action, decision.ttl, decision.reason))
+        self._queue_reply(served, decision.at, request, decision.ttl)
+        self._next_look_at = math.inf
 
     def _ask(self, event: Event) -> None:
-        decision = self.governor.question(
+        decision = self.governor.handle_question(
             self._facts, CHANNEL, str(event.thread), event.user, event.at
         )
-        served = self._entry.request(event.at, decision.ttl)
-        self.governor.sent(self._facts.key, decision.ttl, event.at)
-        self._log(Line(event.at, "question", decision.ttl, decision.reason))
-        self.waits.append(served.held_up)
-        self._account(served, event.at, "", decision.ttl)
-        self._look_at = math.inf
+        served = self._entry.serve(event.at, decision.ttl)
+        self.governor.record_request(self._facts.key, decision.ttl, event.at)
+        self._log(RequestLine(event.at, "question", decision.ttl, decision.reason))
+        self.waits.append(served.delay)
+        self._queue_reply(served, event.at, "", decision.ttl)
+        self._next_look_at = math.inf
 
-    def _account(self, served: Served, at: float, request: str, ttl: Ttl) -> None:
+    def _queue_reply(self, served: Served, at: float, request: str, ttl: Ttl) -> None:
         self.api_usd += served.usd
-        took = self._warm + (self._costs.prefill if served.wrote else 0.0)
+        seconds = self._warm_ttft + (self._costs.prefill if served.wrote else 0.0)
         tokens = self._facts.tokens
         usage = Usage(
             cache_read=0 if served.wrote else tokens,
             write_5m=tokens if served.wrote and ttl == "5m" else 0,
             write_1h=tokens if served.wrote and ttl == "1h" else 0,
         )
-        result = Result(usage=usage, usd=served.usd, started_at=at, seconds=took)
-        self._sent += 1
-        begun = at + served.held_up + (0.0 if request else self._warm)
-        heapq.heappush(self._replies, (begun, self._sent, request, ttl, result))
+        result = Result(usage=usage, usd=served.usd, started_at=at, seconds=seconds)
+        self._requests += 1
+        begins_at = at + served.delay + (0.0 if request else self._warm_ttft)
+        heapq.heappush(self._replies, (begins_at, self._requests, request, ttl, result))
 
     def _reply(self) -> None:
         at, _, request, ttl, result = heapq.heappop(self._replies)
         if request:
-            self._heed(self.governor.end(request, result, at))
+            self._carry_out(self.governor.end_warm_up(request, result, at))
         else:
-            self._heed(self.governor.replied(self._facts.key, ttl, result, at))
+            self._carry_out(self.governor.apply_reply(self._facts.key, ttl, result, at))

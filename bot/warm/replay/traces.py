@@ -1,8 +1,9 @@
-"""Arrival traces: who wrote when in which thread, read as questions to the bot.
+"""Arrival traces: which user wrote when in which thread, read as questions to the bot.
 
-One JSON object a line, ordered by time, gzip or plain: `t` (Unix seconds), `user`, `thread`,
-`chars`, `asks`. A thread whose first message asks is a question; each later message of the same
-user in that thread that asks is a follow-up question. All else is the channel's activity.
+A trace has one JSON object per line, ordered by time, in gzip or plain: `t` (Unix seconds),
+`user`, `thread`, `chars`, `asks`. A first message of a thread that asks is a question. Each later
+message of the same user in that thread that asks is a follow-up question. All other messages are
+activity of the channel.
 """
 
 from __future__ import annotations
@@ -19,26 +20,27 @@ from typing import Any, Literal
 from bot.errors import ForewarmError
 
 TYPING_SPEED = 5.0
-"""Characters a second."""
+"""Characters per second."""
 SHORTEST_TYPING, LONGEST_TYPING = 3.0, 120.0
+"""Seconds."""
 
 Hints = Literal["none", "typing", "noisy"]
-"""What is seen before a message is posted: nothing; the typing of questions; and of openings."""
+"""Signals before a message: none, the typing of questions, or also of other openings."""
 
 
 class TraceError(ForewarmError):
-    """A trace cannot be read. `path` and, where it lies in a line, `line` say where."""
+    """A trace cannot be read. `path` names the file, `line` the line if one is at fault."""
 
     def __init__(self, path: Path, problem: str, line: int | None = None) -> None:
-        where = f"{path}, line {line}" if line else f"{path}"
-        super().__init__(f"The trace {where} cannot be replayed: {problem}.")
+        place = f"{path}, line {line}" if line else f"{path}"
+        super().__init__(f"The trace {place} cannot be replayed: {problem}.")
         self.path = path
         self.line = line
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message of a channel. `typing` is how long it took to type, in seconds."""
+    """One message of a channel. `at` is Unix seconds, `typing` the seconds that it took to type."""
 
     at: float
     user: str
@@ -50,7 +52,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What a bot in the channel notices, in order of time."""
+    """An event that a bot in the channel sees. `opens` tells that it opens its thread."""
 
     at: float
     kind: Literal["typing", "message", "question"]
@@ -60,7 +62,7 @@ class Event:
 
 
 def read_trace(path: Path) -> list[Message]:
-    """Return a trace's messages; raise `TraceError`."""
+    """Return a trace's messages. Raise `TraceError` if it cannot be read."""
     try:
         raw = path.read_bytes()
         data = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
@@ -76,7 +78,7 @@ def read_trace(path: Path) -> list[Message]:
 
 
 def messages(rows: Iterable[dict[str, Any]]) -> Iterable[Message]:
-    """Read rows as questions and activity."""
+    """Return the rows as questions and activity."""
     askers: dict[int, str | None] = {}
     for row in rows:
         thread, user, asks = row["thread"], row["user"], row["asks"]
@@ -89,7 +91,7 @@ def messages(rows: Iterable[dict[str, Any]]) -> Iterable[Message]:
 
 
 def thinned(trace: Sequence[Message], keep: float, seed: int) -> list[Message]:
-    """Keep each thread with probability `keep`."""
+    """Return a trace that keeps each thread with probability `keep`."""
     if keep >= 1.0:
         return list(trace)
     chance = random.Random(seed)  # noqa: S311 - a reproducible sample, not a secret
@@ -99,7 +101,7 @@ def thinned(trace: Sequence[Message], keep: float, seed: int) -> list[Message]:
 
 
 def events(trace: Sequence[Message], hints: Hints) -> list[Event]:
-    """Return what is noticed, in order; of two things at one time, the typing comes first."""
+    """Return the events in order of time. At equal times, the typing comes first."""
     seen: list[tuple[float, int, int, Event]] = []
     for number, m in enumerate(trace):
         kind: Literal["message", "question"] = "question" if m.is_question else "message"
