@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 EVENTS_A_SECOND = 83.3
-"""Ten times 30,000 an hour, Slack's cap for one app in one workspace (facts/slack.md §3)."""
+"""Ten times 30,000 an hour, Slack's cap for one app in one workspace.
+
+Source: docs/platform/slack.md#http-delivery.
+"""
 SHARES = (0.004, 0.02)
 BAR_SECONDS = 0.1
 STEP_SECONDS = 15.0

@@ -1,7 +1,7 @@
 """A seeded run of bad luck: bots killed at random moments while everything around them breaks.
 
-The seed decides who is killed when, what is asked, and what else goes wrong. The operating system
-decides what runs when, so two runs of one seed are alike, not the same.
+A seed chooses which bot is killed when, which questions are asked, and which other faults happen.
+The operating system schedules the processes, so two runs of one seed are alike, not the same.
 """
 
 from __future__ import annotations

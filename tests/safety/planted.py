@@ -83,7 +83,7 @@ def corpus() -> list[Injection]:
 
 
 def stored(text: str) -> str:
-    """Return text as Slack stores what somebody typed (facts/slack.md §9)."""
+    """Return text as Slack stores what somebody typed (docs/platform/slack.md#escaping)."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 

@@ -1,4 +1,7 @@
-"""Cache markers of a request: which there are, which are allowed (facts/anthropic.md §§1, 2, 4)."""
+"""Cache markers of a request: which there are, which are allowed.
+
+Sources: docs/platform/claude.md#cache-markers and docs/platform/claude.md#cache-life.
+"""
 
 from __future__ import annotations
 

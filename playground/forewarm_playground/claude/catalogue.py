@@ -1,4 +1,4 @@
-"""`GET /v1/models` (facts/anthropic.md §12)."""
+"""`GET /v1/models` (docs/platform/claude.md#models)."""
 
 from __future__ import annotations
 

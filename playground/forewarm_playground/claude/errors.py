@@ -1,4 +1,7 @@
-"""What the local Claude refuses, and how the real one words it (facts/anthropic.md §§11, 14)."""
+"""What the local Claude refuses, and how the real one words it.
+
+Sources: docs/platform/claude.md#rate-limits-and-errors and docs/platform/claude.md#error-wording.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long the local Claude takes (facts/anthropic.md §§15, 18.24).
+"""How long the local Claude takes (docs/platform/claude.md#latency).
 
 The defaults are fitted to the two rows of Anthropic's speculative-caching notebook: 151,629 tokens
 take 20.87 s to the first token cold and 1.94 s warm.

@@ -1,6 +1,7 @@
-"""Rate limits: token buckets per organisation and model (facts/anthropic.md §11, §18.23).
+"""Rate limits: token buckets per organisation and model.
 
 Cache reads are free. Input is taken when a request starts, output as it was produced.
+Source: docs/platform/claude.md#rate-limits-and-errors.
 """
 
 from __future__ import annotations

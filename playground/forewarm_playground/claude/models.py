@@ -1,4 +1,8 @@
-"""The table of models: sizes, prices, what each accepts (facts/anthropic.md §§6, 10, 12)."""
+"""The table of models: sizes, prices, what each accepts.
+
+Sources: docs/platform/claude.md#smallest-cached-prefix, docs/platform/claude.md#prices,
+docs/platform/claude.md#models.
+"""
 
 from __future__ import annotations
 

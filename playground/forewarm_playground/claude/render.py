@@ -3,7 +3,8 @@
 Order: tools, settings that sit between tools and system (web search, citations), system, settings
 that sit before the messages (thinking, effort, tool choice, presence of images), messages. Only
 what is documented to leave the prompt alone is left out of the hashes; anything undocumented
-counts as a change, so that a test fails here rather than money there (facts/anthropic.md §§3, 5).
+counts as a change, so that a test fails here rather than money there. Sources:
+docs/platform/claude.md#cache-writes-and-reads and docs/platform/claude.md#cache-invalidation.
 """
 
 from __future__ import annotations

@@ -1,7 +1,10 @@
-"""What a request may mean: rules across fields (facts/anthropic.md §§1, 8, 9a, 12, 14, 18).
+"""Which requests are valid: rules across fields.
 
-Every check is made before anything is read from or written to the cache. Where the real wording
-is not published, the status and type are right and the sentence is ours.
+Every check is made before anything is read from or written to the cache. If the real wording is
+not published, the status and type are right and the sentence is ours. Sources:
+docs/platform/claude.md#cache-markers, docs/platform/claude.md#warm-ups-without-output,
+docs/platform/claude.md#citations-of-documents, docs/platform/claude.md#models and
+docs/platform/claude.md#error-wording.
 """
 
 from __future__ import annotations

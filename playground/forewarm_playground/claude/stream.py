@@ -1,4 +1,4 @@
-"""A response as server-sent events, each with its time (facts/anthropic.md §7).
+"""A response as server-sent events, each with its time (docs/platform/claude.md#usage-fields).
 
 Order: message_start, for each block content_block_start, deltas, content_block_stop, then
 message_delta and message_stop; a ping after the first block's start and whenever nothing else has

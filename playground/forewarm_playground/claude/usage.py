@@ -1,4 +1,8 @@
-"""What a request used and what it costs (facts/anthropic.md §§4, 7, 10)."""
+"""Usage of a request, and its cost.
+
+Sources: docs/platform/claude.md#cache-life, docs/platform/claude.md#usage-fields,
+docs/platform/claude.md#prices.
+"""
 
 from __future__ import annotations
 

@@ -254,7 +254,10 @@ async def _rename_session(person: Person, order: Arguments) -> Json:
 
 @_act
 async def _prompt(person: Person, order: Arguments) -> Json:
-    """Click a suggested prompt: it is sent as the person's own message (facts/slack.md §1)."""
+    """Click a suggested prompt: it is sent as the person's own message.
+
+    Source: docs/platform/slack.md#signals-before-a-question.
+    """
     channel = order.optional("channel") or person.dm_channel
     offered: Any = person.world.prompts.get((channel, order.optional("thread_ts") or ""))
     prompts = offered["prompts"] if offered else []

@@ -96,7 +96,7 @@ def inspect(world: World, message: Message, content: Content) -> None:
 
 
 def respond(world: World, ident: str, answer: Json) -> None:
-    """Carry out a post to a response URL (facts/slack.md §4).
+    """Carry out a post to a response URL (docs/platform/slack.md#views-and-response-urls).
 
     Refuses with `invalid_url`, `expired_url` or `used_url`.
     """

@@ -1,4 +1,7 @@
-"""What Slack checks of Block Kit (facts/slack.md §2.6): kinds, sizes, places, unique ids."""
+"""What Slack checks of Block Kit: kinds, sizes, places, unique ids.
+
+Source: docs/platform/slack.md#message-limits.
+"""
 
 from __future__ import annotations
 

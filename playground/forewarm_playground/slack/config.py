@@ -183,7 +183,10 @@ class ChannelConfig(_Table):
 
 
 class LimitsConfig(_Table):
-    """Limits with the values that Slack documents or that were observed (facts/slack.md §2)."""
+    """Limits with the values that Slack documents or that were observed.
+
+    Source: docs/platform/slack.md#rate-limits.
+    """
 
     rates: bool = True
     post_burst: int = Field(default=5, ge=1)
@@ -285,7 +288,7 @@ def _with_manifest(table: dict[str, Any]) -> dict[str, Any]:
 
 
 def from_manifest(manifest: dict[str, Any]) -> dict[str, Any]:
-    """Return what `AppConfig` takes from an app manifest (facts/slack.md §7)."""
+    """Return what `AppConfig` takes from an app manifest (docs/platform/slack.md#manifest)."""
     features, settings = manifest.get("features", {}), manifest.get("settings", {})
     subscriptions = settings.get("event_subscriptions", {})
     interactivity = settings.get("interactivity", {})

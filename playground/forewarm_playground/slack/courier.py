@@ -24,7 +24,8 @@ OUTBOX = 10_000
 class Courier:
     """Delivers through a transport; without one, deliveries wait in `outbox` for who looks.
 
-    Events are retried as Slack does (facts/slack.md §3); interactions and commands are not.
+    Events are retried as Slack does (docs/platform/slack.md#http-delivery). Interactions and
+    commands are not.
     """
 
     def __init__(

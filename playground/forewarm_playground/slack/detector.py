@@ -1,8 +1,8 @@
 """Finds what a bot's text must never do: ping a crowd, or make Slack fetch a link.
 
 Slack parses `<!channel>` wherever an app's text may hold it: mrkdwn, the markdown block, markdown
-text and streams (facts/slack.md §9), code fences included. The detector is strict where Slack's
-behaviour is not established: it counts what could ping.
+text and streams, code fences included (docs/platform/slack.md#escaping). If Slack's behaviour
+is not documented, the detector is strict: it counts what could ping.
 """
 
 from __future__ import annotations

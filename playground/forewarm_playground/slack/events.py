@@ -23,7 +23,10 @@ EVENT_SCOPES = {
     "assistant_thread_started": "assistant:write",
     "assistant_thread_context_changed": "assistant:write",
 }
-"""The scope without which Slack sends nothing, though the app subscribed (facts/slack.md §1)."""
+"""The scope without which Slack sends nothing, though the app subscribed.
+
+Source: docs/platform/slack.md#signals-before-a-question.
+"""
 
 
 def subscribed(world: World, name: str, installation: Installation) -> bool:
@@ -47,8 +50,9 @@ def send_event(
     channel: Channel | None = None,
     seen_by: str | None = None,
 ) -> None:
-    """Deliver one event to the app, wrapped as the Events API does (facts/slack.md §1.1).
+    """Deliver one event to the app, in the Events API's wrapper.
 
+    Source: docs/platform/slack.md#event-wrapper.
     `seen_by` replaces the bot in `authorizations`, for events that name no user of their own.
     """
     at = world.now()

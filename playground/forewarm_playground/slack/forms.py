@@ -94,7 +94,7 @@ def dispatches(view: View, action_id: str, trigger: str) -> bool:
 
 
 def tell_typing(world: World, user: str, view: View, action_id: str) -> Interaction:
-    """Tell the app what an input holds now (facts/slack.md §1.10)."""
+    """Tell the app what an input holds now (docs/platform/slack.md#characters-entered)."""
     block_id, _ = named_element(view.blocks, action_id)
     value = view.values[block_id][action_id]
     action: Json = {

@@ -1,4 +1,4 @@
-"""How much Slack sends to one app, and when it stops (facts/slack.md §3.1)."""
+"""How much Slack sends to one app, and when it stops (docs/platform/slack.md#http-delivery)."""
 
 from __future__ import annotations
 

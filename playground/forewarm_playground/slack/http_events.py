@@ -1,4 +1,4 @@
-"""Delivery by signed HTTP requests (facts/slack.md §3.1)."""
+"""Delivery by signed HTTP requests (docs/platform/slack.md#http-delivery)."""
 
 from __future__ import annotations
 

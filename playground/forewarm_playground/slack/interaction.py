@@ -38,7 +38,10 @@ def _who(world: World, user: str) -> Json:
 
 
 def base_payload(world: World, installation: Installation, user: str, kind: str) -> Json:
-    """Return what every interaction's payload begins with (facts/slack.md §1.9)."""
+    """Return what every interaction's payload begins with.
+
+    Source: docs/platform/slack.md#interaction-payloads.
+    """
     app = world.config.app
     workspace = world.workspaces[installation.team]
     return {

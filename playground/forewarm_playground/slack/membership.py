@@ -12,7 +12,10 @@ from forewarm_playground.slack.world import World
 
 
 def join(world: World, channel: Channel, user: str, *, inviter: str | None = None) -> None:
-    """Make a user a member; the app hears of it, of its own joining too (facts/slack.md §1.6)."""
+    """Make a user a member; the app hears of it, of its own joining too.
+
+    Source: docs/platform/slack.md#member-joined.
+    """
     if user in channel.members:
         return
     if channel.archived:

@@ -132,7 +132,10 @@ def _announce_mention(world: World, channel: Channel, message: Message, event: J
 
 
 def foreign_fields(world: World, message: Message, team: str) -> Json:
-    """Return what a mention says of an author from another organisation (facts/slack.md §1.7)."""
+    """Return what a mention says of an author from another organisation.
+
+    Source: docs/platform/slack.md#messages-and-mentions.
+    """
     author = world.users.get(message.user)
     if author is None or author.team == team:
         return {}
@@ -151,7 +154,10 @@ def foreign_fields(world: World, message: Message, team: str) -> Json:
 
 
 def hear_mentions(world: World, channel: Channel) -> None:
-    """Deliver the mentions that a bot missed before it was invited (facts/slack.md §1, note 1)."""
+    """Deliver the mentions that a bot missed before it was invited.
+
+    Source: docs/platform/slack.md#mentions-of-a-bot-that-is-not-a-member.
+    """
     unheard, channel.unheard = channel.unheard, []
     for message in unheard:
         if message.ts in channel.messages:

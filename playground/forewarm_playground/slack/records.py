@@ -62,7 +62,7 @@ class User:
 
 @dataclass(slots=True)
 class Stream:
-    """A message whose text arrives in pieces (facts/slack.md §2).
+    """A message whose text arrives in pieces (docs/platform/slack.md#streaming-methods).
 
     `recipient` alone sees it grow. `parts` are the chunks in order, `size` their UTF-8 bytes, and
     times are Unix seconds.
@@ -140,7 +140,10 @@ class Channel:
     """Microseconds of every message that is not a mere thread reply, rising."""
     last_us: int = 0
     unheard: list[Message] = field(default_factory=list)
-    """Mentions of a bot that was not a member; it hears them once it joins (facts/slack.md §1)."""
+    """Mentions of a bot that was not a member; it hears them once it joins.
+
+    Source: docs/platform/slack.md#mentions-of-a-bot-that-is-not-a-member.
+    """
 
     def __repr__(self) -> str:
         return f"<Channel {self.id} [{self.kind}, {len(self.members)} in, {len(self.messages)} ts]>"
@@ -227,7 +230,7 @@ class ResponseUrl:
 
 @dataclass(slots=True)
 class Session:
-    """An agent's session in one thread (facts/slack.md §2.5)."""
+    """An agent's session in one thread (docs/platform/slack.md#status-and-sessions)."""
 
     channel: str
     thread_ts: str

@@ -16,7 +16,7 @@ from forewarm_playground.slack.world import World
 def hides_text(world: World, message: Message, user: str) -> bool:
     """Tell whether a stream's text is kept from a person: only its recipient sees it grow.
 
-    Others see an empty bubble until it stops (facts/slack.md §2.2).
+    Others see an empty bubble until it stops (docs/platform/slack.md#streaming-behaviour).
     """
     stream = message.stream
     if stream is None or stream.recipient == user:

@@ -1,4 +1,7 @@
-"""Socket Mode: each payload to exactly one of the app's sockets (facts/slack.md §3.2)."""
+"""Socket Mode: each payload to exactly one of the app's sockets.
+
+Source: docs/platform/slack.md#socket-mode.
+"""
 
 from __future__ import annotations
 

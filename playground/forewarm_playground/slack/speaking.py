@@ -46,7 +46,7 @@ def encode(world: World, text: str) -> str:
 def compose(world: World, user: str, channel: str, text: str, thread_ts: str | None = None) -> None:
     """Let `text` stand in a composer, unsent; links of the app's domains are announced once.
 
-    The app hears of them in channels that it is not in, too (facts/slack.md §1.5).
+    The app hears of them in channels that it is not in, too (docs/platform/slack.md#link-shared).
     """
     place = joined(world, user, channel)
     key = (user, channel, thread_ts or "")

@@ -1,4 +1,4 @@
-"""The state machine of a streamed message (facts/slack.md §2)."""
+"""The state machine of a streamed message (docs/platform/slack.md#streaming-methods)."""
 
 from __future__ import annotations
 

@@ -17,8 +17,8 @@ from forewarm_playground.slack.world import World
 def open_app(world: World, user: str, tab: str = "messages") -> Channel:
     """Open the app on a tab: messages (its direct message), home or about.
 
-    Slack tells the app on every visit (facts/slack.md §1.2). Refuses with `messages_tab_disabled`
-    or `home_tab_disabled`.
+    Slack tells the app on every visit (docs/platform/slack.md#app-home-opened). Refuses with
+    `messages_tab_disabled` or `home_tab_disabled`.
     """
     app = world.config.app
     if tab == "messages" and not app.messages_tab:
@@ -114,7 +114,7 @@ def _tell_assistant(
 
 
 def start_assistant_thread(world: World, user: str) -> Message:
-    """Open a new thread of an `assistant_view` app (facts/slack.md §1.4)."""
+    """Open a new thread of an `assistant_view` app (docs/platform/slack.md#assistant-threads)."""
     if world.config.app.agent != "assistant_view":
         raise Refusal("not_allowed")
     installation = world.installation_for(user)

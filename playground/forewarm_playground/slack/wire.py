@@ -53,7 +53,10 @@ class Ids:
         return f"<Ids [{self._count} minted]>"
 
     def next(self, prefix: str) -> str:
-        """Return a new id such as `Ev0…`; prefixes are Slack's (facts/slack.md §4)."""
+        """Return a new id such as `Ev0…`; prefixes are Slack's.
+
+        Source: docs/platform/slack.md#ids-and-time-stamps.
+        """
         self._count += 1
         return f"{prefix}0{self._mark}{self._count:05X}"
 

@@ -22,7 +22,10 @@ def shown(slack: LocalSlack, question: dict[str, str]) -> str:
 
 
 def test_a_status_shows_until_the_app_replies(slack: LocalSlack, question: dict[str, str]) -> None:
-    """Any reply of the app clears it (facts/slack.md §2.5), in channels too."""
+    """Any reply of the app clears it, in channels too.
+
+    Source: docs/platform/slack.md#status-and-sessions.
+    """
     reply = slack.call(
         "assistant.threads.setStatus",
         **question,
@@ -89,7 +92,10 @@ def test_a_stream_opens_a_session_and_its_stop_ends_the_turn(
 def test_a_session_keeps_processing_until_told_or_an_hour_has_passed(
     slack: LocalSlack, clock: Any, question: dict[str, str]
 ) -> None:
-    """Unlike a status line it does not clear on a reply (facts/slack.md §2.5)."""
+    """Unlike a status line it does not clear on a reply.
+
+    Source: docs/platform/slack.md#status-and-sessions.
+    """
     body = slack.call("agents.sessions.setStatus", **question, status="processing", title="T").body
     assert (body["status"], body["agent_status"], body["title"]) == (
         "processing",
@@ -136,7 +142,10 @@ def test_renaming_needs_a_session_and_is_told(
 
 
 def test_prompts_of_an_agent_leave_the_thread_out(slack: LocalSlack) -> None:
-    """With `thread_ts` an `agent_view` app silently offers nothing (facts/slack.md §2.5)."""
+    """With `thread_ts` an `agent_view` app silently offers nothing.
+
+    Source: docs/platform/slack.md#status-and-sessions.
+    """
     asker = slack.user("U0ASKER")
     ts = asker.dm("hi")
     prompts = [{"title": "Explain", "message": "Explain it"}]

@@ -1,4 +1,4 @@
-"""Block Kit's rules, one by one (facts/slack.md §2.6)."""
+"""Block Kit's rules, one by one (docs/platform/slack.md#message-limits)."""
 
 from __future__ import annotations
 

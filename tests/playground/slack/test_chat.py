@@ -83,7 +83,7 @@ def test_a_customized_message_is_of_the_old_kind(slack: LocalSlack) -> None:
 
 
 def test_long_text_is_cut_not_refused(slack: LocalSlack) -> None:
-    """Slack cuts beyond 40,000 characters (facts/slack.md §2.6)."""
+    """Slack cuts beyond 40,000 characters (docs/platform/slack.md#message-limits)."""
     body = slack.call("chat.postMessage", **GENERAL, text="x" * 50_000).body
     assert len(body["message"]["text"]) == 40_000
 
@@ -113,7 +113,7 @@ def test_blocks_stay_unless_an_update_speaks_of_them(slack: LocalSlack) -> None:
 
 @pytest.mark.parametrize(("text", "error"), [("x" * 4_001, "msg_too_long"), ("x" * 4_000, "")])
 def test_an_update_takes_less_text_than_a_post(slack: LocalSlack, text: str, error: str) -> None:
-    """4,000 characters (facts/slack.md §2.6)."""
+    """4,000 characters (docs/platform/slack.md#message-limits)."""
     ts = slack.call("chat.postMessage", **GENERAL, text="one").body["ts"]
     assert slack.call("chat.update", **GENERAL, ts=ts, text=text).error == error
 
@@ -163,7 +163,10 @@ def test_a_permalink_names_channel_message_and_thread(slack: LocalSlack) -> None
 
 
 def test_an_unfurl_hangs_its_preview_under_the_message(slack: LocalSlack, events: Any) -> None:
-    """It arrives as a `message_changed` whose text is the same (facts/slack.md §1.7)."""
+    """It arrives as a `message_changed` whose text is the same.
+
+    Source: docs/platform/slack.md#messages-and-mentions.
+    """
     ts = slack.user("U0ASKER").post("C0GENERAL", "https://github.com/o/r")
     events()
     slack.installation.scopes += ("links:write",)

@@ -47,7 +47,7 @@ def test_a_root_counts_its_replies(slack: LocalSlack) -> None:
 
 
 def test_replies_begin_with_the_root_whichever_message_is_named(slack: LocalSlack) -> None:
-    """`ts` may be any message of the thread (facts/slack.md §4)."""
+    """`ts` may be any message of the thread (docs/platform/slack.md#web-api)."""
     root = slack.user("U0ASKER").post("C0GENERAL", "root")
     slack.user("U0PEER").post("C0GENERAL", "a", root)
     reply = slack.user("U0ASKER").post("C0GENERAL", "b", root)
@@ -183,7 +183,7 @@ def test_open_finds_the_one_conversation_of_its_members(slack: LocalSlack) -> No
 
 
 def test_joining_makes_a_member_and_is_told(slack: LocalSlack, events: Any) -> None:
-    """The bot's own join is delivered (facts/slack.md §1.6)."""
+    """The bot's own join is delivered (docs/platform/slack.md#member-joined)."""
     body = call(slack, "join", channel="C0QUIET")
     assert body["channel"]["is_member"] is True
     (event,) = events("member_joined_channel")
@@ -206,7 +206,10 @@ def test_an_archived_channel_is_told_and_takes_nothing(slack: LocalSlack, events
 
 
 def test_users_are_told_apart(slack: LocalSlack) -> None:
-    """Guests, strangers and bots are what access rules look for (facts/slack.md §9)."""
+    """Guests, strangers and bots are what access rules look for.
+
+    Source: docs/platform/slack.md#guests-and-other-organisations.
+    """
 
     def user(ident: str) -> dict[str, Any]:
         shape: dict[str, Any] = slack.call("users.info", user=ident).body["user"]

@@ -151,7 +151,7 @@ async def test_a_doubled_command_is_answered_once(
 
 
 async def test_delivery_takes_as_long_as_configured(world_config: dict[str, Any]) -> None:
-    """Socket Mode in production adds about two seconds (design §7)."""
+    """The event reaches the app after `delivery.latency` seconds."""
     slack = LocalSlack({**world_config, "delivery": {"latency": 2.0}}, now=leaping.now)
     slack.courier.transport = recorder = Recorder()
     await say(slack, "one")

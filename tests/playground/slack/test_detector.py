@@ -106,7 +106,10 @@ def test_a_link_that_slack_may_fetch_is_found(slack: LocalSlack, flags: dict[str
 
 
 def test_streams_and_ephemeral_messages_never_unfurl(slack: LocalSlack) -> None:
-    """Slack fetches no link of these (facts/slack.md §2.2), so they must not be counted."""
+    """Slack fetches no link of these, so they must not be counted.
+
+    Source: docs/platform/slack.md#link-previews.
+    """
     link = "see https://example.test/"
     slack.call("chat.postEphemeral", channel="C0GENERAL", user="U0ASKER", text=link)
     ts = slack.user("U0ASKER").mention("C0GENERAL", "q")

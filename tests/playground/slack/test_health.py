@@ -6,7 +6,7 @@ from forewarm_playground.slack.health import Health
 
 
 def test_beyond_the_hourly_budget_one_notice_a_minute_replaces_the_events() -> None:
-    """`app_rate_limited` has no inner event (facts/slack.md §3.1)."""
+    """`app_rate_limited` has no inner event (docs/platform/slack.md#http-delivery)."""
     health = Health("A1", "tok", 3)
     at = 1_518_467_820.0
     assert [health.admit("T1", at).admitted for _ in range(3)] == [True, True, True]

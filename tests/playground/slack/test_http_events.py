@@ -73,7 +73,10 @@ async def test_a_request_is_signed_with_real_time(served: LocalSlack, receiver: 
 
 
 def test_the_signature_is_the_documented_one() -> None:
-    """`v0=` and the hex HMAC-SHA256 of `v0:timestamp:body` (facts/slack.md §3.1)."""
+    """`v0=` and the hex HMAC-SHA256 of `v0:timestamp:body`.
+
+    Source: docs/platform/slack.md#http-delivery.
+    """
     made = SignatureVerifier("s").generate_signature(timestamp="1", body=b"a=b")
     assert signature("s", "1", b"a=b") == made
 
@@ -206,7 +209,7 @@ async def test_other_failures_have_names_of_their_own(
 async def test_an_address_is_verified_by_a_challenge(
     served: LocalSlack, receiver: Receiver
 ) -> None:
-    """What Slack sends when the address is entered (facts/slack.md §3.1)."""
+    """What Slack sends when the address is entered (docs/platform/slack.md#http-delivery)."""
 
     async def answer(request: web.Request) -> web.Response:
         body = json.loads(receiver.last[1])

@@ -95,7 +95,10 @@ def modal(slack: LocalSlack, last: Callable[[], Delivery]) -> Json:
 
 
 def test_a_command_comes_as_fields(slack: LocalSlack, last: Any) -> None:
-    """Without `thread_ts`: commands cannot be used in threads (facts/slack.md §1.9)."""
+    """Without `thread_ts`: commands cannot be used in threads.
+
+    Source: docs/platform/slack.md#interaction-payloads.
+    """
     slack.user("U0ASKER").slash("C0GENERAL", "/ask", "how?")
     delivery = last()
     assert (delivery.kind, delivery.accepts_reply) == ("slash_commands", True)
@@ -206,7 +209,10 @@ def test_a_bad_view_does_not_use_the_trigger_up(slack: LocalSlack, last: Any) ->
 
 
 def test_every_key_is_told_with_the_whole_text(slack: LocalSlack, last: Any, modal: Json) -> None:
-    """`on_character_entered` fires when a character is typed or removed (facts/slack.md §1.10)."""
+    """`on_character_entered` fires when a character is typed or removed.
+
+    Source: docs/platform/slack.md#characters-entered.
+    """
     asker = slack.user("U0ASKER")
     for text in ("h", "ho", "h", ""):
         asker.set_text(text)
@@ -298,7 +304,7 @@ def test_a_form_is_submitted_with_its_state(slack: LocalSlack, last: Any, modal:
 def test_the_answer_to_a_submission_decides_what_stands_open(
     slack: LocalSlack, last: Any, modal: Json
 ) -> None:
-    """errors, update, push, clear (facts/slack.md §4)."""
+    """errors, update, push, clear (docs/platform/slack.md#views-and-response-urls)."""
     from forewarm_playground.slack import forms
 
     asker = slack.user("U0ASKER")
@@ -351,7 +357,10 @@ def test_modals_stack_three_high(slack: LocalSlack, last: Any, modal: Json) -> N
 
 
 def test_closing_is_told_if_the_app_wished(slack: LocalSlack, last: Any, modal: Json) -> None:
-    """`view_closed` is the signal to stop warming (facts/slack.md §1)."""
+    """`view_closed` is the signal to stop warming.
+
+    Source: docs/platform/slack.md#signals-before-a-question.
+    """
     slack.user("U0ASKER").close_modal()
     payload = last().payload
     assert (payload["type"], payload["is_cleared"]) == ("view_closed", False)
@@ -359,7 +368,7 @@ def test_closing_is_told_if_the_app_wished(slack: LocalSlack, last: Any, modal: 
 
 
 def test_a_view_has_limits(slack: LocalSlack, last: Any) -> None:
-    """250 kB, 100 blocks, names that are not taken (facts/slack.md §2.6, §4)."""
+    """250 kB, 100 blocks, names that are not taken (docs/platform/slack.md#message-limits)."""
     asker = slack.user("U0ASKER")
 
     def refusal(**change: Any) -> str:
@@ -376,7 +385,10 @@ def test_a_view_has_limits(slack: LocalSlack, last: Any) -> None:
 
 
 def test_a_button_under_a_message_tells_where_it_was_pressed(slack: LocalSlack, last: Any) -> None:
-    """Container, channel, message and a response URL (facts/slack.md §1.9)."""
+    """Container, channel, message and a response URL.
+
+    Source: docs/platform/slack.md#interaction-payloads.
+    """
     ts = slack.call("chat.postMessage", channel="C0GENERAL", text="t", blocks=[BUTTONS]).body["ts"]
     asker = slack.user("U0ASKER")
     asker.click("C0GENERAL", ts, "again")
@@ -411,7 +423,7 @@ def test_a_button_under_a_message_tells_where_it_was_pressed(slack: LocalSlack, 
 def test_feedback_says_which_way(
     slack: LocalSlack, last: Any, given: str | None, value: str
 ) -> None:
-    """One element, two values (facts/slack.md §2.6)."""
+    """One element, two values (docs/platform/slack.md#message-limits)."""
     ts = slack.call("chat.postMessage", channel="C0GENERAL", text="t", blocks=[FEEDBACK]).body["ts"]
     slack.user("U0ASKER").click("C0GENERAL", ts, "fb", given)
     (action,) = last().payload["actions"]
@@ -419,7 +431,10 @@ def test_feedback_says_which_way(
 
 
 def test_the_home_tab_has_buttons_too(slack: LocalSlack, last: Any) -> None:
-    """A repository picker on the Home tab is a signal (facts/slack.md §1)."""
+    """A repository picker on the Home tab is a signal.
+
+    Source: docs/platform/slack.md#signals-before-a-question.
+    """
     slack.call("views.publish", user_id="U0ASKER", view={"type": "home", "blocks": [BUTTONS]})
     slack.user("U0ASKER").put("pick", "a", home=True)
     payload = last().payload

@@ -36,7 +36,10 @@ def test_a_call_after_the_told_wait_is_taken(gaps: list[float]) -> None:
 
 
 def test_a_refused_call_is_http_429_with_whole_seconds(clock: object) -> None:
-    """Clients sleep `Retry-After`, an integer, and then try again (facts/slack.md §2.6)."""
+    """Clients sleep `Retry-After`, an integer, and then try again.
+
+    Source: docs/platform/slack.md#rate-limits.
+    """
     at = 1_795_424_400.0
     slack = LocalSlack({"limits": {"per_minute": {"users.info": 2}}}, now=lambda: at)
     replies = [slack.call("users.info", user="U0ASKER") for _ in range(3)]
@@ -48,7 +51,7 @@ def test_a_refused_call_is_http_429_with_whole_seconds(clock: object) -> None:
 
 
 def test_methods_and_workspaces_are_counted_apart() -> None:
-    """The limit is per method and workspace (facts/slack.md §2.6)."""
+    """The limit is per method and workspace (docs/platform/slack.md#rate-limits)."""
     config = {
         "limits": {"per_minute": {"auth.test": 1, "users.info": 1}},
         "workspaces": [
@@ -84,7 +87,7 @@ def test_a_channel_takes_a_short_burst_then_one_message_a_second() -> None:
 
 
 def test_streams_have_their_own_word_for_it() -> None:
-    """Their documented error is `rate_limited` (facts/slack.md §2.6)."""
+    """Their documented error is `rate_limited` (docs/platform/slack.md#rate-limits)."""
     slack = LocalSlack({"limits": {"per_minute": {"chat.startStream": 1}}})
     for _ in range(2):
         reply = slack.call(
@@ -103,7 +106,7 @@ def test_limits_can_be_switched_off() -> None:
 
 
 def test_an_app_outside_the_marketplace_reads_threads_once_a_minute() -> None:
-    """The limit that hosted bots must live with (facts/slack.md §6)."""
+    """The limit that hosted bots must live with (docs/platform/slack.md#history-limit)."""
     slack = LocalSlack({"app": {"commercial": True}})
     root = slack.user("U0ASKER").post("C0GENERAL", "root")
     for _ in range(30):

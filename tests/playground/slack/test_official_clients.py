@@ -78,7 +78,10 @@ async def test_pages_are_followed_by_the_clients_own_iterator(
 async def test_the_clients_stream_helper_streams(
     served: LocalSlack, client: AsyncWebClient
 ) -> None:
-    """Its first flush starts the stream with chunks; stop brings blocks (facts/slack.md §2.2)."""
+    """Its first flush starts the stream with chunks; stop brings blocks.
+
+    Source: docs/platform/slack.md#streaming-behaviour.
+    """
     root = served.user("U0ASKER").mention("C0GENERAL", "how?")
     stream = await client.chat_stream(
         channel="C0GENERAL", thread_ts=root, buffer_size=8, **TO, task_display_mode="plan"
@@ -128,7 +131,7 @@ async def test_the_rate_limit_handler_waits_as_told(
 async def test_the_default_retry_posts_twice_when_the_reply_is_lost(
     served: LocalSlack,
 ) -> None:
-    """The trap of facts/slack.md §0.6: our Slack shows it as the real one does."""
+    """A retry posts twice, as with the real Slack (docs/platform/slack.md#client-retries)."""
     client = AsyncWebClient(token=served.token, base_url=served.api_url)
     served.fail_call("chat.postMessage", "drop_after")
     await client.chat_postMessage(channel="C0GENERAL", text="t")
@@ -259,7 +262,10 @@ async def test_bolt_answers_a_mention_with_a_stream(bolted: tuple[LocalSlack, As
 async def test_bolt_leaves_what_it_does_not_handle_unacknowledged(
     bolted: tuple[LocalSlack, AsyncApp],
 ) -> None:
-    """Without a catch-all Slack sends every event four times (facts/slack.md §3.3)."""
+    """Without a catch-all Slack sends every event four times.
+
+    Source: docs/platform/slack.md#bolt-behaviour.
+    """
     slack, _ = bolted
     slack.user("U0ASKER").post("C0GENERAL", "hi")
     await slack.idle(1000)

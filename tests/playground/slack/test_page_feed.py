@@ -225,7 +225,7 @@ async def test_prompts_home_ephemerals_and_notices_reach_their_person(
 async def test_a_suggested_prompt_is_sent_as_ones_own_words(
     asker: Page, served: LocalSlack
 ) -> None:
-    """It arrives as a plain direct message (facts/slack.md §1)."""
+    """It arrives as a plain direct message (docs/platform/slack.md#signals-before-a-question)."""
     dm = served.user("U0ASKER").dm_channel
     prompts = [{"title": "Explain", "message": "Explain <it>"}]
     served.call("assistant.threads.setSuggestedPrompts", channel_id=dm, prompts=prompts)

@@ -24,7 +24,7 @@ def test_a_mention_in_a_channel_is_told_twice(slack: LocalSlack, events: Any) ->
 
 
 def test_every_event_has_an_id_and_names_who_may_see_it(slack: LocalSlack) -> None:
-    """The wrapper of the Events API (facts/slack.md §1.1)."""
+    """The wrapper of the Events API (docs/platform/slack.md#event-wrapper)."""
     slack.user("U0ASKER").mention("C0GENERAL", "how?")
     first, second = (delivery.payload for delivery in slack.outbox)
     assert first["event_id"] != second["event_id"]
@@ -164,7 +164,7 @@ def test_a_deleted_reply_no_longer_counts(slack: LocalSlack) -> None:
 
 
 def test_reactions_are_told_with_what_they_are_on(slack: LocalSlack, events: Any) -> None:
-    """`item_user` and `item` say on whose message (facts/slack.md §1.8)."""
+    """`item_user` and `item` say on whose message (docs/platform/slack.md#reactions)."""
     asker, peer = slack.user("U0ASKER"), slack.user("U0PEER")
     ts = asker.post("C0GENERAL", "one")
     events()
@@ -190,7 +190,10 @@ def test_the_bot_reacts_once(slack: LocalSlack) -> None:
 
 
 def test_a_strangers_mention_says_where_they_are_from(slack: LocalSlack, events: Any) -> None:
-    """The bot refuses other organisations by these fields (facts/slack.md §1.7, §9)."""
+    """The bot refuses other organisations by these fields.
+
+    Source: docs/platform/slack.md#messages-and-mentions.
+    """
     slack.user("U0FOREIGN").mention("C0SHARED", "how?")
     wrapped = slack.outbox[0].payload
     mention, message = events()
@@ -201,7 +204,10 @@ def test_a_strangers_mention_says_where_they_are_from(slack: LocalSlack, events:
 
 
 def test_a_known_link_is_told_when_it_is_posted(slack: LocalSlack, events: Any) -> None:
-    """In channels without the bot, too: a privacy duty of the app (facts/slack.md §1.5)."""
+    """In channels without the bot, too: a privacy duty of the app.
+
+    Source: docs/platform/slack.md#link-shared.
+    """
     root = slack.user("U0ASKER").post("C0QUIET", "root")
     slack.user("U0ASKER").post("C0QUIET", "https://github.com/o/r/blob/main/a.py", root)
     (event,) = events()

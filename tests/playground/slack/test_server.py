@@ -47,7 +47,7 @@ async def http(served: LocalSlack) -> AsyncIterator[Http]:
 async def test_arguments_come_by_query_form_or_json(
     http: Http, verb: str, how: dict[str, Any]
 ) -> None:
-    """Clients mix all three (facts/slack.md §4)."""
+    """Clients mix all three (docs/platform/slack.md#web-api)."""
     for text in ("one", "two"):
         http.slack.user("U0ASKER").post("C0GENERAL", text)
     body = await http.call("conversations.history", verb, **how)
@@ -76,7 +76,7 @@ async def test_bad_json_is_refused(http: Http, text: str, error: str) -> None:
 
 
 async def test_a_token_may_stand_among_the_arguments_but_for_sockets(http: Http) -> None:
-    """`apps.connections.open` takes the header only (facts/slack.md §3.2)."""
+    """`apps.connections.open` takes the header only (docs/platform/slack.md#socket-mode)."""
     url = f"{http.slack.api_url}auth.test"
     async with http.session.post(url, data={"token": http.slack.token}) as response:
         assert (await response.json())["ok"]
@@ -172,7 +172,7 @@ async def test_a_fault_is_for_the_arguments_that_it_names(http: Http) -> None:
 
 
 async def test_a_response_url_answers_in_plain_words(http: Http) -> None:
-    """`ok`, and 404 when it is used up (facts/slack.md §4)."""
+    """`ok`, and 404 when it is used up (docs/platform/slack.md#views-and-response-urls)."""
     http.slack.user("U0ASKER").slash("C0GENERAL", "/ask")
     await http.slack.until(lambda: bool(http.slack.log.deliveries))
     url = http.slack.log.deliveries[0].payload["response_url"]

@@ -70,7 +70,7 @@ async def dial(served: LocalSlack) -> AsyncIterator[Dialler]:
 
 
 async def test_hello_says_whose_socket_it_is(dial: Dialler) -> None:
-    """The first frame, with the number of sockets (facts/slack.md §3.2)."""
+    """The first frame, with the number of sockets (docs/platform/slack.md#socket-mode)."""
     first = await dial.open(hello=False)
     hello = await first.next()
     assert hello["num_connections"] == 1
@@ -111,7 +111,7 @@ async def test_an_event_comes_in_an_envelope_and_is_acknowledged(dial: Dialler) 
 
 
 async def test_each_payload_goes_to_exactly_one_socket(dial: Dialler) -> None:
-    """Replicas share the events; none sees all, none twice (facts/slack.md §3.2)."""
+    """Replicas share the events; none sees all, none twice (docs/platform/slack.md#socket-mode)."""
     slack = dial.slack
     clients = [await dial.open() for _ in range(3)]
     heard: list[list[str]] = [[], [], []]
@@ -276,7 +276,10 @@ async def test_socket_mode_can_be_switched_off(dial: Dialler) -> None:
 async def test_a_socket_lives_for_hours_or_for_a_debugger_minutes(
     world_config: Json, suffix: str, life: float
 ) -> None:
-    """A warning ten seconds ahead, then `refresh_requested` (facts/slack.md §3.2)."""
+    """A warning ten seconds ahead, then `refresh_requested`.
+
+    Source: docs/platform/slack.md#socket-mode.
+    """
     slack = LocalSlack({**world_config, "delivery": {"socket_life": 3600}}, now=leaping.now)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(slack.serve())

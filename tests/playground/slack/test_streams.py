@@ -44,7 +44,10 @@ def test_a_stream_is_started_appended_to_and_stopped(
 
 
 def test_only_the_recipient_sees_it_grow(slack: LocalSlack, stream: dict[str, str]) -> None:
-    """In a channel the others see an empty bubble until it stops (facts/slack.md §2.2)."""
+    """In a channel the others see an empty bubble until it stops.
+
+    Source: docs/platform/slack.md#streaming-behaviour.
+    """
     slack.call("chat.appendStream", **stream, markdown_text="live")
     message = slack.messages("C0GENERAL")[-1]
     asker, peer = slack.user("U0ASKER"), slack.user("U0PEER")
@@ -215,7 +218,10 @@ def test_stop_ends_the_stream_and_tells_the_app(
 def test_a_stream_tells_its_state_over_the_events(
     slack: LocalSlack, events: Any, question: str
 ) -> None:
-    """Other apps and our own second replica see `streaming_state` (facts/slack.md §1.7)."""
+    """Other apps and our own second replica see `streaming_state`.
+
+    Source: docs/platform/slack.md#messages-and-mentions.
+    """
     events()
     body = slack.call("chat.startStream", channel="C0GENERAL", thread_ts=question, **TO).body
     slack.call("chat.appendStream", channel="C0GENERAL", ts=body["ts"], markdown_text="a")

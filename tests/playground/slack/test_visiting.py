@@ -12,7 +12,7 @@ HOME = {"type": "home", "blocks": [{"type": "divider"}]}
 
 
 def test_opening_the_direct_message_is_told_on_every_visit(slack: LocalSlack, events: Any) -> None:
-    """With the tab and what the person looks at (facts/slack.md §1.2)."""
+    """With the tab and what the person looks at (docs/platform/slack.md#app-home-opened)."""
     asker = slack.user("U0ASKER")
     asker.look_at("C0GENERAL")
     channel = asker.open_dm()
@@ -25,7 +25,7 @@ def test_opening_the_direct_message_is_told_on_every_visit(slack: LocalSlack, ev
 
 
 def test_context_is_empty_when_nothing_is_known(slack: LocalSlack, events: Any) -> None:
-    """`context` may be `{}` (facts/slack.md §1.3)."""
+    """`context` may be `{}` (docs/platform/slack.md#app-context-changed)."""
     slack.user("U0ASKER").open_dm()
     (event,) = events()
     assert event["context"] == {}
@@ -94,7 +94,10 @@ def test_nobody_looks_at_a_channel_they_are_not_in(slack: LocalSlack) -> None:
 
 
 def test_an_older_app_is_told_of_assistant_threads(events: Any) -> None:
-    """`assistant_view` apps hear other events for the same acts (facts/slack.md §1.4)."""
+    """`assistant_view` apps hear other events for the same acts.
+
+    Source: docs/platform/slack.md#assistant-threads.
+    """
     slack = LocalSlack({"app": {"agent": "assistant_view"}})
     asker = slack.user("U0ASKER")
     asker.look_at("C0GENERAL")

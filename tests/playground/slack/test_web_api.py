@@ -100,7 +100,7 @@ def test_a_missing_scope_is_named(
 
 
 def test_a_reply_tells_the_scopes_and_an_id(slack: LocalSlack) -> None:
-    """Clients read the scopes from the headers (facts/slack.md §4)."""
+    """Clients read the scopes from the headers (docs/platform/slack.md#web-api)."""
     headers = slack.call("auth.test").headers
     assert headers["x-oauth-scopes"].split(",") == list(slack.installation.scopes)
     assert headers["x-slack-req-id"]

@@ -1,4 +1,4 @@
-"""Event bodies as Slack sends them (facts/slack.md §1)."""
+"""Event bodies as Slack sends them (docs/platform/slack.md#signals-before-a-question)."""
 
 from __future__ import annotations
 

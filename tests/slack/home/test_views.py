@@ -116,7 +116,10 @@ def test_the_tables_heads_stand_over_their_figures() -> None:
 
 
 def test_a_chart_never_has_more_days_than_slack_takes() -> None:
-    """The block takes 20 categories; a month has more days (facts/slack.md §2.6)."""
+    """The block takes 20 categories; a month has more days.
+
+    Source: docs/platform/slack.md#message-limits.
+    """
     days = [
         DayShown(day=f"2026-10-{n:02}", answers=n, warmth=0, warm_p50=None, cold_p50=None)
         for n in range(1, 32)

@@ -59,7 +59,10 @@ def apps_uninstall(call: Call) -> Json:
 
 @method("apps.connections.open", tier=3, by="app")
 def connections_open(call: Call) -> Json:
-    """Return the address of a socket that may be opened once (facts/slack.md §3.2)."""
+    """Return the address of a socket that may be opened once.
+
+    Source: docs/platform/slack.md#socket-mode.
+    """
     if not call.world.config.app.socket_mode:
         raise Refusal("socket_mode_not_enabled")
     ticket = call.world.tickets.mint(call.at)

@@ -114,7 +114,10 @@ def _shown(call: Call, channel: Channel, ts: str) -> Json:
 
 
 def slow(call: Call, method_name: str) -> None:
-    """Hold an app outside the Marketplace to one call a minute (facts/slack.md §6)."""
+    """Hold an app outside the Marketplace to one call a minute.
+
+    Source: docs/platform/slack.md#history-limit.
+    """
     if wait := call.limiter.call(f"commercial {method_name}", call.bot.team, 1, call.at):
         raise Refusal("ratelimited", retry_after=wait)
 
