@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from bot.context.files.select import File
 from bot.context.git.repository import GitRepository
-from bot.context.render.rank import group_of
+from bot.context.render.groups import group_of
 from bot.context.render.references import Resolver
 from bot.context.render.token_estimate import Ratios
 from bot.retrieval.build import Progress, build_rows
@@ -38,6 +38,8 @@ GROUP_WEIGHTS: Mapping[str, float] = {
     "test": 0.8,
     "example": 0.7,
     "fixture": 0.7,
+    "changelog": 0.3,
+    "translation": 0.3,
     "legal text": 0.2,
 }
 """Shares of the score that files of a group keep; source keeps all."""

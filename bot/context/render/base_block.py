@@ -28,6 +28,8 @@ class BasePlan:
     mapped: frozenset[str]
     omitted: dict[str, str]
     tokens: int
+    named: frozenset[str] = frozenset()
+    """Paths that the map names."""
 
     @property
     def complete(self) -> bool:
@@ -83,8 +85,8 @@ def _plan_within(
     repository: GitRepository, survey: Survey, estimator: Estimator, room: int
 ) -> BasePlan:
     # Only a repository over its budget needs grammars and ranking.
-    from bot.context.render.budget import MAP_SHARE, choose
-    from bot.context.render.file_map import SIGNATURE_SHARE, detailed, overview
+    from bot.context.render.budget import choose
+    from bot.context.render.file_map import build_map, most_room
     from bot.context.render.rank import rank
     from bot.context.render.signatures import Signature, signatures
 
@@ -99,20 +101,17 @@ def _plan_within(
 
     ranked = rank(survey.files, *_evidence(repository, survey), survey.rules)
     head_room = cost(len(_head(survey, {})) + _HEAD_BYTES)
-    map_room = int(room * MAP_SHARE)
-    # The map takes less than its share where little is hidden: what it leaves goes to files.
+    map_room = most_room(ranked, cost, room)
+    # The map takes less than its share if little is hidden: the rest goes to files.
     for _ in range(2):
         choice = choose(ranked, file_cost, max(0, room - head_room - map_room))
-        hidden = {path: file for path, file in survey.files.items() if path not in choice.files}
-        candidates = [entry.file for entry in ranked if entry.file.path in hidden]
-        entries = detailed(candidates, look, cost, int(map_room * SIGNATURE_SHARE))
-        text = overview(hidden, entries, cost, map_room)
+        hidden = [entry for entry in ranked if entry.file.path not in choice.files]
+        text, entries, named = build_map(hidden, look, cost, map_room, room)
         map_room = min(map_room, cost(len(text)))
     head = _head(survey, choice.files)
     tokens = files_tokens(choice.files, estimator) + cost(len(head) + len(text) + 40)
     omitted = {**survey.omitted, **choice.omitted}
-    mapped = frozenset(entries)
-    return BasePlan(survey, head, text, choice.files, mapped, omitted, tokens)
+    return BasePlan(survey, head, text, choice.files, entries, omitted, tokens, named)
 
 
 def _evidence(

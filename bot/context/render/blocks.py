@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from bot.context.files.select import File, printable
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """Raise it when a block or a map of the same commit would read differently: bases are rebuilt."""
 
 MARK = b"@@@ "

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 RESERVE = 0.10
 """The share of a budget that a base leaves to the updates that follow it."""
-MAP_SHARE = 0.08
-"""The share of a base that the map may take where not everything fits."""
 LARGEST_SHARE: dict[Group, float] = {
     "named by the context": 1.0,
     "entry point": 0.15,

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.context.files.select import File, Rules
-from bot.context.render.file_map import declares, entry, overview
-from bot.context.render.signatures import signatures
+from bot.context.render.file_map import build_map, declares, entry, most_room
+from bot.context.render.groups import Group
+from bot.context.render.rank import Ranked
+from bot.context.render.signatures import Signature, signatures
 from bot.context.update.build import Standing
 
 if TYPE_CHECKING:
@@ -82,18 +84,54 @@ def test_broken_source_is_survived(text: bytes) -> None:
         signatures(path, text)
 
 
-def _files(count: int, folder: str = "src") -> dict[str, File]:
+def _ranked(count: int, folder: str = "src", group: Group = "source") -> list[Ranked]:
     paths = [f"{folder}/f{number}.py" for number in range(count)]
-    return {path: File(path, "0" * 40, 100, 10, "code", ()) for path in paths}
+    files = [File(path, "0" * 40, 100, 10, "code", ()) for path in paths]
+    return [Ranked(file, group, 1.0, "") for file in files]
 
 
-def test_a_map_keeps_to_its_room() -> None:
+def _map(hidden: list[Ranked], room: int) -> bytes:
+    def cost(size: int) -> int:
+        return size
+
+    most = most_room(hidden, cost, room)
+    text, _, named = build_map(hidden, lambda file: (), cost, most, room)
+    assert all(path.rpartition("/")[2].encode() in text for path in named)
+    return text
+
+
+def test_a_map_keeps_to_its_share() -> None:
     """A map that eats the budget leaves nothing to map for."""
-    hidden = _files(500)
-    for room in (2_000, 300, 100, 10):
-        text = overview(hidden, {}, lambda size: size, room)
-        assert len(text) <= max(room, 60)
-    assert b"src/: 500 files" in overview(hidden, {}, lambda size: size, 100)
+    hidden = _ranked(500)
+    for room in (40_000, 8_000, 1_200, 400):
+        assert len(_map(hidden, room)) <= max(room * 0.33, 100)
+    assert b"src/: 500 files" in _map(hidden, 200)
+
+
+def test_all_names_come_before_any_signature() -> None:
+    """A file whose name is not known cannot be read in one call."""
+    hidden = _ranked(50)
+    found = [Signature(n, 0, f"def f{n}()") for n in range(1, 30)]
+    most = most_room(hidden, len_of, 4_000)
+    text, mapped, named = build_map(hidden, lambda file: found, len_of, most, 4_000)
+    assert named == {entry.file.path for entry in hidden}
+    assert len(mapped) < 50
+    assert b"f49.py" in text
+
+
+def test_source_and_tests_are_named_before_fixtures_and_folders_are_counted() -> None:
+    """Of a repository with ten thousand samples the samples are the least useful names."""
+    hidden = [*_ranked(900, "samples", "fixture"), *_ranked(40, "tests", "test"), *_ranked(40)]
+    text = _map(hidden, 6_000).decode()
+    assert "src/: f0.py, f1.py" in text
+    assert "f39.py" in text.partition("tests/:")[0]
+    assert "tests/: f0.py" in text
+    assert "samples/: " in text
+    assert " more files" in text
+
+
+def len_of(size: int) -> int:
+    return size
 
 
 def test_only_what_a_file_declares_is_news() -> None:
