@@ -1,4 +1,4 @@
-"""The perceived wait of one answer, split into its parts (design §1). Pure."""
+"""The perceived wait of one answer, split into its parts (docs/glossary.md). Pure."""
 
 from __future__ import annotations
 

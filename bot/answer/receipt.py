@@ -111,7 +111,7 @@ def _button(text: str, action: str, value: str) -> JsonObject:
 
 
 def mrkdwn(text: str) -> str:
-    """Return text that mrkdwn shows as it is, on one line (facts/slack.md §9)."""
+    """Return text that mrkdwn shows as it is, on one line (docs/platform/slack.md#escaping)."""
     return " ".join(text.split()).translate(_MRKDWN)
 
 

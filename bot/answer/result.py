@@ -92,7 +92,10 @@ _PRESSED: frozenset[ErrorKind] = frozenset({"overloaded", "rate_limited"})
 
 
 def ending_of(stop_reason: str) -> Ending:
-    """Return the ending that a complete reply's stop reason means (facts/anthropic.md §12)."""
+    """Return the ending that a complete reply's stop reason means.
+
+    Source: docs/platform/claude.md#stop-reasons.
+    """
     return Ending(_STOP_REASONS.get(stop_reason, "complete"))
 
 

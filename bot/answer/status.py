@@ -11,7 +11,10 @@ READING = "is reading the code…"
 GAP = 1.5
 """Seconds between two statuses of one answer: only the newest counts."""
 KEPT = 100.0
-"""Seconds after which a status is shown again: Slack clears it after 120 (facts/slack.md §2.5)."""
+"""Seconds after which a status is shown again: Slack clears it after 120.
+
+Source: docs/platform/slack.md#status-and-sessions.
+"""
 
 
 class StatusLine:

@@ -11,7 +11,10 @@ MOST_PLACEHOLDER_TOKENS = 32
 """What a warm-up's prompt holds behind the prefix: as it is found, and at the very most."""
 
 COVERED = 0.98
-"""The part of a prefix's tokens that must be cached for it to count as warm (design §3)."""
+"""Share of a prefix's tokens that must be cached for it to count as warm.
+
+Source: docs/claude.md#warm-ups.
+"""
 
 EXPLAINS_A_MISS = frozenset({"model_changed", "system_changed", "tools_changed"})
 """The diagnoses that do: `messages_changed` always holds, since a warm-up's tail differs."""

@@ -1,7 +1,8 @@
 """What can go wrong at the Anthropic edge, as one error with a kind.
 
-Statuses, types and codes are those of facts/anthropic.md §11 and §14. The text that the server
-sent is kept, scrubbed, for the log; people are shown one sentence of ours.
+Statuses, types and codes are those of docs/platform/claude.md#rate-limits-and-errors
+and docs/platform/claude.md#error-wording. The text that the server sent is kept,
+scrubbed, for the log; people are shown one sentence of ours.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What a model accepts: windows, ways of thinking, effort; and the least of these.
 
-The Models API is asked first (facts/anthropic.md §12). A server without one, or one with empty
-fields, gets what models.toml knows of the Claude model, and a model of another maker gets
-neither thinking nor effort: an unknown field could be refused, or change its prompt.
+The Models API is asked first (docs/platform/claude.md#models). A server without one, or
+one with empty fields, gets what models.toml knows of the Claude model, and a model of another
+maker gets neither thinking nor effort: an unknown field could be refused, or change its prompt.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ThinkingChoice = Literal["least", "disabled", "between_tools", "adaptive", "enab
 THINKING: tuple[Thinking, ...] = get_args(Thinking)
 EFFORT: tuple[Effort, ...] = get_args(Effort)
 QUIET_EFFORT: frozenset[Effort] = frozenset({"low", "medium", "high"})
-"""The efforts at which a model may be told not to think (facts/anthropic.md §12)."""
+"""The efforts at which a model may be told not to think (docs/platform/claude.md#models)."""
 
 _DATED = re.compile(r"-\d{8}$")
 DEFAULT_OUTPUT = 8192
@@ -89,7 +89,7 @@ class Capabilities:
 
 
 def least_thinking(capabilities: Capabilities) -> tuple[Thinking | None, Effort | None]:
-    """Return the setting under which visible words come soonest (design §1).
+    """Return the setting under which visible words come soonest (docs/claude.md#thinking).
 
     Not thinking at all where that is accepted; else thinking between tools only, else adaptively,
     both with low effort where the model has effort. Of a model that says nothing: nothing is sent.

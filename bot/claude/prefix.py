@@ -1,4 +1,4 @@
-"""The one prefix that a warm-up and a question share (design §3).
+"""The one prefix that a warm-up and a question share (docs/claude.md#one-prefix).
 
 Order of what is sent: tools, then system blocks: preamble, every repository's base, every
 repository's overlay. Two markers belong to it: after the last base and after the last overlay.
@@ -20,7 +20,7 @@ from bot.context.pack import Block, Pack
 Section = Literal["preamble", "base", "overlay"]
 JsonObject = Mapping[str, Any]
 CHARACTERS_PER_TOKEN = 2.5
-"""Of today's Claude tokenizers, for code (facts/anthropic.md §6)."""
+"""Of today's Claude tokenizers, for code (docs/platform/claude.md#tokenizers)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ _DATED = re.compile(r"-\d{8}$")
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """USD per million tokens, by what happened to them (facts/anthropic.md §10)."""
+    """USD per million tokens, by what happened to them (docs/platform/claude.md#prices)."""
 
     input: float
     write_5m: float

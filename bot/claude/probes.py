@@ -1,6 +1,7 @@
-"""Probes of the Messages API: what its documentation leaves open (facts/anthropic.md §19).
+"""Probes of the Messages API for behaviour that Anthropic does not document.
 
-Prefixes are made up and a few thousand tokens long: all probes together cost a few cents.
+docs/platform/claude.md#undocumented-behaviour lists it. Prefixes are made up and a
+few thousand tokens long: all probes together cost a few cents.
 """
 
 from __future__ import annotations

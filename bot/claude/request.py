@@ -1,4 +1,4 @@
-"""Warm-ups and questions, made by one function from one Prefix (design §3).
+"""Warm-ups and questions, made by one function from one Prefix (docs/claude.md#one-prefix).
 
 A request is kept as its parts. `body()` gives it as the JSON object that the API documents;
 `encoded()` gives the same as bytes, reusing what the prefix has encoded once, so that a prefix
@@ -124,7 +124,7 @@ def warm_request(
 
     `max_tokens` is 1 for a server that refuses 0 with these settings. With `enabled` thinking the
     API refuses 0 and 1 alike; such a warm-up is streamed, to be left when its reply begins
-    (facts/anthropic.md §8).
+    (docs/platform/claude.md#warm-ups-without-output).
     """
     thinks = prefix.settings.thinking == "enabled"
     return build_request(

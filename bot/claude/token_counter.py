@@ -13,9 +13,10 @@ _PLACEHOLDER = "."
 
 
 class TokenCounter:
-    """Counts with one model's tokenizer through `count_tokens` (facts/anthropic.md §12).
+    """Counts with one model's tokenizer through `count_tokens`.
 
-    Each count is one free request; the requests that one model's frame costs are made once.
+    Source: docs/platform/claude.md#token-counting. Each count is one free request; the
+    requests that one model's frame costs are made once.
     """
 
     def __init__(self, sdk: anthropic.AsyncAnthropic, model: str) -> None:

@@ -35,7 +35,7 @@ def reports_writes(raw: Mapping[str, Any]) -> bool:
 
 
 def usage_of(raw: Mapping[str, Any], ttl: Ttl = "5m") -> Usage:
-    """Read the `usage` object of a reply (facts/anthropic.md §7).
+    """Read the `usage` object of a reply (docs/platform/claude.md#usage-fields).
 
     Fields may be absent or null. Where the breakdown of the written tokens by life is missing,
     they count as written with `ttl`, the life that the request asked for.

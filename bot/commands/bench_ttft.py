@@ -1,8 +1,9 @@
-"""`forewarm bench ttft`: the seed's comparison, made honest, against any endpoint.
+"""`forewarm bench ttft`: the comparison of Anthropic's notebook, with waits as users have them.
 
-Anthropic's notebook starts its clock after the warm-up has been awaited. Here every number is a
-wait that somebody has: (a) and (b) are simulated waits (join and model only), (c) is the perceived
-wait of the whole product, from Slack's time stamp to the first words on screen.
+Anthropic's notebook (docs/platform/claude.md#anthropics-notebook) starts its clock after the
+warm-up was awaited. Here every number is the wait of a user: (a) and (b) are simulated waits (join
+and model only), (c) is the perceived wait of the whole product, from Slack's time stamp to the
+first words on screen.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ PARTS = ("delivery", "queue", "join", "prefill", "thinking", "paint")
 TITLES = {
     "caching": "(a) prompt caching alone: the first question",
     "caching_again": "(a) prompt caching alone: a second question",
-    "seed": "(b) warm at the first key, as the seed times it",
+    "seed": "(b) warm at the first key, by the notebook clock",
     "typing": "(b) warm at the first key, as the user waits",
     "cold": "(c) the product, cache forgotten",
     "modal": "(c) Forewarm: the ask-modal typed into",
@@ -77,7 +78,7 @@ def ttft(
         Path | None, typer.Option("--plot", help="Write a chart to this file.", dir_okay=False)
     ] = None,
 ) -> None:
-    """Compare the wait for the first words: caching alone, the seed's warming, and Forewarm."""
+    """Compare the wait for the first words: caching alone, warming at typing, and Forewarm."""
     place = str((repository or Path(__file__).parents[2]).resolve())
     found = asyncio.run(_measure(url, model, runs, tokens, typing, lead, place, not as_document))
     summary = summarise(found, lead)
@@ -213,7 +214,7 @@ class _Bench:
         return Run(strategy, words - begun, usage.cache_read, usage.written, usage.input)
 
     async def _typed(self, client: ClaudeClient, prefix: Prefix) -> list[Run]:
-        """Warm at the first key; return the same question timed in the seed's way and in ours."""
+        """Warm at the first key; return the question's wait by the notebook clock and by ours."""
         warming = asyncio.ensure_future(client.warm(prefix))
         await asyncio.sleep(self._typing)
         sent = time.monotonic()

@@ -39,7 +39,10 @@ class SlackCallError(ForewarmError):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where an answer goes. Streams in channels need the recipient (facts/slack.md §2.1)."""
+    """Where an answer goes. Streams in channels need the recipient.
+
+    Source: docs/platform/slack.md#streaming-methods.
+    """
 
     workspace: str
     channel: str
@@ -72,7 +75,7 @@ class SlackCalls(Protocol):
         final: bool = True,
     ) -> None:
         """Close a stream. `final=False`: the answer goes on in another message, so under
-        agent_view the session stays `processing` (facts/slack.md §10)."""
+        agent_view the session stays `processing` (docs/platform/slack.md#streaming-behaviour)."""
         ...
 
     async def post(self, target: Target, text: str, blocks: Sequence[JsonObject] = ()) -> str: ...

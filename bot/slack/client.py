@@ -1,8 +1,9 @@
 """One aiohttp session for every call to Slack, and two clients over it.
 
 `AsyncWebClient` opens a new connection for each call unless it is given a session, and its default
-retry handler resends a message that Slack had already taken (facts/slack.md §0.6). So reads go
-through a client that retries, and whatever creates or changes text through one that never does.
+retry handler resends a message that Slack had already taken. So reads go through a client that
+retries. All calls that create or change text go through one that never does.
+Source: docs/platform/slack.md#client-retries.
 """
 
 from __future__ import annotations

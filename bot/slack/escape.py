@@ -1,4 +1,4 @@
-"""Makes foreign text harmless where Slack reads mrkdwn (facts/slack.md §9). Pure."""
+"""Makes foreign text harmless where Slack reads mrkdwn (docs/platform/slack.md#escaping). Pure."""
 
 from __future__ import annotations
 

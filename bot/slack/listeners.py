@@ -1,7 +1,7 @@
 """Every listener: one event, one domain call.
 
 Only the first matching listener of a request runs, and what none matches is not acknowledged
-(facts/slack.md §3.3), so the catch-all is registered last.
+(docs/platform/slack.md#bolt-behaviour), so the catch-all is registered last.
 """
 
 from __future__ import annotations

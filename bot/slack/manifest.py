@@ -1,7 +1,7 @@
 """The Slack app manifest for one installation: the least scopes for what is switched on.
 
 Pure. Each scope and each event carries the reason it is asked for; `forewarm manifest --why` and
-the docs print those, and nothing is asked for without one (facts/slack.md §7).
+the docs print those, and nothing is asked for without one (docs/platform/slack.md#manifest).
 """
 
 from __future__ import annotations

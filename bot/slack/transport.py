@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 EVENTS_PATH = "/slack/events"
 # Two sockets, so that Slack's refresh of one loses nothing: the SDK closes the old one before it
-# opens the new one (facts/slack.md §3.2).
+# opens the new one (docs/platform/slack.md#socket-mode).
 SOCKETS = 2
 PING_SECONDS = 10.0
 CLOSE_SECONDS = 5.0

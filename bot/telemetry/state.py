@@ -186,7 +186,8 @@ class State:
         if question and question.stage != "ended":
             question.stage, question.context = "answering", record.context
         if question and question.request:
-            # The reply has begun, so what it read or wrote can be read (facts/anthropic.md §4).
+            # The reply has begun, so the entry that it read or wrote can be read
+            # (docs/platform/claude.md#cache-writes-and-reads).
             asked = question.request
             prefix = self._prefix(asked.prefix)
             _live(prefix, asked.at, prefix.ttl or asked.ttl)

@@ -62,7 +62,7 @@ class ThreadMessage:
 def plain(text: str, own: str | None = None) -> str:
     """Return Slack's mrkdwn as a person reads it; a mention of `own` is dropped.
 
-    Mentions become `@U1`, channels `#name`, links `label (url)` (facts/slack.md §9).
+    Mentions become `@U1`, channels `#name`, links `label (url)` (docs/platform/slack.md#escaping).
     """
     text = _TOKEN.sub(lambda match: _token(match.group(1), own), text)
     for entity, character in _ENTITIES:

@@ -1,4 +1,4 @@
-"""Context files: what a channel answers from, who may ask, what it may cost (design §4).
+"""Context files: what a channel answers from, who may ask, what it may cost (docs/contexts.md).
 
 Light on purpose: nothing here reads a repository. A context that comes from elsewhere (attached in
 Slack, kept in the store) is built with `parse_context` and obeys the same rules.
@@ -117,7 +117,7 @@ class RepositoryConfig(_Part):
 
 
 class AccessConfig(_Part):
-    """Who may ask besides the members of the context's channels (design §8)."""
+    """Who may ask besides the members of the context's channels (docs/contexts.md)."""
 
     guests: bool = False
     external: bool = False

@@ -42,8 +42,10 @@ _WORTH_A_CALL = 0.004
 
 
 def ratios_for(model: str) -> Ratios:
-    """Return the ratios to begin with. Models since 4.7 make about 30 % more tokens of a text
-    than those before them (facts/anthropic.md §7); others are taken for common open ones.
+    """Return the ratios to begin with.
+
+    Claude models since 4.7 make about 30 % more tokens of a text than those before them
+    (docs/platform/claude.md#tokenizers). Other models are taken for common open ones.
     """
     if not model.startswith("claude-"):
         return _OTHER

@@ -12,7 +12,7 @@ SPECIAL = re.compile(r"[\n`~\[\]!\\&]|[a-z0-9+.-]{2,20}://|www\.", re.IGNORECASE
 ADDRESS_END = re.compile(r"[\s<>`\"\[\]]")
 ENTITY = re.compile(r"&[#A-Za-z0-9]{0,31}")
 SHOWN_ENTITIES = frozenset({"lt", "gt", "amp"})
-"""What Slack decodes (facts/slack.md §9)."""
+"""What Slack decodes (docs/platform/slack.md#escaping)."""
 EXPRESSION = re.compile(r"[\w$.:]*?([A-Za-z_$][\w$]{2,})(?:\([^()]*\))?\Z")
 """Code that names one thing: its last name is group 1."""
 PATHLIKE = re.compile(r"[^\s`'\"<>|*?\\]*(?:\s?[-\u2013]\s?L?\d*)?\Z")

@@ -24,7 +24,9 @@ ROOM_TO_CLOSE = 200
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Where a message ends (facts/slack.md §2.3): bytes are escaped UTF-8, times are seconds.
+    """Where a message ends. Bytes are escaped UTF-8, times are seconds.
+
+    Source: docs/platform/slack.md#streaming-limits.
 
     From `soft` bytes or `aging` seconds on a message ends at the next border of two blocks, from
     `aged` seconds at any line's end, and never later than `full` bytes or `lifetime` seconds. Slack

@@ -1,7 +1,7 @@
 """Text that Slack's markdown shows as it is: no ping, no link tag, no entity split. Pure.
 
 Model text is escaped character by character, so any piece of it may be escaped alone; it must be
-cut *before* it is escaped (facts/slack.md §9).
+cut *before* it is escaped (docs/platform/slack.md#escaping).
 """
 
 from __future__ import annotations

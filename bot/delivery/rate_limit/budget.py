@@ -1,8 +1,8 @@
 """How many calls of one method a workspace still has. Pure; time comes in as seconds.
 
-Slack counts calls per method, workspace and app (facts/slack.md §2.6). Whether by sliding minute or
-by bucket is not documented, so a budget satisfies both: a bucket whose burst and refill together
-stay below the tier in any sixty seconds.
+Slack counts calls per method, workspace and app (docs/platform/slack.md#rate-limits). Whether by
+sliding minute or by bucket is not documented, so a budget satisfies both: a bucket whose burst and
+refill together stay below the tier in any sixty seconds.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """What Slack allows an app in one workspace (facts/slack.md §2.1, §2.6).
+    """What Slack allows an app in one workspace (docs/platform/slack.md#rate-limits).
 
     Appends and updates keep most of their budget for an even flow; the others are spent as they
     come. `post_channel` is what one channel takes on top of the workspace's `post`.

@@ -22,7 +22,10 @@ EDIT_INTERVAL = 16.0
 FIRST_GAPS = (0.2, 0.35, 0.5)
 """Seconds after the first calls of an answer until its next, where the budget allows it."""
 GAP = 0.7
-"""Seconds between two calls of one answer, where the budget allows it (facts/slack.md §2.2)."""
+"""Seconds between two calls of one answer, where the budget allows it.
+
+Source: docs/platform/slack.md#rate-limits.
+"""
 ROLLS = 3
 """Starts that are left to answers which need a second message."""
 LATE = 1.2

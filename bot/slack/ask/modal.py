@@ -24,7 +24,7 @@ class Origin:
     """Where the modal was opened: what its submission needs and a view can carry for us.
 
     `thread` is set by the message shortcut alone: a slash command and a global shortcut know of
-    no thread (facts/slack.md §1.9).
+    no thread (docs/platform/slack.md#interaction-payloads).
     """
 
     channel: str | None = None

@@ -1,6 +1,7 @@
 """Event bodies to typed facts. Pure: nothing here asks Slack, waits or decides.
 
-Field names follow facts/slack.md §1. Whatever a body lacks is None; nothing is trusted to be there.
+Field names follow docs/platform/slack.md#signals-before-a-question and the sections after it. A
+field that a body lacks is None. Nothing is trusted to be there.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ Block = dict[str, Any]
 REFRESH = "forewarm_refresh"
 CHARTS = "forewarm_charts"
 CONTEXTS_SHOWN = 30
-CATEGORIES = 20  # the most that a chart takes (facts/slack.md §2.6)
+CATEGORIES = 20  # the most that a chart takes (docs/platform/slack.md#message-limits)
 MISSES_SHOWN = 8
 
 

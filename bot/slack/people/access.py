@@ -1,4 +1,4 @@
-"""Who may do what where: one table, audited, failing closed (design §8).
+"""Who may do what where: one table, audited, failing closed.
 
 Pure. Whoever calls it brings the facts (`Person`, `Place`); what is not known counts against.
 """

@@ -1,4 +1,4 @@
-"""Which context a question or a signal means (design §5). Pure but for what it remembers.
+"""Which context a question or a signal means. Pure but for what it remembers.
 
 A channel means its own context. Elsewhere: the active channel's, if the person may ask there;
 else the one last used in this conversation; else the person's only one; else nobody knows, and

@@ -1,7 +1,7 @@
 """Probes that need a person's hands: keys in a modal, a link in a composer, the agent's panel.
 
 Listens over Socket Mode for a while. One envelope is left unacknowledged on purpose, since Slack
-does not say when it sends one again (facts/slack.md §11).
+does not say when it sends one again (docs/platform/slack.md#open-questions).
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""Probes of a real workspace: what its documentation leaves open (facts/slack.md §11).
+"""Probes of a real workspace for behaviour that Slack does not document.
 
-Everything is posted in one thread of one channel and deleted at the end.
+docs/platform/slack.md#open-questions lists it. Everything is posted in one thread
+of one channel and deleted at the end.
 """
 
 from __future__ import annotations
