@@ -382,6 +382,11 @@ def drive() -> Callable[..., Run]:
 
 
 @pytest.fixture(scope="session")
+def run_type() -> type[Run]:
+    return Run
+
+
+@pytest.fixture(scope="session")
 def make_schedule() -> type[Schedule]:
     return Schedule
 

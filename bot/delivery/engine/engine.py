@@ -49,7 +49,6 @@ Only the last message is worked on (`state.message`). The others are closed.
              -> lost      the connection died after the call was sent. Sending again could show the
                           text twice, so the thread is read first.
              -> conflict  it replaces a message of an earlier attempt, and that one still streams
-             -> repair    a message that it replaces was halted by a stop and can be edited now
     lost     -> open, closed   the thread shows it
              -> opening   the thread does not show it, or cannot be read. It is created again. The
                           first one may still appear, so it is remembered in `lost_calls`.
@@ -67,12 +66,14 @@ Only the last message is worked on (`state.message`). The others are closed.
                           whatever was done, since it replaces the whole.
              -> repair    as `conflict`, but the stream has ended
     conflict -> repair    the stop succeeded, or Slack says that it does not stream
+             -> halted    Slack says that the user pressed Stop before us
              -> closed    it can no longer be changed: `frozen`
-             -> unsure    the outcome of a stop that closes it is unknown
-    repair   -> closed    the update put everything there
+    repair   -> closed    the update put everything there, or it is frozen
              -> open      the update put there all text so far (way `edit`)
              -> conflict  Slack says that it streams
-    halted   -> closed    the update put the last line and the blocks under it
+    halted   -> closed    the update put the last line and the blocks under it, or it is frozen
+             -> repair    the update was too long, so the end must be taken back first
+             -> conflict  Slack says that it streams after all
     closed   -> repair    the answer ended behind it, and its last line and blocks belong under it
 
 A message is `sealed` when no more text may go in: the next thing that happens to it is that it is
@@ -137,6 +138,18 @@ Way = Literal["stream", "edit"]
 MessageState = Literal[
     "opening", "lost", "open", "unsure", "conflict", "repair", "halted", "closed"
 ]
+
+TRANSITIONS: dict[MessageState, tuple[MessageState, ...]] = {
+    "opening": ("open", "closed", "lost", "conflict"),
+    "lost": ("open", "closed", "opening", "conflict"),
+    "open": ("closed", "unsure", "conflict", "repair", "halted"),
+    "unsure": ("open", "closed", "conflict", "repair"),
+    "conflict": ("repair", "halted", "closed"),
+    "repair": ("closed", "open", "conflict"),
+    "halted": ("closed", "repair", "conflict"),
+    "closed": ("repair",),
+}
+"""The states of a message that can follow each state; the reasons are at the top of this file."""
 
 STUBBORN = 3
 """Failures in a row after which a way of showing text is left for the next simpler one."""
