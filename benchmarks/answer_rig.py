@@ -114,6 +114,15 @@ class Surroundings:
         thread: str,
         question: str,
         messages: Sequence[JsonObject],
+        context: str,
+    ) -> None:
+        return None
+
+    async def permits(self, user: str, question: Question, context: ContextConfig) -> bool:
+        return True
+
+    async def refusal(
+        self, question: Question, context: ContextConfig, *, user: str | None = None
     ) -> None:
         return None
 
@@ -162,6 +171,7 @@ async def room(url: str, standing: Ground) -> AsyncIterator[tuple[Answerer, Surr
         queue=AnswerQueue(1_000),
         executor=executor,
         now=system_now,
+        gate=around,
     )
     try:
         yield Answerer(parts), around

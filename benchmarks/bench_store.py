@@ -143,7 +143,7 @@ async def _question(opened: Store, id: str) -> dict[str, float]:
     thread = ("T1", "C1", f"{now:.6f}")
     asked = {"id": id, "text": "Where is the retry policy?" * 10, "user": "U1"}
     answer = [{"role": "user", "content": "x" * 2000}, {"role": "assistant", "content": "y" * 4000}]
-    await opened.turns.append(*thread, "earlier", answer)
+    await opened.turns.append(*thread, "earlier", answer, "payments")
     await timed(
         "record",
         inbox.record(
@@ -159,16 +159,14 @@ async def _question(opened: Store, id: str) -> dict[str, float]:
         ),
     )
     await timed("load thread", opened.turns.load(*thread))
-    if opened.shared:
-        caps = [Cap("all/*", 1e6), Cap("answers/payments", 1e6)]
-        await timed("reserve", opened.ledger.reserve(id, 0.1, caps))
+    caps = [Cap("all/*", 1e6), Cap("answers/payments", 1e6)]
+    await timed("reserve", opened.ledger.reserve(id, 0.1, caps))
     spent["before first words"] = sum(spent.get(verb, 0.0) for verb in BEFORE_FIRST_WORDS)
     await timed("note message", inbox.note_message(id, "bench", "1.1"))
     saved = SavedAnswer("y" * 4000, "", (), tuple(answer), "answered")
     await timed("save answer", inbox.save_answer(id, "bench", saved))
-    await timed("keep turn", opened.turns.append(*thread, id, answer))
-    if opened.shared:
-        await timed("settle", opened.ledger.settle(id, 0.05))
+    await timed("keep turn", opened.turns.append(*thread, id, answer, "payments"))
+    await timed("settle", opened.ledger.settle(id, 0.05))
     await timed("finish", inbox.finish(id, "bench", "answered"))
     return spent
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
-from bot.answer.interfaces import Inbox, Journal, Snippets, Sources, Turns, Warmth
+from bot.answer.interfaces import Gate, Inbox, Journal, Snippets, Sources, Turns, Warmth
 from bot.answer.loop import Allowance, Model
 from bot.answer.queue import AnswerQueue
 from bot.answer.thread.cache import Threads
@@ -41,6 +41,7 @@ class Dependencies:
     queue: AnswerQueue
     executor: Executor
     now: Now
+    gate: Gate
     snippets: Snippets | None = None
     limits: Limits = field(default_factory=Limits)
     allowance: Allowance = field(default_factory=Allowance)

@@ -27,10 +27,12 @@ class Turn:
     """One question and its answer as they were sent to Claude: user, tool rounds, raw answer.
 
     `question` is the question's id; the messages go back byte for byte, without thinking.
+    `context` is the context that it was answered from, None if that was not recorded.
     """
 
     question: str
     messages: tuple[JsonObject, ...]
+    context: str | None = None
 
 
 class Turns(Protocol):
@@ -45,6 +47,7 @@ class Turns(Protocol):
         thread: str,
         question: str,
         messages: Sequence[JsonObject],
+        context: str,
     ) -> None:
         """Keep a turn. A question that has one already gets the new one in the same place."""
 
@@ -62,6 +65,25 @@ class SavedAnswer:
     blocks: tuple[JsonObject, ...]
     messages: tuple[JsonObject, ...]
     outcome: Outcome
+
+
+class Refusal(Protocol):
+    """A refusal; `message` is the sentence for the person."""
+
+    @property
+    def message(self) -> str: ...
+
+
+class Gate(Protocol):
+    """Decides who may see a context now."""
+
+    async def permits(self, user: str, question: Question, context: ContextConfig) -> bool:
+        """Tell whether a person may see the context that a question is answered from."""
+
+    async def refusal(
+        self, question: Question, context: ContextConfig, *, user: str | None = None
+    ) -> Refusal | None:
+        """Return why a question may not be answered (again) for `user`: access, money, rates."""
 
 
 class NotOurs(ForewarmError):

@@ -26,6 +26,7 @@ CHARACTERS_PER_TOKEN = 2.0
 READ_SECONDS = 5.0
 MAX_SNIPPETS = 10
 UNREAD_THREAD = "I could not read this thread, so I answered from your question alone."
+OTHER_CODEBASE = "Earlier answers here were about another codebase, so I answered without them."
 UNREAD_TURNS = "I could not recall what was said here before, so I answered without it."
 
 
@@ -104,7 +105,7 @@ async def prepare(parts: Dependencies, question: Question, context: ContextConfi
     current = await parts.sources.current(context.name)
     joining = asyncio.ensure_future(parts.warmth.join(current.prefix, question, context))
     try:
-        talk = await _talk(parts, question)
+        talk = await _talk(parts, question, context)
         return _prepared(parts, current, talk, await joining)
     except BaseException:
         joining.add_done_callback(_let_go)
@@ -117,7 +118,7 @@ async def prepare_draft(
 ) -> Prepared:
     """Gather what a draft's request is made of; it joins nothing, since nobody has asked yet."""
     current = await parts.sources.current(context.name)
-    talk = await _talk(parts, question)
+    talk = await _talk(parts, question, context)
     return _prepared(parts, current, talk, NoJoin(current.prefix.tokens))
 
 
@@ -146,13 +147,28 @@ def _room(parts: Dependencies, current: Current) -> int:
     return max(2_000, int(free * CHARACTERS_PER_TOKEN))
 
 
-async def _talk(parts: Dependencies, question: Question) -> _Talk:
+async def _talk(parts: Dependencies, question: Question, context: ContextConfig) -> _Talk:
     thread, turns = await asyncio.gather(_thread(parts, question), _turns(parts, question))
     notices = [UNREAD_THREAD] if thread is None else []
     notices += [UNREAD_TURNS] if turns is None else []
     said = thread or ()
+    replayed = _of_context(turns or (), question, context)
+    if len(replayed) < len(turns or ()):
+        notices.append(OTHER_CODEBASE)
     snippets = await _snippets(parts, question, said)
-    return _Talk(said, turns or (), snippets, parts.now(), tuple(notices))
+    return _Talk(said, replayed, snippets, parts.now(), tuple(notices))
+
+
+def _of_context(
+    turns: Sequence[Turn], question: Question, context: ContextConfig
+) -> Sequence[Turn]:
+    """Return the turns that were answered from this very context.
+
+    A turn holds code of its context, word for word, in tool results. Its context may be one that
+    the present asker may not see. A turn of unknown context belongs to the channel's own.
+    """
+    own = question.channel in context.channels
+    return [t for t in turns if t.context == context.name or (t.context is None and own)]
 
 
 async def _thread(parts: Dependencies, question: Question) -> Sequence[ThreadMessage] | None:

@@ -326,7 +326,12 @@ class Answering:
         if turn:
             question = self.question
             await self._parts.turns.append(
-                question.workspace, question.channel, question.root, question.id, turn
+                question.workspace,
+                question.channel,
+                question.root,
+                question.id,
+                turn,
+                self.context.name,
             )
 
     async def _complete(self, saved: SavedAnswer) -> None:

@@ -14,11 +14,12 @@ from bot.answer.events import QuestionReceived
 from bot.answer.interfaces import Takeover
 from bot.answer.log_context import about_question
 from bot.answer.mishaps import suppressed_store_failures
-from bot.answer.question import Question
+from bot.answer.question import Question, target_of
 from bot.answer.run import Answering
 from bot.answer.speculative.drafts import Drafts
 from bot.answer.thread.message import ThreadMessage
 from bot.context.config.load import ContextConfig
+from bot.delivery.slack_api import SlackCallError
 
 log = structlog.get_logger(__name__)
 
@@ -98,6 +99,8 @@ class Answerer:
         found = self._asked_by(workspace, channel, ts)
         if found is None or found.question.text.strip() == text.strip() or not text.strip():
             return False
+        if not await self._parts.gate.permits(found.question.user, found.question, found.context):
+            return False
         running = self._running.get(found.question.id)
         if running is not None:
             running.cut("superseded")
@@ -105,7 +108,10 @@ class Answerer:
             found = self._given[found.question.id]
         elif found.said_at is None or self._parts.now() > found.said_at + EDIT_SECONDS:
             return False
-        return await self._anew(found, replace(found.question, text=text))
+        edited = replace(found.question, text=text)
+        if await self._refused(edited, found.context, edited.user):
+            return False
+        return await self._anew(found, edited)
 
     async def deleted(self, workspace: str, channel: str, ts: str) -> None:
         """Stop the answer to a question that was deleted; what was said is kept."""
@@ -113,13 +119,19 @@ class Answerer:
 
     async def stop(self, workspace: str, channel: str, thread: str, user: str) -> None:
         """Stop what is being answered in a thread, at a user's request."""
-        self._cut(
-            lambda q: (q.workspace, q.channel, q.root) == (workspace, channel, thread), "stopped"
-        )
+        place = (workspace, channel, thread)
+        await self._stop(lambda q: (q.workspace, q.channel, q.root) == place, user)
 
     async def stop_question(self, question: str, user: str) -> None:
         """Stop one answer, by the button under it."""
-        self._cut(lambda q: q.id == question, "stopped")
+        await self._stop(lambda q: q.id == question, user)
+
+    async def _stop(self, wanted: Callable[[Question], bool], user: str) -> None:
+        """Stop answers for their asker, or for a person who may ask the same context."""
+        for answering in tuple(self._matching(wanted)):
+            question, context = answering.question, answering.context
+            if user == question.user or await self._parts.gate.permits(user, question, context):
+                answering.cut("stopped")
 
     def lost(self, question: str) -> None:
         """Fall silent about a question that another process holds by now."""
@@ -135,7 +147,20 @@ class Answerer:
             return
         # The wait that counts is that of whoever clicked; Slack stamps no click.
         asked = replace(given.question, received_at=self._parts.now(), asked_at=None)
+        if await self._refused(asked, given.context, user):
+            return
         await self._anew(given, asked, recipient=user)
+
+    async def _refused(self, question: Question, context: ContextConfig, user: str) -> bool:
+        """Tell whether an answer may not be given again for `user`, after having said why."""
+        refusal = await self._parts.gate.refusal(question, context, user=user)
+        if refusal is None:
+            return False
+        try:
+            await self._parts.calls.whisper(target_of(question, user), refusal.message)
+        except SlackCallError as error:
+            log.warning("refusal_not_posted", question=question.id, error=error.error)
+        return True
 
     def _open_thread(self, question: Question) -> None:
         """Where the question opens its thread, nothing needs to be fetched for the next one.

@@ -11,7 +11,6 @@ from typing import Any
 import structlog
 
 from bot.answer.dependencies import Dependencies
-from bot.answer.loop import Model
 from bot.answer.opinions import Opinions
 from bot.answer.queue import AnswerQueue
 from bot.answer.service import Answerer
@@ -47,6 +46,8 @@ from bot.settings import Settings
 from bot.slack.app import Edge, Services
 from bot.slack.client import connect
 from bot.slack.identity import identify
+from bot.slack.people.directory import People
+from bot.slack.people.gate import Gate
 from bot.slack.transport import EventsEntry, Sockets, prime
 from bot.slack.web_api import WebCalls
 from bot.store.retention import Retention
@@ -183,10 +184,13 @@ class Bot:
         calls = WebCalls(self.clients)
         own = BotIdentity(self.me.user, self.me.bot, self.me.workspace)
         self.threads = Threads(calls, own)
+        self.people = People(self.clients.reads, team=self.me.workspace, now=self.now)
+        audit = AuditLog(self.store, self.me.workspace, self.background)
+        self.gate = Gate(self.people, self.purse, audit, self.now)
         token = _secret(self.settings.slack_bot_token) or ""
         parts = Dependencies(
             calls=calls,
-            model=self._model(),
+            model=CappedModel(self.claude, self.treasury, self._answers_cap),
             sources=self.library,
             warmth=self.warmth,
             turns=self.store.turns,
@@ -197,18 +201,13 @@ class Bot:
             queue=AnswerQueue(self.settings.answers_at_once),
             executor=self._executor,
             now=self.now,
+            gate=self.gate,
             snippets=SlackSnippets(self.clients.session, token, self.settings.slack_api_url),
             window=lambda model: self.claude.known(model).max_input_tokens,
         )
         self.answerer = Answerer(parts, Drafts(parts, self.warmth))
         self.answers = SharedAnswers(self.answerer, self.holding, self.now)
         self.holding.lost = self.answerer.lost
-
-    def _model(self) -> Model:
-        """Several replicas reserve what they spend; one alone knows all of it by itself."""
-        if not self.store.shared:
-            return self.claude
-        return CappedModel(self.claude, self.treasury, self._answers_cap)
 
     def _answers_cap(self, context: str) -> float | None:
         live = self.library.live(context)
@@ -222,8 +221,8 @@ class Bot:
             warmth=self.warmth,
             answers=self.answers if self.store.shared else self.answerer,
             opinions=Opinions(OpinionStore(self.store), self.journal, self.now),
-            purse=self.purse,
-            audit=AuditLog(self.store, self.me.workspace, self.background),
+            people=self.people,
+            gate=self.gate,
             standing=StandingOf(self.live, self.now),
             forgetting=Forgetting(self.warmth, self.store, self.background, self.me.workspace),
             shelf=self.shelf,
@@ -265,7 +264,13 @@ class Bot:
             await self._sockets.start()
         await self.warmth.start()
         self.takeovers = Takeovers(
-            self.holding, self.library, self.answerer, self.edge, self.threads, self.now
+            self.holding,
+            self.library,
+            self.answerer,
+            self.edge,
+            self.gate,
+            self.threads,
+            self.now,
         )
         self._run(self.holding.keep_renewing())
         self._looking = self._run(self.holding.keep_looking(self.takeovers.take))

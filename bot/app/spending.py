@@ -17,8 +17,8 @@ from bot.claude.events import Label
 from bot.claude.prefix import Prefix
 from bot.claude.prices import cost, price_of
 from bot.claude.request import Request
-from bot.claude.stream import Ended, Event
-from bot.claude.usage import Ttl
+from bot.claude.stream import Ended, Event, Started
+from bot.claude.usage import Ttl, Usage
 from bot.slack.texts import MONEY_OUT
 from bot.store.errors import StoreError
 from bot.store.ledger import Cap, Ledger, Refusal
@@ -27,6 +27,8 @@ AGAIN_SECONDS = 60.0
 """After a refusal; by then this replica has learned what the others spent."""
 PATIENCE = 0.5
 """Seconds for which a store that is away is waited for: somebody waits for an answer."""
+WAIT_SECONDS, POLL_SECONDS = 15.0, 0.25
+"""A cold prefix of 400,000 tokens takes longer than this; its reservation is then too large."""
 MARGIN = 1.1
 """Tokens are an estimate until a reply has measured the prefix."""
 
@@ -36,8 +38,8 @@ _log = structlog.get_logger(__name__)
 class SpendingLedger:
     """Reserves in the ledger before a request leaves, and settles when it has ended.
 
-    Each replica's own caps know what the others spent only a second later: without this, three of
-    them could each spend the day's last dollar. `daily_usd` caps everything together.
+    The journal tells what was spent only when a request has ended: without reservations, forty
+    questions at once would each find the day's last dollar. `daily_usd` caps everything together.
     """
 
     def __init__(self, ledger: Ledger, daily_usd: float) -> None:
@@ -51,6 +53,14 @@ class SpendingLedger:
         """Return what names the reservation, or the cap that refused. Raises `StoreError`."""
         id = uuid.uuid4().hex
         return await self._ledger.reserve(id, usd, [self._whole, *caps], patience=PATIENCE) or id
+
+    async def reduce(self, id: str, usd: float) -> None:
+        """Lower a reservation to the most that its request can still cost, in USD."""
+        try:
+            await self._ledger.reduce(id, usd)
+        except StoreError as error:
+            # The reservation stays as it is, which is only too careful.
+            _log.warning("reservation_not_reduced", error=str(error))
 
     async def settle(self, id: str, usd: float) -> None:
         """Replace the reservation by what was spent, whoever is cancelled meanwhile."""
@@ -119,8 +129,12 @@ class CappedWarmer:
 class CappedModel:
     """`bot.answer.loop.Model` within the day's caps.
 
-    `cap_of` names a context's cap on answers in USD, or None where it has none. A store that
-    cannot be reached stops no answer: this replica's own caps hold all the same.
+    The most that a reply can cost is reserved: its whole prefix written anew. The reply's first
+    event tells what was read and written, so the rest is free again within a second. A request
+    that only other reservations keep out waits for that, at most `WAIT_SECONDS`.
+
+    `cap_of` names a context's cap on answers in USD, or None if it has none. A store that cannot
+    be reached stops no answer: this process's own caps hold all the same.
     """
 
     def __init__(
@@ -137,11 +151,17 @@ class CappedModel:
         self, request: Request, *, label: Label | None = None
     ) -> AsyncGenerator[Event, None]:
         """Stream within the caps. Raises `ClaudeError`, also where a cap refuses."""
-        spent = answer_usd(request, label)
-        id = await self._reserve(request, spent, label)
+        spent = answer_usd(request)
+        # A local model costs nothing, so nothing is reserved.
+        id = await self._reserve(request, spent, label) if spent > 0 else None
+        lowering: asyncio.Task[None] | None = None
         try:
             async with aclosing(self._model.stream(request, label=label)) as events:
                 async for event in events:
+                    if isinstance(event, Started) and id is not None:
+                        spent = min(spent, _rest_usd(request, event.usage))
+                        # Beside the answer: the first words do not wait for the store.
+                        lowering = asyncio.create_task(self._treasury.reduce(id, spent))
                     if isinstance(event, Ended):
                         spent = cost(request.prefix.model, event.usage)
                     yield event
@@ -151,7 +171,9 @@ class CappedModel:
                 spent = 0.0
             raise
         finally:
-            # Cut short: nobody knows what was said, so that the most counts.
+            # If it was cut short, its output is not known, so the most counts.
+            if lowering is not None:
+                await asyncio.gather(lowering, return_exceptions=True)
             if id is not None:
                 await self._treasury.settle(id, spent)
 
@@ -159,20 +181,25 @@ class CappedModel:
         context = label.context if label else ""
         own = self._cap_of(context)
         caps = [] if own is None else [Cap(f"answers/{context}", own)]
-        try:
-            reserved = await self._treasury.reserve(usd, caps)
-        except StoreError as error:
-            _log.warning("money_not_reserved", error=str(error))
-            return None
-        if isinstance(reserved, Refusal):
-            _log.warning("no_money_for_an_answer", why=_told(reserved))
-            raise ClaudeError(
-                "spend_limit",
-                model=request.prefix.model,
-                detail=_told(reserved),
-                user_message=MONEY_OUT.format(name=context),
-            )
-        return reserved
+        deadline = asyncio.get_running_loop().time() + WAIT_SECONDS
+        while True:
+            try:
+                reserved = await self._treasury.reserve(usd, caps)
+            except StoreError as error:
+                _log.warning("money_not_reserved", error=str(error))
+                return None
+            if not isinstance(reserved, Refusal):
+                return reserved
+            if not reserved.may_pass or asyncio.get_running_loop().time() >= deadline:
+                break
+            await asyncio.sleep(POLL_SECONDS)
+        _log.warning("answer_refused_by_cap", why=_told(reserved))
+        raise ClaudeError(
+            "spend_limit",
+            model=request.prefix.model,
+            detail=_told(reserved),
+            user_message=MONEY_OUT.format(name=context),
+        )
 
 
 def _told(refused: Refusal) -> str:
@@ -190,14 +217,17 @@ def _write_usd(prefix: Prefix, ttl: Ttl) -> float:
     return MARGIN * prefix.tokens * (price.write_5m if ttl == "5m" else price.write_1h) / 1e6
 
 
-def answer_usd(request: Request, label: Label | None) -> float:
-    """Return about the most that a reply can cost: what is believed cached is read, not written.
-
-    Taking every prefix for cold would refuse answers with most of the day's money still there.
-    """
+def answer_usd(request: Request) -> float:
+    """Return the most that a reply can cost in USD: everything written, the longest answer."""
     prefix, tail = request.prefix, request.tail_tokens
     price = price_of(prefix.model, prefix.tokens + tail)
-    read = min(label.expected if label else 0, prefix.tokens)
     write = price.write_5m if request.ttl == "5m" else price.write_1h
-    written = MARGIN * (prefix.tokens - read + tail)
-    return (read * price.read + written * write + request.max_tokens * price.output) / 1e6
+    written = MARGIN * (prefix.tokens + tail)
+    return (written * max(write, price.input) + request.max_tokens * price.output) / 1e6
+
+
+def _rest_usd(request: Request, usage: Usage) -> float:
+    """Return the most that a reply can cost in USD once its input has been counted."""
+    model = request.prefix.model
+    price = price_of(model, request.prefix.tokens + request.tail_tokens)
+    return cost(model, usage) + request.max_tokens * price.output / 1e6

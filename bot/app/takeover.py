@@ -16,6 +16,7 @@ from bot.app.inbox import AnswerInbox, QuestionLeases
 from bot.clock import Now
 from bot.delivery.slack_api import SlackCallError
 from bot.slack.app import Edge
+from bot.slack.people.gate import Gate
 from bot.store.inbox import Claimed
 
 log = structlog.get_logger(__name__)
@@ -40,6 +41,7 @@ class Takeovers:
         library: Library,
         answerer: Answerer,
         edge: Edge,
+        gate: Gate,
         threads: Threads,
         now: Now,
     ) -> None:
@@ -48,6 +50,7 @@ class Takeovers:
         self._library = library
         self._answerer = answerer
         self._desk = edge.desk
+        self._gate = gate
         self._asking = edge.asking
         self._threads = threads
         self._now = now
@@ -92,7 +95,8 @@ class Takeovers:
         context = self._library.named(question.context or "") or self._library.for_channel(
             question.channel
         )
-        if context is None:
+        if context is None or not await self._gate.permits(question.user, question, context):
+            # The router decides anew and says the refusal in place of the messages that stand.
             await self._desk.converse(question, standing=left.standing)
         else:
             await self._answerer.answer(question, context, left)

@@ -65,7 +65,7 @@ class Warmth:
         self._tasks: set[asyncio.Task[Any]] = set()
         warmer = CappedWarmer(claude, treasury, settings.warm_daily_limit_usd, self._cap_of)
         self.driver = Driver(
-            warmer if store.shared else claude,
+            warmer,
             self._resolve,
             journal,
             governor=Governor(Limits(daily_usd=settings.warm_daily_limit_usd)),

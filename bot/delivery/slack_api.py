@@ -91,6 +91,9 @@ class SlackCalls(Protocol):
     ) -> Sequence[JsonObject]:
         """Return the thread's messages as Slack gives them, root first, all pages."""
 
+    async def whisper(self, target: Target, text: str) -> None:
+        """Show a message to the target's recipient alone, in the thread."""
+
     async def set_status(self, target: Target, status: str) -> None: ...
 
 

@@ -17,7 +17,7 @@ from bot.slack.events.intake import Intake
 from bot.slack.feedback import Judging
 from bot.slack.home.home import Home, Standing
 from bot.slack.identity import Identity
-from bot.slack.interfaces import Answers, Contexts, Heard, Inbox, Opinions, SpendingLimits, Warmth
+from bot.slack.interfaces import Answers, Contexts, Heard, Inbox, Opinions, Warmth
 from bot.slack.lifecycle import Forgetting, Lifecycle
 from bot.slack.listeners import (
     register_answers,
@@ -29,7 +29,8 @@ from bot.slack.listeners import (
     register_signals,
 )
 from bot.slack.people.directory import People
-from bot.slack.router import Audit, Desk
+from bot.slack.people.gate import Gate
+from bot.slack.router import Desk
 from bot.slack.router import Parts as DeskParts
 from bot.slack.web_api import WebCalls
 
@@ -43,8 +44,8 @@ class Services:
     warmth: Warmth
     answers: Answers
     opinions: Opinions
-    purse: SpendingLimits
-    audit: Audit
+    people: People
+    gate: Gate
     standing: Standing
     forgetting: Forgetting
     shelf: Shelf
@@ -65,17 +66,15 @@ class Edge:
     ) -> None:
         n = neighbours
         self.calls = WebCalls(clients)
-        self.people = People(clients.reads, team=me.workspace, now=now)
+        self.people = n.people
         self.desk = Desk(
             DeskParts(
                 calls=self.calls,
-                people=self.people,
+                gate=n.gate,
                 contexts=n.contexts,
                 inbox=n.inbox,
                 warmth=n.warmth,
                 answers=n.answers,
-                purse=n.purse,
-                audit=n.audit,
                 now=now,
                 team=me.workspace,
             )
@@ -88,7 +87,7 @@ class Edge:
 
     def _register(self, clients: SlackClients, n: Services, now: Now) -> None:
         desk, writes = self.desk, clients.writes
-        parts = AskingParts(writes, desk, self.people, n.contexts, n.inbox, n.answers, now)
+        parts = AskingParts(writes, desk, self.people, n.gate, n.contexts, n.inbox, n.answers, now)
         self.asking = asking = Asking(parts)
         home = Home(writes, desk, self.people, n.standing, n.shelf.operators)
         lifecycle = Lifecycle(self.calls, desk, self.people, n.contexts, n.forgetting)
@@ -97,7 +96,7 @@ class Edge:
         register_signals(self.app, desk, home, lifecycle)
         register_asking(self.app, asking)
         register_answers(self.app, desk)
-        register_judging(self.app, Judging(writes, desk, n.answers, n.opinions))
+        register_judging(self.app, Judging(writes, desk, n.answers, n.opinions, n.contexts, n.gate))
         register_codebase(self.app, Codebase(writes, self.people, n.contexts, n.shelf), desk)
         register_rest(self.app)
 

@@ -10,7 +10,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.answer.feedback import Mark, Value, decode
 from bot.slack.events.parse import workspace_of
-from bot.slack.interfaces import Answers, Opinions
+from bot.slack.interfaces import Answers, Contexts, Opinions
+from bot.slack.people.gate import Gate
 from bot.slack.router import Desk
 from bot.slack.web_api import best_effort
 from bot.stored import dump, load
@@ -24,12 +25,20 @@ class Judging:
     """Keeps opinions; opens the comment box under a thumb down."""
 
     def __init__(
-        self, client: AsyncWebClient, desk: Desk, answers: Answers, opinions: Opinions
+        self,
+        client: AsyncWebClient,
+        desk: Desk,
+        answers: Answers,
+        opinions: Opinions,
+        contexts: Contexts,
+        gate: Gate,
     ) -> None:
         self._client = client
         self._desk = desk
         self._answers = answers
         self._opinions = opinions
+        self._contexts = contexts
+        self._gate = gate
 
     def __repr__(self) -> str:
         return "<Judging>"
@@ -40,9 +49,20 @@ class Judging:
         if judged is None:
             return
         mark, value = judged
+        if not await self._may_judge(body, mark):
+            return
         await self._opinions.give(workspace_of(body), _user(body), mark, value, None)
         if value == "down":
             await self._ask_why(body, mark)
+
+    async def _may_judge(self, body: Mapping[str, Any], mark: Mark) -> bool:
+        """Tell whether the person may ask the context that the answer came from."""
+        context = self._contexts.named(mark.context) if mark.context else None
+        if context is None:
+            return True
+        channel = str((body.get("channel") or {}).get("id") or "")
+        denied = await self._gate.denied("ask", _user(body), channel, context, present=False)
+        return denied is None
 
     async def _ask_why(self, body: Mapping[str, Any], mark: Mark) -> None:
         trigger, view = str(body.get("trigger_id")), comment_view(mark)
@@ -51,6 +71,8 @@ class Judging:
     async def commented(self, body: Mapping[str, Any], view: Mapping[str, Any]) -> None:
         """Keep the comment beside the thumb."""
         mark = load(Mark, json.loads(view.get("private_metadata") or "{}"))
+        if not await self._may_judge(body, mark):
+            return
         values = (view.get("state") or {}).get("values") or {}
         comment = ((values.get(COMMENT_BLOCK) or {}).get(COMMENT_ACTION) or {}).get("value")
         value: Value = "down"

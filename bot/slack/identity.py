@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
@@ -72,6 +73,8 @@ async def identify(clients: SlackClients) -> Identity:
 async def _app_id(clients: SlackClients, bot: str) -> str:
     """Return the app's id, or nothing: it only narrows which signed requests are taken."""
     try:
-        return str((await clients.reads.bots_info(bot=bot))["bot"].get("app_id") or "")
-    except (SlackApiError, aiohttp.ClientError, TimeoutError, OSError, KeyError):
+        told = await clients.reads.bots_info(bot=bot)
+    except (SlackApiError, aiohttp.ClientError, TimeoutError, OSError):
         return ""
+    about: Mapping[str, Any] = told.get("bot") or {}
+    return str(about.get("app_id") or "")

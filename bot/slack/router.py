@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import structlog
 
@@ -23,21 +22,25 @@ from bot.slack import texts
 from bot.slack.ask.context_picker import context_picker
 from bot.slack.events.intake import IncomingMessage
 from bot.slack.events.parse import Deleted, Edited, Message
-from bot.slack.interfaces import Answers, Contexts, Inbox, SpendingLimits, Warmth
-from bot.slack.people.access import Denied, Person, Place, decide
+from bot.slack.interfaces import Answers, Contexts, Inbox, Warmth
 from bot.slack.people.context_choice import Choice, Habits, choose
-from bot.slack.people.directory import People
-from bot.slack.people.quotas import Rates
+from bot.slack.people.gate import Gate, is_direct
 from bot.slack.tasks import Tasks
 from bot.warm.signals import Signal, SignalKind
 
 log = structlog.get_logger(__name__)
 
-
-class Audit(Protocol):
-    """Where refusals and changes are written down."""
-
-    def write(self, act: str, user: str, place: str, rule: str) -> None: ...
+PROVES_PRESENCE: frozenset[SignalKind] = frozenset(
+    (
+        "channel_message",
+        "thread_message",
+        "bare_mention",
+        "message_edited",
+        "message_deleted",
+        "person_joined",
+    )
+)
+"""Signals that only a member of the channel can cause; the rest may name any channel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +48,11 @@ class Parts:
     """What the desk works with."""
 
     calls: SlackCalls
-    people: People
+    gate: Gate
     contexts: Contexts
     inbox: Inbox
     warmth: Warmth
     answers: Answers
-    purse: SpendingLimits
-    audit: Audit
     now: Now
     team: str
 
@@ -62,7 +63,6 @@ class Desk:
     def __init__(self, parts: Parts) -> None:
         self._p = parts
         self.habits = Habits()
-        self._rates = Rates()
         self.tasks = Tasks()
         self._conversing: Counter[str] = Counter()
 
@@ -112,7 +112,14 @@ class Desk:
             context = await self._context_for(question, standing)
             if context is None:
                 return
-            refusal = await self._refusal(question, context, message)
+            refusal = await self._p.gate.refusal(
+                question,
+                context,
+                # A message in a channel proves that its author is there. A takeover proves nothing.
+                present=message is not None,
+                bot=message.bot if message is not None else None,
+                shared=message.shared if message is not None else False,
+            )
             if refusal is not None:
                 await self._say(question, refusal.message, standing)
                 await self._p.inbox.finish(question, "denied")
@@ -142,7 +149,7 @@ class Desk:
         own = self._p.contexts.for_channel(question.channel)
         if own is not None:
             return own
-        if not _private(question.channel) and question.surface not in ("modal", "shortcut"):
+        if not is_direct(question.channel) and question.surface not in ("modal", "shortcut"):
             await self._say(question, texts.no_context(question.channel), standing)
             await self._p.inbox.finish(question, "no_context")
             return None
@@ -162,12 +169,7 @@ class Desk:
 
     async def askable(self, user: str) -> list[ContextConfig]:
         """Return the contexts that a person may ask outside of their channels."""
-        allowed = []
-        for context in self._p.contexts.all():
-            person = await self._p.people.person(user, context.channels)
-            if decide("ask", person, Place("dm"), context.access) is None:
-                allowed.append(context)
-        return allowed
+        return await self._p.gate.askable(user, self._p.contexts.all())
 
     async def _ask_which(self, question: Question, choice: Choice, standing: Sequence[str]) -> None:
         if not choice.among:
@@ -179,47 +181,9 @@ class Desk:
         # Nobody holds it until the asker has chosen, which may be tomorrow, at another replica.
         await self._p.inbox.finish(question, "no_context")
 
-    async def _refusal(
-        self, question: Question, context: ContextConfig, message: Message | None
-    ) -> Denied | None:
-        bot = message.bot if message is not None else None
-        shared = message.shared if message is not None else False
-        place = await self._place(question.channel, context, shared=shared)
-        person = await self._person(question.user, context, place, bot=bot)
-        denied = decide("ask", person, place, context.access)
-        if denied is not None:
-            self._p.audit.write("ask", question.user, question.channel, denied.rule)
-            return denied
-        return self._limits(question, context)
-
-    def _limits(self, question: Question, context: ContextConfig) -> Denied | None:
-        now, limits = self._p.now(), context.limits
-        if not self._p.purse.answers_left(context):
-            return Denied("money", texts.MONEY_OUT.format(name=context.name))
-        if not self._rates.take(f"u:{question.user}", limits.user_per_hour, now):
-            return Denied("user_rate", texts.USER_RATE.format(limit=limits.user_per_hour))
-        if not self._rates.take(f"c:{question.channel}", limits.channel_per_hour, now):
-            limit = limits.channel_per_hour
-            return Denied("channel_rate", texts.CHANNEL_RATE.format(limit=limit))
-        return None
-
-    async def _person(
-        self, user: str, context: ContextConfig, place: Place, bot: str | None = None
-    ) -> Person:
-        # In its own channel membership decides nothing, so it is not looked up.
-        channels = () if place.where == "own" else context.channels
-        return await self._p.people.person(user, channels, bot=bot)
-
-    async def _place(self, channel: str, context: ContextConfig, *, shared: bool = False) -> Place:
-        if _private(channel):
-            return Place("dm")
-        facts = await self._p.people.channel(channel)
-        own = channel in context.channels
-        return Place("own" if own else "other", shared or facts.shared, facts.creator)
-
     async def _bare_mention(self, message: Message) -> None:
         context = self._p.contexts.for_channel(message.channel)
-        if context is None and not _private(message.channel):
+        if context is None and not is_direct(message.channel):
             await self._post(_target_of(message, self._p.team), texts.no_context(message.channel))
             return
         await self.signalled(_signal_of(message, "bare_mention"))
@@ -235,12 +199,14 @@ class Desk:
         if meant is None:
             return
         if signal.user is not None and signal.kind != "bot_joined":
-            channel = signal.channel
-            place = await self._place(channel, meant) if channel else Place("dm")
-            person = await self._person(signal.user, meant, place)
-            denied = decide("warm", person, place, meant.access)
+            denied = await self._p.gate.denied(
+                "warm",
+                signal.user,
+                signal.channel or "",
+                meant,
+                present=signal.kind in PROVES_PRESENCE,
+            )
             if denied is not None:
-                self._p.audit.write("warm", signal.user, signal.channel or "dm", denied.rule)
                 return
         self._p.warmth.signal(signal, meant)
 
@@ -249,7 +215,7 @@ class Desk:
             self.habits.looks_at(signal.workspace, signal.user, signal.channel)
         if signal.repository is not None:
             return self._p.contexts.for_link(signal.repository)
-        if signal.channel and not _private(signal.channel):
+        if signal.channel and not is_direct(signal.channel):
             found = self._p.contexts.for_channel(signal.channel)
             if found is not None or signal.kind != "dm_opened":
                 return found
@@ -286,19 +252,8 @@ class Desk:
             self.tasks.start(self.converse(meant), question)
 
     async def again(self, question: str, workspace: str, channel: str, user: str) -> None:
-        """Have a question answered anew for whoever clicked, if they may ask here."""
-        context = self._p.contexts.for_channel(channel)
-        if context is None:
-            allowed = bool(await self.askable(user))
-        else:
-            place = await self._place(channel, context)
-            person = await self._person(user, context, place)
-            denied = decide("ask", person, place, context.access)
-            allowed = denied is None
-            if denied is not None:
-                self._p.audit.write("ask", user, channel, denied.rule)
-        if allowed:
-            self.tasks.start(self._p.answers.again(question, user), question)
+        """Answer a question anew for the person who clicked; the answer checks access itself."""
+        self.tasks.start(self._p.answers.again(question, user), question)
 
     async def stopped(self, workspace: str, channel: str, thread: str, user: str) -> None:
         await self._p.answers.stop(workspace, channel, thread, user)
@@ -338,10 +293,6 @@ class Desk:
             await self._p.calls.post(target, text, blocks)
         except SlackCallError as error:
             log.warning("not_said", channel=target.channel, error=error.error)
-
-
-def _private(channel: str) -> bool:
-    return channel.startswith("D")
 
 
 def _signal_of(message: Message, kind: SignalKind) -> Signal:

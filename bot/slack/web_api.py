@@ -152,6 +152,15 @@ class WebCalls:
         )
         return str(answer["ts"])
 
+    async def whisper(self, target: Target, text: str) -> None:
+        await self._call(
+            "chat.postEphemeral",
+            channel=target.channel,
+            thread_ts=target.thread,
+            user=target.recipient_user,
+            text=text,
+        )
+
     async def update(
         self, channel: str, ts: str, text: str, blocks: Sequence[JsonObject] = ()
     ) -> None:

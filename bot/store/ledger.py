@@ -34,11 +34,16 @@ class Cap:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The cap that has too little left; `left` is what it has, in USD."""
+    """The cap that has too little left; `left` is what it has, in USD.
+
+    `may_pass`: the amount fits beside what is spent. Only reservations of requests under way are
+    in the way, most of which will be settled at much less.
+    """
 
     scope: str
     cap: float
     left: float
+    may_pass: bool = False
 
 
 class Ledger:
@@ -78,16 +83,42 @@ class Ledger:
             if (await connection.execute(added, row)).rowcount == 0:
                 return
             taken = await _take(connection, day, sorted(limits), amount)
-            over = next((scope for scope in sorted(taken) if taken[scope] > limits[scope]), None)
-            if over is not None:
-                left = max(0.0, usd(limits[over] - taken[over] + amount))
-                raise _Refused(Refusal(over, usd(limits[over]), left))
+            over = [s for s in sorted(taken) if sum(taken[s]) > limits[s]]
+            if over:
+                first, limit = over[0], limits[over[0]]
+                left = max(0.0, usd(limit - sum(taken[first]) + amount))
+                may_pass = all(taken[s][0] + amount <= limits[s] for s in over)
+                raise _Refused(Refusal(first, usd(limit), left, may_pass))
 
         try:
             await self._database.write("reserve money", work, patience=patience)
         except _Refused as refused:
             return refused.refusal
         return None
+
+    async def reduce(self, id: str, most_usd: float) -> None:
+        """Lower a reservation to the most that its request can still cost.
+
+        Changes nothing if the reservation is settled, or holds no more than that.
+        """
+        c, amount = reservations.c, nano_at_least(most_usd)
+        held = select(c.day, c.scopes, c.amount).where(
+            c.id == id, c.settled.is_(None), c.amount > amount
+        )
+
+        async def work(connection: AsyncConnection) -> None:
+            row = (await connection.execute(held)).one_or_none()
+            if row is None:
+                return
+            lowered = (
+                update(reservations)
+                .where(c.id == id, c.settled.is_(None), c.amount == row.amount)
+                .values(amount=amount)
+            )
+            if (await connection.execute(lowered)).rowcount:
+                await _add(connection, row.day, row.scopes, reserved=amount - row.amount)
+
+        await self._database.write("reduce a reservation", work)
 
     async def settle(self, id: str, cost_usd: float) -> None:
         """Replace the reservation by what the request cost. The first settlement holds."""
@@ -142,8 +173,8 @@ class _Refused(Exception):
 
 async def _take(
     connection: AsyncConnection, day: str, scopes: Sequence[str], amount: int
-) -> dict[str, int]:
-    """Add to what is reserved; return what each scope has spent or reserved then."""
+) -> dict[str, tuple[int, int]]:
+    """Add to what is reserved; return what each scope has spent and reserved then."""
     c = spending.c
     today = (c.day == day, c.scope.in_(scopes))
     if connection.dialect.name == "postgresql":
@@ -154,9 +185,9 @@ async def _take(
         update(spending)
         .where(*today)
         .values(reserved=c.reserved + amount)
-        .returning(c.scope, c.spent + c.reserved)
+        .returning(c.scope, c.spent, c.reserved)
     )
-    taken: dict[str, int] = {row[0]: row[1] for row in found}
+    taken = {scope: (spent, reserved) for scope, spent, reserved in found}
     missing = [scope for scope in scopes if scope not in taken]
     if missing:
         rows = [{"scope": scope, "day": day, "spent": 0, "reserved": 0} for scope in missing]

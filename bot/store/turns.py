@@ -1,10 +1,14 @@
-"""The turns of a thread as they were sent to Claude (`bot.answer.interfaces.Turns`)."""
+"""The turns of a thread as they were sent to Claude (`bot.answer.interfaces.Turns`).
+
+The context of a turn is kept in its question's own record, which has had a place for it since the
+first version: an older replica on the same database goes on working, and no table changes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.answer.interfaces import Turn
@@ -12,7 +16,7 @@ from bot.clock import Now
 from bot.delivery.slack_api import JsonObject
 from bot.store.sql import dialect
 from bot.store.sql.database import Database
-from bot.store.sql.schema import turns
+from bot.store.sql.schema import questions, turns
 
 
 class Turns:
@@ -25,7 +29,8 @@ class Turns:
     async def load(self, workspace: str, channel: str, thread: str) -> Sequence[Turn]:
         """Return the thread's turns in the order in which their questions were first kept."""
         query = (
-            select(turns.c.question, turns.c.messages)
+            select(turns.c.question, turns.c.messages, questions.c.question.label("asked"))
+            .join(questions, questions.c.id == turns.c.question, isouter=True)
             .where(
                 turns.c.workspace == workspace,
                 turns.c.channel == channel,
@@ -36,7 +41,10 @@ class Turns:
 
         async def work(connection: AsyncConnection) -> Sequence[Turn]:
             found = await connection.execute(query)
-            return [Turn(question, tuple(messages)) for question, messages in found]
+            return [
+                Turn(id, tuple(messages), (asked or {}).get("context"))
+                for id, messages, asked in found
+            ]
 
         return await self._database.read("load a thread", work)
 
@@ -47,8 +55,9 @@ class Turns:
         thread: str,
         question: str,
         messages: Sequence[JsonObject],
+        context: str,
     ) -> None:
-        """Keep a turn. A question that has one already gets the new one in the same place."""
+        """Keep a turn and its context. A second turn of a question replaces the first."""
         row = {
             "workspace": workspace,
             "channel": channel,
@@ -67,5 +76,12 @@ class Turns:
                 ),
                 row,
             )
+            c = questions.c
+            asked = await connection.scalar(select(c.question).where(c.id == question))
+            if asked is not None and asked.get("context") != context:
+                named = {**asked, "context": context}
+                await connection.execute(
+                    update(questions).where(c.id == question).values(question=named)
+                )
 
         await self._database.change("keep a turn", work)

@@ -54,7 +54,7 @@ settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
 CODE = "def answer(question: str) -> str:\n    return question[::-1]\n"
-ThreadMessage = str | tuple[str, dict[str, Any]] | BaseException | asyncio.Event
+ScriptItem = str | tuple[str, dict[str, Any]] | BaseException | asyncio.Event
 
 
 class Clock:
@@ -135,7 +135,7 @@ class ScriptedModel:
     """Streams what it was told, one script for each request; keeps the requests."""
 
     def __init__(self, clock: Clock) -> None:
-        self.scripts: deque[Sequence[ThreadMessage]] = deque()
+        self.scripts: deque[Sequence[ScriptItem]] = deque()
         self.requests: list[Request] = []
         self.labels: list[Label | None] = []
         self.cancelled = 0
@@ -143,7 +143,7 @@ class ScriptedModel:
         self.stop_reasons: deque[str] = deque()
         self._clock = clock
 
-    def says(self, *said: ThreadMessage, stop: str = "") -> None:
+    def says(self, *said: ScriptItem, stop: str = "") -> None:
         """Queue a reply: texts, look-ups as (name, input), errors to raise, events to wait for."""
         self.scripts.append(said)
         self.stop_reasons.append(stop)
@@ -296,10 +296,11 @@ class Store:
         thread: str,
         question: str,
         messages: Sequence[JsonObject],
+        context: str,
     ) -> None:
         self._check()
         kept = self.turns.setdefault((workspace, channel, thread), {})
-        kept[question] = Turn(question, tuple(messages))
+        kept[question] = Turn(question, tuple(messages), context)
 
     async def note_message(self, question: str, ts: str) -> None:
         self._check()
@@ -327,12 +328,16 @@ class Slack:
     def __init__(self) -> None:
         self.calls: list[tuple[str, str]] = []
         self.thread: list[JsonObject] = []
+        self.whispers: list[tuple[str, str]] = []
         self.fails: SlackCallError | None = None
         self.slow = 0.0
 
     async def set_status(self, target: Target, status: str) -> None:
         self.calls.append(("status", status))
         await asyncio.sleep(0)
+
+    async def whisper(self, target: Target, text: str) -> None:
+        self.whispers.append((target.recipient_user, text))
 
     async def replies(
         self, channel: str, thread: str, oldest: str | None = None
@@ -371,6 +376,13 @@ class JoinTicket:
         self.told.append(error)
 
 
+@dataclass(frozen=True)
+class Barred:
+    """The refusal of a person who may not see the context."""
+
+    message: str = "I answer about this code only for members of its channels."
+
+
 @dataclass
 class Room:
     """Everything that a test of the answer room looks at."""
@@ -393,6 +405,7 @@ class Room:
     allowance: Allowance = field(default_factory=lambda: Allowance(pause=0.01))
     at_once: int = 40
     instructions: str = ""
+    barred: set[str] = field(default_factory=set)
     _ts: int = 100
 
     def __post_init__(self) -> None:
@@ -419,6 +432,14 @@ class Room:
             raise self.ground_fails
         self._asked_for += 1
         return self.newest if self.newest is not None and self._asked_for > 1 else self.ground
+
+    async def permits(self, user: str, question: Question, context: ContextConfig) -> bool:
+        return user not in self.barred
+
+    async def refusal(
+        self, question: Question, context: ContextConfig, *, user: str | None = None
+    ) -> Barred | None:
+        return Barred() if (user or question.user) in self.barred else None
 
     async def join(self, prefix: Prefix, question: Question, context: ContextConfig) -> JoinTicket:
         await asyncio.sleep(self.join_seconds)
@@ -469,6 +490,7 @@ class Room:
             queue=AnswerQueue(self.at_once),
             executor=self.executor,
             now=self.clock,
+            gate=self,
             limits=self.limits,
             allowance=self.allowance,
         )

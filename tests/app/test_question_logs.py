@@ -45,7 +45,7 @@ async def test_every_line_of_a_question_carries_its_id(
             root = peer.post(CHANNEL, "I wonder about step_7")
             unread = asker.mention(CHANNEL, "a plain one: what does it return?", root)
             await running.answered(CHANNEL, root)
-            monkeypatch.setattr(running.bot.edge.desk, "_refusal", _broken)
+            monkeypatch.setattr(running.bot.edge.desk, "_context_for", _broken)
             failed = asker.mention(CHANNEL, "a plain one: what does step_9 return?")
             await running.until(lambda: "task_failed" in lines.getvalue(), "the failure")
             await running.until(lambda: not running.bot.answerer.running, "the end")

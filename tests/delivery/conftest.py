@@ -491,6 +491,9 @@ class WorkspaceCalls:
         messages: Sequence[JsonObject] = await self._do(Read(oldest))
         return messages
 
+    async def whisper(self, target: Target, text: str) -> None:
+        raise AssertionError("a delivery whispers nothing")
+
     async def set_status(self, target: Target, status: str) -> None:
         raise AssertionError("a delivery leaves the status alone")
 

@@ -67,6 +67,11 @@ class Shop(Running):
                     return kept[0]
                 await asyncio.sleep(0.02)
 
+    def warmed(self) -> list[Any]:
+        """Return the bodies of the warm-ups, in order."""
+        sent = [r.body for r in self.claude.requests if r.path == "/v1/messages"]
+        return [body for body in sent if body["max_tokens"] == 0]
+
     def asked(self) -> list[Any]:
         """Return the bodies of the questions that reached the model, in their order."""
         return [

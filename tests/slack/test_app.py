@@ -24,6 +24,8 @@ from bot.slack.codebase.command import Draft, StoredContext
 from bot.slack.codebase.views import Preview, Summary
 from bot.slack.home.views import ContextShown, DayShown, MoneyShown, OperatorShown
 from bot.slack.identity import identify
+from bot.slack.people.directory import People
+from bot.slack.people.gate import Gate
 from bot.slack.transport import EVENTS_PATH, EventsEntry, Sockets, prime
 from bot.warm.signals import Signal
 
@@ -237,8 +239,21 @@ async def running(transport: str) -> AsyncIterator[Scene]:
     async with slack.serve():
         clients = connect(slack.token, slack.api_url)
         secret = slack.app.signing_secret if transport == "http" else None
-        neighbours = Services(*[rooms] * 11)
         me = await identify(clients)
+        people = People(clients.reads, team=me.workspace, now=system_now)
+        neighbours = Services(
+            contexts=rooms,
+            inbox=rooms,
+            warmth=rooms,
+            answers=rooms,
+            opinions=rooms,
+            people=people,
+            gate=Gate(people, rooms, rooms, system_now),
+            standing=rooms,
+            forgetting=rooms,
+            shelf=rooms,
+            heard=rooms,
+        )
         edge = Edge(clients, me, neighbours, signing_secret=secret, now=system_now)
         await prime(edge.app)
         if transport == "http":
@@ -447,19 +462,27 @@ async def test_a_thumb_down_is_kept_and_asks_why(scene: Scene) -> None:
     assert scene.rooms.opinions[1] == ("U0ASKER", mark, "down", "wrong file")
 
 
-async def test_answering_again_is_for_those_who_may_ask(scene: Scene) -> None:
-    """The button stands where everybody in the channel can press it, guests too."""
+async def test_the_button_for_a_new_answer_names_the_question_and_the_presser(scene: Scene) -> None:
+    """The answers decide about access: they know the context that the question belongs to."""
     mark = Mark("Q1", "pay", "f" * 64)
     posted = scene.slack.call(
         "chat.postMessage", channel="C0PAY", text="answer", blocks=list(blocks(None, mark))
     )
-    ts = posted.body["ts"]
-    guest, peer = scene.slack.user("U0GUEST"), scene.slack.user("U0PEER")
-    await guest.done(guest.click("C0PAY", ts, "forewarm_again"))
-    await peer.done(peer.click("C0PAY", ts, "forewarm_again"))
+    peer = scene.slack.user("U0PEER")
+    await peer.done(peer.click("C0PAY", posted.body["ts"], "forewarm_again"))
     await scene.until(lambda: scene.rooms.again_for, "the new answer")
     assert scene.rooms.again_for == [("Q1", "U0PEER")]
-    assert ("ask", "U0GUEST", "C0PAY", "guest") in scene.rooms.audits
+
+
+async def test_a_guest_judges_no_answer_of_a_context_that_guests_may_not_see(scene: Scene) -> None:
+    mark = Mark("Q1", "pay", "f" * 64)
+    posted = scene.slack.call(
+        "chat.postMessage", channel="C0PAY", text="answer", blocks=list(blocks(None, mark))
+    )
+    guest = scene.slack.user("U0GUEST")
+    await guest.done(guest.click("C0PAY", posted.body["ts"], "forewarm_feedback", "down"))
+    await scene.until(lambda: scene.rooms.audits, "the refusal")
+    assert scene.rooms.opinions == []
 
 
 async def test_the_home_tab_shows_contexts_escaped(scene: Scene) -> None:

@@ -284,7 +284,7 @@ VERBS: dict[str, tuple[Verb, Any]] = {
     "reserve": (lambda s: s.ledger.reserve("r", 0.6, [Cap("s", 1.0)]), None),
     "append": (lambda s: s.journal.append("s", [line(1), line(2)]), None),
     "audit": (lambda s: s.audit.write("T", "U", "attach", "C"), None),
-    "keep a turn": (lambda s: s.turns.append("T", "C", "1", "q", [{}]), None),
+    "keep a turn": (lambda s: s.turns.append("T", "C", "1", "q", [{}], "payments"), None),
 }
 
 

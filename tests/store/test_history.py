@@ -24,7 +24,9 @@ async def test_askers_are_those_whose_questions_were_answered_in_the_thread(stor
     """They decide whether a reply without a mention is meant for the bot."""
     await ask(store, "q1", "U1")
     await ask(store, "q2", "U2")
-    await store.turns.append("T1", "C1", "1.0", "q1", [{"role": "user", "content": "why?"}])
+    await store.turns.append(
+        "T1", "C1", "1.0", "q1", [{"role": "user", "content": "why?"}], "payments"
+    )
     assert await store.history.askers("T1", "C1", "1.0") == {"U1"}
     assert await store.history.askers("T1", "C2", "1.0") == frozenset()
 

@@ -32,7 +32,7 @@ async def fill(store: Store, at: float, name: str) -> None:
     answer = SavedAnswer(SECRET, "", (), (), "answered")
     await store.inbox.save_answer(name, "a", answer)
     await store.inbox.finish(name, "a", "answered")
-    await store.turns.append("T1", "C1", "1.1", name, [{"content": SECRET}])
+    await store.turns.append("T1", "C1", "1.1", name, [{"content": SECRET}], "payments")
     kinds = ("SignalReceived", "RequestEnded")
     await store.journal.append(name, [Line(i, at, k, "{}") for i, k in enumerate(kinds)])
     await store.events.first_sight(name)

@@ -18,9 +18,9 @@ async def test_turns_come_back_byte_for_byte_and_in_order(store: Store, other: S
         {"z": 1, "a": "tab\t NUL\0 half \ud83d emoji 🎉 </s>"},
         {"role": "user"},
     ]
-    await store.turns.append(*THREAD, "q1", strange)
-    await store.turns.append(*THREAD, "q2", [{"role": "assistant", "content": []}])
-    await store.turns.append("T1", "C1", "other", "q3", [{}])
+    await store.turns.append(*THREAD, "q1", strange, "payments")
+    await store.turns.append(*THREAD, "q2", [{"role": "assistant", "content": []}], "payments")
+    await store.turns.append("T1", "C1", "other", "q3", [{}], "payments")
     loaded = await other.turns.load(*THREAD)
     assert loaded == [
         Turn("q1", tuple(strange)),
@@ -32,7 +32,7 @@ async def test_turns_come_back_byte_for_byte_and_in_order(store: Store, other: S
 async def test_a_turn_kept_again_replaces_the_first_in_its_place(store: Store) -> None:
     """A takeover generates anew: the thread must not hold two answers to one question."""
     for question, text in [("q1", "old"), ("q2", "x"), ("q1", "new")]:
-        await store.turns.append(*THREAD, question, [{"content": text}])
+        await store.turns.append(*THREAD, question, [{"content": text}], "payments")
     loaded = await store.turns.load(*THREAD)
     assert [(t.question, t.messages[0]["content"]) for t in loaded] == [("q1", "new"), ("q2", "x")]
 
@@ -149,7 +149,7 @@ async def test_who_asked_in_a_thread_and_where_the_answer_stands_is_known_later(
         lease_seconds=9.0,
     )
     assert await store.history.askers(*THREAD) == frozenset()
-    await store.turns.append(*THREAD, "q1", [{}])
+    await store.turns.append(*THREAD, "q1", [{}], "payments")
     await store.inbox.note_message("q1", "a", "1.2")
     assert await store.history.askers(*THREAD) == {"U1"}
     assert await store.history.askers("T1", "C1", "other") == frozenset()

@@ -21,6 +21,7 @@ from bot.slack.ask import modal
 from bot.slack.escape import escape_mrkdwn
 from bot.slack.interfaces import Answers, Contexts, Inbox
 from bot.slack.people.directory import People
+from bot.slack.people.gate import Gate
 from bot.slack.router import Desk
 from bot.slack.web_api import best_effort
 from bot.warm.signals import Signal, SignalKind
@@ -34,6 +35,7 @@ class Parts:
     client: AsyncWebClient
     desk: Desk
     people: People
+    gate: Gate
     contexts: Contexts
     inbox: Inbox
     answers: Answers
@@ -91,7 +93,7 @@ class Asking:
         """
         question = self._question(workspace, None, user, view)
         context = self._p.contexts.named(question.context) if question.context else None
-        if context is not None:
+        if context is not None and await self._p.gate.permits(user, question, context):
             self._p.answers.typed(question, context, order)
         await self._signal_view("modal_typing", workspace, user, view)
 

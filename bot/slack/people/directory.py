@@ -19,8 +19,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.clock import Now
 from bot.slack.people.access import Kind, Person
 
-PERSON_SECONDS = 600.0
-MEMBERSHIP_SECONDS = 120.0
+PERSON_SECONDS = 60.0
+MEMBERSHIP_SECONDS = 60.0
 CHANNEL_SECONDS = 300.0
 REMEMBERED = 20_000
 
