@@ -1,4 +1,4 @@
-"""Limits on warmth: on money, on users, on failures. They hold whatever a warm-up may gain.
+"""Limits on warmth: on money, on users, on failures. They hold even if a warm-up would pay.
 
 Money is reserved before a request leaves, at the most that it can cost, and settled with what it
 did cost. All state follows from what was sent and what came back, and time is an argument. Days

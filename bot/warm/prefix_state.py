@@ -50,8 +50,8 @@ from bot.warm.types import Decision, PrefixFacts, Result
 
 MOST_CHARGES = 256
 HOLDING_BONUS = 1.15
-"""Factor on the value of a live entry. A rate is known from few questions, and to let an entry go
-too early costs a write and a wait, where to hold it too long costs a read."""
+"""Factor on the value of a live entry. A rate is known from few questions. To let an entry go too
+early costs a write and a wait, to hold it too long costs a read."""
 TAIL_TOKENS = 64
 """Tokens of a warm-up's prompt beside the prefix, at most."""
 LEAST_COMING = 0.02

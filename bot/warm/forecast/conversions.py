@@ -107,7 +107,7 @@ class Conversions:
         """Open a signal of a kind that leads to questions, or renew the user's open one."""
         self.expire(at)
         old = self.open.pop(user, None)
-        # The lead counts from the user's first sign, whatever signs follow it.
+        # The lead counts from the user's first sign, not from the signs that follow it.
         first = old.at if old else at
         self.open[user] = OpenSignal((kind, in_thread), channel_key, first, at)
         if len(self.open) > MOST_OPEN:
