@@ -1,4 +1,4 @@
-"""A prefix of 150,000 tokens, a cache that behaves like Anthropic's, and time that leaps."""
+"""A prefix of 150,000 tokens, a cache that behaves like Anthropic's, and virtual time."""
 
 from __future__ import annotations
 
@@ -73,10 +73,10 @@ class _Cached:
 
 
 class Claude:
-    """Serves warm-ups and questions from one cache: lives from request start, visible late.
+    """Serves warm-ups and questions from one cache, with Anthropic's rules of life and visibility.
 
-    `slots` requests are worked on at once; None is no limit. `fail` is raised by the next
-    requests, one each.
+    `slots` requests are processed at once; None is no limit. Each error in `fail` is raised by one
+    of the next requests.
     """
 
     def __init__(self, slots: int | None = None) -> None:
@@ -112,7 +112,7 @@ class Claude:
         )
 
     async def request(self, kind: str, prefix: Prefix, ttl: Ttl) -> Usage:
-        """Read what is cached and write the rest; return once the response begins."""
+        """Read what is cached and write the rest. Return when the response begins."""
         started = leaping.now()
         self.running += 1
         self.most_running = max(self.most_running, self.running)
@@ -161,7 +161,7 @@ def _marks(prefix: Prefix) -> tuple[tuple[str, int], ...]:
 
 
 class Records:
-    """A journal that remembers."""
+    """A journal that keeps its records in memory."""
 
     def __init__(self) -> None:
         self.written: list[object] = []

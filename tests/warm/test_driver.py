@@ -1,4 +1,4 @@
-"""The driver over leaping time, before a cache that behaves like Anthropic's."""
+"""The driver in virtual time, with a cache that behaves like Anthropic's."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ def hint(kind: SignalKind = "modal_typing", user: str = "U1", channel: str = "C1
     return Signal(kind=kind, workspace="T1", at=leaping.now(), channel=channel, user=user)
 
 
-def driving(claude: Claude, target: Target | None, records: Records, **chosen: Any) -> Driver:
+def make_driver(claude: Claude, target: Target | None, records: Records, **chosen: Any) -> Driver:
     return Driver(claude, lambda signal: target, records, now=leaping.now, **chosen)
 
 
 async def ask(
     driver: Driver, claude: Claude, target: Target, user: str = "U1", thread: str = "1"
 ) -> tuple[JoinTicket, float]:
-    """Ask as the answer room does; return the passage and the seconds until the reply began."""
+    """Ask as an answer does. Return the ticket and the seconds until the reply began."""
     arrived = leaping.now()
-    passage = await driver.join(target, channel="C1", thread=thread, user=user)
+    ticket = await driver.join(target, channel="C1", thread=thread, user=user)
     sent = leaping.now()
     try:
-        usage = await claude.request("question", target.prefix, passage.ttl)
+        usage = await claude.request("question", target.prefix, ticket.ttl)
     except ClaudeError as error:
-        passage.failed(error.kind, error.retry_after)
+        ticket.failed(error.kind, error.retry_after)
         raise
-    passage.began(usage, seconds=leaping.now() - sent)
-    return passage, leaping.now() - arrived
+    ticket.began(usage, seconds=leaping.now() - sent)
+    return ticket, leaping.now() - arrived
 
 
 def test_a_typing_signal_warms_and_the_question_reads(
@@ -53,14 +53,14 @@ def test_a_typing_signal_warms_and_the_question_reads(
     """The product in one line: the prefill runs while the question is being typed."""
 
     async def main() -> None:
-        driver, target = driving(claude, make_target(), records), make_target()
+        driver, target = make_driver(claude, make_target(), records), make_target()
         decision = await driver.signal(hint())
         assert decision is not None
         assert decision.action == "warm"
         await asyncio.sleep(40)
-        passage, waited = await ask(driver, claude, target)
-        assert passage.warmed
-        assert passage.expected == target.prefix.tokens
+        ticket, waited = await ask(driver, claude, target)
+        assert ticket.warmed
+        assert ticket.expected == target.prefix.tokens
         assert waited == pytest.approx(WARM)
         assert claude.log[-1][3].cache_read == target.prefix.tokens
         await driver.stop()
@@ -77,12 +77,12 @@ def test_a_question_joins_the_warm_up_in_flight_instead_of_racing_it(
     """
 
     async def main() -> None:
-        driver, target = driving(claude, make_target(), records), make_target()
+        driver, target = make_driver(claude, make_target(), records), make_target()
         await driver.signal(hint())
         await asyncio.sleep(5)
-        passage, waited = await ask(driver, claude, target)
-        assert passage.waited == pytest.approx(PREFILL + WARM - 5, abs=0.1)
-        assert not passage.leads
+        ticket, waited = await ask(driver, claude, target)
+        assert ticket.waited == pytest.approx(PREFILL + WARM - 5, abs=0.1)
+        assert not ticket.leads
         assert waited == pytest.approx(PREFILL + WARM - 5 + WARM, abs=0.1)
         assert [kind for _, kind, _, _ in claude.log] == ["warm", "question"]
         await driver.stop()
@@ -96,7 +96,7 @@ def test_a_question_does_not_wait_beyond_the_deadline_for_a_stalled_warm_up(
     """A warm-up that hangs must cost a question seconds, not the ten minutes of a time-out."""
 
     async def main() -> None:
-        driver, target = driving(claude, make_target(), records), make_target()
+        driver, target = make_driver(claude, make_target(), records), make_target()
         real = claude.warm
 
         async def stalled(*args: Any, **named: Any) -> Any:
@@ -106,8 +106,8 @@ def test_a_question_does_not_wait_beyond_the_deadline_for_a_stalled_warm_up(
         claude.warm = stalled  # type: ignore[method-assign]
         await driver.signal(hint())
         await asyncio.sleep(1)
-        passage, waited = await ask(driver, claude, target)
-        assert not passage.warmed
+        ticket, waited = await ask(driver, claude, target)
+        assert not ticket.warmed
         assert waited < 1.5 * PREFILL + 2 + PREFILL + WARM + 2
         await driver.stop()
 
@@ -123,10 +123,10 @@ def test_of_many_questions_on_a_cold_prefix_one_writes_and_the_others_follow(
     """
 
     async def main() -> None:
-        driver, target = driving(claude, make_target(), records), make_target()
+        driver, target = make_driver(claude, make_target(), records), make_target()
         asked = [ask(driver, claude, target, f"U{n}", str(n)) for n in range(8)]
-        passages = [passage for passage, _ in await asyncio.gather(*asked)]
-        assert sum(passage.leads for passage in passages) == 1
+        tickets = [ticket for ticket, _ in await asyncio.gather(*asked)]
+        assert sum(ticket.leads for ticket in tickets) == 1
         assert sum(usage.written > 0 for *_, usage in claude.log) == 1
         await driver.stop()
 
@@ -139,7 +139,7 @@ def test_when_the_leader_fails_another_question_leads(
     """Followers must neither hang nor all write at once when the first one dies."""
 
     async def main() -> None:
-        driver, target = driving(claude, make_target(), records), make_target()
+        driver, target = make_driver(claude, make_target(), records), make_target()
         claude.fail.append(ClaudeError("overloaded"))
         asked = [ask(driver, claude, target, f"U{n}", str(n)) for n in range(4)]
         ended = await asyncio.gather(*asked, return_exceptions=True)
@@ -151,7 +151,7 @@ def test_when_the_leader_fails_another_question_leads(
     leap(main)
 
 
-def test_a_live_entry_is_refreshed_before_its_end_where_questions_are_frequent(
+def test_a_live_entry_is_refreshed_before_its_end_if_questions_are_frequent(
     claude: Claude, records: Records, make_target: MakeTarget, leap: Leap
 ) -> None:
     """Keeping the entry alive between questions does most of the work.
@@ -160,7 +160,7 @@ def test_a_live_entry_is_refreshed_before_its_end_where_questions_are_frequent(
     """
 
     async def main() -> None:
-        driver, target = driving(claude, make_target(), records), make_target()
+        driver, target = make_driver(claude, make_target(), records), make_target()
         for n in range(60):
             await ask(driver, claude, target, thread=str(n))
             await asyncio.sleep(1500)
@@ -182,7 +182,7 @@ def test_a_push_on_a_warm_prefix_is_warmed_at_once_and_costs_its_overlay_only(
     """A push keeps the cache warm."""
 
     async def main() -> None:
-        driver, target = driving(claude, make_target(), records), make_target()
+        driver, target = make_driver(claude, make_target(), records), make_target()
         await ask(driver, claude, target)
         decision = await driver.update(make_target(overlay=1))
         assert decision.action == "warm"
@@ -190,8 +190,8 @@ def test_a_push_on_a_warm_prefix_is_warmed_at_once_and_costs_its_overlay_only(
         usage = claude.log[-1][3]
         assert usage.cache_read == target.prefix.tokens
         assert usage.written == 300
-        passage, waited = await ask(driver, claude, make_target(overlay=1))
-        assert passage.warmed
+        ticket, waited = await ask(driver, claude, make_target(overlay=1))
+        assert ticket.warmed
         assert waited == pytest.approx(WARM)
         await driver.stop()
 
@@ -201,7 +201,7 @@ def test_a_push_on_a_warm_prefix_is_warmed_at_once_and_costs_its_overlay_only(
 def test_on_one_slot_a_question_does_not_wait_for_another_prefix(
     make_claude: MakeClaude, records: Records, make_target: MakeTarget, leap: Leap
 ) -> None:
-    """A server with one slot would work off the other's prefill first."""
+    """A server with one slot would finish the other's prefill first."""
     from_other = make_target("other")
 
     async def main() -> None:
@@ -228,10 +228,10 @@ def test_on_one_slot_a_question_does_not_wait_for_another_prefix(
 def test_a_miss_is_explained_and_written_down(
     claude: Claude, records: Records, make_target: MakeTarget, leap: Leap
 ) -> None:
-    """Warmed but missed is a bug or an eviction; somebody has to be able to tell which."""
+    """A miss is a bug or an eviction. The reason says which."""
 
     async def main() -> None:
-        driver, target = driving(claude, make_target(), records), make_target()
+        driver, target = make_driver(claude, make_target(), records), make_target()
         await ask(driver, claude, target)
         await asyncio.sleep(60)
         claude.evict()
@@ -251,20 +251,20 @@ def test_what_was_learned_and_what_is_alive_survives_a_restart(
 
     async def main() -> None:
         target = make_target()
-        driver = driving(claude, target, records)
+        driver = make_driver(claude, target, records)
         for n in range(30):
             await ask(driver, claude, target, thread=str(n))
             await asyncio.sleep(1200)
         await driver.stop()
         kept = json.loads(json.dumps(driver.snapshot()))
-        again = driving(claude, target, records)
+        again = make_driver(claude, target, records)
         again.restore(kept)
         assert again.snapshot() == kept
         await again.update(target)
         writes = sum(usage.written > 0 for *_, usage in claude.log)
         await asyncio.sleep(3500)
-        passage, _ = await ask(again, claude, target, thread="new")
-        assert passage.warmed
+        ticket, _ = await ask(again, claude, target, thread="new")
+        assert ticket.warmed
         assert sum(usage.written > 0 for *_, usage in claude.log) == writes
         await again.stop()
 
@@ -277,7 +277,7 @@ def test_every_signal_is_written_down_and_one_about_nothing_decides_nothing(
     """Replaying the journal reproduces the decisions only if it holds every signal."""
 
     async def main() -> None:
-        driver = driving(claude, None, records)
+        driver = make_driver(claude, None, records)
         assert await driver.signal(hint("dm_opened")) is None
         (received,) = records.of(SignalReceived)
         assert received.context is None
@@ -290,10 +290,10 @@ def test_every_signal_is_written_down_and_one_about_nothing_decides_nothing(
 def test_overload_makes_warm_ups_wait_and_then_try_again(
     claude: Claude, records: Records, make_target: MakeTarget, leap: Leap
 ) -> None:
-    """Warm-ups are the first to make room when Claude is short of it."""
+    """Warm-ups are the first to wait when Claude is overloaded."""
 
     async def main() -> None:
-        driver, target = driving(claude, make_target(), records), make_target()
+        driver, target = make_driver(claude, make_target(), records), make_target()
         claude.fail.append(ClaudeError("rate_limited", retry_after=90.0))
         await driver.signal(hint())
         await asyncio.sleep(60)
@@ -314,7 +314,7 @@ def test_what_another_replica_warmed_is_read_and_its_money_counts(
 
     async def main() -> None:
         target = make_target()
-        driver = driving(claude, target, records)
+        driver = make_driver(claude, target, records)
         await driver.update(target)
         sent = leaping.now()
         usage = await claude.request("warm", target.prefix, "5m")

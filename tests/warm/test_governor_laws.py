@@ -1,4 +1,4 @@
-"""What holds of the governor whatever happens, in whatever order: money, flights, restarts."""
+"""Laws of the governor for events in any order: money, warm-ups in flight, restarts."""
 
 from __future__ import annotations
 
@@ -43,21 +43,21 @@ PREFIXES = tuple(
 )
 LIMITS = Limits(daily_usd=2.2, per_user_hour=3)
 MOST_USD = 0.6 * (150_000 + TAIL_TOKENS) / 150_000
-"""What writing one of them for an hour costs at most; the caps above allow two or three of them."""
+"""USD of writing one of them for an hour, at most. The caps above allow two or three."""
 
 
 @dataclass
 class World:
-    """A governor whose requests are served, fail, or take their time; it keeps its own books."""
+    """A governor whose requests are served, fail or wait, with a bookkeeping of its own."""
 
     governor: Governor = field(default_factory=lambda: Governor(LIMITS))
     at: float = START
-    flights: dict[str, tuple[str, Ttl, float]] = field(default_factory=dict)
+    in_flight: dict[str, tuple[str, Ttl, float]] = field(default_factory=dict)
     looks: dict[str, float] = field(default_factory=dict)
     spent: dict[tuple[int, str], float] = field(default_factory=dict)
     caused: dict[str, list[float]] = field(default_factory=dict)
 
-    def heed(self, decision: Decision | None, user: str | None = None) -> None:
+    def carry_out(self, decision: Decision | None, user: str | None = None) -> None:
         if decision is None:
             return
         if decision.next_look_at is not None:
@@ -65,16 +65,16 @@ class World:
             self.looks[decision.prefix] = decision.next_look_at
         if not decision.spends:
             return
-        assert decision.prefix not in {prefix for prefix, _, _ in self.flights.values()}
+        assert decision.prefix not in {prefix for prefix, _, _ in self.in_flight.values()}
         request = self.governor.begin_warm_up(decision, user)
-        self.flights[request] = (decision.prefix, decision.ttl, self.at)
+        self.in_flight[request] = (decision.prefix, decision.ttl, self.at)
         if decision.action == "warm" and user is not None:
             times = [t for t in self.caused.get(user, []) if t > self.at - 3600]
             assert len(times) < LIMITS.per_user_hour
             self.caused[user] = [*times, self.at]
 
     def land(self, request: str, fate: str) -> None:
-        prefix, ttl, began = self.flights.pop(request)
+        prefix, ttl, began = self.in_flight.pop(request)
         usd, usage, error = 0.0, Usage(), None
         if fate == "written":
             usd = 0.375 if ttl == "5m" else 0.6
@@ -85,11 +85,11 @@ class World:
         else:
             error = fate
         context = f"c{prefix[1:]}"
-        # Money counts on the day on which it is known; what is under way moves into the new day.
+        # Money counts on the day on which it is known. Reservations move into the new day.
         key = (int(self.at // DAY), context)
         self.spent[key] = self.spent.get(key, 0.0) + usd
         result = Result(usage=usage, usd=usd, started_at=began, seconds=20.0, error=error)
-        self.heed(self.governor.end_warm_up(request, result, self.at))
+        self.carry_out(self.governor.end_warm_up(request, result, self.at))
 
     def check_money(self) -> None:
         day = int(self.at // DAY)
@@ -98,7 +98,7 @@ class World:
         for facts in PREFIXES:
             spent = self.spent.get((day, facts.context), 0.0)
             held = self.governor.spending.used(facts.context) - spent
-            under_way = sum(1 for prefix, _, _ in self.flights.values() if prefix == facts.key)
+            under_way = sum(1 for prefix, _, _ in self.in_flight.values() if prefix == facts.key)
             assert -1e-9 <= held <= MOST_USD * under_way + 1e-9
             assert spent + held <= facts.daily_limit_usd + 1e-9
             today += spent + held
@@ -124,13 +124,13 @@ STEPS = st.lists(
 def test_no_cap_is_passed_and_no_prefix_has_two_warm_ups_in_flight(
     steps: list[tuple[str, int, SignalKind, str, str, float]],
 ) -> None:
-    """Whatever is signalled, asked, answered late or refused; and every cent is accounted for."""
+    """For any signals, questions, late answers and refusals. Every cent is accounted for."""
     world = World()
     for action, number, kind, user, fate, pause in steps:
         step(world, action, PREFIXES[number], kind, user, fate)
         world.check_money()
         world.at += pause
-    for request in list(world.flights):
+    for request in list(world.in_flight):
         world.land(request, "written")
         world.check_money()
 
@@ -140,22 +140,22 @@ def step(
 ) -> None:
     if action == "signal":
         signal = Signal(kind=kind, workspace="T", at=world.at, channel="C1", user=user)
-        world.heed(world.governor.handle_signal(facts, signal), user)
+        world.carry_out(world.governor.handle_signal(facts, signal), user)
     elif action == "question":
         decision = world.governor.handle_question(facts, "C1", f"{world.at}", user, world.at)
         assert not decision.spends
-        answered(world, facts, decision)
+        answer(world, facts, decision)
     elif action == "look":
         at = world.looks.pop(facts.key, None)
         if at is not None:
             world.at = max(world.at, at)
-            world.heed(world.governor.look(facts.key, world.at))
-    elif action == "land" and world.flights:
-        world.land(next(iter(world.flights)), fate)
+            world.carry_out(world.governor.look(facts.key, world.at))
+    elif action == "land" and world.in_flight:
+        world.land(next(iter(world.in_flight)), fate)
 
 
-def answered(world: World, facts: PrefixFacts, decision: Decision) -> None:
-    """Send the question's own request; its reply begins at once and says what became of it."""
+def answer(world: World, facts: PrefixFacts, decision: Decision) -> None:
+    """Send the question's own request. Its reply begins at once, with its usage."""
     world.governor.record_request(facts.key, decision.ttl, world.at)
     usage = Usage(write_5m=facts.tokens)
     if decision.expected:
@@ -163,7 +163,7 @@ def answered(world: World, facts: PrefixFacts, decision: Decision) -> None:
     elif decision.ttl == "1h":
         usage = Usage(write_1h=facts.tokens)
     reply = Result(usage=usage, usd=0.1, started_at=world.at, seconds=2.0)
-    world.heed(world.governor.apply_reply(facts.key, decision.ttl, reply, world.at))
+    world.carry_out(world.governor.apply_reply(facts.key, decision.ttl, reply, world.at))
 
 
 @settings(max_examples=60, deadline=None)
@@ -171,12 +171,12 @@ def answered(world: World, facts: PrefixFacts, decision: Decision) -> None:
 def test_a_restart_changes_no_decision(
     steps: list[tuple[str, int, SignalKind, str, str, float]], cut: int
 ) -> None:
-    """What was learned and what is alive outlives the process; what was under way has ended."""
+    """Beliefs and live entries survive the process. Requests in flight have ended."""
     before, after = World(), World()
     for number, (action, prefix, kind, user, fate, pause) in enumerate(steps):
         for world in (before, after):
             if number == cut:
-                for request in list(world.flights):
+                for request in list(world.in_flight):
                     world.land(request, "written")
         if number == cut:
             saved = json.loads(json.dumps(after.governor.snapshot()))
@@ -207,8 +207,8 @@ def test_a_signal_during_a_flight_starts_no_other() -> None:
     assert (second.action, second.reason) == ("nothing", IN_FLIGHT)
 
 
-def test_one_person_in_a_loop_spends_no_more_than_the_hours_cap() -> None:
-    """Who opens the bot's DM again and again causes `per_user_hour` warm-ups, not one more."""
+def test_one_user_in_a_loop_causes_no_more_warm_ups_than_the_cap() -> None:
+    """A user who opens the bot's DM again and again causes `per_user_hour` warm-ups at most."""
     governor = Governor(Limits(daily_usd=1e6, per_user_hour=1))
     facts = replace(PREFIXES[0], daily_limit_usd=1e6)
     said = []
@@ -223,8 +223,8 @@ def test_one_person_in_a_loop_spends_no_more_than_the_hours_cap() -> None:
     assert said == ["warm", "this user's warm-ups for the hour are used up"]
 
 
-def test_money_that_is_out_is_told_once_and_waited_for() -> None:
-    """An operator hears of it once a day; the next look is at the next day's beginning."""
+def test_a_cap_notifies_once_and_waits_for_the_next_day() -> None:
+    """An operator is notified once a day. The next look is at the start of the next day."""
     governor = Governor(Limits(daily_usd=0.3))
     notices, looks = [], []
     for minute in range(5):
@@ -266,7 +266,7 @@ def test_a_model_that_refuses_is_left_alone_longer_each_time(error: str, least: 
 
 
 def test_retry_after_is_kept_to() -> None:
-    """Where Claude names a time, it is waited for, however long."""
+    """If Claude names a time, warm-ups wait for it, however long it is."""
     governor = Governor(Limits(daily_usd=1e6))
     signal = Signal(kind="bare_mention", workspace="T", at=START, channel="C1", user="U1")
     decision = governor.handle_signal(PREFIXES[0], signal)

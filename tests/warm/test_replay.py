@@ -83,10 +83,10 @@ def firsts_warm(lines: list[dict[str, Any]], zone: int) -> list[bool]:
 
 @pytest.mark.parametrize("zone", [0, -8, 9])
 @pytest.mark.parametrize("per_day", [5, 30])
-def test_an_offices_mornings_are_warm_wherever_it_is(
+def test_an_offices_mornings_are_warm_in_any_time_zone(
     tmp_path: Path, per_day: int, zone: int
 ) -> None:
-    """The hours of work are learned, also where a Friday ends on UTC's Saturday."""
+    """The hours of work are learned, even if a Friday ends on UTC's Saturday."""
     path = written(tmp_path / "office.jsonl.gz", office(per_day, 1, zone=zone))
     outcome, lines = replayed(path, setup())
     mornings = firsts_warm(lines, zone)
@@ -113,7 +113,7 @@ def test_cutting_a_trace_changes_nothing_before_the_cut(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("hints", ["none", "typing", "noisy"])
 def test_the_log_accounts_for_every_cent_and_every_question(tmp_path: Path, hints: Hints) -> None:
-    """The bill is what the rules of the simulation make of the requests that were logged."""
+    """The bill follows from the logged requests by the rules of the simulation."""
     path = written(tmp_path / "t.jsonl.gz", office(8, 5, weeks=2))
     outcome, lines = replayed(path, setup(hints))
     questions = [line for line in lines if line["action"] == "question"]
@@ -135,7 +135,7 @@ def test_the_log_accounts_for_every_cent_and_every_question(tmp_path: Path, hint
     assert outcome.total_usd == pytest.approx(usd + waits * 100.0 / 3600)
 
 
-def test_nobody_beats_the_clairvoyant(tmp_path: Path) -> None:
+def test_no_strategy_beats_the_clairvoyant(tmp_path: Path) -> None:
     """The optimum is a lower bound for the governor and for every named strategy."""
     for seed in range(3):
         path = written(tmp_path / "t.jsonl.gz", office(6, seed, weeks=2))
@@ -144,8 +144,8 @@ def test_nobody_beats_the_clairvoyant(tmp_path: Path) -> None:
         assert min(outcome.baselines.values()) >= outcome.optimum_usd - 1e-9
 
 
-def test_where_waiting_is_free_speculation_is_paid_out_of_savings(tmp_path: Path) -> None:
-    """At most two in a hundred more than prompt caching alone, whatever the traffic."""
+def test_if_waiting_is_free_guesses_are_paid_out_of_savings(tmp_path: Path) -> None:
+    """At most 2 % above prompt caching alone, for any traffic."""
     for per_day, seed in ((1, 1), (5, 2), (30, 3), (120, 4)):
         path = written(tmp_path / "t.jsonl.gz", office(per_day, seed, weeks=4))
         outcome = run(path, setup("typing", wait_cost=0.0))
@@ -175,7 +175,7 @@ def test_thinning_keeps_whole_threads_and_is_repeatable(tmp_path: Path) -> None:
     ],
 )
 def test_a_trace_that_cannot_be_read_is_named(tmp_path: Path, content: bytes, problem: str) -> None:
-    """One sentence, with the path, and the line where it lies in one."""
+    """One sentence with the path, and with the line if one is at fault."""
     path = tmp_path / "bad.jsonl"
     path.write_bytes(content)
     with pytest.raises(TraceError, match=problem) as caught:
@@ -193,6 +193,8 @@ def test_the_command_prints_what_machines_read(tmp_path: Path) -> None:
     (found,) = json.loads(result.stdout)
     wanted = {"questions", "api_usd", "wait_p50", "wait_p95", "wait_mean", "total_usd"}
     assert wanted | {"optimum_usd", "ratio", "baselines"} <= set(found)
+    first_name = "seed"
+    assert f"the {first_name}'s warming at typing" in found["baselines"]
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert sum(line["action"] == "question" for line in lines) == found["questions"] == 25
     assert all(set(line) == {"t", "action", "ttl", "reason"} for line in lines)
@@ -200,7 +202,7 @@ def test_the_command_prints_what_machines_read(tmp_path: Path) -> None:
 
 
 def test_a_table_holds_every_hint_and_every_part(tmp_path: Path) -> None:
-    """What `bench governor` prints of traces is the mean over their replays."""
+    """The governor benchmark prints the mean over the replays of the traces."""
     path = written(tmp_path / "t.jsonl.gz", office(10, 1, weeks=2))
     seen: list[None] = []
     cells = list(table([path], setup(), 2, lambda: seen.append(None)))

@@ -16,7 +16,8 @@ coarser one, drawn towards it by a gamma prior worth `pull` threads:
     level ← level · (G(came) + pull) / (G(expected · level) + pull)
 
 G gathers the neighbours that speak for an hour: a whole day, or a triangle of hours around it.
-Where nothing was seen, the coarser level stays. docs/governor.md#shape-of-the-week lists all steps.
+If nothing was seen in an hour, its coarser level stays. All steps are listed in
+docs/governor.md#shape-of-the-week.
 
 The mixture in `rates.py` decides how much each shape counts, by how well it forecast. So a channel
 without habits is served by FLAT, and SHARP costs nothing before it is earned.
