@@ -34,7 +34,7 @@ ROOT = Path(__file__).parents[2]
 EARLIER = "7fcf8cd"
 """The commit of version 0.1.0."""
 
-SLOW = Latency(base=0.05, per_uncached_token=0.00001, per_cached_token=0.000001, decode=60.0)
+SLOW = Latency(base=0.05, per_uncached_token=0.00001, per_cached_token=0.000001, decode=150.0)
 STOP_SECONDS = 25.0
 NO_SECRETS = '''
 class Detectors:
