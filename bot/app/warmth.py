@@ -61,12 +61,10 @@ class Warmth:
         self._library = library
         self._now = now
         self.purse = purse
-        self._meant: dict[int, ContextConfig] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         warmer = CappedWarmer(claude, treasury, settings.warm_daily_limit_usd, self._cap_of)
         self.driver = Driver(
             warmer,
-            self._resolve,
             journal,
             governor=Governor(Limits(daily_usd=settings.warm_daily_limit_usd)),
             write_lock=SharedWritings(store) if store.shared else None,
@@ -95,21 +93,11 @@ class Warmth:
             self._left.discard(signal.channel)
         if self._halted or signal.channel in self._left:
             return
-        self._meant[id(signal)] = context
-        self._run(self._signalled(signal))
-
-    async def _signalled(self, signal: Signal) -> None:
-        try:
-            await self.driver.signal(signal)
-        finally:
-            self._meant.pop(id(signal), None)
-
-    def _resolve(self, signal: Signal) -> Target | None:
-        context = self._meant.get(id(signal))
-        live = self._library.live(context.name) if context is not None else None
-        if live is None or live.prefix is None:
-            return None
-        return target_of(live.config, live.prefix)
+        live = self._library.live(context.name)
+        target = None
+        if live is not None and live.prefix is not None:
+            target = target_of(live.config, live.prefix)
+        self._run(self.driver.signal(signal, target))
 
     async def join(self, prefix: Prefix, question: Question, context: ContextConfig) -> JoinTicket:
         """Take a question about to be sent; wait for a writing in flight."""

@@ -19,7 +19,7 @@ from bot.claude.usage import Ttl
 from bot.clock import Now, system_now
 from bot.warm.events import SignalReceived, WarmthDecided, WarmthMissed
 from bot.warm.governor import Governor
-from bot.warm.interfaces import Journal, Resolve, Saved, Target, Warmer, WriteLock
+from bot.warm.interfaces import Journal, Saved, Target, Warmer, WriteLock
 from bot.warm.join import JoinTicket
 from bot.warm.signals import Signal
 from bot.warm.types import Decision, Result
@@ -39,15 +39,14 @@ _log = structlog.get_logger(__name__)
 class Driver:
     """Keeps prefixes warm. Use from one event loop; `start` before, `stop` after.
 
-    `resolve` names the target of a signal. `write_lock` and `saved` reach beyond this process if
-    there are several. `single_slot` is for a server that works on one request at a time: a
-    question then cancels another prefix's warm-up, and none starts while a question is running.
+    `write_lock` and `saved` reach beyond this process if there are several. `single_slot` is for a
+    server that works on one request at a time: a question then cancels another prefix's warm-up,
+    and none starts while a question is running.
     """
 
     def __init__(
         self,
         warmer: Warmer,
-        resolve: Resolve,
         journal: Journal,
         *,
         governor: Governor | None = None,
@@ -58,7 +57,6 @@ class Driver:
     ) -> None:
         self.governor = governor or Governor()
         self._warmer = warmer
-        self._resolve = resolve
         self._journal = journal
         self._write_lock: WriteLock = write_lock or LocalWriteLock()
         self._saved = saved
@@ -107,9 +105,11 @@ class Driver:
 
     # --- what comes in --------------------------------------------------------------------------
 
-    async def signal(self, signal: Signal) -> Decision | None:
-        """Take in a signal. Return the decision, or None if the signal concerns no prefix."""
-        target = self._resolve(signal)
+    async def signal(self, signal: Signal, target: Target | None) -> Decision | None:
+        """Take in a signal and the prefix that it concerns. Return the decision about the prefix.
+
+        The target is None, and nothing is decided, if nothing may be warmed for the signal.
+        """
         self._journal.write(_signal_record(signal, target))
         if target is None:
             return None

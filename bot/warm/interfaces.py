@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -10,7 +9,6 @@ from bot.claude.cache_check import WarmResult
 from bot.claude.events import Label
 from bot.claude.prefix import Prefix
 from bot.claude.usage import Ttl
-from bot.warm.signals import Signal
 from bot.warm.types import PrefixFacts
 
 
@@ -40,10 +38,6 @@ class Target:
             wait_cost_per_hour=self.wait_cost_per_hour,
             daily_limit_usd=self.daily_limit_usd,
         )
-
-
-Resolve = Callable[[Signal], Target | None]
-"""Returns the target of a signal, or None if nothing may be warmed for it."""
 
 
 class Warmer(Protocol):

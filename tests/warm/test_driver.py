@@ -27,8 +27,8 @@ def hint(kind: SignalKind = "modal_typing", user: str = "U1", channel: str = "C1
     return Signal(kind=kind, workspace="T1", at=leaping.now(), channel=channel, user=user)
 
 
-def make_driver(claude: Claude, target: Target | None, records: Records, **chosen: Any) -> Driver:
-    return Driver(claude, lambda signal: target, records, now=leaping.now, **chosen)
+def make_driver(claude: Claude, records: Records, **chosen: Any) -> Driver:
+    return Driver(claude, records, now=leaping.now, **chosen)
 
 
 async def ask(
@@ -53,8 +53,8 @@ def test_a_typing_signal_warms_and_the_question_reads(
     """The product in one line: the prefill runs while the question is being typed."""
 
     async def main() -> None:
-        driver, target = make_driver(claude, make_target(), records), make_target()
-        decision = await driver.signal(hint())
+        driver, target = make_driver(claude, records), make_target()
+        decision = await driver.signal(hint(), target)
         assert decision is not None
         assert decision.action == "warm"
         await asyncio.sleep(40)
@@ -77,8 +77,8 @@ def test_a_question_joins_the_warm_up_in_flight_instead_of_racing_it(
     """
 
     async def main() -> None:
-        driver, target = make_driver(claude, make_target(), records), make_target()
-        await driver.signal(hint())
+        driver, target = make_driver(claude, records), make_target()
+        await driver.signal(hint(), target)
         await asyncio.sleep(5)
         ticket, waited = await ask(driver, claude, target)
         assert ticket.waited == pytest.approx(PREFILL + WARM - 5, abs=0.1)
@@ -96,7 +96,7 @@ def test_a_question_does_not_wait_beyond_the_deadline_for_a_stalled_warm_up(
     """A warm-up that hangs must cost a question seconds, not the ten minutes of a time-out."""
 
     async def main() -> None:
-        driver, target = make_driver(claude, make_target(), records), make_target()
+        driver, target = make_driver(claude, records), make_target()
         real = claude.warm
 
         async def stalled(*args: Any, **named: Any) -> Any:
@@ -104,7 +104,7 @@ def test_a_question_does_not_wait_beyond_the_deadline_for_a_stalled_warm_up(
             return await real(*args, **named)
 
         claude.warm = stalled  # type: ignore[method-assign]
-        await driver.signal(hint())
+        await driver.signal(hint(), target)
         await asyncio.sleep(1)
         ticket, waited = await ask(driver, claude, target)
         assert not ticket.warmed
@@ -123,7 +123,7 @@ def test_of_many_questions_on_a_cold_prefix_one_writes_and_the_others_follow(
     """
 
     async def main() -> None:
-        driver, target = make_driver(claude, make_target(), records), make_target()
+        driver, target = make_driver(claude, records), make_target()
         asked = [ask(driver, claude, target, f"U{n}", str(n)) for n in range(8)]
         tickets = [ticket for ticket, _ in await asyncio.gather(*asked)]
         assert sum(ticket.leads for ticket in tickets) == 1
@@ -139,7 +139,7 @@ def test_when_the_leader_fails_another_question_leads(
     """Followers must neither hang nor all write at once when the first one dies."""
 
     async def main() -> None:
-        driver, target = make_driver(claude, make_target(), records), make_target()
+        driver, target = make_driver(claude, records), make_target()
         claude.fail.append(ClaudeError("overloaded"))
         asked = [ask(driver, claude, target, f"U{n}", str(n)) for n in range(4)]
         ended = await asyncio.gather(*asked, return_exceptions=True)
@@ -160,7 +160,7 @@ def test_a_live_entry_is_refreshed_before_its_end_if_questions_are_frequent(
     """
 
     async def main() -> None:
-        driver, target = make_driver(claude, make_target(), records), make_target()
+        driver, target = make_driver(claude, records), make_target()
         for n in range(60):
             await ask(driver, claude, target, thread=str(n))
             await asyncio.sleep(1500)
@@ -182,7 +182,7 @@ def test_a_push_on_a_warm_prefix_is_warmed_at_once_and_costs_its_overlay_only(
     """A push keeps the cache warm."""
 
     async def main() -> None:
-        driver, target = make_driver(claude, make_target(), records), make_target()
+        driver, target = make_driver(claude, records), make_target()
         await ask(driver, claude, target)
         decision = await driver.update(make_target(overlay=1))
         assert decision.action == "warm"
@@ -208,12 +208,11 @@ def test_on_one_slot_a_question_does_not_wait_for_another_prefix(
         cache = make_claude(1)
         driver = Driver(
             cache,
-            lambda signal: from_other if signal.channel == "C2" else make_target(),
             records,
             now=leaping.now,
             single_slot=True,
         )
-        await driver.signal(hint(channel="C2"))
+        await driver.signal(hint(channel="C2"), from_other)
         await asyncio.sleep(1)
         _, waited = await ask(driver, cache, make_target())
         assert waited == pytest.approx(PREFILL + WARM, abs=0.1)
@@ -231,7 +230,7 @@ def test_a_miss_is_explained_and_written_down(
     """A miss is a bug or an eviction. The reason says which."""
 
     async def main() -> None:
-        driver, target = make_driver(claude, make_target(), records), make_target()
+        driver, target = make_driver(claude, records), make_target()
         await ask(driver, claude, target)
         await asyncio.sleep(60)
         claude.evict()
@@ -251,13 +250,13 @@ def test_what_was_learned_and_what_is_alive_survives_a_restart(
 
     async def main() -> None:
         target = make_target()
-        driver = make_driver(claude, target, records)
+        driver = make_driver(claude, records)
         for n in range(30):
             await ask(driver, claude, target, thread=str(n))
             await asyncio.sleep(1200)
         await driver.stop()
         kept = json.loads(json.dumps(driver.snapshot()))
-        again = make_driver(claude, target, records)
+        again = make_driver(claude, records)
         again.restore(kept)
         assert again.snapshot() == kept
         await again.update(target)
@@ -277,8 +276,8 @@ def test_every_signal_is_written_down_and_one_about_nothing_decides_nothing(
     """Replaying the journal reproduces the decisions only if it holds every signal."""
 
     async def main() -> None:
-        driver = make_driver(claude, None, records)
-        assert await driver.signal(hint("dm_opened")) is None
+        driver = make_driver(claude, records)
+        assert await driver.signal(hint("dm_opened"), None) is None
         (received,) = records.of(SignalReceived)
         assert received.context is None
         assert claude.log == []
@@ -293,11 +292,11 @@ def test_overload_makes_warm_ups_wait_and_then_try_again(
     """Warm-ups are the first to wait when Claude is overloaded."""
 
     async def main() -> None:
-        driver, target = make_driver(claude, make_target(), records), make_target()
+        driver, target = make_driver(claude, records), make_target()
         claude.fail.append(ClaudeError("rate_limited", retry_after=90.0))
-        await driver.signal(hint())
+        await driver.signal(hint(), target)
         await asyncio.sleep(60)
-        await driver.signal(hint(user="U2"))
+        await driver.signal(hint(user="U2"), target)
         await asyncio.sleep(20)
         assert claude.log == []
         await asyncio.sleep(40)
@@ -314,7 +313,7 @@ def test_what_another_replica_warmed_is_read_and_its_money_counts(
 
     async def main() -> None:
         target = make_target()
-        driver = make_driver(claude, target, records)
+        driver = make_driver(claude, records)
         await driver.update(target)
         sent = leaping.now()
         usage = await claude.request("warm", target.prefix, "5m")
@@ -337,7 +336,7 @@ def test_what_another_replica_warmed_is_read_and_its_money_counts(
         driver.learn(record)
         assert driver.governor.is_warm(target.facts, leaping.now())
         assert driver.governor.spending.used(target.context) == pytest.approx(0.375)
-        await driver.signal(hint())
+        await driver.signal(hint(), target)
         assert not [kind for _, kind, _, _ in claude.log[1:] if kind == "warm"]
         await driver.stop()
 
