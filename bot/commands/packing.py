@@ -50,7 +50,7 @@ def run(request: Request) -> None:
         ForewarmError: there is no such context or path, or it cannot be read.
     """
     began = time.perf_counter()
-    config = _context(request.target)
+    config = find_context(request.target)
     result = _pack_path(request) if config is None else _pack_context(config, request)
     seconds = time.perf_counter() - began
     if request.as_json:
@@ -75,11 +75,11 @@ def _pack_path(request: Request) -> Packed:
         )
     repository = GitRepository.discover(path, printable(path.resolve().name).removesuffix(".git"))
     rules = Rules(repository.name)
-    cache = FactsCache(_cache_file(repository))
+    cache = FactsCache(cache_file(repository))
     if request.state is not None:
         return _pack_with_state(request, repository, rules, cache)
     commit = repository.resolve(request.at or "HEAD")
-    found = survey(repository, commit, rules, cache, _progress())
+    found = survey(repository, commit, rules, cache, show_progress())
     estimator = Estimator.of(MODEL)
     room = None if request.budget is None else base_room(request.budget, estimator.spread)
     plan = plan_base(repository, found, estimator, room)
@@ -115,14 +115,14 @@ def _masked(files: Mapping[str, File]) -> dict[str, str | None]:
     return {path: masked_note(file) for path, file in files.items() if file.spans}
 
 
-def _cache_file(repository: GitRepository) -> Path:
-    """Where a repository's facts are kept between calls: in the bot's home or the user's cache."""
+def cache_file(repository: GitRepository, folder_name: str = "facts", suffix: str = "json") -> Path:
+    """Return where a cache of a repository is kept: in the bot's home or the user's cache."""
     home = os.environ.get("FOREWARM_HOME")
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "forewarm"
     folder = Path(home) if home else cache
     mark = hashlib.sha256(os.fsencode(repository.git_dir)).hexdigest()[:12]
     slug = re.sub(r"[^A-Za-z0-9._-]", "-", repository.name)[:60]
-    return folder / "facts" / f"{slug}-{mark}.json"
+    return folder / folder_name / f"{slug}-{mark}.{suffix}"
 
 
 # --- with state ----------------------------------------------------------------------------------
@@ -148,7 +148,7 @@ def _pack_with_state(
         MODEL,
         DirectoryState(request.state),
         estimator=estimator,
-        progress=_progress(),
+        progress=show_progress(),
     )
     commit = repository.resolve(request.at or "HEAD")
     assembly = asyncio.run(keeper.bring([commit]))
@@ -194,7 +194,7 @@ def _assembled(
 # --- a context -----------------------------------------------------------------------------------
 
 
-def _context(target: str) -> ContextConfig | None:
+def find_context(target: str) -> ContextConfig | None:
     """Return the context that the target names, if it names one."""
     folder = Path(os.environ.get("FOREWARM_CONTEXTS") or "contexts")
     file = Path(target) if target.endswith(".toml") else folder / f"{target}.toml"
@@ -239,7 +239,7 @@ async def _pack_context_async(config: ContextConfig, request: Request) -> Packed
         tokens=Tokens.from_environment(os.environ),
         # Whoever can run this command can read those folders anyway.
         sources=Sources(local=(Path("/"),)),
-        progress=_progress(),
+        progress=show_progress(),
     )
     await codebase.sync()
     await codebase.pack()
@@ -254,8 +254,8 @@ async def _pack_context_async(config: ContextConfig, request: Request) -> Packed
     )
 
 
-def _progress() -> Progress | None:
-    """Show how far a long first look through a repository has come, on a terminal only."""
+def show_progress(doing: str = "Looking for secrets") -> Progress | None:
+    """Return what shows how far a long first look has come; None if there is no terminal."""
     if not sys.stderr.isatty():
         return None
     bars: list[Any] = []
@@ -268,7 +268,7 @@ def _progress() -> Progress | None:
 
             bar = Bar(transient=True)
             bar.start()
-            bars.extend([bar, bar.add_task("Looking for secrets", total=total)])
+            bars.extend([bar, bar.add_task(doing, total=total)])
         bars[0].update(bars[1], completed=done)
         if done >= total:
             bars[0].stop()

@@ -146,6 +146,10 @@ class Codebase:
             raise RuntimeError("pack() comes first")
         return self._keeper.assembly
 
+    def heads(self) -> list[tuple[Source, str]]:
+        """Return each repository with the commit that was fetched last."""
+        return [(one.source, one.head) for one in self._followed if one.head is not None]
+
     def _heads(self) -> list[str]:
         return [followed.head or "" for followed in self._followed]
 

@@ -8,7 +8,7 @@ old what a push did not touch, so a query that runs meanwhile is not disturbed.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -26,9 +26,15 @@ from bot.retrieval.build import Progress, build_rows
 from bot.retrieval.document import Document
 from bot.retrieval.excerpts import Excerpt, LinesOf, choose_excerpts
 from bot.retrieval.locations import Location, PathResolver, find_locations
-from bot.retrieval.ranking import Corpus, favour_files, question_terms, score_chunks
+from bot.retrieval.ranking import (
+    Corpus,
+    best_files,
+    favour_files,
+    question_terms,
+    score_chunks,
+)
 from bot.retrieval.row_store import RowKey, RowStore
-from bot.retrieval.segment import IndexedFile, Segment, build_segment
+from bot.retrieval.segment import Floats, IndexedFile, Segment, build_segment
 
 GROUP_WEIGHTS: Mapping[str, float] = {
     "documentation": 0.6,
@@ -113,26 +119,55 @@ class View:
         `move` tells where lines of an earlier commit are now; without it, a link to a commit is
         read as one to ours.
         """
-        corpus = self.corpus
-        scores = score_chunks(corpus, self._wanted(query))
+        return self.match(query.question, query.thread, move).choose(
+            query.tokens, query.excluded, query.shown
+        )
+
+    def match(self, question: str, thread: str = "", move: MoveLines | None = None) -> Matches:
+        """Score every chunk for a question and the thread before it."""
+        scores = score_chunks(self.corpus, _wanted(question, thread))
         named: list[LinesOf] = []
         files: list[str] = []
-        for location in find_locations(f"{query.question}\n{query.thread}"):
+        for location in find_locations(f"{question}\n{thread}"):
             for path in self.resolver.resolve(location.path):
                 lines = _lines_now(location, path, move)
                 if lines is None:
                     files.append(path)
                 else:
                     named.append(lines)
-        scores = favour_files(corpus, scores, files)
-        return choose_excerpts(corpus, scores, query.tokens, query.excluded, query.shown, named)
+        return Matches(self.corpus, favour_files(self.corpus, scores, files), named)
 
-    @staticmethod
-    def _wanted(query: Query) -> dict[int, float]:
-        wanted = question_terms(query.question[:MOST_QUESTION])
-        for term, weight in question_terms(query.thread[-MOST_THREAD:]).items():
-            wanted.setdefault(term, weight * THREAD_WEIGHT)
-        return wanted
+
+@dataclass(frozen=True, eq=False)
+class Matches:
+    """The chunks of a view as a question ranks them, and the lines that it names."""
+
+    corpus: Corpus
+    scores: Floats
+    named: Sequence[LinesOf]
+
+    def __repr__(self) -> str:
+        return f"<Matches in {self.corpus!r}>"
+
+    def choose(
+        self,
+        tokens: int,
+        excluded: Set[str] = frozenset(),
+        shown: Sequence[Excerpt] = (),
+    ) -> list[Excerpt]:
+        """Return excerpts of at most so many tokens, the best file first."""
+        return choose_excerpts(self.corpus, self.scores, tokens, excluded, shown, self.named)
+
+    def files(self, count: int) -> list[str]:
+        """Return the paths of the best files."""
+        return [self.corpus.path(file) for file, _ in best_files(self.corpus, self.scores, count)]
+
+
+def _wanted(question: str, thread: str) -> dict[int, float]:
+    wanted = question_terms(question[:MOST_QUESTION])
+    for term, weight in question_terms(thread[-MOST_THREAD:]).items():
+        wanted.setdefault(term, weight * THREAD_WEIGHT)
+    return wanted
 
 
 def _lines_now(location: Location, path: str, move: MoveLines | None) -> LinesOf | None:

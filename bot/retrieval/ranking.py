@@ -160,6 +160,14 @@ def question_terms(text: str, weights: Weights = WEIGHTS) -> dict[int, float]:
     }
 
 
+def rarest_terms(corpus: Corpus, text: str, count: int) -> dict[int, float]:
+    """Return the rarest terms of a text that the repository holds, with their weights."""
+    wanted = question_terms(text)
+    counted = {term: corpus.chunk_count(term) for term in wanted}
+    known = [term for term in wanted if counted[term]]
+    return {term: wanted[term] for term in sorted(known, key=lambda t: (counted[t], t))[:count]}
+
+
 def score_chunks(corpus: Corpus, wanted: Mapping[int, float], weights: Weights = WEIGHTS) -> Floats:
     """Return the score of each chunk for the weighted terms of a question."""
     wanted = _rarest(corpus, wanted)
@@ -259,7 +267,7 @@ def best(scores: Floats, count: int) -> list[int]:
 def _neighbours(corpus: Corpus, scores: Floats, weights: Weights) -> Floats:
     """Return what each file gains from the best files that it is linked to."""
     bonus = np.zeros(corpus.files, np.float32)
-    for file, score in _best_files(corpus, scores, weights.neighbour_files):
+    for file, score in best_files(corpus, scores, weights.neighbour_files):
         linked = [corpus.number.get(path) for path in corpus.links.get(corpus.path(file), ())]
         known = [number for number in linked if number is not None]
         for number in known:
@@ -267,7 +275,7 @@ def _neighbours(corpus: Corpus, scores: Floats, weights: Weights) -> Floats:
     return bonus
 
 
-def _best_files(corpus: Corpus, scores: Floats, count: int) -> list[tuple[int, float]]:
+def best_files(corpus: Corpus, scores: Floats, count: int) -> list[tuple[int, float]]:
     """Return the files with the best chunks and the scores of these."""
     found: dict[int, float] = {}
     for number in best(scores, count * 20):

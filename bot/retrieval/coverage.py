@@ -1,0 +1,211 @@
+"""Coverage: does the prompt hold the files that an answer needs? Pure.
+
+A file is covered if the prefix shows it in full, or if excerpts show at least 15 of its lines or
+all. Coverage by lines asks more: an excerpt must also overlap a range of lines that the question's
+evidence names. Coverage is not correctness: a model can read the right lines and answer wrongly.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from bot.errors import ForewarmError
+from bot.retrieval.excerpts import Excerpt
+
+ENOUGH_LINES = 15
+"""Lines of a file that excerpts must show for it to be covered, unless it has fewer."""
+
+Where = Literal["prefix", "excerpts", "named", "search", "unreachable"]
+"""The nearest place in which a needed file can be found."""
+
+WHERES: tuple[Where, ...] = ("prefix", "excerpts", "named", "search", "unreachable")
+
+
+class QuestionsError(ForewarmError):
+    """A file of questions cannot be read. `line` counts from 1."""
+
+    def __init__(self, line: int, problem: str) -> None:
+        super().__init__(
+            f"Line {line} of the questions cannot be read: {problem}. "
+            'A line is an object such as {"id": "a", "question": "…", "files": [{"path": "a.py"}]}.'
+        )
+        self.line = line
+
+
+@dataclass(frozen=True)
+class NeededFile:
+    """A file that the answer needs, with the ranges of lines that hold the evidence."""
+
+    path: str
+    lines: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class EvidenceRow:
+    """A question with known evidence. `commit` is None if the caller chooses it."""
+
+    id: str
+    question: str
+    commit: str | None
+    files: tuple[NeededFile, ...]
+
+
+def read_rows(text: str) -> list[EvidenceRow]:
+    """Read one JSON object per line; blank lines are skipped.
+
+    Raises:
+        QuestionsError: a line is not such an object.
+    """
+    rows: list[EvidenceRow] = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            rows.append(_read_row(number, line))
+    return rows
+
+
+def _read_row(number: int, line: str) -> EvidenceRow:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise QuestionsError(number, f"it is not JSON ({error})") from None
+    if not isinstance(row, dict):
+        raise QuestionsError(number, "it is not an object")
+    question, commit = row.get("question"), row.get("commit")
+    if not isinstance(question, str):
+        raise QuestionsError(number, "`question` is not a text")
+    if commit is not None and not isinstance(commit, str):
+        raise QuestionsError(number, "`commit` is not a text")
+    files = row.get("files")
+    if not isinstance(files, list):
+        raise QuestionsError(number, "`files` is not a list")
+    needed = tuple(_read_file(number, file) for file in files)
+    return EvidenceRow(str(row.get("id", number)), question, commit, needed)
+
+
+def _read_file(number: int, file: object) -> NeededFile:
+    if not isinstance(file, dict) or not isinstance(file.get("path"), str):
+        raise QuestionsError(number, "a file has no `path`")
+    ranges: list[tuple[int, int]] = []
+    for pair in file.get("lines") or ():
+        match pair:
+            case [int(first), int(last)]:
+                ranges.append((first, last))
+            case _:
+                raise QuestionsError(number, "`lines` is not a list of pairs of numbers")
+    return NeededFile(file["path"], tuple(ranges))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Coverage of one question, and the place of each file that it needs."""
+
+    row: EvidenceRow
+    files: bool
+    lines: bool
+    where: Mapping[str, Where]
+    excerpts: Sequence[Excerpt]
+
+    def document(self) -> dict[str, object]:
+        """Return what `--rows` writes."""
+        return {
+            "id": self.row.id,
+            "covered": self.files,
+            "lines_covered": self.lines,
+            "excerpts": [
+                {"path": one.path, "first": one.first, "last": one.last, "tokens": one.tokens}
+                for one in self.excerpts
+            ],
+            "files": [{"path": path, "where": where} for path, where in self.where.items()],
+        }
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What can be seen without a look-up: files in full, files by name, and lengths in lines."""
+
+    shown: Container[str]
+    named: Container[str]
+    lengths: Mapping[str, int]
+
+
+def judge(
+    row: EvidenceRow, prompt: Prompt, excerpts: Sequence[Excerpt], found: Container[str]
+) -> Verdict:
+    """Say what a prompt with these excerpts covers; `found` are the files that a search finds."""
+    lines: dict[str, set[int]] = {}
+    for one in excerpts:
+        lines.setdefault(one.path, set()).update(range(one.first, one.last + 1))
+    where: dict[str, Where] = {}
+    by_lines = True
+    for file in row.files:
+        seen = lines.get(file.path, set())
+        where[file.path] = _where(file.path, prompt, seen, found)
+        if where[file.path] == "excerpts" and file.lines:
+            by_lines = by_lines and any(
+                number in seen for first, last in file.lines for number in range(first, last + 1)
+            )
+    covered = all(place in {"prefix", "excerpts"} for place in where.values())
+    return Verdict(row, covered, covered and by_lines, where, excerpts)
+
+
+def _where(path: str, prompt: Prompt, seen: set[int], found: Container[str]) -> Where:
+    if path in prompt.shown:
+        return "prefix"
+    if seen and len(seen) >= min(ENOUGH_LINES, prompt.lengths[path]):
+        return "excerpts"
+    if path in prompt.named:
+        return "named"
+    return "search" if path in found else "unreachable"
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Coverage of many questions by one pair of sizes. Shares are from 0 to 1."""
+
+    questions: int
+    files: float
+    lines: float
+    known: float
+    """Share of needed files that are in the prompt or named there."""
+    reachable: float
+    """Share of questions whose files are covered or found by one search."""
+    where: Mapping[Where, int]
+
+
+def tally(verdicts: Sequence[Verdict], found: Sequence[Container[str]]) -> Coverage:
+    """Sum up. `found` are, for each question, the files that one search finds."""
+    where: Counter[Where] = Counter()
+    for verdict in verdicts:
+        where.update(verdict.where.values())
+    files = sum(where.values())
+    unknown = where["search"] + where["unreachable"]
+    reachable = [
+        all(place in {"prefix", "excerpts"} or path in hits for path, place in one.where.items())
+        for one, hits in zip(verdicts, found, strict=True)
+    ]
+    return Coverage(
+        len(verdicts),
+        _share(sum(verdict.files for verdict in verdicts), len(verdicts)),
+        _share(sum(verdict.lines for verdict in verdicts), len(verdicts)),
+        _share(files - unknown, files),
+        _share(sum(reachable), len(verdicts)),
+        {place: where[place] for place in WHERES},
+    )
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0
+
+
+def absent_files(row: EvidenceRow, tree: Container[str]) -> list[str]:
+    """Return the needed files that the commit does not have."""
+    return [file.path for file in row.files if file.path not in tree]
+
+
+def distinct(rows: Iterable[EvidenceRow]) -> list[str]:
+    """Return the commits that the rows name, each once, in order."""
+    return list(dict.fromkeys(row.commit for row in rows if row.commit is not None))

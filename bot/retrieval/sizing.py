@@ -1,0 +1,137 @@
+"""Choose the size of the prefix and of the excerpts for one repository. Pure.
+
+Both cost wait: a cached token of the prefix little, a token of an excerpt, which is not cached, a
+dozen times as much. The whole repository in the prefix covers every question, so it is chosen if
+its wait is short enough. Beyond that size each pair on the curve of equal wait is possible, and the
+one that most likely covers a question is chosen.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+MAX_WAIT = 2.0
+"""Seconds from sending to the first words that `auto` keeps to."""
+SLOW_PREFILL = 2_000
+"""Tokens a second below which excerpts in the prompt cost more wait than they are worth."""
+SMALLEST_PREFIX = 10_000
+_MOST_EXCERPTS = 12_000
+_STEP = 1_000
+_MARGIN = 1e-9
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Seconds to the first words: `base` plus so much for each token.
+
+    The defaults are fitted to the measurements of Anthropic's notebook on speculative prompt
+    caching. Figures that the bot measures on its own model replace them.
+    """
+
+    base: float = 0.35
+    uncached: float = 0.1353e-3
+    cached: float = 0.01047e-3
+
+    def wait(self, prefix: float, excerpts: float) -> float:
+        """Return the predicted seconds with a warm prefix of so many tokens."""
+        return self.base + self.cached * prefix + self.uncached * excerpts
+
+    @property
+    def is_slow(self) -> bool:
+        """Return whether prefill is too slow for excerpts."""
+        return self.uncached * SLOW_PREFILL > 1
+
+
+@dataclass(frozen=True)
+class Rates:
+    """USD per token: read from the cache, written to it, and plain input."""
+
+    read: float
+    write: float
+    plain: float
+
+    def warm(self, prefix: float, excerpts: float) -> float:
+        """Return what the input of a question costs if the prefix is warm, in USD."""
+        return prefix * self.read + excerpts * self.plain
+
+    def cold(self, prefix: float) -> float:
+        """Return what writing the prefix costs, in USD."""
+        return prefix * self.write
+
+
+FREE = Rates(0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Size:
+    """What `auto` chose and why. `wait` in seconds, `warm` and `cold` in USD."""
+
+    budget_tokens: int
+    excerpt_tokens: int
+    wait: float
+    warm: float
+    cold: float
+    reason: str
+
+
+def choose_size(
+    whole: int,
+    speed: Speed,
+    rates: Rates = FREE,
+    *,
+    max_wait: float = MAX_WAIT,
+    most_cold: float = math.inf,
+    window: int = 1_000_000,
+) -> Size:
+    """Return the sizes for repositories of `whole` tokens.
+
+    `most_cold` is the most USD that one cold write may cost, `window` the most tokens of a prefix.
+    """
+    affordable = most_cold / rates.write if rates.write else math.inf
+    room = int(min(window, affordable))
+    # A prefix is built with room for later pushes and for the error of the estimate.
+    needed = math.ceil(whole * 1.25)
+    if needed <= room and speed.wait(whole, 0) <= max_wait:
+        why = f"the whole repository fits into a predicted wait of {max_wait:.1f} s"
+        return _size(needed, 0, whole, speed, rates, why)
+    most = min(room, int(max(0.0, (max_wait - speed.base) / speed.cached)))
+    if speed.is_slow:
+        budget = max(SMALLEST_PREFIX, most)
+        why = "prefill is too slow for excerpts, so the prefix takes the whole wait"
+        return _size(min(budget, room), 0, budget, speed, rates, why)
+    pairs = [_pair(budget, speed, max_wait) for budget in range(SMALLEST_PREFIX, most + 1, _STEP)]
+    budget, excerpts = max(
+        pairs or [(min(SMALLEST_PREFIX, room), 0)],
+        key=lambda pair: (expected_coverage(pair[0], pair[1], whole), -pair[0]),
+    )
+    why = (
+        f"of the pairs with a predicted wait of at most {max_wait:.1f} s this one most likely "
+        f"covers a question about {whole:,} tokens"
+    )
+    return _size(budget, excerpts, budget, speed, rates, why)
+
+
+def _pair(budget: int, speed: Speed, max_wait: float) -> tuple[int, int]:
+    """Return the budget with the excerpts that the rest of the wait allows."""
+    left = (max_wait - speed.base - speed.cached * budget) / speed.uncached
+    return budget, max(0, min(_MOST_EXCERPTS, int(left + _MARGIN) // 100 * 100))
+
+
+def _size(budget: int, excerpts: int, prefix: int, speed: Speed, rates: Rates, reason: str) -> Size:
+    wait = speed.wait(prefix, excerpts)
+    return Size(budget, excerpts, wait, rates.warm(prefix, excerpts), rates.cold(prefix), reason)
+
+
+def expected_coverage(budget: int, excerpts: int, whole: int) -> float:
+    """Return the expected share of questions whose files the prompt holds.
+
+    A fit to the measurements of `docs/evidence.md`: excerpts cover the share `_excerpts(tokens)`
+    of questions, and a prefix a share that grows with the root of its part of the repository.
+    """
+    in_prefix = math.pow(min(1.0, budget * 0.8 / max(1, whole)), 0.8)
+    return 1 - (1 - in_prefix) * (1 - _excerpts(excerpts))
+
+
+def _excerpts(tokens: int) -> float:
+    return 0.9 * (1 - math.exp(-((tokens / 5_000) ** 0.6)))
