@@ -165,11 +165,12 @@ class Sources(Protocol):
 
 
 class JoinTicket(Protocol):
-    """A question's way past the cache: what it waited for, and what it should ask for itself.
+    """Result of joining a warm-up: seconds waited, and how to send the question's request.
 
-    Send the request with `ttl`, and with `previous` to diagnose a miss against; `expected` tokens
-    are believed cached. Others may wait for this very request, so its fate must be told: `began`
-    with the first event of its reply, or `failed`. Only the first of these counts.
+    Send the request with `ttl`, and with `previous` as the message to diagnose a miss against.
+    `expected` tokens are believed cached. Other questions may wait for this request, so report
+    `report_start` with the first event of its reply, or `report_failure`. Only the first of these
+    reports counts.
     """
 
     @property
@@ -184,7 +185,7 @@ class JoinTicket(Protocol):
     @property
     def previous(self) -> str | None: ...
 
-    def began(
+    def report_start(
         self,
         usage: Usage,
         *,
@@ -193,7 +194,7 @@ class JoinTicket(Protocol):
         missed: str | None = None,
     ) -> None: ...
 
-    def failed(self, error: str, retry_after: float | None = None) -> None: ...
+    def report_failure(self, error: str, retry_after: float | None = None) -> None: ...
 
 
 class Warmth(Protocol):

@@ -122,7 +122,7 @@ class Asked:
     id: str
     context: str
     prefix: Prefix
-    passage: JoinTicket
+    ticket: JoinTicket
     messages: Sequence[JsonObject]
     snapshot: Snapshot
     purpose: Purpose = "question"
@@ -173,11 +173,11 @@ class Loop:
                     return Ending("exhausted")
                 await self._look_up(ended, uses)
         except ClaudeError as error:
-            self._asked.passage.failed(error.kind, error.retry_after)
+            self._asked.ticket.report_failure(error.kind, error.retry_after)
             return ending_for(error)
         finally:
             # Whoever waits for this request must not wait for one that was cut off.
-            self._asked.passage.failed("cancelled")
+            self._asked.ticket.report_failure("cancelled")
 
     def _is_last(self, began: float) -> bool:
         allowed, progress = self._allowance, self.progress
@@ -239,13 +239,13 @@ class Loop:
     async def _stream(self) -> Ended:
         progress = self.progress
         messages = [*self._asked.messages, *progress.rounds]
-        passage = self._asked.passage
+        ticket = self._asked.ticket
         request = question_request(
             self._asked.prefix,
-            passage.ttl,
+            ticket.ttl,
             messages,
-            diagnose=passage.previous is not None,
-            previous=passage.previous,
+            diagnose=ticket.previous is not None,
+            previous=ticket.previous,
             stops=(NEXT_TURN,),
         )
         sent_at = self._now()
@@ -275,7 +275,7 @@ class Loop:
             purpose=self._purpose(),
             context=self._asked.context,
             question=self._asked.id,
-            expected=self._asked.passage.expected,
+            expected=self._asked.ticket.expected,
         )
 
     def _purpose(self) -> Purpose:
@@ -285,7 +285,7 @@ class Loop:
 
     def _started(self, event: Started, sent_at: float) -> None:
         progress = self.progress
-        self._asked.passage.began(
+        self._asked.ticket.report_start(
             event.usage,
             seconds=event.at - sent_at,
             message_id=event.message_id,

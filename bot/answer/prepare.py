@@ -32,7 +32,7 @@ UNREAD_TURNS = "I could not recall what was said here before, so I answered with
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """What an answer is made from. `passage` is its way past the cache.
+    """What an answer is made from. `ticket` is the result of joining a warm-up.
 
     `at` is when all but the warm-up was there, in Unix seconds; `room` the characters that fit
     beside the prefix and the answer.
@@ -42,7 +42,7 @@ class Prepared:
     thread: Sequence[ThreadMessage]
     turns: Sequence[Turn]
     snippets: Mapping[str, str]
-    passage: JoinTicket
+    ticket: JoinTicket
     at: float
     room: int
     notices: tuple[str, ...] = ()
@@ -81,7 +81,7 @@ class NoJoin:
     ttl: Ttl = "5m"
     previous: str | None = None
 
-    def began(
+    def report_start(
         self,
         usage: Usage,
         *,
@@ -91,14 +91,14 @@ class NoJoin:
     ) -> None:
         return None
 
-    def failed(self, error: str, retry_after: float | None = None) -> None:
+    def report_failure(self, error: str, retry_after: float | None = None) -> None:
         return None
 
 
 async def prepare(parts: Dependencies, question: Question, context: ContextConfig) -> Prepared:
     """Gather what the question's request is made of.
 
-    Whoever gets it must tell its passage what became of the request. Raises a `ForewarmError`
+    The caller must report the request's start or failure to its ticket. Raises a `ForewarmError`
     where there is no code to answer from. A thread that cannot be read does not keep the answer
     back: it is given without, and says so.
     """
@@ -122,13 +122,13 @@ async def prepare_draft(
     return _prepared(parts, current, talk, NoJoin(current.prefix.tokens))
 
 
-def _prepared(parts: Dependencies, current: Current, talk: _Talk, passage: JoinTicket) -> Prepared:
+def _prepared(parts: Dependencies, current: Current, talk: _Talk, ticket: JoinTicket) -> Prepared:
     return Prepared(
         current=current,
         thread=talk.thread,
         turns=talk.turns,
         snippets=talk.snippets,
-        passage=passage,
+        ticket=ticket,
         at=talk.at,
         room=_room(parts, current),
         notices=talk.notices,
@@ -138,7 +138,7 @@ def _prepared(parts: Dependencies, current: Current, talk: _Talk, passage: JoinT
 def _let_go(joining: asyncio.Future[JoinTicket]) -> None:
     """Others may wait for the request that is not going to be made."""
     if not joining.cancelled() and joining.exception() is None:
-        joining.result().failed("cancelled")
+        joining.result().report_failure("cancelled")
 
 
 def _room(parts: Dependencies, current: Current) -> int:

@@ -145,7 +145,7 @@ class Answering:
                 return await self._fitted(self._prepared)
             finally:
                 # Told already unless the answer was cut short before its request was made.
-                self._prepared.passage.failed("cancelled")
+                self._prepared.ticket.report_failure("cancelled")
 
     async def _fitted(self, prepared: Prepared) -> Ending:
         """Attempt with ever less of the thread, where our reckoning of the window was wrong."""
@@ -171,13 +171,13 @@ class Answering:
     async def _arrived(self, begun: SpeculativeAnswer) -> None:
         """Let warmth know of the question, which makes no request of its own."""
         prefix = begun.prepared.current.prefix
-        passage = await self._parts.warmth.join(prefix, self.question, self.context)
+        ticket = await self._parts.warmth.join(prefix, self.question, self.context)
         progress = begun.loop.progress
         if progress.started_at is None or progress.requested_at is None:
-            passage.failed("cancelled")
+            ticket.report_failure("cancelled")
             return
         seconds = progress.started_at - progress.requested_at
-        passage.began(progress.usage, seconds=seconds)
+        ticket.report_start(progress.usage, seconds=seconds)
 
     async def _attempt(self, prepared: Prepared, limits: Limits) -> Ending:
         self._talk = prepared.conversation(self.question, self.context, limits)
@@ -185,7 +185,7 @@ class Answering:
             id=self.question.id,
             context=self.context.name,
             prefix=prepared.current.prefix,
-            passage=prepared.passage,
+            ticket=prepared.ticket,
             messages=self._talk.messages,
             snapshot=prepared.current.snapshot,
         )

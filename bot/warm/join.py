@@ -29,7 +29,7 @@ class JoinTicket:
     report: Callable[[Result, str | None], None] = field(repr=False)
     is_reported: bool = field(default=False, repr=False)
 
-    def began(
+    def report_start(
         self,
         usage: Usage,
         *,
@@ -41,8 +41,8 @@ class JoinTicket:
         result = Result(usage=usage, started_at=self.started_at, seconds=seconds, missed=missed)
         self._report_once(result, message_id)
 
-    def failed(self, error: str, retry_after: float | None = None) -> None:
-        """Report that the response never began. Does nothing after `began`."""
+    def report_failure(self, error: str, retry_after: float | None = None) -> None:
+        """Report that the response never began. Does nothing after `report_start`."""
         result = Result(
             started_at=self.started_at, seconds=0.0, error=error, retry_after=retry_after
         )

@@ -362,7 +362,7 @@ class JoinTicket:
     previous: str | None = None
     told: list[str] = field(default_factory=list)
 
-    def began(
+    def report_start(
         self,
         usage: Usage,
         *,
@@ -372,7 +372,7 @@ class JoinTicket:
     ) -> None:
         self.told.append("began")
 
-    def failed(self, error: str, retry_after: float | None = None) -> None:
+    def report_failure(self, error: str, retry_after: float | None = None) -> None:
         self.told.append(error)
 
 
@@ -400,7 +400,7 @@ class Room:
     citations: tuple[int, int, int] = (0, 0, 0)
     warmed: bool = True
     ttl: Ttl = "5m"
-    passages: list[JoinTicket] = field(default_factory=list)
+    tickets: list[JoinTicket] = field(default_factory=list)
     limits: Limits = field(default_factory=Limits)
     allowance: Allowance = field(default_factory=lambda: Allowance(pause=0.01))
     at_once: int = 40
@@ -414,10 +414,10 @@ class Room:
         self._asked_for = 0
 
     @property
-    def passage(self) -> JoinTicket:
-        """A new way past the cache, kept among `passages`."""
-        self.passages.append(JoinTicket(self.join_seconds, 0, self.ttl))
-        return self.passages[-1]
+    def ticket(self) -> JoinTicket:
+        """A new join ticket, kept among `tickets`."""
+        self.tickets.append(JoinTicket(self.join_seconds, 0, self.ttl))
+        return self.tickets[-1]
 
     # What the room's parts ask of the others
 
@@ -444,8 +444,8 @@ class Room:
     async def join(self, prefix: Prefix, question: Question, context: ContextConfig) -> JoinTicket:
         await asyncio.sleep(self.join_seconds)
         expected = prefix.tokens if self.warmed else 0
-        self.passages.append(JoinTicket(self.join_seconds, expected, self.ttl))
-        return self.passages[-1]
+        self.tickets.append(JoinTicket(self.join_seconds, expected, self.ttl))
+        return self.tickets[-1]
 
     def deliver(
         self,

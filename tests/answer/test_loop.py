@@ -45,7 +45,7 @@ def loop_of(room: Room, paper: Paper, **allowed: Any) -> Loop:
         id="q1",
         context="payments",
         prefix=room.ground.prefix,
-        passage=room.passage,
+        ticket=room.ticket,
         messages=[{"role": "user", "content": [{"type": "text", "text": "How?"}]}],
         snapshot=room.ground.snapshot,
     )

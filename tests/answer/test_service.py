@@ -235,7 +235,7 @@ async def test_a_question_that_ends_before_its_request_lets_nobody_wait_for_it(
     await answerer.deleted("T1", "C1", question.ts)
     await task
     assert room.model.requests == []
-    assert [passage.told for passage in room.passages] == [["cancelled"]] * (slow == "thread")
+    assert [ticket.told for ticket in room.tickets] == [["cancelled"]] * (slow == "thread")
 
 
 # --- stopping, deleting, editing ----------------------------------------------------------------

@@ -41,9 +41,9 @@ async def ask(
     try:
         usage = await claude.request("question", target.prefix, ticket.ttl)
     except ClaudeError as error:
-        ticket.failed(error.kind, error.retry_after)
+        ticket.report_failure(error.kind, error.retry_after)
         raise
-    ticket.began(usage, seconds=leaping.now() - sent)
+    ticket.report_start(usage, seconds=leaping.now() - sent)
     return ticket, leaping.now() - arrived
 
 

@@ -192,7 +192,7 @@ class Drafts:
             id=question.id,
             context=context.name,
             prefix=prepared.current.prefix,
-            passage=prepared.passage,
+            ticket=prepared.ticket,
             messages=talk.messages,
             snapshot=prepared.current.snapshot,
             purpose="draft",
