@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 
 from bot.answer import tools
 from bot.app import clones, context_admin, replica_actions, warmth, writings
+from bot.claude.models import ModelSettings
 from bot.claude.probe import Probe
 from bot.claude.probed import Probed
 from bot.cli import build
@@ -199,6 +200,8 @@ def test_check_model_keeps_its_keys() -> None:
         " cold_seconds warm_seconds usd"
     )
     assert set(keys.split()) <= set(constants(Probe.as_json))
+    settings = {field.name for field in dataclasses.fields(ModelSettings)}
+    assert {"model", "thinking", "effort", "max_tokens"} <= settings
 
 
 def test_what_a_live_check_tells_keeps_its_keys() -> None:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from structlog.testing import capture_logs
 
 from bot.answer.question import Question
-from bot.app.replica_actions import SKEW_SECONDS, RemoteAction
+from bot.app import replica_actions
+from bot.app.inbox import QuestionLeases
+from bot.app.replica_actions import INTERRUPTIONS, SKEW_SECONDS, RemoteAction, SharedAnswers
+from bot.store.store import Store
 
 AT = 1_800_000_000.0
 ASKED = Question(
@@ -51,3 +60,39 @@ def test_what_is_asked_afterwards_is_answered(one: RemoteAction) -> None:
 )
 def test_another_question_goes_on(one: RemoteAction, other: dict[str, str]) -> None:
     assert not one.means(replace(ASKED, **other))  # type: ignore[arg-type]  # strings all of them
+
+
+async def test_an_action_that_cannot_be_read_does_not_keep_others_from_being_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A newer version may tell of what this one does not know. It is logged once, not each look."""
+    monkeypatch.setattr(replica_actions, "LOOK_SECONDS", 0.0)
+    store = await Store.open(str(tmp_path / "forewarm.db"), now=lambda: AT)
+    stopped: list[str] = []
+    looks = asyncio.Event()
+
+    async def stop_question(question: str, user: str) -> None:
+        stopped.append(question)
+        looks.set()
+
+    here = SimpleNamespace(answers=lambda question: True, stop_question=stop_question)
+    leases = QuestionLeases(store)
+    leases.questions[ASKED.id] = ASKED
+    shared = SharedAnswers(cast(Any, here), leases, lambda: AT)
+    newer = {"kind": "renamed", "at": AT, "question": "q1", "title": "x"}
+    kept = {"kind": "stopped", "at": AT, "question": "q1", "added": 1}
+    await store.state.put(INTERRUPTIONS, "a", json.dumps(newer).encode())
+    with capture_logs() as logs:
+        listening = asyncio.create_task(shared.keep_listening(lambda work: work.close()))
+        async with asyncio.timeout(10):
+            while not any(line["event"] == "remote_action_unreadable" for line in logs):
+                await asyncio.sleep(0.01)
+        await store.state.put(INTERRUPTIONS, "b", json.dumps(kept).encode())
+        async with asyncio.timeout(10):
+            await looks.wait()
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+    assert stopped == ["q1"]
+    unread = [line for line in logs if line["event"] == "remote_action_unreadable"]
+    assert [line["why"] for line in unread] == ["kind: literal_error"]
+    await store.close()
