@@ -144,13 +144,13 @@ def _run_all(
 def run(path: Path, setup: Setup, output: IO[str] | None = None) -> Outcome:
     """Replay one trace; write its requests to `output`. Raises `TraceError`."""
     from bot.warm.economics.costs import costs_for
-    from bot.warm.replay.baselines import fixed_strategies, follow
+    from bot.warm.replay.baselines import fixed_strategies, replay_fixed
     from bot.warm.replay.optimum import optimum_usd
     from bot.warm.replay.run import Replay
-    from bot.warm.replay.traces import events, read_trace, thinned
+    from bot.warm.replay.traces import events, read_trace, thin_out
     from bot.warm.types import PrefixFacts
 
-    seen = events(thinned(read_trace(path), setup.keep, setup.seed), setup.hints)
+    timeline = events(thin_out(read_trace(path), setup.keep, setup.seed), setup.hints)
     costs = costs_for(setup.model, setup.tokens, setup.prefill, setup.wait_cost)
     facts = PrefixFacts(
         key="trace",
@@ -169,20 +169,20 @@ def run(path: Path, setup: Setup, output: IO[str] | None = None) -> Outcome:
         if output is not None:
             output.write(json.dumps(asdict(line)) + "\n")
 
-    bill = Replay(facts, costs, setup.warm, log=write).run(seen)
-    asked = [event.at for event in seen if event.kind == "question"]
+    bill = Replay(facts, costs, setup.warm, log=write).run(timeline)
+    asked = [event.at for event in timeline if event.kind == "question"]
     fixed = {
-        strategy.name: follow(strategy, seen, costs).total(costs, setup.warm)
+        strategy.name: replay_fixed(strategy, timeline, costs).total(costs, setup.warm)
         for strategy in fixed_strategies(setup.hints != "none")
     }
     best = min(fixed, key=lambda name: fixed[name])
     optimum = optimum_usd(asked, costs, setup.warm)
-    return _outcome(path, setup, costs, bill, optimum, _named(seen, costs, setup), best, fixed)
+    return _outcome(path, setup, costs, bill, optimum, _named(timeline, costs, setup), best, fixed)
 
 
-def _named(seen: Sequence[Event], costs: Costs, setup: Setup) -> dict[str, float]:
+def _named(timeline: Sequence[Event], costs: Costs, setup: Setup) -> dict[str, float]:
     """Return the totals of the usual strategies."""
-    from bot.warm.replay.baselines import ALWAYS_ON, NOTEBOOK, PINGER, PROMPT_CACHING, follow
+    from bot.warm.replay.baselines import ALWAYS_ON, NOTEBOOK, PINGER, PROMPT_CACHING, replay_fixed
 
     named = {
         "prompt caching alone": PROMPT_CACHING,
@@ -191,7 +191,7 @@ def _named(seen: Sequence[Event], costs: Costs, setup: Setup) -> dict[str, float
         "5-minute pinger": PINGER,
     }
     return {
-        name: follow(strategy, seen, costs).total(costs, setup.warm)
+        name: replay_fixed(strategy, timeline, costs).total(costs, setup.warm)
         for name, strategy in named.items()
     }
 

@@ -113,6 +113,8 @@ class EvictionRates:
 
         `read` is the cost of a refresh, `loss` that of an entry that vanished, in USD.
         """
+        # Each refresh costs a read, each eviction a write. Short intervals save evictions, long
+        # ones save reads.
         best = TTL_SECONDS[ttl] - MARGIN[ttl]
         least = (read + (1.0 - self.alive_probability(best)) * loss) / best
         # Within a bin the probability is constant, so only the ends of bins can be best.

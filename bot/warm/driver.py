@@ -142,6 +142,7 @@ class Driver:
             )
             leads = await self._wait_or_lead(target, self._longest_wait(key))
         except BaseException:
+            # A question that was cancelled while it waited gets no ticket that could report.
             self._questions -= 1
             raise
         waited = asyncio.get_running_loop().time() - began
@@ -183,6 +184,7 @@ class Driver:
         if not decision.spends or key not in self._targets:
             self._set_timer(key, decision.next_look_at)
         elif self._single_slot and self._questions:
+            # The question would wait for the warm-up's whole prefill.
             self._deferred.add(key)
         else:
             self._begin_warm_up(self._targets[key], decision, user)
@@ -216,6 +218,7 @@ class Driver:
                 try:
                     result = await self._send(target, decision)
                 finally:
+                    # Also if this task is cancelled: others wait for the lock.
                     await asyncio.shield(self._write_lock.release(name))
             else:
                 # Another replica writes it. A request after that will be a read, which tells
@@ -268,6 +271,8 @@ class Driver:
         """Return True if this question is to write; False if the entry exists or time is up."""
         loop, name = asyncio.get_running_loop(), _lock_name(target)
         deadline = loop.time() + longest
+        # A loop, because the write that was waited for may have failed: then one of those who
+        # waited leads, and the others wait for it.
         while True:
             is_warming = target.prefix.key in self._warm_ups
             if not is_warming and self.governor.is_warm(target.facts, self._now()):

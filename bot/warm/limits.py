@@ -155,6 +155,7 @@ class BackOff:
     def record_failure(self, kind: str, retry_after: float | None, at: float) -> None:
         """Leave the model alone: longer with each failure, never shorter than `retry_after`."""
         first = FIRST_BACK_OFF.get(kind, 10.0)  # type: ignore[call-overload]
+        # The exponent is capped so that a model that is away for a week cannot overflow it.
         wait = min(LONGEST_BACK_OFF, first * 2.0 ** min(self.failures, 10))
         self.failures += 1
         self.until = max(self.until, at + max(wait, retry_after or 0.0))
@@ -218,6 +219,7 @@ class Breaker:
 
     def _check(self, count: int, most: int, at: float, why: str) -> None:
         if count >= most:
+            # The count stays, so the next failure opens it again, for twice as long.
             self.until = at + min(self.LONGEST, self.FIRST * 2.0 ** min(self.opened, 10))
             self.opened += 1
             self.why = f"{count} {why}"

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from benchmarks.governor_results import KEEPS, replays, table
 from bot.cli import build
 from bot.commands.simulate import Outcome, Setup, run
-from bot.warm.replay.traces import Hints, TraceError, read_trace, thinned
+from bot.warm.replay.traces import Hints, TraceError, read_trace, thin_out
 
 MONDAY = 1_767_571_200.0
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "traces"
@@ -155,7 +155,7 @@ def test_if_waiting_is_free_guesses_are_paid_out_of_savings(tmp_path: Path) -> N
 def test_thinning_keeps_whole_threads_and_is_repeatable(tmp_path: Path) -> None:
     """The same seed keeps the same threads; another one keeps others."""
     trace = read_trace(written(tmp_path / "t.jsonl.gz", office(20, 1, weeks=2)))
-    one, again, other = thinned(trace, 0.3, 1), thinned(trace, 0.3, 1), thinned(trace, 0.3, 2)
+    one, again, other = thin_out(trace, 0.3, 1), thin_out(trace, 0.3, 1), thin_out(trace, 0.3, 2)
     assert one == again
     assert one != other
     assert 0.2 < len(one) / len(trace) < 0.4

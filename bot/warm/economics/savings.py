@@ -44,6 +44,7 @@ class SavingsLedger:
 
     def charge_shadow(self, at: float, costs: Costs) -> None:
         """Charge the shadow for a question."""
+        # Prompt caching renews its entry at each question, so only a long gap costs a write.
         if at < self._shadow_until:
             self.shadow += costs.read
         else:

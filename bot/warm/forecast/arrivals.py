@@ -91,6 +91,7 @@ class Channel:
 
     def record_message(self, thread: str, is_question: bool, at: float) -> bool:
         """Record a message in a thread. Return False if the thread is not open here."""
+        # Removed and added again below, so that the order stays that of the last messages.
         last = self.threads.pop(thread, None)
         if last is None:
             return False
@@ -134,6 +135,8 @@ class Channel:
 
     def is_curve_current(self, now: float) -> bool:
         """Tell whether the curve holds all threads that are old enough for it."""
+        # The latest message decides. If it is too young for the curve, its thread is added at each
+        # reading anyway, and so are all that are younger than the border.
         return self._curve_until is not None and not (
             self._curve_until < self._latest_at <= now - OLD_THREAD
         )
@@ -141,6 +144,7 @@ class Channel:
     def old_thread_hazard(self, now: float, times: Sequence[float]) -> list[float]:
         """Return the cumulative hazard of old threads from now until each time, for the curve."""
         until = self._curve_until = now - OLD_THREAD
+        # The oldest come first, so the first young thread ends the search.
         old = takewhile(lambda last: last <= until, self.threads.values())
         return self.followups.expected_count([now - last for last in old], [t - now for t in times])
 
@@ -217,10 +221,14 @@ class Arrivals:
         spans = [end - now for end in ends]
         for channel_key, channel in self.channels.items():
             if channel_key == after_question:
+                # The thread that the question opens is the likeliest to bring the next one. It
+                # stands for the channel's other recent threads.
                 hazard = _add(hazard, channel.returns.expected_count([0.0], spans))
             elif channel.has_recent_threads:
                 hazard = _add(hazard, channel.recent_thread_hazard(now, spans))
         silence = [math.exp(-h) for h in hazard]
+        # A signal brings one question at most, so its probability is bounded, and it multiplies
+        # the silence instead of adding to the hazard. After a question its user has asked already.
         if after_question is None and signals and self.conversions.open:
             for index, end in enumerate(ends):
                 silence[index] *= 1.0 - self.conversions.pending_probability(now, end)
@@ -233,6 +241,7 @@ class Arrivals:
         if curve is None or is_new:
             curve = self._curve = HazardCurve(now)
         for channel_key, channel in self.channels.items():
+            # The belief about threads may have changed with the question too, so both parts follow.
             is_stale = is_new or channel.is_stale
             if is_stale:
                 hazard = channel.new_question_hazard(now, curve.points_after(now))

@@ -111,6 +111,7 @@ class Conversions:
         first = old.at if old else at
         self.open[user] = OpenSignal((kind, in_thread), channel_key, first, at)
         if len(self.open) > MOST_OPEN:
+            # It has no outcome: neither success nor failure was seen.
             self.open.popitem(last=False)
 
     def record_post(self, user: str, channel_key: str, is_question: bool, at: float) -> None:
@@ -140,6 +141,7 @@ class Conversions:
 
     def expire(self, at: float) -> None:
         """Close without success the signals whose last sign is too old."""
+        # A renewed signal moves to the end, so the first one has the oldest last sign.
         while self.open:
             user, signal = next(iter(self.open.items()))
             if at - signal.latest_at <= WATCH_SECONDS:
@@ -165,6 +167,7 @@ class Conversions:
 
     def pending_probability(self, at: float, until: float) -> float:
         """Return the probability that an open signal brings its question between the times."""
+        # Users decide independently, so the chances that none of them asks multiply.
         none = 1.0
         for signal in self.open.values():
             p = self.probability(signal.kind)

@@ -87,6 +87,7 @@ class WarmthPlan:
     def value(self, at: float, costs: Costs, channel_key: str | None = None) -> EntryValue:
         """Return the value of an entry after a question in the channel, by default the latest."""
         if self._value is None or at > self._value_until:
+            # The channel used last comes last: the next question is likeliest there.
             asking = channel_key or next(reversed(self._arrivals.channels), None)
             short = self.silence(at, "5m", after_question=asking)
             long = self.silence(at, "1h", after_question=asking)
@@ -119,6 +120,7 @@ class WarmthPlan:
 
         Return the value of writing at the best time, which may be now, in USD.
         """
+        # Whole hours, since the shape of the week is known by the hour.
         hour = (at // HOUR + 1) * HOUR
         starts = [hour + HOUR * number for number in range(PLANNED_HOURS)]
         silence = self._arrivals.silence(at, starts, signals=False)

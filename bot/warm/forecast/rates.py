@@ -117,6 +117,7 @@ class QuestionRate:
         if at <= self._since:
             return
         self.advance(at)
+        # The likelihood of a question now is the rate as it was believed before the question.
         for component in self._components:
             component.weight *= component.mean * self.week.level(component.shape, at)
         for component in self._components:
@@ -125,9 +126,12 @@ class QuestionRate:
 
     def cumulative_hazard(self, times: Sequence[float]) -> list[float]:
         """Return -ln of the probability that no question comes from `at` until each time."""
+        # Most components soon have next to no weight. They are left out to save time.
         used = [c for c in self._components if c.weight >= LEAST_WEIGHT]
         weight = sum([c.weight for c in used])
         loads = self.week.loads({c.shape for c in used}, self.at, times)
+        # The probabilities of silence are mixed, not the hazards: a mixture of long silences
+        # becomes surer of the slow components, as the filter does when the silence happens.
         silence = [0.0] * len(times)
         for c in used:
             minus_alpha = -(c.prior_count + c.count)
@@ -159,6 +163,7 @@ class QuestionRate:
         for c in self._components:
             load = loads[c.shape]
             beta = c.prior_hours + c.hours
+            # The probability of silence under the gamma belief, integrated over the rate.
             c.weight *= (beta / (beta + load)) ** (c.prior_count + c.count)
             kept = math.exp(-c.decay * elapsed)
             c.count *= kept

@@ -90,6 +90,7 @@ class Week:
 
     def record_opening(self, at: float, weight: float = 1.0) -> None:
         """Record that a thread was opened."""
+        # Hours first: the growth below is that of the hour in which the thread was opened.
         self._record_watched(at)
         self._counts[hour_of_week(at)] += weight * self._growth()
         self._new += weight
@@ -127,6 +128,7 @@ class Week:
             return
         self._day = day
         self._record_watched(at)
+        # Computing the shapes costs more than a decision, and a few threads hardly move them.
         is_new = self._new * self._growth() > REFRESH_SHARE * sum(self._counts)
         if is_new or day >= self._computed_on + REFRESH_DAYS:
             self._new, self._computed_on = 0.0, day
@@ -199,10 +201,12 @@ def _compute_shapes(counts: list[float], watched: list[float]) -> tuple[list[flo
     counts = _rotate(counts, shift)
     expected = [hours * total / all_watched for hours in _rotate(watched, shift)]
     day_counts, day_expected = _sum_by_day_kind(counts), _sum_by_day_kind(expected)
+    # From coarse to fine: weekdays against the weekend, the rough course of a day, its hours.
     smooth = [1.0] * (2 * DAY_HOURS)
     for gather, pull in ((_sum_day, 0.5), (_wide_triangle, 0.25), (_narrow_triangle, 0.5)):
         smooth = _refine(smooth, day_counts, day_expected, gather, pull)
     hourly = _refine(smooth, day_counts, day_expected, None, 2.0)
+    # Then each day by itself, and at last each hour of the week.
     sharp = _refine(_expand_to_week(hourly), counts, expected, _sum_day, 2.0)
     sharp = _refine(sharp, counts, expected, _week_triangle, 4.0)
     shapes = (_rotate(levels, -shift) for levels in (_expand_to_week(smooth), sharp))

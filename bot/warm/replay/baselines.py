@@ -72,9 +72,9 @@ class Bill:
         return self.api_usd + costs.second * (sum(self.waits) + warm_ttft * len(self.waits))
 
 
-def follow(strategy: FixedStrategy, seen: Sequence[Event], costs: Costs) -> Bill:
+def replay_fixed(strategy: FixedStrategy, timeline: Sequence[Event], costs: Costs) -> Bill:
     """Return the cost of a strategy over all events, from the first to the last."""
-    if not seen:
+    if not timeline:
         return Bill(0.0, ())
     life = float(TTL_SECONDS[strategy.ttl])
     write, read, prefill = costs.write(strategy.ttl), costs.read, costs.prefill
@@ -83,7 +83,7 @@ def follow(strategy: FixedStrategy, seen: Sequence[Event], costs: Costs) -> Bill
     usd, alive, ready, until = 0.0, -math.inf, -math.inf, -math.inf
     waits: list[float] = []
     started = False
-    for event in seen:
+    for event in timeline:
         at = event.at
         if strategy.from_start and not started:
             usd, alive, ready, until = write, at + life, at + prefill, math.inf

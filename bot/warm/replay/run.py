@@ -56,15 +56,15 @@ class Replay:
         self.api_usd = 0.0
         self.waits: list[float] = []
 
-    def run(self, seen: Sequence[Event]) -> Bill:
+    def run(self, timeline: Sequence[Event]) -> Bill:
         """Replay all events in order. Return the bill."""
-        for _ in self.steps(seen):
+        for _ in self.steps(timeline):
             pass
         return Bill(self.api_usd, tuple(self.waits))
 
-    def steps(self, seen: Sequence[Event]) -> Iterator[Event]:
+    def steps(self, timeline: Sequence[Event]) -> Iterator[Event]:
         """Replay the events one by one."""
-        for event in seen:
+        for event in timeline:
             self._run_until(event.at)
             self._carry_out(self._handle(event))
             yield event

@@ -90,7 +90,7 @@ def messages(rows: Iterable[dict[str, Any]]) -> Iterable[Message]:
         yield Message(row["t"], user, thread, opens, question, typing)
 
 
-def thinned(trace: Sequence[Message], keep: float, seed: int) -> list[Message]:
+def thin_out(trace: Sequence[Message], keep: float, seed: int) -> list[Message]:
     """Return a trace that keeps each thread with probability `keep`."""
     if keep >= 1.0:
         return list(trace)
