@@ -10,6 +10,7 @@ import typer
 
 from bot.clock import system_now
 from bot.errors import ForewarmError
+from bot.stored import UnreadableValue
 from bot.telemetry.daily_stats import KINDS, Figures
 from bot.telemetry.report import as_json, as_tables, build_report, plot, since_day
 
@@ -65,7 +66,7 @@ async def _read(url: str, first: str) -> Figures:
     from bot.store.store import Store
     from bot.telemetry.codec import Reader
 
-    figures, reader = Figures(), Reader()
+    figures, reader = Figures(), Reader(_report_unreadable)
     store = await Store.open(url, now=system_now, set_up=False)
     try:
         with Progress(console=Console(stderr=True), transient=True) as progress:
@@ -77,6 +78,10 @@ async def _read(url: str, first: str) -> Figures:
     finally:
         await store.close()
     return figures
+
+
+def _report_unreadable(error: UnreadableValue) -> None:
+    typer.secho(f"forewarm: {error.user_message}", fg=typer.colors.YELLOW, err=True)
 
 
 def _start_of(day: str) -> float:

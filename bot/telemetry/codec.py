@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
-
-import structlog
 
 from bot.answer import events as answer
 from bot.claude import events as claude
@@ -40,7 +38,6 @@ A field that is renamed names its stored name as its alias (`bot.stored`).
 
 _NAMES = {kind: name for name, kind in KINDS.items()}
 _encode = json.JSONEncoder(separators=(",", ":")).encode
-_log = structlog.get_logger(__name__)
 
 
 class UnknownRecord(TypeError):
@@ -70,20 +67,27 @@ def decode(kind: str, body: str) -> Any:
         return load(found, json.loads(body))
     except json.JSONDecodeError:
         raise UnreadableValue(kind, "no JSON") from None
+    except UnreadableValue as error:
+        # Told by the stored name, whatever the class is called.
+        raise UnreadableValue(kind, error.problem) from None
 
 
 class Reader:
-    """Decodes stored records. `unread` counts, by kind, those that this version cannot read."""
+    """Decodes stored records. `unread` counts, by kind, those that this version cannot read.
 
-    def __init__(self) -> None:
+    `report` is called with the first of each kind.
+    """
+
+    def __init__(self, report: Callable[[UnreadableValue], None]) -> None:
         self.unread: Counter[str] = Counter()
+        self._report = report
 
     def read(self, entry: Entry) -> Any | None:
-        """Return the record, or None; the first of each kind that cannot be read is logged."""
+        """Return the record, or None if it cannot be read."""
         try:
             return decode(entry.kind, entry.body)
         except UnreadableValue as error:
             self.unread[entry.kind] += 1
             if self.unread[entry.kind] == 1:
-                _log.warning("journal_record_unreadable", kind=entry.kind, why=error.problem)
+                self._report(error)
             return None

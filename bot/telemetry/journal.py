@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import structlog
 
 from bot.errors import ForewarmError
+from bot.stored import UnreadableValue
 from bot.telemetry.codec import Reader, encode, kind_of
 from bot.telemetry.interfaces import FREQUENT, Entry, JournalStore, Line
 from bot.telemetry.projection import Fold
@@ -60,7 +61,7 @@ class Journal:
         self._arrived = asyncio.Event()
         self._progress = asyncio.Condition()
         self._tasks: list[asyncio.Task[None]] = []
-        self._reader = Reader()
+        self._reader = Reader(_log_unreadable)
         self.refused = 0
         self.failing = False
 
@@ -206,6 +207,10 @@ class Journal:
             f"<Journal of {self._source}: {self._written} written, {self.pending} pending,"
             f" {self.refused} refused{state}>"
         )
+
+
+def _log_unreadable(error: UnreadableValue) -> None:
+    _log.warning("journal_record_unreadable", kind=error.name, why=error.problem)
 
 
 def _fold(fold: Fold, record: object) -> None:

@@ -8,7 +8,6 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 from pydantic import TypeAdapter
-from structlog.testing import capture_logs
 
 from bot.stored import UnreadableValue
 from bot.telemetry.codec import KINDS, Reader, UnknownRecord, decode, encode, kind_of
@@ -126,8 +125,9 @@ def test_a_record_that_this_version_cannot_read_is_told(kind: str, body: str, pr
     assert "xoxb" not in str(caught.value)
 
 
-def test_records_that_cannot_be_read_are_counted_and_each_kind_is_logged_once() -> None:
-    reader = Reader()
+def test_records_that_cannot_be_read_are_counted_and_each_kind_is_told_once() -> None:
+    told: list[UnreadableValue] = []
+    reader = Reader(told.append)
     entries = [
         Entry(seq, "s", seq, 1.0, kind, body)
         for seq, (kind, body) in enumerate(
@@ -139,13 +139,12 @@ def test_records_that_cannot_be_read_are_counted_and_each_kind_is_logged_once() 
             ]
         )
     ]
-    with capture_logs() as logs:
-        read = [reader.read(entry) for entry in entries]
+    read = [reader.read(entry) for entry in entries]
     assert [record is None for record in read] == [True, False, True, True]
     assert reader.unread == {"FromTheFuture": 2, "ContextDropped": 1}
-    assert [(line["event"], line["kind"]) for line in logs] == [
-        ("journal_record_unreadable", "FromTheFuture"),
-        ("journal_record_unreadable", "ContextDropped"),
+    assert [(one.name, one.problem) for one in told] == [
+        ("FromTheFuture", "no such kind"),
+        ("ContextDropped", "at: missing"),
     ]
 
 

@@ -7,10 +7,13 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from bot.telemetry.codec import UnknownRecord, decode
 from bot.telemetry.daily_stats import Figures
+from bot.telemetry.interfaces import Line
 from bot.telemetry.journal import Journal
+from bot.telemetry.metrics import Metrics
 from bot.telemetry.projections import LiveProjections
 from bot.telemetry.receipts import Receipts
 from bot.warm.events import SignalReceived
@@ -202,3 +205,24 @@ async def test_the_repr_tells_what_is_pending(shelf: Any, make: Any) -> None:
     journal = Journal(shelf, source="a", live=LiveProjections())
     journal.write(make.ended())
     assert repr(journal) == "<Journal of a: 1 written, 1 pending, 0 refused>"
+
+
+async def test_records_of_a_newer_version_are_counted_and_told_once(shelf: Any, make: Any) -> None:
+    """They were lost without a word before: figures that lack them look right."""
+    at = make.ended().at
+    await shelf.append(
+        "newer", [Line(1, at, "FromTheFuture", "{}"), Line(2, at, "FirstWords", "{")]
+    )
+    live = LiveProjections()
+    journal = Journal(shelf, source="s", live=live)
+    metrics = Metrics()
+    metrics.watch_journal(journal)
+    with capture_logs() as logs:
+        assert await journal.replay(live.state, 0.0) == 2
+        await journal.replay(live.state, 0.0)
+        await shelf.append("newer", [Line(3, at, "FromTheFuture", "{}")])
+        assert await journal.follow() == 1
+    assert journal.unread == 5
+    assert "forewarm_journal_unread 5.0" in metrics.text(at).decode()
+    told = [(line["kind"], line["why"]) for line in logs]
+    assert told == [("FromTheFuture", "no such kind"), ("FirstWords", "no JSON")]

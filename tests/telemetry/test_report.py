@@ -20,6 +20,7 @@ from bot.errors import ForewarmError
 from bot.store.sql.url import default_url
 from bot.store.store import Store
 from bot.telemetry.daily_stats import Figures
+from bot.telemetry.interfaces import Line
 from bot.telemetry.journal import Journal
 from bot.telemetry.money import day_of
 from bot.telemetry.report import BadSince, as_tables, build_report, since_day
@@ -159,3 +160,18 @@ def test_since_is_a_day_or_a_number_of_days() -> None:
     for wrong in ("", "yesterday", "2026-02-31", "7", "-7d"):
         with pytest.raises(BadSince):
             since_day(wrong, now)
+
+
+def test_records_that_cannot_be_read_are_told_beside_the_document(home: Path) -> None:
+    """A script reads standard output: it stays JSON."""
+    asyncio.run(_append_broken(default_url(home)))
+    done = CliRunner().invoke(build(), ["report", "--json", "--since", "2020-01-01"])
+    assert json.loads(done.stdout)["total"]["questions"] > 0
+    assert done.stderr.count("A stored FirstWords cannot be read (no JSON)") == 1
+
+
+async def _append_broken(url: str) -> None:
+    store = await Store.open(url, now=system_now)
+    lines = [Line(number, NOON, "FirstWords", "{") for number in (1, 2)]
+    await store.journal.append("newer", lines)
+    await store.close()
