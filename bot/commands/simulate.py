@@ -15,7 +15,7 @@ from bot.errors import ForewarmError
 if TYPE_CHECKING:
     from bot.warm.economics.costs import Costs
     from bot.warm.replay.baselines import Bill
-    from bot.warm.replay.run import RequestLine
+    from bot.warm.replay.replay import RequestLine
     from bot.warm.replay.traces import Event, Hints
 
 
@@ -146,7 +146,7 @@ def run(path: Path, setup: Setup, output: IO[str] | None = None) -> Outcome:
     from bot.warm.economics.costs import costs_for
     from bot.warm.replay.baselines import fixed_strategies, replay_fixed
     from bot.warm.replay.optimum import optimum_usd
-    from bot.warm.replay.run import Replay
+    from bot.warm.replay.replay import Replay
     from bot.warm.replay.traces import events, read_trace, thin_out
     from bot.warm.types import PrefixFacts
 

@@ -13,7 +13,7 @@ from bot.warm.economics.costs import Costs
 from bot.warm.governor import Governor
 from bot.warm.limits import Limits
 from bot.warm.replay.baselines import Bill
-from bot.warm.replay.rules import Served, SimulatedEntry
+from bot.warm.replay.simulated_entry import Served, SimulatedEntry
 from bot.warm.replay.traces import Event
 from bot.warm.signals import Signal, SignalKind
 from bot.warm.types import Decision, PrefixFacts, Result
