@@ -15,10 +15,12 @@ import pytest
 from bot.claude.usage import TTL_SECONDS, Ttl
 from bot.warm.cache_entry import EvictionRates
 from bot.warm.economics.costs import Costs
+from bot.warm.economics.savings import SavingsLedger
 from bot.warm.economics.value import best_write_hour, holding_value, solve_entry_value
 from bot.warm.forecast.arrivals import Arrivals, Channel
 from bot.warm.forecast.conversions import LEAD_BIN_ENDS, Conversions
 from bot.warm.forecast.followups import SINCE_MESSAGE, FollowUps
+from bot.warm.forecast.plan import WarmthPlan
 from bot.warm.forecast.rates import QuestionRate
 from bot.warm.forecast.week import Week
 
@@ -390,3 +392,36 @@ def test_when_an_entry_is_refreshed() -> None:
         found = evictions.refresh_interval(ttl, 0.015, 0.375)  # type: ignore[arg-type]
         cost = next((0.015 + g * 0.375) / x for x, g in waits if x == found)
         assert cost == pytest.approx(cheapest)
+
+
+@pytest.mark.parametrize("with_signal", [False, True])
+def test_the_cost_of_a_cold_question(with_signal: bool) -> None:
+    """K5 of the page: its wait, its write, and its share of the warm-ups for signals."""
+    costs = Costs(write_5m=0.375, write_1h=0.6, read=0.015, prefill=18.93, second=100 / 3600)
+    arrivals = Arrivals()
+    conversions = arrivals.conversions
+    if with_signal:
+        conversions.record_signal("U1", "C1", "modal_typing", False, MONDAY)
+    conversions.record_post("U1", "C1", True, MONDAY + 30.0)
+    arrivals.channel("C1", MONDAY).record_new_question("1", MONDAY + 30.0)
+    q = (float(with_signal) + 0.5) / 2
+    p_mean = (float(with_signal) + 0.7 * 8) / (float(with_signal) + 8)
+    wait = costs.second * costs.prefill
+    left = costs.second * conversions.remaining_wait(costs.prefill)
+    unwarned = costs.write_5m + wait
+    warned = costs.write_5m / max(0.05, p_mean) + costs.read + left
+    expected = (1 - q) * unwarned + q * min(unwarned, warned)
+    assert WarmthPlan(arrivals).value(MONDAY + 30.0, costs).cold_cost == pytest.approx(expected)
+
+
+def test_guesses_are_paid_out_of_savings() -> None:
+    costs = Costs(write_5m=0.375, write_1h=0.6, read=0.015, prefill=18.93, second=100 / 3600)
+    savings, wait = SavingsLedger(), 18.93 * 100 / 3600
+    for at in (0.0, 299.0, 700.0):
+        savings.charge_shadow(at, costs)
+    savings.charge(1.0)
+    # Two cold questions and one that reads.
+    shadow, waiting = 2 * (0.375 + wait) + 0.015, 2 * wait
+    limit = 1.013 * shadow + 0.5 * waiting + 8 * wait
+    assert savings.allows(limit - 1.0 - 1e-9, costs)
+    assert not savings.allows(limit - 1.0 + 1e-6, costs)
