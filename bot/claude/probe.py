@@ -7,7 +7,7 @@ costs a fraction of a cent (on the dearest models, a few cents).
 from __future__ import annotations
 
 from contextlib import aclosing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from bot.claude.cache_check import COVERED, WarmResult
@@ -19,6 +19,7 @@ from bot.claude.prices import cost, is_priced
 from bot.claude.request import question_request
 from bot.claude.stream import Ended
 from bot.context.pack import Block, Pack
+from bot.stored import dump
 
 LEAST_TOKENS = 1_000
 MARGIN = 1.6
@@ -78,7 +79,7 @@ class Probe:
             "model": self.settings.model,
             "works": self.works,
             "problems": list(self.problems),
-            "settings": asdict(self.settings),
+            "settings": dump(self.settings),
             "max_input_tokens": self.capabilities.max_input_tokens,
             "max_tokens": self.capabilities.max_tokens,
             "warmed_tokens": self.warmed.tokens,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from bot.stored import dump
 
 Outcome = Literal["found", "person", "unprobed", "failed"]
 
@@ -25,4 +27,4 @@ class Probed:
 
     def line(self) -> str:
         """Return it as one line of JSON."""
-        return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True)
+        return json.dumps(dump(self), ensure_ascii=False, sort_keys=True)

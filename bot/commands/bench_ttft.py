@@ -16,13 +16,14 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bot.errors import ForewarmError
+from bot.stored import dump
 
 if TYPE_CHECKING:
     from bot.claude.client import ClaudeClient
@@ -85,7 +86,7 @@ def ttft(
     if plot is not None:
         _plot(found, lead, plot)
     if as_document:
-        typer.echo(json.dumps({"runs": [asdict(r) for r in found], "summary": summary}, indent=2))
+        typer.echo(json.dumps({"runs": [dump(r) for r in found], "summary": summary}, indent=2))
     else:
         _print(found, summary)
 

@@ -31,14 +31,15 @@ def check(
     JSON that can be sent to Forewarm's developers: they hold no token, name, id or address.
     """
     import json
-    from dataclasses import asdict
+
+    from bot.stored import dump
 
     if live:
         failed = asyncio.run(_probe(live, listen, life))
         raise typer.Exit(1 if failed else 0)
     findings = asyncio.run(_walk(show=not as_document))
     if as_document:
-        typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+        typer.echo(json.dumps([dump(finding) for finding in findings], indent=2))
     bad = sum(finding.verdict == "bad" for finding in findings)
     if bad and not as_document:
         typer.echo(f"{bad} to fix." if bad > 1 else "1 to fix.")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bot.errors import ForewarmError
+from bot.stored import dump
 
 if TYPE_CHECKING:
     from bot.warm.economics.costs import Costs
@@ -117,7 +118,7 @@ def simulate(
     if plot is not None:
         _plot(outcomes, plot)
     if as_document:
-        typer.echo(json.dumps([asdict(outcome) for outcome in outcomes], indent=2))
+        typer.echo(json.dumps([dump(outcome) for outcome in outcomes], indent=2))
     else:
         _print(outcomes)
 
@@ -167,7 +168,7 @@ def run(path: Path, setup: Setup, output: IO[str] | None = None) -> Outcome:
 
     def write(line: RequestLine) -> None:
         if output is not None:
-            output.write(json.dumps(asdict(line)) + "\n")
+            output.write(json.dumps(dump(line)) + "\n")
 
     bill = Replay(facts, costs, setup.warm, log=write).run(timeline)
     asked = [event.at for event in timeline if event.kind == "question"]
