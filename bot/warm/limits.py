@@ -154,6 +154,7 @@ class BackOff:
 
     def record_failure(self, kind: str, retry_after: float | None, at: float) -> None:
         """Leave the model alone: longer with each failure, never shorter than `retry_after`."""
+        # A result holds the kind as text. A kind that is not listed has the default.
         first = FIRST_BACK_OFF.get(kind, 10.0)  # type: ignore[call-overload]
         # The exponent is capped so that a model that is away for a week cannot overflow it.
         wait = min(LONGEST_BACK_OFF, first * 2.0 ** min(self.failures, 10))

@@ -103,6 +103,7 @@ def test_a_question_does_not_wait_beyond_the_deadline_for_a_stalled_warm_up(
             await asyncio.sleep(500)
             return await real(*args, **named)
 
+        # One call of this server hangs.
         claude.warm = stalled  # type: ignore[method-assign]
         await driver.signal(hint(), target)
         await asyncio.sleep(1)

@@ -185,11 +185,9 @@ def test_the_shape_of_the_week(zone: int) -> None:
         if local // 24 < 5 and 9 <= local % 24 < 17 and chance.random() < 0.4:
             week.record_opening(at + 60.0)
             counts[hour] += kept
-    week._record_watched(end)
+    week.refresh(end)
     saved = week.snapshot()
     assert saved["counts"] == pytest.approx(counts, rel=1e-9)
-    week.refresh(end + DAY)
-    saved = week.snapshot()
     levels = plain_week(
         saved["counts"], saved["hours"], plain_weekend(saved["counts"], saved["hours"])
     )
@@ -322,11 +320,12 @@ def silences(ttl: Ttl, hourly: float) -> list[float]:
 def test_the_value_of_holding_and_its_fixed_point(hourly: float) -> None:
     costs = Costs(write_5m=0.375, write_1h=0.6, read=0.015, prefill=18.93, second=100 / 3600)
     short, long = silences("5m", hourly), silences("1h", hourly)
+    futures: list[tuple[Ttl, list[float]]] = [("5m", short), ("1h", long)]
     for free in (False, True):
         for b in (0.01, 0.1, 0.9):
-            for ttl, s in (("5m", short), ("1h", long)):
-                found = holding_value(s, ttl, b, 0.015, free)  # type: ignore[arg-type]
-                assert found == pytest.approx(plain_value(s, ttl, b, 0.015, free))  # type: ignore[arg-type]
+            for ttl, s in futures:
+                found = holding_value(s, ttl, b, 0.015, free)
+                assert found == pytest.approx(plain_value(s, ttl, b, 0.015, free))
     k5, d, r = 0.9, 0.225, 0.015
 
     def right(a: float) -> float:
@@ -384,12 +383,13 @@ def test_when_an_entry_is_refreshed() -> None:
         seen[j] = 10 + (seen[j] - 10) * 0.98 + 1
         evictions.observe(gap, survived)
     gone = [max(lost[i] / seen[i] for i in range(j + 1)) for j in range(5)]
-    for ttl, margin in (("5m", 6.0), ("1h", 10.0)):
-        last = TTL_SECONDS[ttl] - margin  # type: ignore[index]
+    margins: list[tuple[Ttl, float]] = [("5m", 6.0), ("1h", 10.0)]
+    for ttl, margin in margins:
+        last = TTL_SECONDS[ttl] - margin
         waits = [(last, gone[next(j for j, end in enumerate(ends) if last < end)])]
         waits += [(end - 1, gone[j]) for j, end in enumerate(ends) if end <= last]
         cheapest = min((0.015 + g * 0.375) / x for x, g in waits)
-        found = evictions.refresh_interval(ttl, 0.015, 0.375)  # type: ignore[arg-type]
+        found = evictions.refresh_interval(ttl, 0.015, 0.375)
         cost = next((0.015 + g * 0.375) / x for x, g in waits if x == found)
         assert cost == pytest.approx(cheapest)
 
