@@ -1,4 +1,4 @@
-"""What Claude's cache is believed to hold of a prefix, corrected by what replies say.
+"""Belief about the entry of a prefix in Claude's cache, corrected by what replies say.
 
 A life counts from the start of the request that wrote or read the entry, not from its reply
 (docs/platform/claude.md#cache-life). Entries also vanish early, the more often the longer they

@@ -28,7 +28,7 @@ class SignalReceived:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WarmthDecided:
-    """What the governor decided, and why, in words and numbers. Money in USD."""
+    """A decision of the governor, with its reason in words and numbers. Money in USD."""
 
     at: float
     prefix: str

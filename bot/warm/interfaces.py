@@ -1,4 +1,4 @@
-"""What warmth needs from the rest of the product."""
+"""Interfaces through which warmth uses the rest of the product."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bot.warm.types import PrefixFacts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What a signal or a question concerns: a context's prefix as it is now, and its limits.
+    """Subject of a signal or a question: a context's prefix as it is now, and its limits.
 
     `wait_cost_per_hour` and `daily_limit_usd` are in USD.
     """
@@ -26,7 +26,7 @@ class Target:
 
     @property
     def facts(self) -> PrefixFacts:
-        """What the governor is told about the prefix."""
+        """The prefix in the form that the governor takes."""
         return PrefixFacts(
             key=self.prefix.key,
             fingerprint=self.prefix.fingerprint,

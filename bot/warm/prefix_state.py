@@ -21,9 +21,8 @@ settled when its usage is known.
     alive in its base  after a push: write the overlay behind the base
     cold               wait for the planned hour, warm for an open signal, or stay cold
 
-What would break it: a reply that is applied twice, or a request whose outcome is never reported.
-The first is prevented by `JoinTicket`, the second leaves the entry as it was expected until its
-life ends.
+It breaks if a reply is applied twice, which `JoinTicket` prevents. If the outcome of a request is
+never reported, the entry stays as it was expected until its life ends.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the governor is told about a prefix, and what it returns."""
+"""Types that the governor takes and returns."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class PrefixFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What to do about a prefix, and why.
+    """An action on a prefix, and its reason.
 
     `ttl` is the life that a request of this action asks for. With "nothing" and "lapse" it is the
     life that the next request on the prefix should ask for. `next_look_at` is when to decide again

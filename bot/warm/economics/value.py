@@ -28,8 +28,8 @@ holding an entry through the hours that follow.
 
 docs/governor.md#value-of-an-entry derives the formulas.
 
-What would break it: b and S of different futures. The silence handed to `solve_entry_value` is
-that after a question, the silence handed to `holding_value` for a decision is that of now.
+It breaks if b and S belong to different futures. The silence for `solve_entry_value` is that after
+a question. The silence for `holding_value` in a decision is that of now.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ HALVINGS = 9
 
 @dataclass(frozen=True, slots=True)
 class EntryValue:
-    """What questions save by warmth, in USD.
+    """Savings of questions by warmth, in USD.
 
     `cold_cost` is the whole cost of a question that finds nothing and writes for 5 minutes.
     `extra_write` is what writing for an hour costs more, `advantage` what it is worth more.

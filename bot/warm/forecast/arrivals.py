@@ -22,7 +22,7 @@ changes within seconds. Their part is computed exactly at each reading.
 All direct messages and modals are one channel, `DIRECT`. Many people who each ask rarely are
 together as regular as a channel, and a belief for each of them would never learn anything.
 
-What would break it: a thread that is both in the curve and added at the reading, or in neither.
+It breaks if a thread is both in the curve and added at the reading, or in neither.
 `Channel._curve_until` is the one border between the two: the last message of a thread lies before
 it (in the curve) or after it (added).
 """

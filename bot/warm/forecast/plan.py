@@ -14,8 +14,8 @@ hour ahead is found by backward induction over the next 96 hours (`best_write_ho
 the meantime must be worth more than waiting for that hour. See
 docs/governor.md#plan-for-a-cold-prefix.
 
-What would break it: a plan that is never looked at again. A prefix without a good hour is looked at
-after `PLAN_LASTS` all the same, because the belief changes with silence.
+It breaks if a prefix is never looked at again. A prefix without a good hour is looked at after
+`PLAN_LASTS` all the same, because the belief changes with silence.
 """
 
 from __future__ import annotations

@@ -24,9 +24,9 @@ components start from priors an order of magnitude apart, so that the first ques
 scale. The recent ones forget within days and fall back on the lasting rate, so that a burst or a
 quiet week raises their weight and nothing has to be tuned for a channel.
 
-What would break it: weights that reach zero (a component could never return, hence
-`REDEAL_PER_DAY`), and steps so long that count and hours decay before the load is compared with
-them (hence `LONGEST_STEP`).
+It breaks if a weight reaches zero, since its component could never return (hence
+`REDEAL_PER_DAY`), and if a step is so long that count and hours decay much before the load is
+compared with them (hence `LONGEST_STEP`).
 """
 
 from __future__ import annotations

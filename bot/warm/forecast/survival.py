@@ -15,9 +15,9 @@ far forecast is coarse anyway. Beyond the last point the last slope continues.
 The curve holds smooth parts only: new questions, and threads silent for hours. A thread that spoke
 a minute ago has a hazard that falls within seconds. `arrivals.py` adds those exactly.
 
-What would break it: a part that is computed from another moment than the reader's. Each part is
-therefore set with its own `now`, from which the line is extended backwards. And after `LASTS`
-seconds the whole grid is computed anew, since the belief about a rate changes with silence too.
+It breaks if a part is computed from another moment than the reader's. So each part is set with its
+own `now`, from which the line is extended backwards. And after `LASTS` seconds the whole grid is
+computed anew, since the belief about a rate changes with silence too.
 """
 
 from __future__ import annotations

@@ -22,8 +22,8 @@ docs/governor.md#shape-of-the-week.
 The mixture in `rates.py` decides how much each shape counts, by how well it forecast. So a channel
 without habits is served by FLAT, and SHARP costs nothing before it is earned.
 
-What would break it: fixed weekends. The start of the weekend is searched (`_find_weekend`),
-because an office whose Friday evening is UTC's Saturday would otherwise mix work with rest.
+It breaks with fixed weekends: an office whose Friday evening is UTC's Saturday would mix work with
+rest. So the start of the weekend is searched (`_find_weekend`).
 """
 
 from __future__ import annotations
