@@ -19,7 +19,7 @@ from pydantic import TypeAdapter
 from typer.testing import CliRunner
 
 from bot.answer import tools
-from bot.app import clones, context_admin, replica_actions, warmth, writings
+from bot.app import clones, context_admin, replica_actions, warmth
 from bot.claude.models import ModelSettings
 from bot.claude.probe import Probe
 from bot.claude.probed import Probed
@@ -128,7 +128,7 @@ def test_state_keeps_its_kinds() -> None:
     assert clones.KIND == "pack"
     assert context_admin.DRAFTS == "codebase draft"
     assert replica_actions.INTERRUPTIONS == "interruption"
-    assert writings.PREFIX == "writing:"
+    assert warmth.PREFIX == "writing:"
 
 
 def test_a_masked_value_keeps_its_form() -> None:

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
-from bot.answer.interfaces import Gate, Inbox, Journal, Snippets, Sources, Turns, Warmth
+from bot.answer.interfaces import Gate, Inbox, Snippets, Sources, Turns, Warmth
 from bot.answer.loop import Allowance, Model
 from bot.answer.queue import AnswerQueue
 from bot.answer.thread.cache import Threads
 from bot.answer.thread.prompt import Limits
+from bot.claude.events import Journal
 from bot.claude.models import listed
 from bot.clock import Now
 from bot.delivery.delivery import Deliver

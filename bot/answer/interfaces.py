@@ -16,12 +16,6 @@ from bot.delivery.slack_api import JsonObject
 from bot.errors import ForewarmError
 
 
-class Journal(Protocol):
-    """Where records go. Returns at once; the store writes them in order."""
-
-    def write(self, record: object) -> None: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Turn:
     """One question and its answer as they were sent to Claude: user, tool rounds, raw answer.

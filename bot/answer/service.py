@@ -12,7 +12,6 @@ import structlog
 from bot.answer.dependencies import Dependencies
 from bot.answer.events import QuestionReceived
 from bot.answer.interfaces import Takeover
-from bot.answer.log_context import about_question
 from bot.answer.mishaps import suppressed_store_failures
 from bot.answer.question import Question, target_of
 from bot.answer.run import Answering
@@ -20,6 +19,7 @@ from bot.answer.speculative.drafts import Drafts
 from bot.answer.thread.message import ThreadMessage
 from bot.context.config.load import ContextConfig
 from bot.delivery.slack_api import SlackCallError
+from bot.log_context import about_question
 
 log = structlog.get_logger(__name__)
 

@@ -1,83 +1,27 @@
-"""Small duties between the Slack edge and the store: opinions, the audit log, the day's money."""
+"""What Slack's side needs of the store and the journal: the audit log, and the day's money."""
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
-from typing import Any
-
-import structlog
-
-from bot.answer.feedback import Mark, Value
 from bot.clock import Now
 from bot.context.config.load import ContextConfig
-from bot.errors import ForewarmError
-from bot.slack.tasks import Tasks
-from bot.store.people import Opinion
 from bot.store.store import Store
+from bot.tasks import Tasks
 from bot.telemetry.daily_spend import Caps, Spent
 from bot.telemetry.money import day_of
-
-log = structlog.get_logger(__name__)
-
 
 ANSWERING: tuple[Spent, ...] = ("answers", "drafts")
 
 
-class Background:
-    """Tasks that nobody waits for: kept from being collected, their errors logged."""
-
-    def __init__(self) -> None:
-        self._tasks = Tasks()
-
-    def __repr__(self) -> str:
-        return f"<Background: {len(self._tasks)} running>"
-
-    def start(self, work: Coroutine[Any, Any, None]) -> None:
-        self._tasks.start(self._guarded(work))
-
-    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
-        try:
-            await work
-        except ForewarmError as error:
-            log.warning("background_failed", why=error.user_message)
-
-    async def drain(self) -> None:
-        """Wait for all that is running."""
-        await self._tasks.drain()
-
-
-class OpinionStore:
-    """`bot.answer.opinions.OpinionStore` over the store."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    async def keep(
-        self, workspace: str, user: str, mark: Mark, value: Value, comment: str | None
-    ) -> None:
-        await self._store.feedback.give(
-            Opinion(
-                question=mark.question,
-                user=user,
-                workspace=workspace,
-                value=value,
-                comment=comment,
-                context=mark.context or None,
-                fingerprint=mark.fingerprint or None,
-            )
-        )
-
-
 class AuditLog:
-    """`bot.slack.router.Audit`: written beside the work, so that a refusal does not wait for it."""
+    """`bot.slack.people.gate.Audit`: written in the background, so that no refusal waits."""
 
-    def __init__(self, store: Store, workspace: str, background: Background) -> None:
+    def __init__(self, store: Store, workspace: str, tasks: Tasks) -> None:
         self._store = store
         self._workspace = workspace
-        self._background = background
+        self._tasks = tasks
 
     def write(self, act: str, user: str, place: str, rule: str) -> None:
-        self._background.start(
+        self._tasks.start(
             self._store.audit.write(self._workspace, user, f"refused {act}", place, {"rule": rule})
         )
 

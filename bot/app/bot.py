@@ -6,25 +6,26 @@ import asyncio
 import secrets
 from collections.abc import Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
 from typing import Any
 
 import structlog
 
 from bot.answer.dependencies import Dependencies
-from bot.answer.opinions import Opinions
+from bot.answer.feedback import Opinions
 from bot.answer.queue import AnswerQueue
 from bot.answer.service import Answerer
 from bot.answer.speculative.drafts import Drafts
 from bot.answer.thread.cache import Threads
 from bot.answer.thread.message import BotIdentity
-from bot.app.adapters import AuditLog, Background, OpinionStore, SpendingLimits
+from bot.app.adapters import AuditLog, SpendingLimits
 from bot.app.attachments import SlackSnippets
-from bot.app.clones import Sources
+from bot.app.clones import Clones
 from bot.app.context_admin import DRAFTS, SlackShelf
 from bot.app.context_status import StandingOf
-from bot.app.contexts import Library, PrefixChanged
+from bot.app.contexts import Library
 from bot.app.data_removal import Forgetting
-from bot.app.inbox import AnswerInbox, QuestionLeases, SlackInbox
+from bot.app.inbox import QuestionInbox
 from bot.app.prefixes import Prefixes
 from bot.app.readiness import Readiness
 from bot.app.records import note_built, note_dropped
@@ -35,6 +36,7 @@ from bot.app.warmth import Warmth
 from bot.app.web import WebServer, forget_route, health_routes
 from bot.app.webhooks import PushEntry
 from bot.claude.client import ClaudeClient
+from bot.claude.request_log import RequestFeed
 from bot.clock import Now, system_now
 from bot.context.config.load import load_contexts
 from bot.context.git.webhook import Push
@@ -53,9 +55,9 @@ from bot.slack.web_api import WebCalls
 from bot.store.retention import Retention
 from bot.store.sql.url import default_url
 from bot.store.store import Store
+from bot.tasks import Tasks
 from bot.telemetry.journal import Journal
 from bot.telemetry.metrics import Metrics
-from bot.telemetry.projection import Folds, LateSubscriber
 from bot.telemetry.projections import LiveProjections
 from bot.telemetry.restore import restore_figures, restore_recent
 from bot.telemetry.web import StatePages
@@ -71,39 +73,37 @@ LOOK_UP_THREADS = 4
 
 
 class Bot:
-    """One process of the bot."""
+    """One process of the bot.
+
+    `start` builds the parts from the store upwards, each whole when it is built. What was opened
+    is put on a stack, so that `stop` closes it in the reverse order, however far `start` came.
+    """
 
     def __init__(
         self, settings: Settings, *, now: Now = system_now, rates: Rates | None = None
     ) -> None:
-        """`rates` are what Slack allows; benchmarks of the bot alone lift them."""
+        """`rates` are Slack's limits; benchmarks of the bot alone lift them."""
         self.settings = settings
         self._rates = rates
         self.now = now
         self.live, self.metrics = LiveProjections(), Metrics()
-        self._own, self._others = LateSubscriber(), LateSubscriber()
-        self._pages: StatePages | None = None
-        self.background = Background()
-        self._tasks: list[asyncio.Task[None]] = []
+        self.tasks = Tasks()
+        self._loops: list[asyncio.Task[None]] = []
+        self._opened = AsyncExitStack()
         self._sockets: Sockets | None = None
-        self._looking: asyncio.Task[None] | None = None
-        self._executor = ThreadPoolExecutor(LOOK_UP_THREADS, "look-up")
         self._stopping = False
         self.started = False
 
     def __repr__(self) -> str:
-        state = "running" if self.started else "not running"
-        return f"<Bot, {state}: {getattr(self, 'library', 'not built')!r}>"
+        return f"<Bot, {'running' if self.started else 'not running'}>"
 
     async def start(self) -> None:
-        """Open everything and begin to listen; what cannot be opened is a `ForewarmError`."""
+        """Open everything and begin to listen. Raises a `ForewarmError` if a part cannot open."""
         try:
             await self._open_store()
-            self.clients = connect(
-                _secret(self.settings.slack_bot_token), self.settings.slack_api_url
-            )
-            self.me = await identify(self.clients)
-            self._build_claude()
+            await self._open_slack()
+            self._open_claude()
+            self._build_contexts()
             self._build_answers()
             await self._build_edge()
             await self._listen()
@@ -115,7 +115,7 @@ class Bot:
             "started",
             workspace=self.me.workspace,
             port=self.web.port,
-            replica=self.holding.owner,
+            replica=self.inbox.owner,
         )
 
     # --- building -------------------------------------------------------------------------------
@@ -125,33 +125,42 @@ class Bot:
         settings.home.mkdir(parents=True, exist_ok=True)
         url = settings.database_url or default_url(settings.home)
         self.store = await Store.open(url, now=self.now)
-        self.holding = QuestionLeases(self.store)
+        self._opened.push_async_callback(self.store.close)
+        self.inbox = QuestionInbox(self.store)
         self.journal = Journal(
-            self.store.journal,
-            source=self.holding.owner,
-            live=self.live,
-            own=Folds(self.metrics, self._own),
-            others=self._others,
+            self.store.journal, source=self.inbox.owner, live=self.live, own=self.metrics
         )
+        self._opened.push_async_callback(self.journal.close)
         self.metrics.watch_journal(self.journal)
         await restore_recent(self.journal, self.live, self.now)
-        self.background.start(restore_figures(self.journal, self.live, self.now))
-        self.journal.start(follow_seconds=FOLLOW_SECONDS if self.store.shared else None)
+        self.tasks.start(restore_figures(self.journal, self.live, self.now))
 
-    def _build_claude(self) -> None:
+    async def _open_slack(self) -> None:
+        token = _secret(self.settings.slack_bot_token)
+        self.clients = connect(token, self.settings.slack_api_url)
+        self._opened.push_async_callback(self.clients.close)
+        self.me = await identify(self.clients)
+
+    def _open_claude(self) -> None:
         settings = self.settings
+        self.requests = RequestFeed()
         self.claude = ClaudeClient.connect(
             api_key=_secret(settings.anthropic_api_key),
             base_url=settings.anthropic_base_url,
             journal=self.journal,
+            feed=self.requests,
             now=self.now,
         )
+        self._opened.push_async_callback(self.claude.close)
+
+    def _build_contexts(self) -> None:
+        settings = self.settings
         prefixes = Prefixes(self.claude)
-        sources = Sources(settings, self.store, self.claude, self.now)
-        self.library = Library(sources.open, prefixes.build, salt=settings.salt)
+        clones = Clones(settings, self.store, self.claude, self.now)
+        self.library = Library(clones.open, prefixes.build, salt=settings.salt)
         self.readiness = Readiness(self.library)
-        self.purse = SpendingLimits(self.live.caps, settings.daily_limit_usd, self.now)
-        self.treasury = SpendingLedger(self.store.ledger, settings.daily_limit_usd)
+        self.limits = SpendingLimits(self.live.caps, settings.daily_limit_usd, self.now)
+        self.ledger = SpendingLedger(self.store.ledger, settings.daily_limit_usd)
         self.warmth = Warmth(
             settings,
             self.store,
@@ -159,11 +168,13 @@ class Bot:
             self.journal,
             self.library,
             self.now,
-            self.purse,
-            self.treasury,
+            self.limits,
+            self.ledger,
         )
-        self._own.learn, self._others.learn = self._observe, self.warmth.driver.learn
-        self.library.moved = self._moved
+        self.library.subscribe(lambda change: note_built(self.journal, self.now, change))
+        self.library.subscribe(self.warmth.moved)
+        self.requests.subscribe(self.library.learn)
+        self.requests.subscribe(self.warmth.driver.observe)
         self.shelf = SlackShelf(
             settings,
             self.store,
@@ -172,42 +183,39 @@ class Bot:
             lambda name: note_dropped(self.journal, self.now, name),
         )
 
-    def _moved(self, move: PrefixChanged) -> None:
-        note_built(self.journal, self.now, move)
-        self.warmth.moved(move)
-
-    def _observe(self, record: object) -> None:
-        self.warmth.driver.observe(record)
-        self.library.learn(record)
-
     def _build_answers(self) -> None:
+        settings = self.settings
         calls = WebCalls(self.clients)
         own = BotIdentity(self.me.user, self.me.bot, self.me.workspace)
+        executor = ThreadPoolExecutor(LOOK_UP_THREADS, "look-up")
+        self._opened.callback(executor.shutdown, wait=False, cancel_futures=True)
         self.threads = Threads(calls, own)
         self.people = People(self.clients.reads, team=self.me.workspace, now=self.now)
-        audit = AuditLog(self.store, self.me.workspace, self.background)
-        self.gate = Gate(self.people, self.purse, audit, self.now)
-        token = _secret(self.settings.slack_bot_token) or ""
+        audit = AuditLog(self.store, self.me.workspace, self.tasks)
+        self.gate = Gate(self.people, self.limits, audit, self.now)
         parts = Dependencies(
             calls=calls,
-            model=CappedModel(self.claude, self.treasury, self._answers_cap),
+            model=CappedModel(self.claude, self.ledger, self._answers_cap),
             sources=self.library,
             warmth=self.warmth,
             turns=self.store.turns,
-            inbox=AnswerInbox(self.holding),
+            inbox=self.inbox,
             journal=self.journal,
             threads=self.threads,
             deliver=Deliveries(calls, Pacer(self._rates), self.now, Checkers()),
-            queue=AnswerQueue(self.settings.answers_at_once),
-            executor=self._executor,
+            queue=AnswerQueue(settings.answers_at_once),
+            executor=executor,
             now=self.now,
             gate=self.gate,
-            snippets=SlackSnippets(self.clients.session, token, self.settings.slack_api_url),
+            snippets=SlackSnippets(
+                self.clients.session,
+                _secret(settings.slack_bot_token) or "",
+                settings.slack_api_url,
+            ),
             window=lambda model: self.claude.known(model).max_input_tokens,
         )
         self.answerer = Answerer(parts, Drafts(parts, self.warmth))
-        self.answers = SharedAnswers(self.answerer, self.holding, self.now)
-        self.holding.lost = self.answerer.lost
+        self.answers = SharedAnswers(self.answerer, self.inbox, self.now)
 
     def _answers_cap(self, context: str) -> float | None:
         live = self.library.live(context)
@@ -215,40 +223,45 @@ class Bot:
 
     async def _build_edge(self) -> None:
         settings = self.settings
-        neighbours = Services(
+        services = Services(
             contexts=self.library,
-            inbox=SlackInbox(self.holding),
+            inbox=self.inbox,
             warmth=self.warmth,
             answers=self.answers if self.store.shared else self.answerer,
-            opinions=Opinions(OpinionStore(self.store), self.journal, self.now),
+            opinions=Opinions(self.store.feedback, self.journal, self.now),
             people=self.people,
             gate=self.gate,
             standing=StandingOf(self.live, self.now),
-            forgetting=Forgetting(self.warmth, self.store, self.background, self.me.workspace),
+            forgetting=Forgetting(self.warmth, self.store, self.tasks, self.me.workspace),
             shelf=self.shelf,
             heard=self.threads,
         )
         self.edge = Edge(
             self.clients,
             self.me,
-            neighbours,
+            services,
             signing_secret=None if settings.socket_mode else _secret(settings.slack_signing_secret),
             now=self.now,
         )
-        self.holding.worked_on = self._works_on
-        await prime(self.edge.app)
-
-    def _works_on(self, question: str) -> bool:
-        return (
-            self.answerer.answers(question)
-            or self.edge.desk.works_on(question)
-            or self.takeovers.works_on(question)
+        self.takeovers = Takeovers(
+            self.inbox,
+            self.library,
+            self.answerer,
+            self.edge,
+            self.gate,
+            self.threads,
+            self.now,
         )
+        await prime(self.edge.app)
 
     # --- running --------------------------------------------------------------------------------
 
     async def _listen(self) -> None:
-        settings = self.settings
+        settings, shared = self.settings, self.store.shared
+        self.journal.start(
+            follow_seconds=FOLLOW_SECONDS if shared else None,
+            on_other=self.warmth.driver.learn,
+        )
         loaded = load_contexts(settings.contexts)
         for problem in loaded.problems:
             log.error("context_left_out", why=problem.user_message)
@@ -258,26 +271,26 @@ class Bot:
         self.metrics.watch_refusals("connection", self.web.refusals.total)
         self._add_routes()
         await self.web.start()
+        self._opened.push_async_callback(self.web.stop)
         if settings.slack_app_token is not None:
             token = settings.slack_app_token.get_secret_value()
             self._sockets = Sockets(self.edge.app, token, self.clients)
             await self._sockets.start()
         await self.warmth.start()
-        self.takeovers = Takeovers(
-            self.holding,
-            self.library,
-            self.answerer,
-            self.edge,
-            self.gate,
-            self.threads,
-            self.now,
-        )
-        self._run(self.holding.keep_renewing())
-        self._looking = self._run(self.holding.keep_looking(self.takeovers.take))
-        if self.store.shared:
+        self._run(self.inbox.keep_renewing(self.answerer.lost, self._works_on))
+        self._taking_over = self._run(self.inbox.keep_looking(self.takeovers.take))
+        if shared:
             self._run(self.answers.keep_listening(self.edge.desk.tasks.start))
             self._run(self.shelf.keep_following())
         self._run(self._keep_purging())
+        self._opened.push_async_callback(self._stop_working)
+
+    def _works_on(self, question_id: str) -> bool:
+        return (
+            self.answerer.answers(question_id)
+            or self.edge.desk.works_on(question_id)
+            or self.takeovers.works_on(question_id)
+        )
 
     def _add_routes(self) -> None:
         router = self.web.application.router
@@ -294,7 +307,7 @@ class Bot:
         self.metrics.watch_refusals("webhook", pushes.refusals.total)
         token = _secret(self.settings.state_token)
         if token:
-            self._pages = pages = StatePages(
+            pages = StatePages(
                 self.live,
                 self.metrics,
                 token=token,
@@ -303,6 +316,7 @@ class Bot:
             )
             router.add_routes(pages.routes())
             router.add_routes(forget_route(token, self.forget_cache))
+            self._opened.callback(pages.close)
 
     async def missing(self) -> Iterable[str]:
         """Return what is not there yet to answer with; nothing where the bot is ready."""
@@ -330,7 +344,7 @@ class Bot:
             for config in self.library.all()
             if any(push.concerns(r.url, r.ref) for r in config.repositories)
         ]
-        self.background.start(self.library.refresh(names))
+        self.tasks.start(self.library.refresh(names))
 
     async def _keep_fresh(self) -> None:
         """Look for pushes; what could not be built, for whatever reason, is tried again sooner."""
@@ -347,7 +361,7 @@ class Bot:
     async def _keep_purging(self) -> None:
         while True:
             await asyncio.sleep(PURGE_SECONDS)
-            self.background.start(self._purge())
+            self.tasks.start(self._purge())
 
     async def _purge(self) -> None:
         await self.store.retention.run(Retention(state={DRAFTS: 1.0, INTERRUPTIONS: 1.0}))
@@ -355,53 +369,39 @@ class Bot:
 
     def _run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.ensure_future(work)
-        self._tasks.append(task)
-        task.add_done_callback(_complain)
+        self._loops.append(task)
+        task.add_done_callback(_log_end)
         return task
 
     # --- stopping -------------------------------------------------------------------------------
 
     async def stop(self) -> None:
-        """Stop taking, finish or hand over within 25 s, leave nothing half.
+        """Take nothing more, finish or hand over within 25 s, close everything.
 
-        What is not finished in time is released: another replica answers it anew, in its place.
+        An answer that is not finished in time is released: another replica gives it anew, in its
+        place.
         """
         self.started, self._stopping = False, True
-        if self._looking is not None:
-            self._looking.cancel()
+        await self._opened.aclose()
+
+    async def _stop_working(self) -> None:
+        """End the work, while everything that it uses is still open."""
+        self._taking_over.cancel()
         if self._sockets is not None:
             await self._sockets.stop(SOCKETS_SECONDS)
-        if hasattr(self, "edge"):
-            await self.edge.desk.tasks.drain(FINISH_SECONDS)
-        for task in self._tasks:
+        await self.edge.desk.tasks.drain(FINISH_SECONDS)
+        for task in self._loops:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        if hasattr(self, "warmth"):
-            await self.warmth.stop()
-        if hasattr(self, "store"):
-            await self.holding.hand_over()
-        if self._pages is not None:
-            self._pages.close()
-        if hasattr(self, "web"):
-            await self.web.stop()
-        await self._close()
-
-    async def _close(self) -> None:
-        await self.background.drain()
-        self._executor.shutdown(wait=False, cancel_futures=True)
-        if hasattr(self, "claude"):
-            await self.claude.close()
-        if hasattr(self, "clients"):
-            await self.clients.close()
-        if hasattr(self, "store"):
-            await self.journal.close()
-            await self.store.close()
+        await asyncio.gather(*self._loops, return_exceptions=True)
+        await self.warmth.stop()
+        await self.inbox.hand_over()
+        await self.tasks.drain()
 
 
 def _secret(value: Any) -> str | None:
     return None if value is None else str(value.get_secret_value())
 
 
-def _complain(task: asyncio.Task[None]) -> None:
+def _log_end(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and task.exception() is not None:
         log.error("background_task_died", exc_info=task.exception())

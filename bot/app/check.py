@@ -12,7 +12,7 @@ from typing import Literal
 import aiohttp
 from slack_sdk.errors import SlackApiError
 
-from bot.app.clones import Sources
+from bot.app.clones import Clones
 from bot.app.prefixes import Prefixes
 from bot.claude.client import ClaudeClient
 from bot.clock import Now
@@ -174,7 +174,7 @@ class Checkup:
             api_key=key.get_secret_value() if key else None, base_url=settings.anthropic_base_url
         )
         try:
-            sources = Sources(settings, store, client, self._now)
+            sources = Clones(settings, store, client, self._now)
             for context in loaded.contexts:
                 yield await self._context(context, sources, Prefixes(client))
         finally:
@@ -182,7 +182,7 @@ class Checkup:
             await store.close()
 
     async def _context(
-        self, context: ContextConfig, sources: Sources, prefixes: Prefixes
+        self, context: ContextConfig, sources: Clones, prefixes: Prefixes
     ) -> Finding:
         try:
             source = sources.open(context)

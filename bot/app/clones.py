@@ -46,7 +46,7 @@ class StoredPacks:
         await self._state.remove(KIND, key)
 
 
-class Sources:
+class Clones:
     """Makes the code base of each context."""
 
     def __init__(self, settings: Settings, store: Store, claude: ClaudeClient, now: Now) -> None:

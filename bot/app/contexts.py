@@ -95,9 +95,6 @@ class PrefixChanged:
     seconds: float
 
 
-Moved = Callable[[PrefixChanged], None]
-
-
 class Library:
     """Every context of the installation. Implements `bot.slack.interfaces.Contexts`."""
 
@@ -107,17 +104,20 @@ class Library:
         build: PrefixBuilder,
         *,
         salt: str = "",
-        moved: Moved | None = None,
     ) -> None:
         self._open = open_source
         self._build = build
         self._salt = salt
         self._lives: dict[str, ContextState] = {}
-        self.moved: Moved = moved or (lambda move: None)
+        self._subscribers: list[Callable[[PrefixChanged], None]] = []
 
     def __repr__(self) -> str:
         ready = sum(1 for live in self._lives.values() if live.prefix is not None)
         return f"<Library: {ready} of {len(self._lives)} contexts ready>"
+
+    def subscribe(self, subscriber: Callable[[PrefixChanged], None]) -> None:
+        """Call `subscriber` with every prefix that is built or moves from now on."""
+        self._subscribers.append(subscriber)
 
     # --- what the Slack edge asks ---------------------------------------------------------------
 
@@ -141,9 +141,9 @@ class Library:
                     best = (len(place), config)
         return best[1] if best else None
 
-    def learn(self, record: object) -> None:
-        """Take in what a warm-up's reply says of the size of the prefix that is live."""
-        if not isinstance(record, RequestEnded) or record.purpose != "warm" or record.error:
+    def learn(self, record: RequestEnded) -> None:
+        """Compare a warm-up's token count with the estimate for the live prefix."""
+        if record.purpose != "warm" or record.error:
             return
         live = self._lives.get(record.context)
         prefix = live.prefix if live is not None else None
@@ -200,7 +200,9 @@ class Library:
         live.prefix = await self._build(live.config, live.pack, self._salt)
         if old is None or old.fingerprint != live.prefix.fingerprint:
             seconds = asyncio.get_running_loop().time() - began
-            self.moved(PrefixChanged(live.config, live.pack, old, live.prefix, seconds))
+            change = PrefixChanged(live.config, live.pack, old, live.prefix, seconds)
+            for subscriber in self._subscribers:
+                subscriber(change)
 
     async def forget_cache(self, salt: str) -> None:
         """Give every prefix a new salt: nothing that Claude has cached is read again."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import structlog
 
-from bot.app.adapters import Background
 from bot.app.warmth import Warmth
 from bot.store.store import Store
+from bot.tasks import Tasks
 
 log = structlog.get_logger(__name__)
 
@@ -14,12 +14,10 @@ log = structlog.get_logger(__name__)
 class Forgetting:
     """`bot.slack.lifecycle.Forgetting` for one workspace."""
 
-    def __init__(
-        self, warmth: Warmth, store: Store, background: Background, workspace: str
-    ) -> None:
+    def __init__(self, warmth: Warmth, store: Store, tasks: Tasks, workspace: str) -> None:
         self._warmth = warmth
         self._store = store
-        self._background = background
+        self._tasks = tasks
         self._workspace = workspace
 
     def __repr__(self) -> str:
@@ -32,7 +30,7 @@ class Forgetting:
     def forget_everything(self) -> None:
         """The app was uninstalled or its token revoked: spend nothing more, keep nothing."""
         log.warning("forgetting_everything", workspace=self._workspace)
-        self._background.start(self._forget())
+        self._tasks.start(self._forget())
 
     async def _forget(self) -> None:
         await self._warmth.halt()

@@ -1,4 +1,17 @@
-"""Questions between Slack's edge, the answers and the store: recorded, held, taken over, ended."""
+"""The inbox of questions: recorded, held under a lease, taken over, finished.
+
+One object serves Slack's side, the answers and the takeover. A question is recorded before it is
+acknowledged, and held by one process at a time. The process renews its leases; if it dies, another
+claims its questions and carries them on.
+
+    recorded ──lease──> held ──finish──> finished
+                         │  ^
+             lease lost  v  │ claim, reopen
+                      held by another process
+
+A process that was believed dead may come back. Its owner's name is never used twice, so the store
+refuses its writes with `LeaseLost`, and the answers see `NotOurs` and fall silent.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +30,7 @@ from bot.errors import ForewarmError
 from bot.store.errors import LeaseLost
 from bot.store.inbox import Claimed
 from bot.store.store import Store
-from bot.stored import UnreadableValue, dump, load
+from bot.stored import dump, load
 
 log = structlog.get_logger(__name__)
 
@@ -43,39 +56,59 @@ def question_of(stored: Mapping[str, Any]) -> Question:
     return load(Question, stored)
 
 
-class QuestionLeases:
-    """The questions that this start of this process holds.
+class QuestionInbox:
+    """Implements `bot.slack.interfaces.Inbox` and `bot.answer.interfaces.Inbox`.
 
-    An owner's name is never used twice: a process that was thought dead cannot come back and
-    finish what another has taken over.
+    `questions` are those that this start of this process holds, by id.
     """
 
     def __init__(self, store: Store) -> None:
         self.store = store
         self.owner = uuid.uuid4().hex
         self.questions: dict[str, Question] = {}
-        self.lost: Callable[[str], None] = lambda question: None
-        self.worked_on: Callable[[str], bool] = lambda question: True
         self._idle: dict[str, float] = {}
-
-    def __repr__(self) -> str:
-        return f"<QuestionLeases {self.owner[:8]}: {len(self.questions)} questions>"
 
     @property
     def ids(self) -> frozenset[str]:
         return frozenset(self.questions)
 
-    async def finish(self, question: str, outcome: Outcome) -> None:
-        """Nothing is left to do. Raises `LeaseLost`."""
-        await self.store.inbox.finish(question, self.owner, outcome)
-        self.questions.pop(question, None)
+    # --- taking in ------------------------------------------------------------------------------
 
-    async def note_message(self, question: str, ts: str) -> None:
-        """Remember that a message of its answer stands in Slack. Raises `LeaseLost`."""
-        await self.store.inbox.note_message(question, self.owner, ts)
+    async def record(self, question: Question) -> bool:
+        """Record and claim a question; return False if it is known already."""
+        new = await self.store.inbox.record(
+            question_json(question),
+            id=question.id,
+            workspace=question.workspace,
+            channel=question.channel,
+            ts=question.ts,
+            at=question.asked_at or question.received_at,
+            owner=self.owner,
+            lease_seconds=LEASE_SECONDS,
+        )
+        if new:
+            self.questions[question.id] = question
+        return new
 
-    async def reopen(self, question: Question) -> bool:
-        """Open a question anew with what it says now; False where another holds it."""
+    async def first(self, event: str) -> bool:
+        """Tell whether no replica has seen this event yet; remember it."""
+        return await self.store.events.first_sight(event)
+
+    async def askers(self, workspace: str, channel: str, thread: str) -> frozenset[str]:
+        """Return the users who have asked in a thread."""
+        return await self.store.history.askers(workspace, channel, thread)
+
+    async def load(self, question_id: str) -> Question | None:
+        """Return a question that waits for its asker to choose a context."""
+        found = await self.store.history.past(question_id)
+        if found is None or found.outcome != "no_context":
+            return None
+        return question_of(found.question)
+
+    # --- while it is held -----------------------------------------------------------------------
+
+    async def revise(self, question: Question) -> bool:
+        """Open a question again with its present text; return False if another process holds it."""
         ours = await self.store.inbox.reopen(
             question.id, self.owner, question_json(question), LEASE_SECONDS
         )
@@ -83,141 +116,86 @@ class QuestionLeases:
             self.questions[question.id] = question
         return ours
 
+    async def note_message(self, question_id: str, ts: str) -> None:
+        """Keep that a message of the answer is in Slack. Raises `NotOurs`."""
+        with _ours(question_id):
+            await self.store.inbox.note_message(question_id, self.owner, ts)
+
+    async def save_answer(self, question_id: str, answer: SavedAnswer) -> None:
+        """Keep the whole answer before its last call to Slack. Raises `NotOurs`."""
+        with _ours(question_id):
+            await self.store.inbox.save_answer(question_id, self.owner, answer)
+
+    async def finish(self, question_id: str, outcome: Outcome) -> None:
+        """End a question. Raises `NotOurs`."""
+        with _ours(question_id):
+            await self.store.inbox.finish(question_id, self.owner, outcome)
+        self.questions.pop(question_id, None)
+
+    async def past(self, question_id: str) -> Past | None:
+        """Return a question of any age and the messages of its answer; None if it is purged."""
+        found = await self.store.history.past(question_id)
+        return None if found is None else Past(question_of(found.question), found.messages)
+
     # --- in the background ----------------------------------------------------------------------
 
-    async def keep_renewing(self) -> None:
-        """Hold what is held, until cancelled; tell of what was lost to another replica."""
+    async def keep_renewing(
+        self, lost: Callable[[str], None], is_worked_on: Callable[[str], bool]
+    ) -> None:
+        """Renew the leases until cancelled; call `lost` for each that another process has."""
         while True:
             await asyncio.sleep(RENEW_SECONDS)
-            self._let_go_of_idle()
+            self._let_go_of_idle(is_worked_on)
             try:
                 gone = await self.store.inbox.renew(self.ids, self.owner, LEASE_SECONDS)
             except ForewarmError as error:
                 log.warning("leases_not_renewed", why=str(error))
                 continue
-            for question in gone & self.ids:
-                self.questions.pop(question, None)
-                self.lost(question)
+            for question_id in gone & self.ids:
+                self.questions.pop(question_id, None)
+                lost(question_id)
 
-    def _let_go_of_idle(self) -> None:
-        """Renew no question that nobody works on, such as one whose end could not be stored.
+    def _let_go_of_idle(self, is_worked_on: Callable[[str], bool]) -> None:
+        """Stop renewing questions without work, such as one whose end could not be stored.
 
-        Its lease runs out and it is taken over, by ourselves perhaps. Not at once, since there are
-        moments between recording a question and beginning to answer it.
+        Its lease runs out and it is claimed again, perhaps by this process. Not at once, since
+        there are moments between recording a question and beginning to answer it.
         """
         now = asyncio.get_running_loop().time()
-        idle = [question for question in self.ids if not self.worked_on(question)]
-        self._idle = {question: self._idle.get(question, now) for question in idle}
-        for question, since in self._idle.items():
+        idle = [question_id for question_id in self.ids if not is_worked_on(question_id)]
+        self._idle = {question_id: self._idle.get(question_id, now) for question_id in idle}
+        for question_id, since in self._idle.items():
             if now >= since + ADRIFT_SECONDS:
-                log.warning("question_adrift", question=question)
-                self.questions.pop(question, None)
+                log.warning("question_let_go", question=question_id)
+                self.questions.pop(question_id, None)
 
     async def keep_looking(self, take: Callable[[Claimed, Question], Awaitable[None]]) -> None:
-        """Take over what dead replicas left, until cancelled."""
+        """Claim the questions of dead replicas until cancelled."""
         while True:
             try:
                 claimed = await self.store.inbox.claim_expired(
                     self.owner, LEASE_SECONDS, TAKEN_AT_ONCE, busy=self.ids
                 )
             except ForewarmError as error:
-                log.warning("nothing_taken_over", why=str(error))
+                log.warning("takeover_query_failed", why=str(error))
                 claimed = ()
             for one in claimed:
-                try:
-                    question = question_of(one.question)
-                except UnreadableValue as error:
-                    # The lease runs out again: a replica of a newer version may read it.
-                    log.error("question_unreadable", question=one.id, why=error.problem)
-                    continue
+                question = question_of(one.question)
                 self.questions[question.id] = question
                 await take(one, question)
-            # A full hand means that there are more: nobody else may be there to take them.
+            # A full batch means that there are more, and this may be the only replica left.
             await asyncio.sleep(0 if len(claimed) == TAKEN_AT_ONCE else LOOK_SECONDS)
 
     async def hand_over(self) -> None:
-        """Let others have what is still held: this process is stopping."""
-        for question in self.ids:
+        """Release the leases: this process is stopping, and another may go on."""
+        for question_id in self.ids:
             try:
-                await self.store.inbox.release(question, self.owner)
+                await self.store.inbox.release(question_id, self.owner)
             except ForewarmError as error:
                 # Without the database the lease runs out by itself.
-                log.warning("not_handed_over", question=question, why=str(error))
+                log.warning("lease_not_released", question=question_id, why=str(error))
                 break
         self.questions.clear()
-
-
-class SlackInbox:
-    """`bot.slack.interfaces.Inbox` over the store."""
-
-    def __init__(self, holding: QuestionLeases) -> None:
-        self._holding = holding
-        self._store = holding.store
-
-    async def record(self, question: Question) -> bool:
-        """Record and claim a question; False where it is known already."""
-        new = await self._store.inbox.record(
-            question_json(question),
-            id=question.id,
-            workspace=question.workspace,
-            channel=question.channel,
-            ts=question.ts,
-            at=question.asked_at or question.received_at,
-            owner=self._holding.owner,
-            lease_seconds=LEASE_SECONDS,
-        )
-        if new:
-            self._holding.questions[question.id] = question
-        return new
-
-    async def first(self, event: str) -> bool:
-        return await self._store.events.first_sight(event)
-
-    async def askers(self, workspace: str, channel: str, thread: str) -> frozenset[str]:
-        return await self._store.history.askers(workspace, channel, thread)
-
-    async def revise(self, question: Question) -> bool:
-        return await self._holding.reopen(question)
-
-    async def load(self, question: str) -> Question | None:
-        """Return a question that waits for its asker to say which context is meant."""
-        found = await self._store.history.past(question)
-        if found is None or found.outcome != "no_context":
-            return None
-        return question_of(found.question)
-
-    async def finish(self, question: Question, outcome: Outcome) -> None:
-        try:
-            await self._holding.finish(question.id, outcome)
-        except LeaseLost:
-            log.info("finished_elsewhere", question=question.id)
-
-
-class AnswerInbox:
-    """`bot.answer.interfaces.Inbox` over the store."""
-
-    def __init__(self, holding: QuestionLeases) -> None:
-        self._holding = holding
-        self._inbox = holding.store.inbox
-
-    async def note_message(self, question: str, ts: str) -> None:
-        with _ours(question):
-            await self._holding.note_message(question, ts)
-
-    async def save_answer(self, question: str, answer: SavedAnswer) -> None:
-        with _ours(question):
-            await self._inbox.save_answer(question, self._holding.owner, answer)
-
-    async def finish(self, question: str, outcome: Outcome) -> None:
-        with _ours(question):
-            await self._holding.finish(question, outcome)
-
-    async def revise(self, question: Question) -> bool:
-        return await self._holding.reopen(question)
-
-    async def past(self, question: str) -> Past | None:
-        found = await self._holding.store.history.past(question)
-        return None if found is None else Past(question_of(found.question), found.messages)
 
 
 @contextmanager

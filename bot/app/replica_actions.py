@@ -18,7 +18,7 @@ import structlog
 from bot.answer.interfaces import Takeover
 from bot.answer.question import Question
 from bot.answer.service import EDIT_SECONDS, Answerer
-from bot.app.inbox import LEASE_SECONDS, LOOK_SECONDS, QuestionLeases
+from bot.app.inbox import LEASE_SECONDS, LOOK_SECONDS, QuestionInbox
 from bot.clock import Now
 from bot.context.config.load import ContextConfig
 from bot.errors import ForewarmError
@@ -67,10 +67,10 @@ class RemoteAction:
 class SharedAnswers:
     """`bot.slack.interfaces.Answers` where several replicas answer, each its own questions."""
 
-    def __init__(self, here: Answerer, holding: QuestionLeases, now: Now) -> None:
+    def __init__(self, here: Answerer, inbox: QuestionInbox, now: Now) -> None:
         self._here = here
-        self._holding = holding
-        self._store = holding.store
+        self._inbox = inbox
+        self._store = inbox.store
         self._now = now
         self._done: set[tuple[str, str]] = set()
 
@@ -142,7 +142,7 @@ class SharedAnswers:
         """Tell whether a message is a question that others answer: most edited messages are not."""
         since = one.at - EDIT_SECONDS - LEASE_SECONDS
         return await self._store.inbox.is_with_others(
-            one.workspace, one.channel, one.ts, self._holding.owner, since=since
+            one.workspace, one.channel, one.ts, self._inbox.owner, since=since
         )
 
     # --- listening ------------------------------------------------------------------------------
@@ -194,7 +194,7 @@ class SharedAnswers:
         """
         return [
             question
-            for question in self._holding.questions.values()
+            for question in self._inbox.questions.values()
             if one.means(question)
             and self._here.answers(question.id)
             and (key, question.id) not in self._done

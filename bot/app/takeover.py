@@ -12,7 +12,7 @@ from bot.answer.question import Question
 from bot.answer.service import Answerer
 from bot.answer.thread.cache import Threads
 from bot.app.contexts import Library
-from bot.app.inbox import AnswerInbox, QuestionLeases
+from bot.app.inbox import QuestionInbox
 from bot.clock import Now
 from bot.delivery.slack_api import SlackCallError
 from bot.slack.app import Edge
@@ -37,7 +37,7 @@ class Takeovers:
 
     def __init__(
         self,
-        holding: QuestionLeases,
+        inbox: QuestionInbox,
         library: Library,
         answerer: Answerer,
         edge: Edge,
@@ -45,8 +45,7 @@ class Takeovers:
         threads: Threads,
         now: Now,
     ) -> None:
-        self._holding = holding
-        self._inbox = AnswerInbox(holding)
+        self._inbox = inbox
         self._library = library
         self._answerer = answerer
         self._desk = edge.desk
@@ -113,7 +112,7 @@ class Takeovers:
         found = await self._own_since(question, asked, frozenset(claimed.messages))
         if found:
             await asyncio.sleep(NOTED_SECONDS)
-            others = await self._holding.store.history.others_messages(
+            others = await self._inbox.store.history.others_messages(
                 question.id, question.workspace, question.channel, found
             )
             found = tuple(ts for ts in found if ts not in others)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
+import uuid
 from typing import Any
 
 from bot.answer.question import Question
 from bot.app.adapters import SpendingLimits
 from bot.app.contexts import Library, PrefixChanged
 from bot.app.spending import CappedWarmer, SpendingLedger
-from bot.app.writings import SharedWritings
 from bot.claude.client import ClaudeClient
 from bot.claude.prefix import Prefix
 from bot.clock import Now
 from bot.context.config.load import ContextConfig
 from bot.settings import Settings
+from bot.store.leases import Lease
 from bot.store.store import Store
 from bot.telemetry.journal import Journal
 from bot.warm.driver import Driver
@@ -26,6 +26,8 @@ from bot.warm.limits import Limits
 from bot.warm.signals import Signal
 
 KIND, KEY = "warmth", "driver"
+PREFIX = "writing:"
+"""Stored names of leases begin with this."""
 
 
 class SavedWarmth:
@@ -42,6 +44,33 @@ class SavedWarmth:
         await self._store.state.put(KIND, KEY, json.dumps(state).encode())
 
 
+class SharedWriteLock:
+    """`bot.warm.interfaces.WriteLock` over the store."""
+
+    def __init__(self, store: Store) -> None:
+        self._leases = store.leases
+        self._owner = uuid.uuid4().hex
+        self._held: dict[str, Lease] = {}
+
+    async def acquire(self, name: str, seconds: float) -> bool:
+        lease = await self._leases.acquire(PREFIX + name, self._owner, seconds)
+        if lease is None:
+            return False
+        self._held[name] = lease
+        return True
+
+    async def release(self, name: str) -> None:
+        lease = self._held.pop(name, None)
+        if lease is not None:
+            await self._leases.release(lease)
+
+    async def wait(self, name: str, seconds: float) -> bool:
+        seen = await self._leases.look(PREFIX + name)
+        if seen is None:
+            return True
+        return await self._leases.wait(seen, seconds) is not None
+
+
 class Warmth:
     """`bot.slack.interfaces.Warmth` and `bot.answer.interfaces.Warmth` over the driver."""
 
@@ -53,21 +82,20 @@ class Warmth:
         journal: Journal,
         library: Library,
         now: Now,
-        purse: SpendingLimits,
-        treasury: SpendingLedger,
+        limits: SpendingLimits,
+        ledger: SpendingLedger,
     ) -> None:
         self._left: set[str] = set()
         self._halted = False
         self._library = library
         self._now = now
-        self.purse = purse
-        self._tasks: set[asyncio.Task[Any]] = set()
-        warmer = CappedWarmer(claude, treasury, settings.warm_daily_limit_usd, self._cap_of)
+        self._limits = limits
+        warmer = CappedWarmer(claude, ledger, settings.warm_daily_limit_usd, self._cap_of)
         self.driver = Driver(
             warmer,
             journal,
             governor=Governor(Limits(daily_usd=settings.warm_daily_limit_usd)),
-            write_lock=SharedWritings(store) if store.shared else None,
+            write_lock=SharedWriteLock(store) if store.shared else None,
             saved=SavedWarmth(store),
             now=now,
             single_slot=settings.single_slot,
@@ -80,9 +108,6 @@ class Warmth:
         await self.driver.start()
 
     async def stop(self) -> None:
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.driver.stop()
 
     # --- what comes in --------------------------------------------------------------------------
@@ -94,10 +119,9 @@ class Warmth:
         if self._halted or signal.channel in self._left:
             return
         live = self._library.live(context.name)
-        target = None
-        if live is not None and live.prefix is not None:
-            target = target_of(live.config, live.prefix)
-        self._run(self.driver.signal(signal, target))
+        prefix = live.prefix if live is not None else None
+        target = target_of(live.config, prefix) if live is not None and prefix is not None else None
+        self.driver.signal(signal, target)
 
     async def join(self, prefix: Prefix, question: Question, context: ContextConfig) -> JoinTicket:
         """Take a question about to be sent; wait for a writing in flight."""
@@ -112,7 +136,7 @@ class Warmth:
         """A prefix was built, or its repository has moved."""
         if self._halted:
             return
-        self._run(self.driver.update(target_of(move.config, move.new)))
+        self.driver.update(target_of(move.config, move.new))
 
     # --- what drafts ask ------------------------------------------------------------------------
 
@@ -135,7 +159,7 @@ class Warmth:
 
     def may_spend(self, context: ContextConfig, usd: float) -> bool:
         """Tell whether today's caps leave so much for an answer that may be thrown away."""
-        return self.purse.leaves(context, usd)
+        return self._limits.leaves(context, usd)
 
     # --- what goes ------------------------------------------------------------------------------
 
@@ -147,11 +171,6 @@ class Warmth:
         """Warm nothing any more: the app was removed."""
         self._halted = True
         await self.stop()
-
-    def _run(self, work: Any) -> None:
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 def target_of(context: ContextConfig, prefix: Prefix) -> Target:

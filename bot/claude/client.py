@@ -34,7 +34,7 @@ from bot.claude.last_request import Memory
 from bot.claude.models import Capabilities
 from bot.claude.prefix import Prefix
 from bot.claude.request import Request, warm_request
-from bot.claude.request_log import Account
+from bot.claude.request_log import Account, RequestFeed
 from bot.claude.stream import Event, Reader, Started, miss_reason
 from bot.claude.token_counter import TokenCounter
 from bot.claude.usage import Ttl, Usage, reports_writes, usage_of
@@ -55,12 +55,14 @@ class ClaudeClient:
         sdk: anthropic.AsyncAnthropic,
         *,
         journal: Journal | None = None,
+        feed: RequestFeed | None = None,
         now: Now = system_now,
         diagnose: bool = False,
         new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
     ) -> None:
         self._sdk = sdk
         self._journal: Journal = journal or NoJournal()
+        self._feed = feed or RequestFeed()
         self._now = now
         self._diagnose = diagnose
         self._new_id = new_id
@@ -76,6 +78,7 @@ class ClaudeClient:
         api_key: str | None = None,
         base_url: str | None = None,
         journal: Journal | None = None,
+        feed: RequestFeed | None = None,
         now: Now = system_now,
         diagnose: bool | None = None,
     ) -> ClaudeClient:
@@ -87,7 +90,7 @@ class ClaudeClient:
         anthropics = base_url is None or http.is_anthropics(base_url)
         chosen = anthropics if diagnose is None else diagnose
         sdk = http.connect(api_key, base_url)
-        return cls(sdk, journal=journal, now=now, diagnose=chosen)
+        return cls(sdk, journal=journal, feed=feed, now=now, diagnose=chosen)
 
     @property
     def sdk(self) -> anthropic.AsyncAnthropic:
@@ -270,7 +273,7 @@ class ClaudeClient:
     @asynccontextmanager
     async def _accounted(self, request: Request, label: Label) -> AsyncIterator[Account]:
         """Keep the request's account: begun now, closed however the block ends."""
-        account = Account(request, label, self._journal, self._now, self._new_id())
+        account = Account(request, label, self._journal, self._feed, self._now, self._new_id())
         self._running += 1
         try:
             yield account

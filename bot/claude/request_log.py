@@ -4,11 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import structlog
+
 from bot.claude.events import Journal, Label, RequestEnded, RequestStarted
 from bot.claude.prices import cost
 from bot.claude.request import Request
 from bot.claude.usage import Usage
 from bot.clock import Now
+
+_log = structlog.get_logger(__name__)
+
+
+class RequestFeed:
+    """Tells its subscribers of every request of this process that has ended.
+
+    The journal keeps records and decides nothing. Objects that act on a request's end, such as the
+    driver of warmth, subscribe here.
+    """
+
+    def __init__(self) -> None:
+        self._subscribers: list[Callable[[RequestEnded], None]] = []
+
+    def subscribe(self, subscriber: Callable[[RequestEnded], None]) -> None:
+        """Call `subscriber` with every request that ends from now on."""
+        self._subscribers.append(subscriber)
+
+    def publish(self, record: RequestEnded) -> None:
+        """Call the subscribers. An error in one is logged: the answer goes on."""
+        for subscriber in self._subscribers:
+            try:
+                subscriber(record)
+            except Exception:
+                _log.exception("request_subscriber_failed")
 
 
 class Account:
@@ -19,11 +46,18 @@ class Account:
     """
 
     def __init__(
-        self, request: Request, label: Label, journal: Journal, now: Now, request_name: str
+        self,
+        request: Request,
+        label: Label,
+        journal: Journal,
+        feed: RequestFeed,
+        now: Now,
+        request_name: str,
     ) -> None:
         self._request = request
         self._label = label
         self._journal = journal
+        self._feed = feed
         self._now = now
         self._name = request_name
         self._first_event_at: float | None = None
@@ -71,27 +105,27 @@ class Account:
         prefix = self._request.prefix
         usage = self.read()
         self.usd = cost(prefix.model, usage)
-        self._journal.write(
-            RequestEnded(
-                at=self._now(),
-                request=self._name,
-                purpose=self._label.purpose,
-                prefix=prefix.key,
-                fingerprint=prefix.fingerprint,
-                context=self._label.context,
-                model=prefix.model,
-                usage=usage,
-                usd=self.usd,
-                seconds=self.seconds,
-                complete=self.complete,
-                started_at=self.started_at,
-                ttl=self._request.ttl,
-                tokens=prefix.tokens,
-                expected=self._label.expected,
-                question=self._label.question,
-                error=error,
-                request_id=self.request_id,
-                message_id=self.message_id,
-                missed=self.missed,
-            )
+        record = RequestEnded(
+            at=self._now(),
+            request=self._name,
+            purpose=self._label.purpose,
+            prefix=prefix.key,
+            fingerprint=prefix.fingerprint,
+            context=self._label.context,
+            model=prefix.model,
+            usage=usage,
+            usd=self.usd,
+            seconds=self.seconds,
+            complete=self.complete,
+            started_at=self.started_at,
+            ttl=self._request.ttl,
+            tokens=prefix.tokens,
+            expected=self._label.expected,
+            question=self._label.question,
+            error=error,
+            request_id=self.request_id,
+            message_id=self.message_id,
+            missed=self.missed,
         )
+        self._journal.write(record)
+        self._feed.publish(record)

@@ -44,7 +44,8 @@ class Inbox(Protocol):
     async def load(self, question: str) -> Question | None:
         """Return a question that waits for its asker to choose a context, whoever took it."""
 
-    async def finish(self, question: Question, outcome: Outcome) -> None: ...
+    async def finish(self, question_id: str, outcome: Outcome) -> None:
+        """End a question. Raises `NotOurs` if another process holds it by now."""
 
 
 class Warmth(Protocol):

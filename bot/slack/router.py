@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from bot.answer.interfaces import Takeover
+from bot.answer.events import Outcome
+from bot.answer.interfaces import NotOurs, Takeover
 from bot.answer.question import Question
 from bot.clock import Now
 from bot.context.config.load import ContextConfig
@@ -25,7 +26,7 @@ from bot.slack.events.parse import Deleted, Edited, Message
 from bot.slack.interfaces import Answers, Contexts, Inbox, Warmth
 from bot.slack.people.context_choice import Choice, Habits, choose
 from bot.slack.people.gate import Gate, is_direct
-from bot.slack.tasks import Tasks
+from bot.tasks import Tasks
 from bot.warm.signals import Signal, SignalKind
 
 log = structlog.get_logger(__name__)
@@ -122,7 +123,7 @@ class Desk:
             )
             if refusal is not None:
                 await self._say(question, refusal.message, standing)
-                await self._p.inbox.finish(question, "denied")
+                await self._finish(question, "denied")
                 return
             self.habits.asked(question.workspace, question.user, context.name)
             left = Takeover(tuple(standing)) if standing else None
@@ -131,12 +132,12 @@ class Desk:
         except ForewarmError as error:
             log.warning("question_failed", question=question.id, error=type(error).__name__)
             await self._say(question, error.user_message, standing)
-            await self._p.inbox.finish(question, "failed")
+            await self._finish(question, "failed")
 
     async def apologise(self, question: Question, age: float, standing: Sequence[str] = ()) -> None:
         """Say that a question is too old to be answered out of the blue."""
         await self._say(question, texts.EXPIRED.format(minutes=int(age // 60)), standing)
-        await self._p.inbox.finish(question, "expired")
+        await self._finish(question, "expired")
 
     async def _context_for(
         self, question: Question, standing: Sequence[str] = ()
@@ -151,7 +152,7 @@ class Desk:
             return own
         if not is_direct(question.channel) and question.surface not in ("modal", "shortcut"):
             await self._say(question, texts.no_context(question.channel), standing)
-            await self._p.inbox.finish(question, "no_context")
+            await self._finish(question, "no_context")
             return None
         choice = await self.choice(question.workspace, question.user)
         if choice.context is None:
@@ -174,12 +175,12 @@ class Desk:
     async def _ask_which(self, question: Question, choice: Choice, standing: Sequence[str]) -> None:
         if not choice.among:
             await self._say(question, texts.NO_CONTEXT_FOR_YOU, standing)
-            await self._p.inbox.finish(question, "no_context")
+            await self._finish(question, "no_context")
             return
         blocks = context_picker(question.id, [c.name for c in choice.among])
         await self._say(question, texts.WHICH_CONTEXT, standing, blocks)
         # Nobody holds it until the asker has chosen, which may be tomorrow, at another replica.
-        await self._p.inbox.finish(question, "no_context")
+        await self._finish(question, "no_context")
 
     async def _bare_mention(self, message: Message) -> None:
         context = self._p.contexts.for_channel(message.channel)
@@ -257,6 +258,12 @@ class Desk:
 
     async def stopped(self, workspace: str, channel: str, thread: str, user: str) -> None:
         await self._p.answers.stop(workspace, channel, thread, user)
+
+    async def _finish(self, question: Question, outcome: Outcome) -> None:
+        try:
+            await self._p.inbox.finish(question.id, outcome)
+        except NotOurs:
+            log.info("question_finished_elsewhere", question=question.id)
 
     # --- saying ---------------------------------------------------------------------------------
 

@@ -9,8 +9,11 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import Now, system_now
+from bot.store.audit import Audit
+from bot.store.contexts import Contexts
 from bot.store.dedup import Events
 from bot.store.errors import StoreError
+from bot.store.feedback import Feedback
 from bot.store.history import History
 from bot.store.inbox import Inbox
 from bot.store.installations import installation_store
@@ -19,7 +22,6 @@ from bot.store.key_value import State
 from bot.store.leases import Leases
 from bot.store.ledger import Ledger
 from bot.store.migrate import migrate, require_current
-from bot.store.people import Audit, Contexts, Feedback
 from bot.store.retention import Purge
 from bot.store.sql.clock_offset import clock_of
 from bot.store.sql.database import Database

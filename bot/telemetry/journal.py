@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -34,7 +34,6 @@ class Journal:
 
     `live` folds are given every record: this process's at once, other replicas' by `follow`.
     `own` folds are given this process's records only: what is scraped from each replica.
-    `others` folds are given those of other replicas only, once: what this one has to learn.
     """
 
     def __init__(
@@ -44,7 +43,6 @@ class Journal:
         source: str,
         live: Fold,
         own: Fold | None = None,
-        others: Fold | None = None,
         room: int = ROOM,
         flush_seconds: float = FLUSH_SECONDS,
     ) -> None:
@@ -52,7 +50,7 @@ class Journal:
         self._source = source
         self._live = live
         self._own = own
-        self._others = others
+        self._on_other: Callable[[object], None] | None = None
         self._room = room
         self._flush_seconds = flush_seconds
         self._waiting: deque[Line] = deque()
@@ -65,8 +63,17 @@ class Journal:
         self.refused = 0
         self.failing = False
 
-    def start(self, *, follow_seconds: float | None = None) -> None:
-        """Begin storing; with `follow_seconds`, also read other replicas' records that often."""
+    def start(
+        self,
+        *,
+        follow_seconds: float | None = None,
+        on_other: Callable[[object], None] | None = None,
+    ) -> None:
+        """Begin storing. With `follow_seconds`, also read other replicas' records that often.
+
+        `on_other` is called with each of their records, once: this replica learns from them.
+        """
+        self._on_other = on_other
         self._tasks.append(asyncio.create_task(self._store_forever(), name="journal"))
         if follow_seconds is not None:
             follow = self._follow_forever(follow_seconds)
@@ -136,8 +143,8 @@ class Journal:
         while self._seen < end:
             page = await self._store.read(self._seen, upto=end, not_from=self._source)
             self._fold_stored(self._live, page)
-            if self._others is not None:
-                self._fold_stored(self._others, page)
+            if self._on_other is not None:
+                self._tell(self._on_other, page)
             count += len(page)
             # Own records lie in between: where nothing foreign is left, the end is reached.
             self._seen = page[-1].seq if page else end
@@ -162,6 +169,15 @@ class Journal:
             record = self._reader.read(entry)
             if record is not None:
                 _fold(fold, record)
+
+    def _tell(self, listener: Callable[[object], None], page: Sequence[Entry]) -> None:
+        for entry in page:
+            record = self._reader.read(entry)
+            if record is not None:
+                try:
+                    listener(record)
+                except Exception:
+                    _log.exception("journal_listener_failed", record=type(record).__name__)
 
     async def _store_forever(self) -> None:
         pause = 0.1

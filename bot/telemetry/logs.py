@@ -15,8 +15,8 @@ from typing import IO, Any
 
 import structlog
 
-from bot.answer.log_context import question_in_work
 from bot.errors import ForewarmError
+from bot.log_context import question_in_work
 from bot.telemetry.redact import outline, redact_fields, redact_text
 
 Event = MutableMapping[str, Any]

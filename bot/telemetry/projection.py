@@ -6,7 +6,6 @@ again from the first record gives the same state.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol
 
 
@@ -25,14 +24,3 @@ class Folds:
     def apply(self, record: object) -> None:
         for fold in self._folds:
             fold.apply(record)
-
-
-class LateSubscriber:
-    """Hands records to somebody who is built after the journal; until then they are let go."""
-
-    def __init__(self) -> None:
-        self.learn: Callable[[object], None] | None = None
-
-    def apply(self, record: object) -> None:
-        if self.learn is not None:
-            self.learn(record)

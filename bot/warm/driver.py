@@ -14,12 +14,12 @@ from typing import Any
 import structlog
 
 from bot.claude.errors import ClaudeError
-from bot.claude.events import Label, Purpose, RequestEnded
+from bot.claude.events import Journal, Label, Purpose, RequestEnded
 from bot.claude.usage import Ttl
 from bot.clock import Now, system_now
 from bot.warm.events import SignalReceived, WarmthDecided, WarmthMissed
 from bot.warm.governor import Governor
-from bot.warm.interfaces import Journal, Saved, Target, Warmer, WriteLock
+from bot.warm.interfaces import Saved, Target, Warmer, WriteLock
 from bot.warm.join import JoinTicket
 from bot.warm.signals import Signal
 from bot.warm.types import Decision, Result
@@ -105,7 +105,7 @@ class Driver:
 
     # --- what comes in --------------------------------------------------------------------------
 
-    async def signal(self, signal: Signal, target: Target | None) -> Decision | None:
+    def signal(self, signal: Signal, target: Target | None) -> Decision | None:
         """Take in a signal and the prefix that it concerns. Return the decision about the prefix.
 
         The target is None, and nothing is decided, if nothing may be warmed for the signal.
@@ -118,7 +118,7 @@ class Driver:
         self._carry_out(decision, signal.user)
         return decision
 
-    async def update(self, target: Target) -> Decision:
+    def update(self, target: Target) -> Decision:
         """Take in a prefix as it is now: when it was built, and after a push."""
         self._targets[target.prefix.key] = target
         decision = self.governor.update_prefix(target.facts, self._now())
@@ -148,14 +148,13 @@ class Driver:
         waited = asyncio.get_running_loop().time() - began
         return self._ticket(target, decision.ttl, leads, waited)
 
-    def observe(self, record: object) -> None:
+    def observe(self, record: RequestEnded) -> None:
         """Learn from this process's requests that have no ticket: rounds and drafts.
 
         Warm-ups, and questions that joined, report by themselves.
         """
-        if not isinstance(record, RequestEnded) or record.purpose not in ("round", "draft"):
-            return
-        self._apply_record(record)
+        if record.purpose in ("round", "draft"):
+            self._apply_record(record)
 
     def learn(self, record: object) -> None:
         """Learn from another replica's request: its entry lives here too, its money counts here."""

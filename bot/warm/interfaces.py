@@ -56,12 +56,6 @@ class Warmer(Protocol):
     ) -> WarmResult: ...
 
 
-class Journal(Protocol):
-    """Keeps records. Returns at once; the store writes them in order."""
-
-    def write(self, record: object) -> None: ...
-
-
 class WriteLock(Protocol):
     """Which request writes a cache entry at the moment, across all replicas: one for a name."""
 

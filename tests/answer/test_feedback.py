@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bot.answer.events import FeedbackGiven
-from bot.answer.feedback import Mark, Value
-from bot.answer.opinions import Opinions
+from bot.answer.feedback import Mark, Opinion, Opinions
 
 MARK = Mark("q1", "payments", "f" * 64)
 
@@ -18,10 +17,8 @@ class Kept:
         self.opinions: list[Any] = []
         self.records: list[Any] = []
 
-    async def keep(
-        self, workspace: str, user: str, mark: Mark, value: Value, comment: str | None
-    ) -> None:
-        self.opinions.append((workspace, user, mark, value, comment))
+    async def give(self, opinion: Opinion) -> None:
+        self.opinions.append(opinion)
 
     def write(self, record: object) -> None:
         self.records.append(record)
@@ -33,7 +30,7 @@ async def test_a_thumb_is_counted_and_its_comment_kept_without_counting_again() 
     opinions = Opinions(kept, kept, lambda: 5.0)
     await opinions.give("T1", "U1", MARK, "down", None)
     await opinions.give("T1", "U1", MARK, "down", "It sorts, in fact.")
-    assert [opinion[4] for opinion in kept.opinions] == [None, "It sorts, in fact."]
+    assert [opinion.comment for opinion in kept.opinions] == [None, "It sorts, in fact."]
     [record] = kept.records
     assert record == FeedbackGiven(
         at=5.0,

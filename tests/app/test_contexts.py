@@ -69,7 +69,8 @@ class Shelf(Library):
     def __init__(self, *configs: ContextConfig) -> None:
         self.sources: dict[str, Source] = {}
         self.moves: list[tuple[str, str | None, str]] = []
-        super().__init__(self._source, build, moved=self._moved)
+        super().__init__(self._source, build)
+        self.subscribe(self._moved)
         for one in configs:
             self.put(one)
 

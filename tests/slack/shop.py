@@ -21,10 +21,10 @@ from forewarm_playground.slack.local import LocalSlack
 from forewarm_playground.slack.records import Message
 from pydantic import SecretStr
 
+from bot.answer.feedback import Opinion
 from bot.app.bot import Bot
 from bot.settings import Settings
 from bot.slack.manifest import Features, manifest
-from bot.store.people import Opinion
 from tests.running import Running, default_settings
 from tests.slack import githost
 

@@ -119,8 +119,8 @@ class Rooms:
     async def load(self, question: str) -> Question | None:
         return self.recorded.get(question)
 
-    async def finish(self, question: Question, outcome: str) -> None:
-        self.outcomes[question.id] = outcome
+    async def finish(self, question_id: str, outcome: str) -> None:
+        self.outcomes[question_id] = outcome
 
     # warmth, answers, opinions, purse, audit, standing, forgetting, threads
     def signal(self, signal: Signal, context: ContextConfig) -> None:

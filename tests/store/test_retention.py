@@ -6,9 +6,9 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+from bot.answer.feedback import Opinion
 from bot.answer.interfaces import SavedAnswer
 from bot.store.ledger import Cap
-from bot.store.people import Opinion
 from bot.store.retention import BATCH, DAY, Retention
 from bot.store.store import Store
 from bot.telemetry.interfaces import Line

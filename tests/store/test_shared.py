@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from bot.answer.feedback import Opinion
 from bot.answer.interfaces import Turn
-from bot.store.people import Opinion
 from bot.store.store import Store
 
 THREAD = ("T1", "C1", "1.1")

@@ -155,11 +155,13 @@ async def test_own_folds_see_only_this_process(shelf: Any, make: Any) -> None:
     other.write(make.ended(usd=1.0))
     await other.close()
     others = Figures()
-    journal = Journal(shelf, source="a", live=live, own=own, others=others)
+    journal = Journal(shelf, source="a", live=live, own=own)
+    journal.start(on_other=others.apply)
     await journal.follow()
     journal.write(make.ended(usd=2.0))
     assert (live.summary(0).usd, own.summary(0).usd) == (3.0, 2.0)
     assert others.summary(0).usd == 1.0
+    await journal.close()
 
 
 async def test_after_a_restart_the_folds_stand_where_they_stood(shelf: Any, make: Any) -> None:

@@ -14,8 +14,8 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.answer.log_context import about_question
 from bot.errors import ForewarmError
+from bot.log_context import about_question
 from bot.telemetry.redact import redact, redact_fields, redact_text
 from tests.loglines import log_lines, logged
 

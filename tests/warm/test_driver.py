@@ -54,7 +54,7 @@ def test_a_typing_signal_warms_and_the_question_reads(
 
     async def main() -> None:
         driver, target = make_driver(claude, records), make_target()
-        decision = await driver.signal(hint(), target)
+        decision = driver.signal(hint(), target)
         assert decision is not None
         assert decision.action == "warm"
         await asyncio.sleep(40)
@@ -78,7 +78,7 @@ def test_a_question_joins_the_warm_up_in_flight_instead_of_racing_it(
 
     async def main() -> None:
         driver, target = make_driver(claude, records), make_target()
-        await driver.signal(hint(), target)
+        driver.signal(hint(), target)
         await asyncio.sleep(5)
         ticket, waited = await ask(driver, claude, target)
         assert ticket.waited == pytest.approx(PREFILL + WARM - 5, abs=0.1)
@@ -105,7 +105,7 @@ def test_a_question_does_not_wait_beyond_the_deadline_for_a_stalled_warm_up(
 
         # One call of this server hangs.
         claude.warm = stalled  # type: ignore[method-assign]
-        await driver.signal(hint(), target)
+        driver.signal(hint(), target)
         await asyncio.sleep(1)
         ticket, waited = await ask(driver, claude, target)
         assert not ticket.warmed
@@ -185,7 +185,7 @@ def test_a_push_on_a_warm_prefix_is_warmed_at_once_and_costs_its_overlay_only(
     async def main() -> None:
         driver, target = make_driver(claude, records), make_target()
         await ask(driver, claude, target)
-        decision = await driver.update(make_target(overlay=1))
+        decision = driver.update(make_target(overlay=1))
         assert decision.action == "warm"
         await asyncio.sleep(10)
         usage = claude.log[-1][3]
@@ -213,7 +213,7 @@ def test_on_one_slot_a_question_does_not_wait_for_another_prefix(
             now=leaping.now,
             single_slot=True,
         )
-        await driver.signal(hint(channel="C2"), from_other)
+        driver.signal(hint(channel="C2"), from_other)
         await asyncio.sleep(1)
         _, waited = await ask(driver, cache, make_target())
         assert waited == pytest.approx(PREFILL + WARM, abs=0.1)
@@ -260,7 +260,7 @@ def test_what_was_learned_and_what_is_alive_survives_a_restart(
         again = make_driver(claude, records)
         again.restore(kept)
         assert again.snapshot() == kept
-        await again.update(target)
+        again.update(target)
         writes = sum(usage.written > 0 for *_, usage in claude.log)
         await asyncio.sleep(3500)
         ticket, _ = await ask(again, claude, target, thread="new")
@@ -278,7 +278,7 @@ def test_every_signal_is_written_down_and_one_about_nothing_decides_nothing(
 
     async def main() -> None:
         driver = make_driver(claude, records)
-        assert await driver.signal(hint("dm_opened"), None) is None
+        assert driver.signal(hint("dm_opened"), None) is None
         (received,) = records.of(SignalReceived)
         assert received.context is None
         assert claude.log == []
@@ -295,9 +295,9 @@ def test_overload_makes_warm_ups_wait_and_then_try_again(
     async def main() -> None:
         driver, target = make_driver(claude, records), make_target()
         claude.fail.append(ClaudeError("rate_limited", retry_after=90.0))
-        await driver.signal(hint(), target)
+        driver.signal(hint(), target)
         await asyncio.sleep(60)
-        await driver.signal(hint(user="U2"), target)
+        driver.signal(hint(user="U2"), target)
         await asyncio.sleep(20)
         assert claude.log == []
         await asyncio.sleep(40)
@@ -315,7 +315,7 @@ def test_what_another_replica_warmed_is_read_and_its_money_counts(
     async def main() -> None:
         target = make_target()
         driver = make_driver(claude, records)
-        await driver.update(target)
+        driver.update(target)
         sent = leaping.now()
         usage = await claude.request("warm", target.prefix, "5m")
         record = RequestEnded(
@@ -337,7 +337,7 @@ def test_what_another_replica_warmed_is_read_and_its_money_counts(
         driver.learn(record)
         assert driver.governor.is_warm(target.facts, leaping.now())
         assert driver.governor.spending.used(target.context) == pytest.approx(0.375)
-        await driver.signal(hint(), target)
+        driver.signal(hint(), target)
         assert not [kind for _, kind, _, _ in claude.log[1:] if kind == "warm"]
         await driver.stop()
 

@@ -10,7 +10,6 @@ from typing import Any, Protocol
 import structlog
 
 from bot.answer.dependencies import Dependencies
-from bot.answer.log_context import about_question
 from bot.answer.loop import Asked, Loop
 from bot.answer.prepare import Prepared, prepare_draft
 from bot.answer.question import Question
@@ -22,6 +21,7 @@ from bot.claude.prefix import Prefix
 from bot.claude.prices import price_of
 from bot.context.config.load import ContextConfig
 from bot.errors import ForewarmError
+from bot.log_context import about_question
 
 log = structlog.get_logger(__name__)
 

@@ -1,4 +1,4 @@
-"""Work that goes on after an acknowledgement: held, logged where it fails, and waited for."""
+"""Background work: kept from the garbage collector, logged if it fails, and waited for."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import Any
 
 import structlog
 
-from bot.answer.log_context import about_question
+from bot.errors import ForewarmError
+from bot.log_context import about_question
 
 log = structlog.get_logger(__name__)
 
 
 class Tasks:
-    """Tasks that run beside everything else; none is lost to the garbage collector."""
+    """A set of running tasks."""
 
     def __init__(self) -> None:
         self._running: set[asyncio.Task[None]] = set()
@@ -23,18 +24,15 @@ class Tasks:
     def __len__(self) -> int:
         return len(self._running)
 
-    def __repr__(self) -> str:
-        return f"<Tasks: {len(self)} running>"
-
     def start(self, work: Coroutine[Any, Any, None], question: str | None = None) -> None:
-        """Run work; what it raises is logged, never lost.
+        """Run work; an error that it raises is logged.
 
-        `question` is the id of the one that it is done for, which everything logged carries.
+        `question` is the id of the question that it is done for. Every log line of it carries it.
         """
         task = asyncio.ensure_future(_logged(work, question))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
-        # Where it is cancelled before its first step, nobody has awaited the work.
+        # If it is cancelled before its first step, the coroutine was never awaited.
         task.add_done_callback(lambda _: work.close())
 
     async def drain(self, seconds: float | None = None) -> None:
@@ -54,5 +52,7 @@ async def _logged(work: Coroutine[Any, Any, None], question: str | None) -> None
     with about_question(question) if question is not None else nullcontext():
         try:
             await work
+        except ForewarmError as error:
+            log.warning("task_failed", why=error.user_message)
         except Exception:
             log.exception("task_failed")
