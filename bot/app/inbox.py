@@ -30,7 +30,7 @@ from bot.errors import ForewarmError
 from bot.store.errors import LeaseLost
 from bot.store.inbox import Claimed
 from bot.store.store import Store
-from bot.stored import dump, load
+from bot.stored import UnreadableValue, dump, load
 
 log = structlog.get_logger(__name__)
 
@@ -180,7 +180,12 @@ class QuestionInbox:
                 log.warning("takeover_query_failed", why=str(error))
                 claimed = ()
             for one in claimed:
-                question = question_of(one.question)
+                try:
+                    question = question_of(one.question)
+                except UnreadableValue as error:
+                    # The lease runs out again: a replica of a newer version may read it.
+                    log.error("question_unreadable", question=one.id, why=error.problem)
+                    continue
                 self.questions[question.id] = question
                 await take(one, question)
             # A full batch means that there are more, and this may be the only replica left.

@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot.answer.question import File, Question
-from bot.app.inbox import LEASE_SECONDS, QuestionLeases, question_json, question_of
+from bot.app.inbox import LEASE_SECONDS, QuestionInbox, question_json, question_of
 from bot.store.inbox import Claimed
 from bot.store.store import Store
 
@@ -94,7 +94,7 @@ async def test_a_question_that_cannot_be_read_is_left_to_others(store: Store) ->
     await record(store, "newer", question_json(PLAIN) | {"surface": "telepathy", "id": "newer"})
     await record(store, "broken", {"id": "broken"})
     await record(store, FULL.id, question_json(FULL))
-    leases, taken = QuestionLeases(store), asyncio.Event()
+    leases, taken = QuestionInbox(store), asyncio.Event()
     seen: list[str] = []
 
     async def take(claimed: Claimed, question: Question) -> None:

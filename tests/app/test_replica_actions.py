@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from bot.answer.question import Question
 from bot.app import replica_actions
-from bot.app.inbox import QuestionLeases
+from bot.app.inbox import QuestionInbox
 from bot.app.replica_actions import INTERRUPTIONS, SKEW_SECONDS, RemoteAction, SharedAnswers
 from bot.store.store import Store
 
@@ -76,7 +76,7 @@ async def test_an_action_that_cannot_be_read_does_not_keep_others_from_being_hea
         looks.set()
 
     here = SimpleNamespace(answers=lambda question: True, stop_question=stop_question)
-    leases = QuestionLeases(store)
+    leases = QuestionInbox(store)
     leases.questions[ASKED.id] = ASKED
     shared = SharedAnswers(cast(Any, here), leases, lambda: AT)
     newer = {"kind": "renamed", "at": AT, "question": "q1", "title": "x"}
