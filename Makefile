@@ -3,15 +3,22 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+# Many tests wait for sockets and processes, so more workers than two cores are busy.
+WORKERS ?= 4
 READY := .venv/.ready
 
-.PHONY: demo test check lock clean
+.PHONY: demo test soak check lock clean
 
 demo: $(READY)
 	$(BIN)/forewarm demo
 
 test: $(READY) check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
+
+# The same tests with large random samples: about an hour on two cores.
+soak: $(READY)
+	FOREWARM_SOAK=1 FOREWARM_SCHEDULES=10000 FOREWARM_TEST_HOURS=24 \
+	  $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal --timeout 7200
 
 check: $(READY)
 	$(BIN)/ruff check .
