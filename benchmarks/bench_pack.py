@@ -92,8 +92,9 @@ def _git(*arguments: str) -> None:
     from bot.context.git.safety import SAFE_OPTIONS, hardened_environment, last_line
 
     options = [*SAFE_OPTIONS, "-c", "protocol.file.allow=always"]
+    environment = {**hardened_environment(), "GIT_ALLOW_PROTOCOL": "file"}
     done = subprocess.run(
-        ["git", *options, *arguments], env=hardened_environment(), capture_output=True, check=False
+        ["git", *options, *arguments], env=environment, capture_output=True, check=False
     )
     if done.returncode:
         raise ForewarmError(f"git could not prepare the benchmark: {last_line(done.stderr)}.")

@@ -9,6 +9,7 @@ from typing import Any
 
 from bot.context.files.select import File, printable
 from bot.context.render.base_block import file_bytes
+from bot.context.render.blocks import HINTS
 from bot.context.render.token_estimate import Estimator
 
 MODEL = "claude-sonnet-5-5"
@@ -110,6 +111,8 @@ def _left_out(omitted: Sequence[tuple[str, str, str]]) -> Iterable[str]:
     by_reason: dict[str, list[str]] = {}
     for _, path, reason in omitted:
         heading = reason.split(" (")[0] if reason.startswith("over the budget") else reason
+        if heading in HINTS:
+            heading = f"{heading} ({HINTS[heading]})"
         by_reason.setdefault(heading, []).append(path)
     for reason in sorted(by_reason, key=lambda reason: (-len(by_reason[reason]), reason)):
         paths = sorted(by_reason[reason])

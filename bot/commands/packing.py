@@ -81,7 +81,7 @@ def _pack_path(request: Request) -> Packed:
     commit = repository.resolve(request.at or "HEAD")
     found = survey(repository, commit, rules, cache, show_progress())
     estimator = Estimator.of(MODEL)
-    room = None if request.budget is None else base_room(request.budget, estimator.spread)
+    room = None if request.budget is None else base_room(request.budget, estimator.spread, 0.0)
     plan = plan_base(repository, found, estimator, room)
     return _stream(repository, plan, request.output, estimator)
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 
 from bot.context.errors import GitMissingError
 from bot.context.files.select import File
-from bot.context.files.tree import Survey, in_order, survey, texts
-from bot.context.git.repository import GitRepository, decode_path, unix_time
+from bot.context.files.tree import Survey, read_left_out, survey, texts, uncut_text
+from bot.context.git.repository import GitRepository, decode_path, encode_path, unix_time
 from bot.context.git.safety import hardened_environment
 from bot.context.pack import Change, Match, RepositoryState
 from bot.context.pack_builder import Source
@@ -22,6 +24,9 @@ SEARCH_SECONDS = 10.0
 HISTORY_SECONDS = 10.0
 _LONGEST_LINE = 2_000
 _MOST_SEARCHED_BYTES = 30_000_000
+_MOST_LEFT_OUT_FILES = 50
+_MOST_OF_ONE = 10
+"""The files outside the prompt that a search looks into, and the lines that it takes of each."""
 _MOST_COMMITS = 1_000
 """How far back a folder's history is looked through for commits that may be shown."""
 # No name is empty, so that two null bytes come before a record alone; `_NAMES` is where its begin.
@@ -69,16 +74,20 @@ class GitSnapshot:
         return [view.state for view in self._views.values()]
 
     def paths(self, repository: str) -> Sequence[str]:
+        """Return the paths that can be read, in the order of their bytes."""
         view = self._views.get(repository)
-        return [file.path for file in in_order(view.head.files)] if view else []
+        if view is None:
+            return []
+        paths = [*view.head.files, *view.head.readable]
+        return sorted(paths, key=encode_path)
 
     def read(self, repository: str, path: str) -> str | None:
         view = self._views.get(repository)
-        return None if view is None else _read(view.repository, view.head.files.get(path))
+        return None if view is None else _read(view, view.head, path)
 
     def read_base(self, repository: str, path: str) -> str | None:
         view = self._views.get(repository)
-        return None if view is None else _read(view.repository, view.base().files.get(path))
+        return None if view is None else _read(view, view.base(), path)
 
     def search(
         self, pattern: str, *, regex: bool, repository: str | None, under: str | None, limit: int
@@ -98,11 +107,8 @@ class GitSnapshot:
         ]
         found: list[Match] = []
         for view in views:
-            files = _under(view.head.files, under)
-            for match in _search(view, files, pattern, regex, limit - len(found)):
-                found.append(match)
-            if len(found) >= limit:
-                break
+            if len(found) < limit:
+                found += islice(_search(view, under, pattern, regex), limit - len(found))
         return found
 
     def history(self, repository: str, path: str, limit: int) -> Sequence[Change]:
@@ -118,6 +124,7 @@ class GitSnapshot:
             "log",
             "--no-ext-diff",
             "--no-renames",
+            "--no-show-signature",
             "--no-color",
             "--name-only",
             "-z",
@@ -132,61 +139,136 @@ class GitSnapshot:
 
 
 def _touches(view: View, names: Sequence[bytes]) -> bool:
-    return any(decode_path(name.removeprefix(b"\n")) in view.head.files for name in names)
+    paths = (decode_path(name.removeprefix(b"\n")) for name in names)
+    return any(path in view.head.files or path in view.head.readable for path in paths)
 
 
 def _knows(view: View, path: str) -> bool:
     folder = path.strip("/")
     if not folder or folder == ".":
         return True
-    files = view.head.files
-    return folder in files or any(name.startswith(f"{folder}/") for name in files)
+    known = (view.head.files, view.head.readable)
+    if any(folder in paths for paths in known):
+        return True
+    return any(name.startswith(f"{folder}/") for paths in known for name in paths)
 
 
-def _read(repository: GitRepository, file: File | None) -> str | None:
-    if file is None:
-        return None
-    return next(texts(repository, [file])).decode("utf-8")
+def _read(view: View, found: Survey, path: str) -> str | None:
+    file = found.files.get(path)
+    if file is None and path in found.readable:
+        left_out = read_left_out(view.repository, found, [path], view.source.cache)
+        file = left_out.get(path)
+    return None if file is None else next(texts(view.repository, [file])).decode("utf-8")
 
 
-def _under(files: Mapping[str, File], under: str | None) -> dict[str, File]:
-    folder = (under or "").strip("/")
-    if not folder or folder == ".":
-        return dict(files)
-    return {
-        path: file
-        for path, file in files.items()
-        if path == folder or path.startswith(f"{folder}/")
-    }
+def _is_under(path: str, folder: str) -> bool:
+    return not folder or path == folder or path.startswith(f"{folder}/")
 
 
-def _search(
-    view: View, files: Mapping[str, File], pattern: str, regex: bool, limit: int
-) -> Iterator[Match]:
-    """Let git find the lines, then keep those that may be shown, as they may be shown.
+def _search(view: View, under: str | None, pattern: str, regex: bool) -> Iterator[Match]:
+    """Yield the lines that match, as they may be shown: files of the prompt first, then the others.
 
-    A file with masked values is searched again in its masked text, and a regular expression not at
-    all in its masked lines: whether a hidden value matches must not be learnt from what is found.
+    git finds the lines. A masked line must not tell if a hidden value matches: so a literal has to
+    stand in the masked line too, and an expression is run over the masked text itself.
     """
-    masked: dict[str, list[bytes]] = {}
-    count = 0
-    for path, number, line in _grep(view, pattern, regex, files):
+    folder = "" if (under or "").strip("/") == "." else (under or "").strip("/")
+    files = {path: file for path, file in view.head.files.items() if _is_under(path, folder)}
+    readable = [path for path in view.head.readable if _is_under(path, folder)]
+    if not files and not readable:
+        return
+    differing = {path: file for path, file in files.items() if file.differs}
+    left_out: list[tuple[str, int, bytes]] = []
+    counts: dict[str, int] = {}
+    masked = _MaskedLines(view)
+    rewritten = _search_rewritten(view, differing, pattern, regex)
+    for path, number, line in _grep(view, pattern, regex, [*files, *readable]):
         file = files.get(path)
         if file is None:
+            counts[path] = counts.get(path, 0) + 1
+            if path in view.head.readable and counts[path] <= _MOST_OF_ONE:
+                left_out.append((path, number, line))
             continue
-        text = line
+        while rewritten and _before(rewritten[0], path):
+            yield rewritten.pop(0)
+        if file.recoded or (file.spans and regex):
+            continue
+        text = masked.line(file, number, line, pattern) if file.spans else line
+        if text is not None:
+            yield Match(view.state.name, path, number, _line(text))
+    yield from rewritten
+    yield from _search_left_out(view, left_out, masked, pattern, regex)
+
+
+def _before(match: Match, path: str) -> bool:
+    return encode_path(match.path) < encode_path(path)
+
+
+class _MaskedLines:
+    """The lines of masked files, read when one of them is found."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._lines: dict[str, list[bytes]] = {}
+
+    def line(self, file: File, number: int, raw: bytes, pattern: str | None) -> bytes | None:
+        """Return a found line as it may be shown, None if only its hidden value was found.
+
+        `pattern` is the literal that was sought, None for an expression.
+        """
+        if file.path not in self._lines:
+            self._lines[file.path] = uncut_text(self._view.repository, file).split(b"\n")
+        lines = self._lines[file.path]
+        if number > len(lines):
+            return None
+        text = lines[number - 1]
+        if text == raw.rstrip(b"\r") or (pattern is not None and pattern.encode() in text):
+            return text
+        return None
+
+
+def _search_left_out(
+    view: View,
+    found: Sequence[tuple[str, int, bytes]],
+    masked: _MaskedLines,
+    pattern: str,
+    regex: bool,
+) -> Iterator[Match]:
+    paths = list(dict.fromkeys(path for path, _, _ in found))[:_MOST_LEFT_OUT_FILES]
+    if not paths:
+        return
+    files = read_left_out(view.repository, view.head, paths, view.source.cache)
+    for path, number, line in found:
+        file = files.get(path)
+        if file is None or file.recoded:
+            continue
+        text: bytes | None = line
         if file.spans:
-            if path not in masked:
-                masked[path] = next(texts(view.repository, [file])).split(b"\n")
-            if number > len(masked[path]):
-                continue
-            text = masked[path][number - 1]
-            if text != line.rstrip(b"\r") and (regex or pattern.encode() not in text):
-                continue
-        yield Match(view.state.name, path, number, _line(text))
-        count += 1
-        if count >= limit:
-            return
+            text = masked.line(file, number, line, None if regex else pattern)
+        if text is not None:
+            yield Match(view.state.name, path, number, _line(text))
+
+
+def _search_rewritten(
+    view: View, files: Mapping[str, File], pattern: str, regex: bool
+) -> list[Match]:
+    """Search the files whose shown text git does not have: masked ones and those in UTF-16."""
+    chosen = [file for file in files.values() if regex or file.recoded]
+    if not chosen:
+        return []
+    with tempfile.TemporaryDirectory(prefix="forewarm-search-") as name:
+        folder = Path(name)
+        for number, file in enumerate(chosen):
+            (folder / str(number)).write_bytes(uncut_text(view.repository, file))
+        kind = [_dialect(view.repository)] if regex else ["--fixed-strings"]
+        arguments = [*_GREP, "--no-index", *kind, "-e", pattern, "--", "."]
+        repository = view.repository.within(SEARCH_SECONDS)
+        hits = list(repository.grep(arguments, _MOST_SEARCHED_BYTES, folder))
+    matches = [
+        Match(view.state.name, chosen[int(at)].path, number, _line(line))
+        for at, number, line in hits
+        if at.isdigit()
+    ]
+    return sorted(matches, key=lambda match: (encode_path(match.path), match.line))
 
 
 def _line(text: bytes) -> str:
@@ -194,36 +276,35 @@ def _line(text: bytes) -> str:
     return shown if len(shown) <= _LONGEST_LINE else shown[:_LONGEST_LINE] + "…"
 
 
+_GREP = (
+    "grep",
+    "--no-color",
+    "--line-number",
+    "--null",
+    "--full-name",
+    "-I",
+    "--no-textconv",
+    "--no-recurse-submodules",
+)
+
+
 def _grep(
-    view: View, pattern: str, regex: bool, files: Mapping[str, File]
+    view: View, pattern: str, regex: bool, paths: Sequence[str]
 ) -> Iterator[tuple[str, int, bytes]]:
     """Run git grep over the commit and yield path, line number and raw line."""
-    folder = _common_folder(files)
+    folder = _common_folder(paths)
     kind = [_dialect(view.repository)] if regex else ["--fixed-strings"]
-    arguments = [
-        "grep",
-        "--no-color",
-        "--line-number",
-        "--null",
-        "--full-name",
-        "-I",
-        "--no-textconv",
-        "--no-recurse-submodules",
-        *kind,
-        "-e",
-        pattern,
-        view.state.commit,
-        *(["--", folder] if folder else []),
-    ]
+    where = ["--", folder] if folder else []
+    arguments = [*_GREP, *kind, "-e", pattern, view.state.commit, *where]
     repository = view.repository.within(SEARCH_SECONDS)
     yield from repository.grep(arguments, _MOST_SEARCHED_BYTES)
 
 
-def _common_folder(files: Mapping[str, File]) -> str:
+def _common_folder(paths: Sequence[str]) -> str:
     """Return the deepest folder or file that holds every path."""
-    if len(files) == 1:
-        return next(iter(files))
-    split = [path.split("/")[:-1] for path in files]
+    if len(paths) == 1:
+        return paths[0]
+    split = [path.split("/")[:-1] for path in paths]
     if not split:
         return ""
     low, high = min(split), max(split)

@@ -16,14 +16,14 @@ from typing import NamedTuple
 
 from bot.context.atomic_write import write_atomically
 from bot.context.errors import RepositoryError
-from bot.context.files.heuristics import ContentSigns, content_signs
+from bot.context.files.heuristics import ContentSigns, Look, content_signs
 from bot.context.files.kinds import Kind
-from bot.context.files.text import count_lines, normalize, shown
+from bot.context.files.text import count_lines, needs_cuts, normalize, shown
 from bot.context.git.repository import GitRepository
 from bot.context.git.safety import hardened_environment
 from bot.context.secrets.mask import SCANNER_VERSION, ScanKind, Span
 
-FACTS_VERSION = f"4.{SCANNER_VERSION}"
+FACTS_VERSION = f"5.{SCANNER_VERSION}"
 SCAN_SECONDS = 600.0
 _PARALLEL_BYTES = 4_000_000
 _WORKERS = 2
@@ -43,32 +43,64 @@ class Facts(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """A blob to look at, and as what: the same bytes may be read as code and as configuration."""
+    """A blob to look at, and as what: the same bytes may be read as code and as configuration.
+
+    `vouched`, `ours` and `is_text` are the repository's own words: it is not generated, not
+    vendored, a text.
+    """
 
     oid: str
     kind: Kind
     scan: ScanKind
     vouched: bool = False
-    """The repository itself says that this is not generated."""
+    look: Look = ""
+    ours: bool = False
+    is_text: bool = False
 
     @property
     def key(self) -> str:
-        return f"{self.oid}.{self.kind[0]}{self.scan[-1]}{'v' if self.vouched else ''}"
+        words = "".join(
+            letter
+            for letter, given in zip("vot", (self.vouched, self.ours, self.is_text), strict=True)
+            if given
+        )
+        return f"{self.oid}.{self.kind[0]}{self.scan[-1]}{self.look[:2]}{words}"
 
 
-def examine(raw: bytes, kind: Kind, scan: ScanKind, vouched: bool = False) -> Facts:
-    """Look at one blob. Secrets are sought only in what may be shown."""
-    # Known blobs are most of all blobs: who meets no other pays for no scanner.
+NOTEBOOK_FACTOR = 10
+"""A notebook may have so many times the bytes of another file: its outputs are cut."""
+
+
+def limit_of(wanted: Wanted, limit: int) -> int:
+    """Return the most bytes that this blob may have."""
+    return limit * NOTEBOOK_FACTOR if wanted.look == "notebook" else limit
+
+
+def examine(
+    raw: bytes,
+    kind: Kind,
+    scan: ScanKind,
+    vouched: bool = False,
+    look: Look = "",
+    ours: bool = False,
+    is_text: bool = False,
+) -> Facts:
+    """Look at one blob. Secrets are sought only in a text that may be shown."""
+    # Most blobs are known: a process that meets no other one does not load the scanner.
     from bot.context.secrets.find import find_secrets
 
-    signs = content_signs(raw, kind)
-    if signs.binary or signs.pointer:
+    signs = content_signs(raw, kind, look, is_text=is_text)
+    if signs.binary or signs.pointer or signs.credentials:
         return Facts(len(raw), 0, 0, signs)
-    if (signs.minified or signs.generated) and not vouched:
+    left_out = (signs.minified or signs.generated or signs.lock) and not vouched
+    if left_out or (signs.vendored and not ours):
         return Facts(len(raw), len(raw), 0, signs)
     data = normalize(raw)
     spans = tuple(find_secrets(data, scan))
-    text = shown(raw, spans) if spans else data
+    notebook = look == "notebook"
+    if needs_cuts(raw, notebook=notebook):
+        signs = signs._replace(shortened=True)
+    text = shown(raw, spans, shorten=signs.shortened, notebook=notebook)
     return Facts(len(raw), len(text), count_lines(text), signs, spans)
 
 
@@ -120,7 +152,11 @@ def _to_row(facts: Facts) -> list[object]:
     return [*row, *([[list(span) for span in facts.spans]] if facts.spans else [])]
 
 
-_SIGNS = tuple(ContentSigns(*(bool(bits >> place & 1) for place in range(4))) for bits in range(16))
+_COUNT = len(ContentSigns._fields)
+_SIGNS = tuple(
+    ContentSigns(*(bool(bits >> place & 1) for place in range(_COUNT)))
+    for bits in range(1 << _COUNT)
+)
 
 
 def _from_row(row: list[object]) -> Facts:
@@ -144,8 +180,8 @@ def gather(
 ) -> dict[Wanted, Facts | int]:
     """Return the facts of every wanted blob, from the cache or anew.
 
-    In place of facts stands the size alone where a blob has more bytes than `limit` (it is never
-    read), or -1 where it is missing.
+    A blob with more bytes than `limit` is never read: its size stands in place of facts. A missing
+    blob has -1.
     """
     found: dict[Wanted, Facts | int] = {}
     unknown: list[Wanted] = []
@@ -154,11 +190,11 @@ def gather(
         if facts is None:
             unknown.append(item)
         else:
-            found[item] = facts if facts.raw <= limit else facts.raw
+            found[item] = facts if facts.raw <= limit_of(item, limit) else facts.raw
     sizes = repository.sizes([item.oid for item in unknown]) if unknown else []
     missing: dict[Wanted, int] = {}
     for item, size in zip(unknown, sizes, strict=True):
-        if 0 <= size <= limit:
+        if 0 <= size <= limit_of(item, limit):
             missing[item] = size
         else:
             found[item] = size
@@ -189,7 +225,7 @@ def _look_here(
 ) -> Iterator[tuple[Wanted, Facts]]:
     items = list(missing)
     for item, raw in zip(items, repository.blobs([item.oid for item in items]), strict=True):
-        yield item, examine(raw, item.kind, item.scan, item.vouched)
+        yield item, examine(raw, *item[1:])
 
 
 def _look_in_children(
@@ -258,7 +294,7 @@ def _serve(arguments: Sequence[str], hand: bytes) -> Iterable[bytes]:
     repository = GitRepository(Path(arguments[0]), arguments[1], seconds=SCAN_SECONDS)
     items = [Wanted(*item) for item in json.loads(hand)]
     for item, raw in zip(items, repository.blobs([item.oid for item in items]), strict=True):
-        row = _to_row(examine(raw, item.kind, item.scan, item.vouched))
+        row = _to_row(examine(raw, *item[1:]))
         yield json.dumps(row, separators=(",", ":")).encode() + b"\n"
 
 

@@ -18,14 +18,15 @@ def _words(text: str) -> frozenset[str]:
 
 
 _PROSE = _words(
-    "md mdx markdown rst txt adoc asc asciidoc org tex textile pod po pot rdoc rd "
+    "md mdx markdown rst txt adoc asc asciidoc org tex textile pod po pot rdoc "
     # Names without an extension.
     "readme changelog changes news history install license licence copying authors contributors "
     "contributing maintainers notice patents copyright thanks credits todo faq"
 )
 _DATA = _words(
-    "json jsonl json5 jsonc yaml yml toml ini cfg conf csv tsv xml xsd plist properties env ipynb "
-    "geojson graphql lock sum har avsc editorconfig"
+    "json jsonl json5 jsonc yaml yml toml ini cfg conf csv tsv xml xsd properties env ipynb "
+    "geojson graphql lock sum har avsc editorconfig pbxproj xcscheme storyboard xib resx csproj "
+    "fsproj vbproj vcxproj sln props targets nuspec meta map unity prefab asset webmanifest plist"
 )
 _MARKUP = _words("html htm css scss sass less svg vue svelte hbs ejs jinja j2 xhtml")
 _CONFIG = _words(
@@ -36,12 +37,12 @@ _CONFIG_NAMES = ("dockerfile", "makefile", ".env", "procfile", ".npmrc", ".netrc
 _C = frozenset(["c", "h", "m", "cs"])
 _CPP = frozenset(["cpp", "cc", "cxx", "hpp", "hh"])
 _BINARY = _words(
-    "png jpg jpeg gif bmp ico webp avif tif tiff psd ai eps heic mp3 mp4 m4a m4v mov avi mkv webm "
-    "wav ogg flac woff woff2 ttf otf eot pdf doc docx xls xlsx ppt pptx odt ods odp zip tar gz tgz "
-    "bz2 xz 7z rar zst jar war ear class pyc pyo so dylib dll exe o a lib bin dat db sqlite "
-    "sqlite3 wasm pack idx parquet arrow avro orc pkl pickle npy npz h5 hdf5 onnx pt pth "
-    "safetensors gguf tflite mo keystore jks iso dmg deb rpm apk ipa aar node pdb swf blend fbx glb"
+    "png jpg jpeg gif bmp ico webp avif tif tiff psd heic mp3 mp4 m4a m4v avi mkv webm wav ogg "
+    "flac woff woff2 ttf otf eot pdf docx xlsx pptx odt ods odp zip tar gz tgz bz2 xz 7z rar zst "
+    "jar pyc pyo dylib dll exe wasm sqlite sqlite3 parquet npz safetensors gguf tflite onnx deb "
+    "rpm apk ipa dmg iso"
 )
+"""Endings that no text has. Other formats (`.mo`, `.pt`, `.dat`, `.o`) are told by their bytes."""
 
 
 @lru_cache(maxsize=4096)
@@ -84,4 +85,5 @@ def scan_kind_of(path: str) -> ScanKind:
 
 
 def is_binary_name(path: str) -> bool:
-    return _traits(extension_of(path))[2]
+    """Tell if no text has this ending. A name without a dot (`bin/sqlite3`) has no ending."""
+    return "." in path.rpartition("/")[2] and _traits(extension_of(path))[2]

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from bot.context.config.globs import matcher
 from bot.context.files.blob_cache import Facts, Wanted
-from bot.context.files.gitattributes import Attributes
-from bot.context.files.heuristics import ContentSigns, path_sign
+from bot.context.files.gitattributes import Attributes, Marks
+from bot.context.files.heuristics import ContentSigns, Sign, look_of, path_sign
 from bot.context.files.kinds import Kind, kind_of, scan_kind_of
+from bot.context.files.vendored import VendoredFolders
 from bot.context.git.repository import SUBMODULE, SYMLINK, Entry
 from bot.context.secrets.mask import Span
 
 LONGEST_PATH = 1_024
 LARGEST_TREE = 200_000
 """How many files a repository may have, and how long a path may be, in bytes."""
+LARGEST_READABLE = 8_000_000
+"""Bytes of a file that the prompt leaves out and a look-up may still read."""
 
 _UNSAFE_NAME = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
@@ -34,6 +37,15 @@ class File(NamedTuple):
     lines: int
     kind: Kind
     spans: tuple[Span, ...]
+    shortened: bool = False
+    """Whether long lines or outputs are cut in the shown text."""
+    recoded: bool = False
+    """Whether the blob is in UTF-16 or UTF-32: git takes it for binary."""
+
+    @property
+    def differs(self) -> bool:
+        """Whether a line of the shown text may differ from the blob's line."""
+        return bool(self.spans) or self.recoded
 
 
 @dataclass(frozen=True)
@@ -59,11 +71,13 @@ class Rules:
 class Selection:
     """Files by path, in the order of their paths' bytes, and reasons by path for the rest.
 
-    What the context's globs leave aside is in neither.
+    `readable` are the omitted files that may be read all the same. A path that the context's globs
+    leave aside is in none of the three.
     """
 
     files: dict[str, File]
     omitted: dict[str, str]
+    readable: dict[str, Wanted] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"<Selection {len(self.files)} files, {len(self.omitted)} left out>"
@@ -71,33 +85,48 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Shortlist:
-    """What is worth looking into, before any content is read."""
+    """The files to look into, before any content is read. `readable` as in `Selection`."""
 
     wanted: dict[str, Wanted]
     omitted: dict[str, str]
+    readable: dict[str, Wanted]
 
 
 def shortlist(
     tree: Mapping[str, Entry],
     scope: Callable[[str], bool],
     attributes: Attributes,
+    vendored: VendoredFolders,
 ) -> Shortlist:
     """Sort out by path, mode and `.gitattributes` alone."""
-    wanted: dict[str, Wanted] = {}
-    omitted: dict[str, str] = {}
+    listed = Shortlist({}, {}, {})
     for path, entry in tree.items():
         if not scope(path):
             continue
-        reason = _name_reason(path, entry.mode)
-        if reason is None:
-            marks = attributes.marks(path)
-            reason = _path_reason(path, marks.binary, marks.generated, marks.vendored)
-            if reason is None:
-                vouched = marks.generated is False
-                wanted[path] = Wanted(entry.oid, kind_of(path), scan_kind_of(path), vouched)
-        if reason is not None:
-            omitted[path] = reason
-    return Shortlist(wanted, omitted)
+        if reason := _name_reason(path, entry.mode):
+            listed.omitted[path] = reason
+            continue
+        marks = attributes.marks(path)
+        wanted = Wanted(
+            entry.oid,
+            kind_of(path),
+            scan_kind_of(path),
+            marks.generated is False,
+            look_of(path),
+            marks.vendored is False,
+            marks.is_text,
+        )
+        sign = _path_sign(path, marks, vendored)
+        if sign is None:
+            listed.wanted[path] = wanted
+            continue
+        listed.omitted[path] = sign
+        if sign not in _UNREADABLE:
+            listed.readable[path] = wanted
+    return listed
+
+
+_UNREADABLE = frozenset[str](["binary", "credentials", "large file pointer"])
 
 
 def _name_reason(path: str, mode: int) -> str | None:
@@ -112,41 +141,65 @@ def _name_reason(path: str, mode: int) -> str | None:
     return None
 
 
-def _path_reason(
-    path: str, binary: bool | None, generated: bool | None, vendored: bool | None
-) -> str | None:
-    if binary:
+def _path_sign(path: str, marks: Marks, vendored: VendoredFolders) -> Sign | None:
+    """Return the reason against a file before its content is read; the repository's word first."""
+    if marks.binary:
         return "binary"
-    if generated:
-        return "generated"
-    if vendored:
-        return "vendored"
     sign = path_sign(path)
-    if sign in {"generated", "minified"} and generated is False:
-        return None
-    if sign == "vendored" and vendored is False:
-        return None
+    if sign == "credentials":
+        return sign
+    if marks.generated:
+        return "generated"
+    if marks.vendored:
+        return "vendored"
+    if sign in {"generated", "minified", "lock file"} and marks.generated is False:
+        sign = None
+    if sign == "vendored" and marks.vendored is False:
+        sign = None
+    if sign in {"binary", "image"} and marks.is_text:
+        sign = None
+    if sign is None and marks.vendored is None and vendored.hold(path):
+        return "vendored"
     return sign
 
 
 def settle(listed: Shortlist, facts: Mapping[Wanted, Facts | int], limit: int) -> Selection:
-    """Decide on what the content says. A number in place of facts is the size of what is too large.
+    """Decide by the content. A number in place of facts is the size of a file that is too large.
 
     `limit` is the most bytes that a file may have.
     """
     files: dict[str, File] = {}
-    omitted = dict(listed.omitted)
+    omitted, readable = dict(listed.omitted), dict(listed.readable)
     for path, wanted in listed.wanted.items():
         known = facts[wanted]
         if isinstance(known, int):
             omitted[path] = _size_reason(known, limit)
+            if 0 <= known <= LARGEST_READABLE:
+                readable[path] = wanted
             continue
-        reason = _content_reason(known.signs, wanted.vouched)
+        reason: str | None = _content_reason(known.signs, wanted)
+        if reason is None and known.size > limit:
+            reason = _size_reason(known.size, limit)
         if reason is None:
-            files[path] = File(path, wanted.oid, known.size, known.lines, wanted.kind, known.spans)
-        else:
-            omitted[path] = reason
-    return Selection(files, omitted)
+            files[path] = file_of(path, wanted, known)
+            continue
+        omitted[path] = reason
+        if reason not in _UNREADABLE:
+            readable[path] = wanted
+    return Selection(files, omitted, readable)
+
+
+def file_of(path: str, wanted: Wanted, facts: Facts) -> File:
+    return File(
+        path,
+        wanted.oid,
+        facts.size,
+        facts.lines,
+        wanted.kind,
+        facts.spans,
+        facts.signs.shortened,
+        facts.signs.recoded,
+    )
 
 
 def _size_reason(size: int, limit: int) -> str:
@@ -155,16 +208,22 @@ def _size_reason(size: int, limit: int) -> str:
     return f"larger than {limit:,} bytes"
 
 
-def _content_reason(signs: ContentSigns, not_generated: bool) -> str | None:
+def _content_reason(signs: ContentSigns, wanted: Wanted) -> Sign | None:
     if signs.binary:
         return "binary"
     if signs.pointer:
         return "large file pointer"
-    if signs.minified and not not_generated:
+    if signs.credentials:
+        return "credentials"
+    if signs.vendored and not wanted.ours:
+        return "vendored"
+    if wanted.vouched:
+        return None
+    if signs.lock:
+        return "lock file"
+    if signs.minified:
         return "minified"
-    if signs.generated and not not_generated:
-        return "generated"
-    return None
+    return "generated" if signs.generated else None
 
 
 def printable(path: str) -> str:
@@ -181,9 +240,10 @@ def _escape(char: str) -> str:
 
 
 def masked_note(file: File) -> str | None:
-    """Say what was masked in a file, if anything was."""
+    """Say what was masked or cut in a file, if anything was."""
+    cut = ", its long lines or outputs shortened" if file.shortened else ""
     if not file.spans:
-        return None
+        return f"shown{cut}" if cut else None
     labels = sorted({span.label for span in file.spans})
     count = len(file.spans)
-    return f"shown, {count} value{'s' if count > 1 else ''} masked: {', '.join(labels)}"
+    return f"shown{cut}, {count} value{'s' if count > 1 else ''} masked: {', '.join(labels)}"

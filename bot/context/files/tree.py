@@ -6,23 +6,32 @@ A survey of the next commit looks only at what a push touched.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-from bot.context.errors import TooLargeError
-from bot.context.files.blob_cache import FactsCache, Progress, gather
+from bot.context.files.blob_cache import FactsCache, Progress, Wanted, gather
+from bot.context.files.gitattributes import LARGEST as LARGEST_ATTRIBUTES
+from bot.context.files.gitattributes import MOST_BYTES as MOST_ATTRIBUTE_BYTES
 from bot.context.files.gitattributes import NAME as ATTRIBUTES
 from bot.context.files.gitattributes import Attributes
+from bot.context.files.heuristics import look_of
 from bot.context.files.select import (
+    LARGEST_READABLE,
     LARGEST_TREE,
     File,
     Rules,
     Selection,
+    file_of,
+    printable,
     settle,
     shortlist,
 )
 from bot.context.files.text import shown
-from bot.context.git.repository import SUBMODULE, Entry, GitRepository, Tree, TreeChange
+from bot.context.files.vendored import VendoredFolders, may_change_folders
+from bot.context.git.repository import SUBMODULE, SYMLINK, Entry, GitRepository, Tree, TreeChange
+from bot.context.git.urls import without_credentials
 
+_MODULES = ".gitmodules"
+_LARGEST_MODULES = 200_000
 _WORTH_WRITING = 50
 """A push's few blobs are not worth writing the whole cache again: they can be looked at again."""
 
@@ -37,6 +46,9 @@ class Survey:
     tree: Tree
     attributes: Attributes
     selection: Selection
+    vendored: VendoredFolders = field(default_factory=VendoredFolders)
+    submodules: dict[str, str] = field(default_factory=dict)
+    """The addresses of submodules, by path, as far as `.gitmodules` tells them."""
 
     def __repr__(self) -> str:
         return f"<Survey of {self.rules.name}@{self.commit[:7]}: {self.selection!r}>"
@@ -48,6 +60,10 @@ class Survey:
     @property
     def omitted(self) -> dict[str, str]:
         return self.selection.omitted
+
+    @property
+    def readable(self) -> dict[str, Wanted]:
+        return self.selection.readable
 
     def ordered(self) -> list[File]:
         """Return the files in the order of their paths' bytes."""
@@ -70,14 +86,14 @@ def survey(
     Raises:
         TooLargeError: it tracks more files than the bound.
     """
-    tree = repository.tree(commit)
-    if len(tree) > LARGEST_TREE:
-        raise TooLargeError(rules.name, "files", f"{LARGEST_TREE:,}")
+    tree = repository.tree(commit, LARGEST_TREE)
     attributes = _attributes(repository, tree)
-    selection = _select(repository, tree, rules, attributes, cache, progress)
+    vendored = VendoredFolders.of(tree)
+    selection = _select(repository, tree, rules, attributes, vendored, cache, progress)
     cache.save()
     committed_at = repository.commit_time(commit)
-    return Survey(rules, commit, committed_at, tree, attributes, selection)
+    submodules = _submodules(repository, tree)
+    return Survey(rules, commit, committed_at, tree, attributes, selection, vendored, submodules)
 
 
 def survey_next(
@@ -85,13 +101,13 @@ def survey_next(
 ) -> tuple[Survey, list[TreeChange]]:
     """Look at what differs from the last survey, and at nothing else."""
     changes = repository.changes(last.commit, commit)
-    if any(_is_attributes(change) for change in changes):
+    if any(_decides_on_others(change) for change in changes):
         return survey(repository, commit, last.rules, cache), changes
     entries = [entry for change in changes for entry in (change.old, change.new) if entry]
     blobs = [entry.oid for entry in entries if entry.mode != SUBMODULE]
     repository.prefetch(commit, blobs, last.rules.max_file_bytes)
     tree = dict(last.tree)
-    files, omitted = dict(last.files), dict(last.omitted)
+    files, omitted, readable = dict(last.files), dict(last.omitted), dict(last.readable)
     touched: Tree = {}
     for change in changes:
         for path in (change.path, change.source):
@@ -99,28 +115,77 @@ def survey_next(
                 tree.pop(path, None)
                 files.pop(path, None)
                 omitted.pop(path, None)
+                readable.pop(path, None)
         if change.new is not None:
             touched[change.path] = change.new
     tree.update(touched)
-    part = _select(repository, touched, last.rules, last.attributes, cache, None)
+    vendored = last.vendored
+    if any(map(may_change_folders, _paths(changes))):
+        vendored = VendoredFolders.of(tree)
+        if vendored != last.vendored:
+            return survey(repository, commit, last.rules, cache), changes
+    part = _select(repository, touched, last.rules, last.attributes, vendored, cache, None)
     files.update(part.files)
     omitted.update(part.omitted)
+    readable.update(part.readable)
     cache.save(at_least=_WORTH_WRITING)
     committed_at = repository.commit_time(commit)
-    selection = Selection(files, omitted)
-    return Survey(last.rules, commit, committed_at, tree, last.attributes, selection), changes
+    selection = Selection(files, omitted, readable)
+    found = replace(last, commit=commit, committed_at=committed_at, tree=tree, selection=selection)
+    return found, changes
 
 
-def _is_attributes(change: TreeChange) -> bool:
+def _paths(changes: Sequence[TreeChange]) -> Iterator[str]:
+    for change in changes:
+        yield change.path
+        if change.source is not None:
+            yield change.source
+
+
+def _decides_on_others(change: TreeChange) -> bool:
+    """Tell if the changed file says something about other files."""
     paths = (change.path, change.source or "")
-    return any(path.rpartition("/")[2] == ATTRIBUTES for path in paths)
+    return any(path.rpartition("/")[2] == ATTRIBUTES or path == _MODULES for path in paths)
+
+
+def _submodules(repository: GitRepository, tree: Mapping[str, Entry]) -> dict[str, str]:
+    """Read the addresses of submodules, short and without passwords."""
+    entry = tree.get(_MODULES)
+    if entry is None or entry.mode in (SUBMODULE, SYMLINK):
+        return {}
+    if not 0 <= repository.sizes([entry.oid])[0] <= _LARGEST_MODULES:
+        return {}
+    found: dict[str, str] = {}
+    values: dict[str, str] = {}
+    for line in next(repository.blobs([entry.oid])).decode("utf-8", "replace").split("\n"):
+        if line.lstrip().startswith("["):
+            values = {}
+        key, equals, value = line.partition("=")
+        if equals and key.strip() in {"path", "url"}:
+            values[key.strip()] = value.strip()
+        if len(values) == 2:
+            address = printable(without_credentials(values["url"]))
+            found[values["path"]] = address if len(address) <= 200 else address[:199] + "…"
+    return found
 
 
 def _attributes(repository: GitRepository, tree: Mapping[str, Entry]) -> Attributes:
+    """Read the rules of every folder. A file that is too large, or missing, has none."""
     found = [path for path in tree if path.endswith(ATTRIBUTES)]
-    paths = [path for path in found if path.rpartition("/")[2] == ATTRIBUTES]
-    blobs = repository.blobs([tree[path].oid for path in paths])
-    return Attributes(dict(zip(paths, blobs, strict=True)))
+    paths = [
+        path
+        for path in sorted(found, key=lambda path: (path.count("/"), path))
+        if path.rpartition("/")[2] == ATTRIBUTES and tree[path].mode not in (SUBMODULE, SYMLINK)
+    ]
+    sizes = repository.sizes([tree[path].oid for path in paths]) if paths else []
+    taken: list[str] = []
+    left = MOST_ATTRIBUTE_BYTES
+    for path, size in zip(paths, sizes, strict=True):
+        if 0 <= size <= min(LARGEST_ATTRIBUTES, left):
+            taken.append(path)
+            left -= size
+    blobs = repository.blobs([tree[path].oid for path in taken])
+    return Attributes(dict(zip(taken, blobs, strict=True)), len(tree))
 
 
 def _select(
@@ -128,17 +193,46 @@ def _select(
     tree: Mapping[str, Entry],
     rules: Rules,
     attributes: Attributes,
+    vendored: VendoredFolders,
     cache: FactsCache,
     progress: Progress | None,
 ) -> Selection:
-    listed = shortlist(tree, rules.scope(), attributes)
+    listed = shortlist(tree, rules.scope(), attributes, vendored)
     limit = rules.max_file_bytes
     wanted = dict.fromkeys(listed.wanted.values())
     return settle(listed, gather(repository, wanted, limit, cache, progress), limit)
+
+
+def read_left_out(
+    repository: GitRepository, found: Survey, paths: Sequence[str], cache: FactsCache
+) -> dict[str, File]:
+    """Return the files among `paths` that the prompt leaves out and a look-up may read.
+
+    Their secrets are masked like those of every other file. They are looked for here and not at
+    the survey: few of these files are ever read.
+    """
+    wanted = {
+        path: item._replace(vouched=True, ours=True)
+        for path in paths
+        if (item := found.readable.get(path)) is not None
+    }
+    facts = gather(repository, dict.fromkeys(wanted.values()), LARGEST_READABLE, cache)
+    return {
+        path: file_of(path, item, known)
+        for path, item in wanted.items()
+        if not isinstance(known := facts[item], int)
+        and not (known.signs.binary or known.signs.pointer or known.signs.credentials)
+    }
 
 
 def texts(repository: GitRepository, files: Sequence[File]) -> Iterator[bytes]:
     """Yield the shown text of each file, in the order given."""
     blobs = repository.blobs([file.oid for file in files])
     for file, raw in zip(files, blobs, strict=True):
-        yield shown(raw, file.spans)
+        notebook = file.shortened and look_of(file.path) == "notebook"
+        yield shown(raw, file.spans, shorten=file.shortened, notebook=notebook)
+
+
+def uncut_text(repository: GitRepository, file: File) -> bytes:
+    """Return a file's text with its secrets masked and its long lines whole."""
+    return shown(next(repository.blobs([file.oid])), file.spans)

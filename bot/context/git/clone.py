@@ -303,6 +303,7 @@ class Clone:
         return {
             **hardened_environment(),
             "GIT_SSH_COMMAND": _SSH,
+            "GIT_ALLOW_PROTOCOL": _PROTOCOL[self.url.scheme],
             **self._tokens.environment(self.url),
         }
 

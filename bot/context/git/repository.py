@@ -11,9 +11,10 @@ import os
 import re
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Literal, NamedTuple
+from typing import IO, Literal, NamedTuple, Self
 
 from bot.context.errors import (
     EmptyRepositoryError,
@@ -22,6 +23,7 @@ from bot.context.errors import (
     GitTimeoutError,
     RefMissingError,
     RepositoryError,
+    TooLargeError,
 )
 from bot.context.git.safety import SAFE_OPTIONS, hardened_environment, last_line
 
@@ -30,7 +32,12 @@ _RECENT_BYTES = 16_000_000
 _COMMITTER = re.compile(rb"^committer .* (\d+) [+-]\d{4}$", re.MULTILINE)
 _LAST_SECOND = 253_402_300_799  # the end of the year 9999
 READ_SECONDS = 120.0
-"""The longest that reading a repository of the largest allowed size may take."""
+"""The longest that one git command may take, without the time that its reader takes."""
+MOST_OUTPUT = 128_000_000
+"""Bytes that one git command may print."""
+_MOST_HISTORY = 30_000_000
+_MOST_CHANGES = 400_000
+_PIECE = 1 << 20
 
 SYMLINK = 0o120000
 SUBMODULE = 0o160000
@@ -85,6 +92,9 @@ class GitRepository:
     def __repr__(self) -> str:
         return f"<GitRepository {self.name} at {self.git_dir}>"
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return _opened, (self.git_dir, self.name, self._seconds)
+
     @classmethod
     def discover(cls, path: Path, name: str | None = None) -> GitRepository:
         """Open the repository that holds `path`, bare or with a work tree.
@@ -123,22 +133,20 @@ class GitRepository:
             GitFailedError: it ended with a code that is not in `ok`.
             GitTimeoutError: it took too long.
         """
-        try:
-            done = subprocess.run(
-                self.command(*arguments),
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=self._seconds,
-                check=False,
-            )
-        except FileNotFoundError:
-            raise GitMissingError(self.name) from None
-        except subprocess.TimeoutExpired:
-            raise GitTimeoutError(self.name, doing, self._seconds) from None
-        if done.returncode not in ok:
-            raise GitFailedError(self.name, doing, last_line(done.stderr))
-        return done.stdout
+        with self._process(arguments, stderr=subprocess.PIPE) as process:
+            assert process.stderr is not None
+            errors = _Drain(process.stderr)
+            out = bytearray()
+            while piece := process.read(_PIECE):
+                out += piece
+                if len(out) > MOST_OUTPUT:
+                    raise TooLargeError(self.name, "bytes in one answer of git", f"{MOST_OUTPUT:,}")
+            code = process.wait()
+        if process.expired:
+            raise GitTimeoutError(self.name, doing, self._seconds)
+        if code not in ok:
+            raise GitFailedError(self.name, doing, last_line(errors.text()))
+        return bytes(out)
 
     def resolve(self, ref: str) -> str:
         """Return the commit that `ref` names.
@@ -173,23 +181,46 @@ class GitRepository:
         out = self.run("reading a commit of", "rev-list", "-1", "--timestamp", commit)
         return unix_time(out.split()[0])
 
-    def tree(self, commit: str) -> Tree:
-        """Return everything that is tracked at the commit."""
-        out = self.run("listing", "ls-tree", "-r", "-z", "--full-tree", commit)
+    def tree(self, commit: str, most: int | None = None) -> Tree:
+        """Return everything that is tracked at the commit.
+
+        git is stopped at the first entry beyond `most`: a tree of a few bytes may name thousands of
+        millions of files.
+
+        Raises:
+            TooLargeError: the commit tracks more than `most` files.
+        """
         tree: Tree = {}
-        for record in out.split(b"\0"):
-            if record:
-                meta, _, raw = record.partition(b"\t")
-                mode, _, oid = meta.split(b" ")
-                tree[decode_path(raw)] = Entry(int(mode, 8), oid.decode("ascii"))
+        for record in self._records(("ls-tree", "-r", "-z", "--full-tree", commit), "listing"):
+            meta, _, raw = record.partition(b"\t")
+            mode, _, oid = meta.split(b" ")
+            tree[decode_path(raw)] = Entry(int(mode, 8), oid.decode("ascii"))
+            if most is not None and len(tree) > most:
+                raise TooLargeError(self.name, "files", f"{most:,}")
         return tree
 
+    def _records(self, arguments: Sequence[str], doing: str) -> Iterator[bytes]:
+        """Yield the NUL-terminated records that git prints, as they come."""
+        with self._process(arguments) as process:
+            rest = b""
+            while piece := process.read(_PIECE):
+                *records, rest = (rest + piece).split(b"\0")
+                yield from records
+            code = process.wait()
+        if process.expired:
+            raise GitTimeoutError(self.name, doing, self._seconds)
+        if code:
+            raise GitFailedError(self.name, doing, f"git {arguments[0]} ended with status {code}")
+
     def changes(self, old: str, new: str) -> list[TreeChange]:
-        """Return what differs between two commits' trees, renames found by likeness."""
+        """Return the differences between two commits' trees, renames found by likeness.
+
+        Raises:
+            TooLargeError: more files differ than a repository may have.
+        """
         if (old, new) in self._compared:
             return self._compared[old, new]
-        out = self.run(
-            "comparing two commits of",
+        arguments = (
             "diff-tree",
             "-r",
             "-z",
@@ -203,76 +234,79 @@ class GitRepository:
         )
         if len(self._compared) > _FEW:
             self._compared.clear()
-        found = self._compared[old, new] = list(_parse_raw_diff(out))
+        found: list[TreeChange] = []
+        for change in _parse_raw_diff(self._records(arguments, "comparing two commits of")):
+            found.append(change)
+            if len(found) > _MOST_CHANGES:
+                raise TooLargeError(self.name, "changed files in one push", f"{_MOST_CHANGES:,}")
+        self._compared[old, new] = found
         return found
 
     def within(self, seconds: float) -> GitRepository:
         """Return the same repository with another bound on time."""
         return GitRepository(self.git_dir, self.name, seconds=seconds)
 
-    def grep(self, arguments: Sequence[str], most_bytes: int) -> Iterator[tuple[str, int, bytes]]:
+    def grep(
+        self, arguments: Sequence[str], most_bytes: int, folder: Path | None = None
+    ) -> Iterator[tuple[str, int, bytes]]:
         """Run `git grep --null --line-number` on a commit; yield path, line number, raw line.
 
-        Stops after `most_bytes` of output.
+        Stops after `most_bytes` of output. With `folder` the files of that folder are searched.
 
         Raises:
             RepositoryError: the pattern cannot be read, or the search took too long.
         """
-        with self._stream(arguments) as (stream, process):
+        with self._process(arguments, folder=folder) as process:
             seen = 0
-            while seen < most_bytes and (record := stream.readline()):
+            while seen < most_bytes and (record := process.readline()):
                 seen += len(record)
                 head, _, rest = record.partition(b"\0")
                 number, _, line = rest.partition(b"\0")
                 if number.isdigit():
-                    path = head.partition(b":")[2]
+                    path = head if folder else head.partition(b":")[2]
                     yield decode_path(path), int(number), line.rstrip(b"\n")
-            if seen < most_bytes and process.wait() > 1:
-                raise RepositoryError(
-                    self.name,
-                    "The search could not be run: write the pattern as an extended regular "
-                    "expression, or search for plain text.",
-                )
+            code = process.wait() if seen < most_bytes else 0
+        if process.expired:
+            raise GitTimeoutError(self.name, "searching", self._seconds)
+        if code > 1:
+            raise RepositoryError(
+                self.name,
+                "The search could not be run: write the pattern as an extended regular "
+                "expression, or search for plain text.",
+            )
 
     @contextlib.contextmanager
-    def _stream(
-        self, arguments: Sequence[str], asked: bytes = b""
-    ) -> Iterator[tuple[IO[bytes], subprocess.Popen[bytes]]]:
-        """Run git and read what it prints; stop it when it takes too long or is left."""
+    def _process(
+        self,
+        arguments: Sequence[str],
+        asked: bytes = b"",
+        *,
+        stderr: int = subprocess.DEVNULL,
+        folder: Path | None = None,
+    ) -> Iterator[_Process]:
+        """Run git and read its output. It is stopped when it takes too long or is left."""
         try:
-            process = subprocess.Popen(
+            popen = subprocess.Popen(
                 self.command(*arguments),
                 env=self._environment,
-                stdin=subprocess.PIPE,
+                stdin=subprocess.PIPE if asked else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                bufsize=1 << 20,
+                stderr=stderr,
+                bufsize=_PIECE,
+                cwd=folder,
             )
         except FileNotFoundError:
             raise GitMissingError(self.name) from None
-        expired = threading.Event()
-
-        def stop() -> None:
-            expired.set()
-            process.kill()
-
-        timer = threading.Timer(self._seconds, stop)
-        timer.daemon = True
-        timer.start()
-        threading.Thread(target=_feed, args=(process.stdin, asked), daemon=True).start()
-        assert process.stdout is not None
+        process = _Process(popen, self._seconds)
+        if asked:
+            threading.Thread(target=_feed, args=(popen.stdin, asked), daemon=True).start()
         try:
-            yield process.stdout, process
+            yield process
         except (OSError, RepositoryError):
-            if not expired.is_set():
+            if not process.expired:
                 raise
         finally:
-            timer.cancel()
-            process.kill()
-            process.stdout.close()
-            process.wait()
-        if expired.is_set():
-            raise GitTimeoutError(self.name, "reading", self._seconds)
+            process.stop()
 
     def is_shallow(self) -> bool:
         return (self.git_dir / "shallow").exists() or (self._common_dir() / "shallow").exists()
@@ -286,8 +320,7 @@ class GitRepository:
 
     def touched(self, commit: str, limit: int) -> list[list[str]]:
         """Return the paths that each of the last first-parent commits touched, newest first."""
-        out = self.run(
-            "reading the history of",
+        arguments = (
             "log",
             "--first-parent",
             "-m",
@@ -295,12 +328,19 @@ class GitRepository:
             "-z",
             "--no-renames",
             "--no-ext-diff",
+            "--no-show-signature",
             "--format=%x01",
             f"-n{limit}",
             commit,
         )
+        out = bytearray()
+        with self._process(arguments) as process:
+            while (piece := process.read(_PIECE)) and len(out) < _MOST_HISTORY:
+                out += piece
+        if process.expired:
+            raise GitTimeoutError(self.name, "reading the history of", self._seconds)
         commits: list[list[str]] = []
-        for record in out.split(b"\x01")[1:]:
+        for record in bytes(out[:_MOST_HISTORY]).split(b"\x01")[1:]:
             fields = record.split(b"\0")
             commits.append([decode_path(path) for path in fields[2::2]])
         return commits
@@ -331,34 +371,136 @@ class GitRepository:
 
     def _batch(self, oids: Sequence[str]) -> Iterator[bytes]:
         asked = "".join(f"{oid}\n" for oid in oids).encode("ascii")
-        with self._stream(("cat-file", "--batch", "--buffer"), asked) as (stream, _):
+        with self._process(("cat-file", "--batch", "--buffer"), asked) as process:
             for oid in oids:
-                header = stream.readline().split(b" ")
+                header = process.readline().split(b" ")
                 if len(header) != 3:
                     raise GitFailedError(
                         self.name, "reading", f"the object {oid} is missing; fetch it anew"
                     )
                 size = int(header[2])
-                data = stream.read(size + 1)
+                data = process.read(size + 1)
                 if len(data) != size + 1:
                     raise GitFailedError(self.name, "reading", f"the object {oid} is cut short")
                 yield data[:-1]
+        if process.expired:
+            raise GitTimeoutError(self.name, "reading", self._seconds)
 
     def sizes(self, oids: Sequence[str]) -> list[int]:
         """Return the size in bytes of each blob; -1 for one that is missing."""
         recent = self._recent
         if all(oid in recent for oid in oids):
             return [len(recent[oid]) for oid in oids]
-        done = subprocess.run(
-            self.command("cat-file", "--batch-check=%(objectsize)", "--buffer"),
-            env=self._environment,
-            input="".join(f"{oid}\n" for oid in oids).encode("ascii"),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=self._seconds,
-            check=False,
-        )
-        return [int(line) if line.isdigit() else -1 for line in done.stdout.splitlines()]
+        asked = "".join(f"{oid}\n" for oid in oids).encode("ascii")
+        arguments = ("cat-file", "--batch-check=%(objectsize)", "--buffer")
+        sizes: list[int] = []
+        with self._process(arguments, asked) as process:
+            while len(sizes) < len(oids) and (line := process.readline()):
+                text = line.strip()
+                sizes.append(int(text) if text.isdigit() else -1)
+        if process.expired:
+            raise GitTimeoutError(self.name, "reading the sizes of", self._seconds)
+        return sizes + [-1] * (len(oids) - len(sizes))
+
+
+def _opened(git_dir: Path, name: str, seconds: float) -> GitRepository:
+    return GitRepository(git_dir, name, seconds=seconds)
+
+
+class _Process:
+    """A running git whose clock counts the waits for its output, not the use of it.
+
+    A reader may take minutes over one file, while git waits for room in the pipe.
+    """
+
+    def __init__(self, popen: subprocess.Popen[bytes], seconds: float) -> None:
+        assert popen.stdout is not None
+        self.stderr = popen.stderr
+        self.expired = False
+        self._popen = popen
+        self._stdout = popen.stdout
+        self._left = seconds
+        self._waiting_since: float | None = None
+        self._ended = threading.Event()
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def read(self, size: int) -> bytes:
+        """Return `size` bytes, fewer only at the end of the output."""
+        with self._waiting():
+            return self._stdout.read(size)
+
+    def readline(self) -> bytes:
+        with self._waiting():
+            return self._stdout.readline()
+
+    def wait(self) -> int:
+        """Wait for git's end and return its status."""
+        with self._waiting():
+            return self._popen.wait()
+
+    def stop(self) -> None:
+        self._ended.set()
+        self._popen.kill()
+        self._stdout.close()
+        self._popen.wait()
+
+    def _waiting(self) -> _Wait:
+        return _Wait(self)
+
+    def begin_wait(self) -> None:
+        self._waiting_since = time.monotonic()
+
+    def end_wait(self) -> None:
+        since = self._waiting_since
+        self._waiting_since = None
+        if since is not None:
+            self._left -= time.monotonic() - since
+
+    def _watch(self) -> None:
+        while not self._ended.wait(min(_WATCH_EVERY, max(0.01, self._left))):
+            since = self._waiting_since
+            if since is not None and time.monotonic() - since > self._left:
+                self.expired = True
+                self._popen.kill()
+                return
+
+
+_WATCH_EVERY = 0.25
+
+
+class _Wait:
+    """A span of time in which a reader waits for git."""
+
+    __slots__ = ("_process",)
+
+    def __init__(self, process: _Process) -> None:
+        self._process = process
+
+    def __enter__(self) -> Self:
+        self._process.begin_wait()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.end_wait()
+
+
+class _Drain:
+    """Reads what git writes to its standard error, and keeps the end of it."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._kept = b""
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def text(self) -> bytes:
+        self._thread.join(timeout=5)
+        return self._kept
+
+    def _read(self) -> None:
+        with contextlib.suppress(OSError, ValueError), self._stream:
+            while piece := self._stream.read(65_536):
+                self._kept = (self._kept + piece)[-65_536:]
 
 
 def _feed(stdin: IO[bytes], asked: bytes) -> None:
@@ -367,8 +509,7 @@ def _feed(stdin: IO[bytes], asked: bytes) -> None:
         stdin.write(asked)
 
 
-def _parse_raw_diff(out: bytes) -> Iterator[TreeChange]:
-    fields = iter(out.split(b"\0"))
+def _parse_raw_diff(fields: Iterator[bytes]) -> Iterator[TreeChange]:
     for meta in fields:
         if not meta.startswith(b":"):
             continue

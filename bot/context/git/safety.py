@@ -27,6 +27,8 @@ def hardened_environment(environ: Mapping[str, str] | None = None) -> dict[str, 
         "GIT_ASKPASS": "true",
         "GIT_NO_REPLACE_OBJECTS": "1",
         "GIT_NO_LAZY_FETCH": "1",
+        # No transport at all, even if the folder's own configuration allows one.
+        "GIT_ALLOW_PROTOCOL": "none",
         "GIT_OPTIONAL_LOCKS": "0",
         "GIT_LITERAL_PATHSPECS": "1",
         "GIT_PAGER": "cat",
@@ -42,9 +44,28 @@ SAFE_OPTIONS = (
     "safe.directory=*",
     "-c",
     "protocol.allow=never",
+    "-c",
+    "log.showSignature=false",
+    "-c",
+    f"gpg.program={os.devnull}",
+    "-c",
+    f"gpg.ssh.program={os.devnull}",
+    "-c",
+    f"gpg.x509.program={os.devnull}",
+    "-c",
+    "core.pager=cat",
+    "-c",
+    "core.sshCommand=false",
+    "-c",
+    "core.alternateRefsCommand=true",
+    "-c",
+    "diff.external=",
+    "-c",
+    "credential.helper=",
 )
-"""`safe.directory` only lets git read what an operator named; nothing that is read is executed.
-Protocols are opened one by one by who fetches; without them a partial clone cannot fetch either."""
+"""Options that take every program out of a folder's own configuration. `safe.directory` lets git
+read a folder that an operator named. `forewarm pack PATH` reads folders of strangers: nothing that
+such a folder names may run. A transport is opened by the code that fetches, one by one."""
 
 
 def last_line(stderr: bytes) -> str:

@@ -78,6 +78,7 @@ def _head(survey: Survey, files: Mapping[str, File]) -> bytes:
         list(files.values()),
         survey.omitted,
         rules.include,
+        survey.submodules,
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from bot.context.files.select import File, printable
 
@@ -102,19 +103,32 @@ def base_head(
     files: Sequence[File],
     omitted: Mapping[str, str],
     scope: Sequence[str] = (),
+    submodules: Mapping[str, str] = MappingProxyType({}),
 ) -> bytes:
-    """Open a repository: where it stands, what is shown and what is not."""
+    """Open a repository: its commit, the files that are shown, and those that are not.
+
+    `submodules` maps the paths of submodules to their addresses, as far as they are known.
+    """
     within = f" within {', '.join(map(printable, scope))}" if scope else ""
     shown = plural(len(files), "file")
     head = marker(
         f"repository {name} at commit {commit[:12]} ({day(committed_at)}): {shown} in full{within}"
     )
     room = min(4_000, max(200, sum(file.size for file in files) // 150))
-    return head + b"".join(_left_out(omitted, room))
+    return head + b"".join(_left_out(omitted, room, submodules))
 
 
-def _left_out(omitted: Mapping[str, str], room: int) -> Iterator[bytes]:
-    """Name what was left out, reason by reason, within about `room` bytes."""
+HINTS = {
+    "submodule": "to include one, add its repository to the context",
+    "large file pointer": "Git LFS holds their content; to include one, commit it without LFS",
+}
+"""The way to include a file that is left out for its reason."""
+
+
+def _left_out(
+    omitted: Mapping[str, str], room: int, submodules: Mapping[str, str]
+) -> Iterator[bytes]:
+    """Name the files that were left out, reason by reason, within about `room` bytes."""
     by_reason: dict[str, list[str]] = {}
     for path, reason in omitted.items():
         by_reason.setdefault(reason, []).append(path)
@@ -123,14 +137,17 @@ def _left_out(omitted: Mapping[str, str], room: int) -> Iterator[bytes]:
         paths = sorted(by_reason[reason])
         named: list[str] = []
         used = 0
-        for path in map(printable, paths):
+        for path in paths:
+            address = submodules.get(path) if reason == "submodule" else None
+            path = printable(path) + (f" ({address})" if address else "")
             used += len(path) + 2
             if used > share and named:
                 break
             named.append(path)
         more = len(paths) - len(named)
         listed = ", ".join(named) + (f" and {more} more" if more else "")
-        yield marker(f"left out as {reason}: {listed}")
+        hint = f" ({HINTS[reason]})" if reason in HINTS else ""
+        yield marker(f"left out as {reason}{hint}: {listed}")
 
 
 def base_tail(name: str) -> bytes:

@@ -22,14 +22,22 @@ LARGEST_SHARE: dict[Group, float] = {
 }
 """The most that one file may take of the room, by group, while other files wait."""
 LARGEST_OTHER = 0.04
+_ALWAYS_FITS = 4_000
+_ALWAYS_FITS_SHARE = 0.10
+"""Up to so many tokens, and such a share of the room, a file that is no changelog may be taken: the
+README of a small repository is more than four hundredths of a small budget."""
 LARGEST_ALONE: dict[Group, float] = {"changelog": 0.03, "named by the context": 1.0}
 """The same for the room that is left when every file has been looked at once."""
 LARGEST_LEFT = 0.60
 
 
-def base_room(budget: int, spread: float) -> int:
-    """Return the tokens, as estimated, that bases may take of a budget that is never exceeded."""
-    return int(budget * (1 - RESERVE) / (1 + spread))
+def base_room(budget: int, spread: float, reserve: float = RESERVE) -> int:
+    """Return the tokens, as estimated, that bases may take of a budget that is never exceeded.
+
+    `spread` is the error of the estimate, as a share. `reserve` is the share for updates: none if
+    none will follow.
+    """
+    return int(budget * (1 - reserve) / (1 + spread))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +62,10 @@ def choose(ranked: Sequence[Ranked], cost: Callable[[File], int], room: int) -> 
             if entry.file.path in files:
                 continue
             tokens = cost(entry.file)
-            if tokens <= left and tokens <= room * shares.get(entry.group, others):
+            most = room * shares.get(entry.group, others)
+            if entry.group != "changelog":
+                most = max(most, min(_ALWAYS_FITS, room * _ALWAYS_FITS_SHARE))
+            if tokens <= left and tokens <= most:
                 files[entry.file.path] = entry.file
                 left -= tokens
     omitted = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -80,6 +81,164 @@ def test_ordinary_files_with_odd_names_are_kept(bench: Bench, repo: Repo, path: 
     found = bench.look(repo)
     assert list(found.files) == [path]
     assert list(bench.reader().read(bench.base(repo, found)).files) == [path]
+
+
+KEPT: dict[str, bytes] = {
+    "Modelica/Blocks.mo": b"within Modelica;\npackage Blocks\nend Blocks;\n",
+    "templates/login.pt": b"<html metal:use-macro='x'></html>\n",
+    "bin/sqlite3": b"#!/usr/bin/env ruby\nload 'sqlite3'\n",
+    "script/db": b"#!/bin/sh\n",
+    "bin/node": b"#!/bin/sh\nexec docker run node\n",
+    "data/atoms.pdb": b"ATOM      1  N   MET A   1\n",
+    "tables/x.dat": b"1 2 3\n",
+    "book/intro.asc": b"== Introduction\n\nText.\n",
+    "book/signing.asc": b"== Signing\n\n----\n-----BEGIN PGP SIGNATURE-----\n----\n"
+    + b"Text.\n" * 40,
+    "db/schema.rb": b"# This file is auto-generated from the current state of the database.\n",
+    "locales/en/credentials.json": b'{"title": "Credentials", "password": "Your password"}\n',
+    "services/service-accounts/package.json": b'{"name": "service-accounts"}\n',
+    "service-account/tsconfig.json": b"{}\n",
+    ".env.d.ts": b"declare const MODE: string;\n",
+    "src/credentials.ts": CODE,
+    "deploy/env.example": b"A=\n",
+    "src/user_generated.py": CODE,
+    "src/dist/index.js": b"export const dist = 1;\n",
+    "levels/one.map": b"####\n#..#\n",
+    "door.lock": b"The door is locked.\n",
+    "plugin.meta": b"name: plugin\n",
+    "records.json": b"[" + b'{"id": 1, "name": "record"}, ' * 100 + b"{}]",
+    "Procfile": b"web: ./run " + b"--flag=value " * 90 + b"\n" + b"worker: ./work\n",
+    "big_uri.py": b"x = 1\n" * 1_800 + b'LOGO = "data:image/png;base64,' + b"A" * 24_000 + b'"\n',
+    "old.txt": b"\r".join(b"line %d" % n for n in range(900)),
+    "query.sql": "\ufeffSELECT 1;\r\n".encode("utf-16-le"),
+    "latin.c": "/* größer */\nint x;\n".encode("latin-1"),
+    "form.txt": b"page one\n\x0cpage two\n",
+}
+
+
+@pytest.mark.parametrize("path", KEPT)
+def test_no_file_is_left_out_for_its_name_alone(bench: Bench, repo: Repo, path: str) -> None:
+    """A name that may mean something else says only which bytes to look for."""
+    repo.commit({path: KEPT[path]})
+    found = bench.look(repo)
+    assert list(found.files) == [path], found.omitted
+    assert list(bench.reader().read(bench.base(repo, found)).files) == [path]
+
+
+LEFT_OUT: dict[str, tuple[bytes, str]] = {
+    "key.asc": (b"-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n" + b"A" * 64 + b"\n", "credentials"),
+    "listed.asc": (
+        b"pub rsa4096\n-----BEGIN PGP PUBLIC KEY BLOCK-----\n" + (b"B" * 64 + b"\n") * 9,
+        "credentials",
+    ),
+    "credentials.json": (b'{"client_secret": "aB3xY7kQ9mZ2pL5v"}', "credentials"),
+    "my-service-account.json": (b'{"private_key_id": "0123456789abcdef0123"}', "credentials"),
+    ".env.production": (b"A=1\n", "credentials"),
+    "_netrc": (b"machine x\n", "credentials"),
+    "Assets/a.prefab.meta": (
+        b"fileFormatVersion: 2\nguid: 0123456789abcdef0123456789abcdef\n",
+        "generated",
+    ),
+    "out.map": (b'{"version":3,"sources":["a.ts"],"mappings":""}', "generated"),
+    "rebar.lock": (b"[].\n", "lock file"),
+    "Chart.lock": (b"dependencies: []\n", "lock file"),
+    "env/tools.lock": (
+        b"a:\n  version: 1\n  sha256: 00\nb:\n  version: 2\n  sha256: 11\n",
+        "lock file",
+    ),
+    "nested/deps-lock.json": (
+        b'{"a": {"version": "1",\n"integrity": "sha512-x"},\n'
+        b'"b": {"version": "2",\n"resolved": "y"}}',
+        "lock file",
+    ),
+    "js/jquery.js": (
+        b"/*!\n * jQuery JavaScript Library v3.6.0\n * MIT license\n */\n",
+        "vendored",
+    ),
+    "weights.pt": (b"PK\x03\x04\0\0", "binary"),
+    "sealed.txt": (bytes(range(1, 256)) * 20, "binary"),
+    "messages.mo": (b"\xde\x12\x04\x95\0\0", "binary"),
+    "utf16_without_mark.txt": ("text".encode("utf-16-le"), "binary"),
+    "bundle.css": (b"a{b:c}" * 900, "minified"),
+    "gradlew": (b"#!/bin/sh\n", "vendored"),
+}
+
+
+@pytest.mark.parametrize("path", LEFT_OUT)
+def test_the_evidence_is_named(bench: Bench, repo: Repo, path: str) -> None:
+    """Each of these has the bytes, or a name that can mean nothing else."""
+    content, reason = LEFT_OUT[path]
+    repo.commit({path: content})
+    found = bench.look(repo)
+    assert found.omitted == {path: reason}
+    assert (path in found.readable) == (reason not in {"binary", "credentials"})
+
+
+@pytest.mark.parametrize(
+    ("rule", "path", "content", "reason"),
+    [
+        ("*.png -binary", "a.png", CODE, None),
+        ("*.mo text", "a.mo", b"x\0y" + CODE * 20, None),
+        ("*.mo -binary text", "b.mo", b"\0" * 90, "binary"),
+        ("*.svg -binary", "a.svg", b"<svg/>", None),
+        ("*.txt binary", "a.txt", CODE, "binary"),
+        ("*.lock -linguist-generated", "uv.lock", CODE, None),
+        ("*.js -linguist-generated", "app.min.js", b"a=1;" * 900, None),
+        ("*.go -linguist-generated", "x.go", b"// Code generated by x. DO NOT EDIT.\n", None),
+        ("vendor/** -linguist-vendored", "vendor/a/b.c", CODE, None),
+        (
+            "jquery.js -linguist-vendored",
+            "jquery.js",
+            b"/*! jQuery v3.6.0 (c) MIT license */",
+            None,
+        ),
+        ("src/** linguist-vendored", "src/a.py", CODE, "vendored"),
+        ("*.py linguist-generated=true", "src/a.py", CODE, "generated"),
+        (".env -binary text", ".env", b"A=1", "credentials"),
+        ("[attr]made linguist-generated\n*.rb made", "a.rb", CODE, "generated"),
+        ("*.rb text=auto", "a.rb", b"\0" + CODE, "binary"),
+        ("*.rb !linguist-generated", "a.rb", CODE, None),
+    ],
+)
+def test_gitattributes_decide_both_ways(
+    bench: Bench, repo: Repo, rule: str, path: str, content: bytes, reason: str | None
+) -> None:
+    """The repository's own word counts, but never shows a secret or makes bytes a text."""
+    repo.commit({".gitattributes": f"{rule}\n".encode(), path: content})
+    assert bench.look(repo).omitted.get(path) == reason
+
+
+def test_a_notebook_of_many_megabytes_is_kept_for_its_sources(bench: Bench, repo: Repo) -> None:
+    """Plots make a notebook large; its sources are as short as any program."""
+    outputs = [{"data": {"image/png": "iVBOR" + "A" * 900_000}, "output_type": "display_data"}] * 3
+    cell = {"cell_type": "code", "outputs": outputs, "source": ["train(model)\n"]}
+    repo.commit({"a.ipynb": json.dumps({"cells": [cell]}, indent=1).encode()})
+    found = bench.look(repo)
+    assert list(found.files) == ["a.ipynb"]
+    text = bench.base(repo, found)
+    assert b"train(model)" in text
+    assert len(text) < 5_000
+    assert "more bytes of this line" in text.decode()
+
+
+def test_submodules_and_large_files_say_how_to_include_them(bench: Bench, repo: Repo) -> None:
+    """A person who misses them must not have to guess."""
+    modules = b'[submodule "x"]\n\tpath = libs/x\n\turl = https://u:secret@git.acme.com/x.git\n'
+    commit = repo.commit({"a.py": CODE, ".gitmodules": modules, "m.bin": LFS_POINTER})
+    tree = bench.git(repo.path, "ls-tree", commit)
+    inner = bench.git(
+        repo.path, "mktree", "--missing", stdin=f"160000 commit {commit}\tx\n".encode()
+    )
+    outer = tree + b"040000 tree " + inner.strip() + b"\tlibs\n"
+    made = bench.git(repo.path, "mktree", "--missing", stdin=outer).decode().strip()
+    head = bench.git(repo.path, "commit-tree", "-p", commit, "-m", "x", made).decode().strip()
+    text = bench.base(repo, bench.look(repo, head)).decode()
+    assert (
+        "@@@ left out as submodule (to include one, add its repository to the context): "
+        "libs/x (https://git.acme.com/x.git)" in text
+    )
+    assert "@@@ left out as large file pointer (Git LFS holds their content;" in text
+    assert "secret" not in text
 
 
 def test_gitattributes_outrank_the_signs(bench: Bench, repo: Repo) -> None:

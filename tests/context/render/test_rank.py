@@ -284,11 +284,20 @@ def test_no_file_takes_more_than_its_share_while_others_wait(
     path: str, group: Group, share: float
 ) -> None:
     """A changelog of ten years is the first file of many repositories."""
-    large = Ranked(File(path, "0" * 40, int(1_000 * share) + 1, 1, "code", ()), group, 1.0, group)
-    small = Ranked(large.file._replace(size=int(1_000 * share)), group, 1.0, group)
-    others = [_entry(f"src/f{n}.py", 20) for n in range(60)]
-    assert path not in choose([large, *others], lambda file: file.size, 1_000).files
-    assert path in choose([small, *others], lambda file: file.size, 1_000).files
+    room = 1_000_000
+    size = int(room * share)
+    large = Ranked(File(path, "0" * 40, size + 1, 1, "code", ()), group, 1.0, group)
+    small = Ranked(large.file._replace(size=size), group, 1.0, group)
+    others = [_entry(f"src/f{n}.py", room // 50) for n in range(60)]
+    assert path not in choose([large, *others], lambda file: file.size, room).files
+    assert path in choose([small, *others], lambda file: file.size, room).files
+
+
+def test_a_readme_fits_a_small_budget() -> None:
+    """What a newcomer reads first is more than a few hundredths of a small room."""
+    readme = Ranked(File("README.md", "0" * 40, 3_000, 1, "prose", ()), "manifest", 1.0, "manifest")
+    others = [_entry(f"src/f{n}.py", 1_000) for n in range(60)]
+    assert "README.md" in choose([readme, *others], lambda file: file.size, 48_000).files
 
 
 def test_room_that_no_other_file_wants_goes_to_the_large_ones() -> None:
