@@ -121,8 +121,8 @@ def _read_row(stream: IO[bytes]) -> bytes | None:
 def _serve(arguments: Sequence[str], asked: bytes) -> Iterator[bytes]:
     repository = GitRepository(Path(arguments[0]), arguments[1], seconds=BUILD_SECONDS)
     files = [
-        File(path, oid, size, lines, kind, tuple(Span(*span) for span in spans))
-        for path, oid, size, lines, kind, spans in json.loads(asked)
+        File(path, oid, size, lines, kind, tuple(Span(*span) for span in spans), *rest)
+        for path, oid, size, lines, kind, spans, *rest in json.loads(asked)
     ]
     for _, row in _here(repository, files):
         yield _LENGTH.pack(len(row)) + row
