@@ -275,7 +275,8 @@ class PrefixState:
     def snapshot(self) -> dict[str, Any]:
         """Return what is to survive a restart as JSON. Requests in flight do not."""
         return {
-            "facts": dump(self.facts),
+            # Version 0.1.0 does not start if it meets a field that it does not know.
+            "facts": dump(self.facts, defaults=False),
             "seen_at": self.seen_at,
             "entry": dump(self._confirmed) if self._confirmed is not None else None,
             "arrivals": self.arrivals.snapshot(),

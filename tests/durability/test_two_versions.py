@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tests.durability.conftest import Asker
 
 ROOT = Path(__file__).parents[2]
-EARLIER = "7fcf8cd"
+EARLIER = "7fcf8cd976d133dfca5baa2764bced6cf7e62464"
 """The commit of version 0.1.0."""
 
 SLOW = Latency(base=0.05, per_uncached_token=0.00001, per_cached_token=0.000001, decode=150.0)
@@ -63,7 +63,9 @@ def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ["git", "archive", EARLIER, "bot"], cwd=ROOT, capture_output=True, check=False
     )
     if asked.returncode:
-        pytest.skip(f"the history of this clone does not reach version 0.1.0 (commit {EARLIER})")
+        pytest.skip(
+            f"the history of this clone does not reach version 0.1.0 (commit {EARLIER[:7]})"
+        )
     folder = tmp_path_factory.mktemp("v0.1.0")
     with tarfile.open(fileobj=io.BytesIO(asked.stdout)) as archive:
         archive.extractall(folder, filter="data")

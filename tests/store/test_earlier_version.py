@@ -26,6 +26,7 @@ from bot.telemetry.projections import LiveProjections
 from bot.telemetry.report import as_json, build_report
 from bot.telemetry.restore import restore_figures, restore_recent
 from bot.warm.governor import Governor
+from bot.warm.types import PrefixFacts
 
 DATA = Path(__file__).parent / "data"
 START = 1_795_165_200.0
@@ -280,7 +281,7 @@ async def test_what_was_learned_and_what_is_alive_is_taken_back(old: Store) -> N
     again = governor.snapshot()
     assert [one["facts"]["context"] for one in again["prefixes"]] == ["payments", "shipping"]
     for one, before in zip(again["prefixes"], kept["governor"]["prefixes"], strict=True):
-        assert one["facts"].items() >= before["facts"].items()
+        assert load(PrefixFacts, one["facts"]) == load(PrefixFacts, before["facts"])
         assert one["entry"] == before["entry"]
         assert one["arrivals"]["channels"].keys() == before["arrivals"]["channels"].keys()
         for learned in ("arrivals", "survival", "speed", "savings", "breaker"):
