@@ -6,7 +6,15 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
-from bot.answer.interfaces import Gate, Inbox, Snippets, Sources, Turns, Warmth
+from bot.answer.interfaces import (
+    Attachments,
+    Gate,
+    Inbox,
+    People,
+    Sources,
+    Turns,
+    Warmth,
+)
 from bot.answer.loop import Allowance, Model
 from bot.answer.queue import AnswerQueue
 from bot.answer.thread.cache import Threads
@@ -23,11 +31,16 @@ def listed_window(model: str) -> int:
     return listed(model).max_input_tokens
 
 
+def lists_images(model: str) -> bool:
+    """Tell whether a model reads pictures, as our own list has it."""
+    return listed(model).images
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dependencies:
     """`executor` runs look-ups: a few threads of its own, since a thread cannot be killed.
 
-    `window` gives a model's context window in tokens.
+    `window` gives a model's context window in tokens, `takes_images` whether it reads pictures.
     """
 
     calls: SlackCalls
@@ -43,7 +56,9 @@ class Dependencies:
     executor: Executor
     now: Now
     gate: Gate
-    snippets: Snippets | None = None
+    attachments: Attachments | None = None
+    people: People | None = None
     limits: Limits = field(default_factory=Limits)
     allowance: Allowance = field(default_factory=Allowance)
     window: Callable[[str], int] = listed_window
+    takes_images: Callable[[str], bool] = lists_images

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from bot.answer.events import Outcome
 from bot.answer.question import File, Question
+from bot.answer.thread.names import Described
 from bot.claude.prefix import Prefix
 from bot.claude.usage import Ttl, Usage
 from bot.context.config.load import ContextConfig
@@ -129,11 +130,35 @@ class Takeover:
     saved: SavedAnswer | None = None
 
 
-class Snippets(Protocol):
-    """Reads the text of a snippet that somebody attached."""
+class People(Protocol):
+    """Looks up the names of users and channels."""
 
-    async def text(self, file: File, limit: int) -> str | None:
-        """Return at most `limit` characters, or None where the file cannot be read."""
+    async def describe(self, ids: Collection[str]) -> Mapping[str, Described]:
+        """Return what Slack says of these ids; one that cannot be looked up is left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedFile:
+    """A file's bytes, or the problem why there are none. `file` has the facts known by then.
+
+    `whole` is False if the file goes on behind `data`.
+    """
+
+    file: File
+    data: bytes | None = None
+    whole: bool = True
+    problem: str | None = None
+
+    def __repr__(self) -> str:
+        size = "none" if self.data is None else len(self.data)
+        return f"<FetchedFile {self.file.id}: {size} bytes>"
+
+
+class Attachments(Protocol):
+    """Fetches the files that people attach."""
+
+    async def fetch(self, file: File, limit: int) -> FetchedFile:
+        """Return at most `limit` bytes of a file."""
 
 
 class Current(Protocol):

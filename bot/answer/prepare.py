@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import structlog
 
 from bot.answer.dependencies import Dependencies
-from bot.answer.interfaces import Current, JoinTicket, Snippets, Turn
+from bot.answer.interfaces import Attachments, Current, JoinTicket, Turn
 from bot.answer.loop import Allowance
 from bot.answer.question import File, Question
+from bot.answer.thread.files import (
+    MAX_IMAGE_BYTES,
+    MAX_IMAGES,
+    MAX_TEXT_BYTES,
+    MAX_TEXTS,
+    NO_IMAGES,
+    NOT_READABLE,
+    TOO_LARGE,
+    TOO_MANY,
+    ReadFile,
+    guess,
+    preview_of,
+    read_picture,
+    read_text,
+)
 from bot.answer.thread.message import ThreadMessage
-from bot.answer.thread.prompt import Conversation, Limits, conversation
+from bot.answer.thread.names import Described, wanted_ids
+from bot.answer.thread.prompt import Conversation, Limits, attached_files, conversation
 from bot.claude.usage import Ttl, Usage
 from bot.context.config.load import ContextConfig
 from bot.delivery.slack_api import SlackCallError
@@ -24,7 +41,11 @@ log = structlog.get_logger(__name__)
 CHARACTERS_PER_TOKEN = 2.0
 """Of a conversation, at worst: what is fitted into a window must not overflow it."""
 READ_SECONDS = 5.0
-MAX_SNIPPETS = 10
+NAME_SECONDS = 1.5
+CHARACTERS_PER_IMAGE = 16_000
+"""Of a conversation's room, for each picture: five of them need a window of any size but a small
+one."""
+LATE_FILE = "Slack took too long to give it"
 UNREAD_THREAD = "I could not read this thread, so I answered from your question alone."
 OTHER_CODEBASE = "Earlier answers here were about another codebase, so I answered without them."
 UNREAD_TURNS = "I could not recall what was said here before, so I answered without it."
@@ -41,7 +62,8 @@ class Prepared:
     current: Current
     thread: Sequence[ThreadMessage]
     turns: Sequence[Turn]
-    snippets: Mapping[str, str]
+    files: Mapping[str, ReadFile]
+    described: Mapping[str, Described]
     ticket: JoinTicket
     at: float
     room: int
@@ -57,7 +79,13 @@ class Prepared:
         self, question: Question, context: ContextConfig, limits: Limits
     ) -> Conversation:
         return conversation(
-            self.turns, self.thread, question, context.instructions, limits, self.snippets
+            self.turns,
+            self.thread,
+            question,
+            context.instructions,
+            limits,
+            self.files,
+            self.described,
         )
 
 
@@ -67,7 +95,8 @@ class _Talk:
 
     thread: Sequence[ThreadMessage]
     turns: Sequence[Turn]
-    snippets: Mapping[str, str]
+    files: Mapping[str, ReadFile]
+    described: Mapping[str, Described]
     at: float
     notices: tuple[str, ...]
 
@@ -105,7 +134,7 @@ async def prepare(parts: Dependencies, question: Question, context: ContextConfi
     current = await parts.sources.current(context.name)
     joining = asyncio.ensure_future(parts.warmth.join(current.prefix, question, context))
     try:
-        talk = await _talk(parts, question, context)
+        talk = await _talk(parts, question, context, current)
         return _prepared(parts, current, talk, await joining)
     except BaseException:
         joining.add_done_callback(_let_go)
@@ -118,7 +147,7 @@ async def prepare_draft(
 ) -> Prepared:
     """Gather what a draft's request is made of; it joins nothing, since nobody has asked yet."""
     current = await parts.sources.current(context.name)
-    talk = await _talk(parts, question, context)
+    talk = await _talk(parts, question, context, current)
     return _prepared(parts, current, talk, NoJoin(current.prefix.tokens))
 
 
@@ -127,7 +156,8 @@ def _prepared(parts: Dependencies, current: Current, talk: _Talk, ticket: JoinTi
         current=current,
         thread=talk.thread,
         turns=talk.turns,
-        snippets=talk.snippets,
+        files=talk.files,
+        described=talk.described,
         ticket=ticket,
         at=talk.at,
         room=_room(parts, current),
@@ -147,7 +177,9 @@ def _room(parts: Dependencies, current: Current) -> int:
     return max(2_000, int(free * CHARACTERS_PER_TOKEN))
 
 
-async def _talk(parts: Dependencies, question: Question, context: ContextConfig) -> _Talk:
+async def _talk(
+    parts: Dependencies, question: Question, context: ContextConfig, current: Current
+) -> _Talk:
     thread, turns = await asyncio.gather(_thread(parts, question), _turns(parts, question))
     notices = [UNREAD_THREAD] if thread is None else []
     notices += [UNREAD_TURNS] if turns is None else []
@@ -155,8 +187,11 @@ async def _talk(parts: Dependencies, question: Question, context: ContextConfig)
     replayed = _of_context(turns or (), question, context)
     if len(replayed) < len(turns or ()):
         notices.append(OTHER_CODEBASE)
-    snippets = await _snippets(parts, question, said)
-    return _Talk(said, replayed, snippets, parts.now(), tuple(notices))
+    attached = attached_files(replayed, said, question)
+    files, described = await asyncio.gather(
+        _read_files(parts, attached, current), _described(parts, question, said)
+    )
+    return _Talk(said, replayed, files, described, parts.now(), tuple(notices))
 
 
 def _of_context(
@@ -169,6 +204,19 @@ def _of_context(
     """
     own = question.channel in context.channels
     return [t for t in turns if t.context == context.name or (t.context is None and own)]
+
+
+async def _described(
+    parts: Dependencies, question: Question, thread: Sequence[ThreadMessage]
+) -> Mapping[str, Described]:
+    """Return the names of the people in a conversation, or none: ids do without."""
+    if parts.people is None:
+        return {}
+    try:
+        async with asyncio.timeout(NAME_SECONDS):
+            return await parts.people.describe(wanted_ids(question, thread))
+    except TimeoutError:
+        return {}
 
 
 async def _thread(parts: Dependencies, question: Question) -> Sequence[ThreadMessage] | None:
@@ -196,21 +244,67 @@ async def _turns(parts: Dependencies, question: Question) -> Sequence[Turn] | No
     return turns[: ids.index(question.id)] if question.id in ids else turns
 
 
-async def _snippets(
-    parts: Dependencies, question: Question, thread: Sequence[ThreadMessage]
-) -> Mapping[str, str]:
-    reader, limit = parts.snippets, parts.limits.snippet
-    if reader is None:
-        return {}
-    files = [*question.files, *(file for one in thread for file in one.files)]
-    wanted = [file for file in files if file.snippet and not file.whole][:MAX_SNIPPETS]
-    texts = await asyncio.gather(*(_snippet(reader, file, limit) for file in wanted))
-    return {f.id: text for f, text in zip(wanted, texts, strict=True) if text is not None}
+async def _read_files(
+    parts: Dependencies, files: Sequence[File], current: Current
+) -> Mapping[str, ReadFile]:
+    """Read the files of a conversation side by side, within the limits on their number."""
+    room, images, texts = _room(parts, current), 0, 0
+    reading: dict[str, Awaitable[ReadFile]] = {}
+    takes_images = parts.takes_images(current.prefix.model)
+    for file in files:
+        kind = guess(file)
+        if kind == "image":
+            images += 1
+            if not takes_images:
+                reading[file.id] = _answered(ReadFile(problem=NO_IMAGES))
+            elif images > min(MAX_IMAGES, room // CHARACTERS_PER_IMAGE):
+                reading[file.id] = _answered(ReadFile(problem=TOO_MANY))
+            else:
+                reading[file.id] = _read_file(parts, file)
+        elif kind == "other":
+            reading[file.id] = _answered(preview_of(file, NOT_READABLE))
+        else:
+            texts += 1
+            within = texts <= MAX_TEXTS
+            reading[file.id] = (
+                _read_file(parts, file) if within else _answered(preview_of(file, TOO_MANY))
+            )
+    done = await asyncio.gather(*reading.values())
+    return dict(zip(reading, done, strict=True))
 
 
-async def _snippet(reader: Snippets, file: File, limit: int) -> str | None:
+async def _answered(read: ReadFile) -> ReadFile:
+    return read
+
+
+async def _read_file(parts: Dependencies, file: File) -> ReadFile:
+    if file.snippet and file.whole:
+        return preview_of(file)
+    if parts.attachments is None:
+        return preview_of(file)
     try:
         async with asyncio.timeout(READ_SECONDS):
-            return await reader.text(file, limit)
+            return await _fetched_file(parts, parts.attachments, file)
     except (TimeoutError, ForewarmError):
-        return None
+        return preview_of(file, LATE_FILE)
+
+
+async def _fetched_file(parts: Dependencies, attachments: Attachments, file: File) -> ReadFile:
+    is_image = guess(file) == "image"
+    if is_image and file.size > MAX_IMAGE_BYTES:
+        return ReadFile(problem=TOO_LARGE)
+    fetched = await attachments.fetch(file, MAX_IMAGE_BYTES if is_image else MAX_TEXT_BYTES)
+    if fetched.data is None:
+        return preview_of(file, fetched.problem)
+    # A stub's name and type are known only now.
+    kind = guess(fetched.file)
+    if kind == "other":
+        return ReadFile(problem=NOT_READABLE)
+    loop = asyncio.get_running_loop()
+    if kind == "image":
+        if not fetched.whole:
+            return ReadFile(problem=TOO_LARGE)
+        return await loop.run_in_executor(parts.executor, read_picture, fetched.data)
+    return await loop.run_in_executor(
+        parts.executor, partial(read_text, fetched.data, whole=fetched.whole)
+    )

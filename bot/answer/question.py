@@ -1,4 +1,4 @@
-"""A question as it reached us, on whichever surface it was asked."""
+"""A question as it reached the bot, from any surface of Slack."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ Surface = Literal["mention", "thread", "dm", "modal", "shortcut", "channel"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """A file on a message. `preview` is the start of a text snippet, where Slack sent one.
+    """A file on a message. `size` is in bytes, `kind` a MIME type or Slack's name of the type.
 
-    `whole` says that the preview is all there is; `url` needs the bot's token to be read.
+    `preview` is the start of a text that Slack sent along, `whole` says that it is all of it.
+    Reading `url` needs the bot's token. `snippet` says that Slack calls the file a text. A `stub`
+    comes from another organisation, without its facts: Slack gives them if it is asked.
     """
 
     id: str
@@ -26,22 +28,46 @@ class File:
     preview: str | None = None
     whole: bool = False
     url: str | None = None
+    stub: bool = False
 
 
 def file_of(slack: Mapping[str, Any]) -> File:
-    """Return Slack's file object as a `File`; missing fields are empty, never an error."""
-    preview = slack.get("preview")
+    """Return Slack's file object as a `File`. Missing fields are empty, never an error."""
+    preview, size = slack.get("preview"), slack.get("size")
     mimetype = str(slack.get("mimetype") or "")
+    url = slack.get("url_private_download") or slack.get("url_private")
     return File(
         id=str(slack.get("id") or ""),
         name=str(slack.get("name") or slack.get("title") or "a file"),
         kind=mimetype or str(slack.get("filetype") or "unknown"),
-        size=int(slack.get("size") or 0),
+        size=size if isinstance(size, int) else 0,
         snippet=slack.get("mode") == "snippet" or mimetype.startswith("text/"),
         preview=preview if isinstance(preview, str) else None,
-        whole=isinstance(preview, str) and not slack.get("preview_is_truncated"),
-        url=slack.get("url_private_download") or slack.get("url_private"),
+        whole=isinstance(preview, str) and _is_whole(slack),
+        url=url if isinstance(url, str) else None,
+        stub=slack.get("file_access") == "check_file_info",
     )
+
+
+def _is_whole(slack: Mapping[str, Any]) -> bool:
+    """Tell whether a file's preview is all of it: Slack may send one of the two marks alone."""
+    return not (slack.get("preview_is_truncated") or slack.get("lines_more"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quoted:
+    """Words in a message that are not its author's.
+
+    `kind` is "forwarded" for another message, "attachment" for a preview of a link, "shortcut" for
+    the message that a shortcut was opened on. `by` is the name that Slack gives for their author,
+    `user` the id.
+    """
+
+    kind: str
+    text: str
+    by: str | None = None
+    user: str | None = None
+    files: tuple[File, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +95,8 @@ class Question:
     enterprise: str | None = None
     user_team: str | None = None
     files: tuple[File, ...] = field(default=())
+    quoted: tuple[Quoted, ...] = ()
+    unread: tuple[str, ...] = ()
 
     @property
     def is_stamped(self) -> bool:

@@ -259,5 +259,13 @@ def _root(question: Question) -> ThreadMessage:
     A modal's is one of our own, which quotes the question: its words are in the turn.
     """
     if question.is_stamped:
-        return ThreadMessage(question.root, question.user, "person", question.text, question.files)
+        return ThreadMessage(
+            question.root,
+            question.user,
+            "person",
+            question.text,
+            question.files,
+            question.quoted,
+            question.unread,
+        )
     return ThreadMessage(question.root, "", "own", "")

@@ -19,7 +19,8 @@ from bot.answer.speculative.drafts import Drafts
 from bot.answer.thread.cache import Threads
 from bot.answer.thread.message import BotIdentity
 from bot.app.adapters import AuditLog, SpendingLimits
-from bot.app.attachments import SlackSnippets
+from bot.app.attachments import SCOPE as FILES_SCOPE
+from bot.app.attachments import SlackAttachments
 from bot.app.clones import Clones
 from bot.app.context_admin import DRAFTS, SlackShelf
 from bot.app.context_status import StandingOf
@@ -186,11 +187,18 @@ class Bot:
     def _build_answers(self) -> None:
         settings = self.settings
         calls = WebCalls(self.clients)
-        own = BotIdentity(self.me.user, self.me.bot, self.me.workspace)
+        own = BotIdentity(
+            self.me.user, self.me.bot, self.me.workspace, self.me.organisation or None
+        )
         executor = ThreadPoolExecutor(LOOK_UP_THREADS, "look-up")
         self._opened.callback(executor.shutdown, wait=False, cancel_futures=True)
         self.threads = Threads(calls, own)
-        self.people = People(self.clients.reads, team=self.me.workspace, now=self.now)
+        self.people = People(
+            self.clients.reads,
+            team=self.me.workspace,
+            organisation=self.me.organisation,
+            now=self.now,
+        )
         audit = AuditLog(self.store, self.me.workspace, self.tasks)
         self.gate = Gate(self.people, self.limits, audit, self.now)
         parts = Dependencies(
@@ -207,12 +215,16 @@ class Bot:
             executor=executor,
             now=self.now,
             gate=self.gate,
-            snippets=SlackSnippets(
+            people=self.people,
+            attachments=SlackAttachments(
+                self.clients.reads,
                 self.clients.session,
                 _secret(settings.slack_bot_token) or "",
                 settings.slack_api_url,
+                may_read=FILES_SCOPE in self.me.scopes or not self.me.scopes,
             ),
             window=lambda model: self.claude.known(model).max_input_tokens,
+            takes_images=lambda model: self.claude.known(model).images,
         )
         self.answerer = Answerer(parts, Drafts(parts, self.warmth))
         self.answers = SharedAnswers(self.answerer, self.inbox, self.now)

@@ -113,7 +113,7 @@ class Checkup:
         for ask in missing:
             yield Finding(
                 "scopes",
-                "bad",
+                "note" if ask.optional else "bad",
                 f"The scope {ask.name} is missing ({ask.why}): paste the output of `forewarm"
                 f" manifest` into your app's manifest at {APPS_PAGE} and install it again.",
             )

@@ -67,7 +67,8 @@ class ModelSettings:
 class Capabilities:
     """A model's limits in tokens and the settings it accepts.
 
-    `cacheable` is the least number of tokens that a marked prefix must have to be cached.
+    `cacheable` is the least number of tokens that a marked prefix must have to be cached. `images`
+    says whether messages may hold pictures.
     `known` is false where the limits are defaults and not the server's or our list's word.
     """
 
@@ -78,6 +79,7 @@ class Capabilities:
     thinking: frozenset[Thinking] = field(default=frozenset())
     effort: tuple[Effort, ...] = ()
     known: bool = True
+    images: bool = False
 
     def __repr__(self) -> str:
         thinking = ", ".join(kind for kind in THINKING if kind in self.thinking) or "none sent"
@@ -161,6 +163,8 @@ def listed(model: str) -> Capabilities:
         thinking=frozenset(kind for kind in THINKING if kind in chosen.get("thinking", ())),
         effort=tuple(level for level in EFFORT if level in chosen.get("effort", ())),
         known=row is not None,
+        # All Claude models since version 3 read pictures.
+        images=model.startswith("claude-"),
     )
 
 
@@ -192,6 +196,9 @@ def from_model_info(model: str, info: Mapping[str, Any]) -> Capabilities:
             else fallback.effort
         ),
         known=bool(window) or fallback.known,
+        images=_supported(capabilities["image_input"])
+        if "image_input" in capabilities
+        else fallback.images,
     )
 
 

@@ -20,6 +20,10 @@ PLACEHOLDER = "."
 TAIL_TTL: Ttl = "5m"
 """The life of entries within the conversation: a follow-up comes soon or not at all."""
 
+IMAGE_TOKENS = 1_600
+"""The most that an image takes: it is scaled to 1.15 megapixels, at 750 pixels a token
+(docs/platform/claude.md#images)."""
+
 THINKING_BUDGET = 1024
 """Tokens of `enabled` thinking: the least that models which need a budget accept."""
 
@@ -49,7 +53,8 @@ class Request:
     @property
     def tail_tokens(self) -> int:
         """An estimate of what lies behind the prefix."""
-        return estimated_tokens(dump(list(self.messages)).decode())
+        texts, images = _without_images(list(self.messages))
+        return estimated_tokens(dump(texts).decode()) + images * IMAGE_TOKENS
 
     def body(self) -> dict[str, Any]:
         """Return the request as the JSON object that is sent."""
@@ -194,6 +199,20 @@ def build_request(
         previous=previous,
         stops=stops,
     )
+
+
+def _without_images(value: Any) -> tuple[Any, int]:
+    """Return messages without the bytes of their images, and the number of images."""
+    if isinstance(value, list | tuple):
+        parts = [_without_images(one) for one in value]
+        return [part for part, _ in parts], sum(count for _, count in parts)
+    if isinstance(value, Mapping):
+        if value.get("type") == "image":
+            return {"type": "image"}, 1
+        if "content" in value:
+            content, count = _without_images(value["content"])
+            return {**value, "content": content}, count
+    return value, 0
 
 
 def _marks(messages: Sequence[JsonObject]) -> tuple[int, ...]:

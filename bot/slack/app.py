@@ -28,6 +28,7 @@ from bot.slack.listeners import (
     register_rest,
     register_signals,
 )
+from bot.slack.manifest import missing_scopes
 from bot.slack.people.directory import People
 from bot.slack.people.gate import Gate
 from bot.slack.router import Desk
@@ -67,6 +68,7 @@ class Edge:
         n = neighbours
         self.calls = WebCalls(clients)
         self.people = n.people
+        self._me = me
         self.desk = Desk(
             DeskParts(
                 calls=self.calls,
@@ -89,7 +91,14 @@ class Edge:
         desk, writes = self.desk, clients.writes
         parts = AskingParts(writes, desk, self.people, n.gate, n.contexts, n.inbox, n.answers, now)
         self.asking = asking = Asking(parts)
-        home = Home(writes, desk, self.people, n.standing, n.shelf.operators)
+        home = Home(
+            writes,
+            desk,
+            self.people,
+            n.standing,
+            n.shelf.operators,
+            missing_scopes(self._me.scopes),
+        )
         lifecycle = Lifecycle(self.calls, desk, self.people, n.contexts, n.forgetting)
         register_intake(self.app, Intake(n.inbox, n.contexts, now=now), n.heard)
         register_messages(self.app, desk)

@@ -26,7 +26,8 @@ class Identity:
     """The bot's own ids, as Slack gives them. `scopes` are those granted.
 
     `app_id` is empty if Slack did not tell it. `enterprise` is set only if the app is installed
-    for a whole Enterprise Grid organisation.
+    for a whole Enterprise Grid organisation. `organisation` is the id of the organisation that our
+    workspace belongs to, however the app is installed; most workspaces belong to none.
     """
 
     workspace: str
@@ -36,6 +37,7 @@ class Identity:
     scopes: frozenset[str]
     app_id: str = ""
     enterprise: str = ""
+    organisation: str = ""
 
 
 async def identify(clients: SlackClients) -> Identity:
@@ -67,6 +69,7 @@ async def identify(clients: SlackClients) -> Identity:
         enterprise=str(answer.get("enterprise_id") or "")
         if answer.get("is_enterprise_install")
         else "",
+        organisation=str(answer.get("enterprise_id") or ""),
     )
 
 

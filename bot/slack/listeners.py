@@ -13,6 +13,8 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext
 
 from bot.answer.receipt import AGAIN_ACTION, FEEDBACK_ACTION, STOP_ACTION
+from bot.answer.thread import markup
+from bot.answer.thread.content import read_content
 from bot.slack.ask import context_picker, modal
 from bot.slack.ask.ask import Asking
 from bot.slack.events.intake import Intake
@@ -115,7 +117,8 @@ def register_asking(app: AsyncApp, asking: Asking) -> None:
             body["user_id"],
             body["trigger_id"],
             origin,
-            str(body.get("text") or ""),
+            # With should_escape, Slack encodes a command's text as it does a message's.
+            markup.plain(str(body.get("text") or "")),
         )
 
     @app.shortcut("ask_global")
@@ -125,13 +128,15 @@ def register_asking(app: AsyncApp, asking: Asking) -> None:
         await asking.open(workspace_of(body), user, body["trigger_id"], modal.Origin())
 
     @app.shortcut("ask_message")
-    async def on_message(ack: AsyncAck, body: Body) -> None:
+    async def on_message(ack: AsyncAck, body: Body, context: AsyncBoltContext) -> None:
         await ack()
         message = body.get("message") or {}
+        content = read_content(message, str(context.bot_user_id))
         origin = modal.Origin(
             channel=body["channel"]["id"],
             thread=str(message.get("thread_ts") or body.get("message_ts") or message.get("ts")),
-            quote=str(message.get("text") or ""),
+            quote=content.as_text(),
+            author=str(message.get("user") or message.get("bot_id") or "") or None,
         )
         draft = "Explain this."
         await asking.open(workspace_of(body), body["user"]["id"], body["trigger_id"], origin, draft)

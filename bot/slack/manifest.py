@@ -6,7 +6,7 @@ the docs print those, and nothing is asked for without one (docs/platform/slack.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,10 +18,11 @@ AGENT_DESCRIPTION = "Ask anything about the code; answers stream in with links i
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One scope or event, and what it is for."""
+    """One scope or event, and what it is for. The bot works without an `optional` one."""
 
     name: str
     why: str
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +52,18 @@ def scopes(features: Features) -> list[Ask]:
         Ask("commands", "for /ask, /codebase and the shortcuts"),
         Ask("channels:history", "to read the thread in which it is asked, in public channels"),
         Ask("groups:history", "the same in private channels it was invited to"),
+        Ask("files:read", "to read logs, code and screenshots that people attach", optional=True),
     ]
     if features.composer_links:
         asked.append(Ask("links:read", "to warm up when a link to the code is being typed"))
     if features.reactions:
         asked.append(Ask("reactions:read", "to warm up when people react in its channels"))
     return asked
+
+
+def missing_scopes(granted: Collection[str]) -> list[Ask]:
+    """Return the scopes that an installation lacks; none if Slack did not tell what it granted."""
+    return [ask for ask in scopes(Features()) if granted and ask.name not in granted]
 
 
 def events(features: Features) -> list[Ask]:

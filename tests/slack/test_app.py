@@ -416,7 +416,9 @@ async def test_explain_this_answers_in_that_messages_thread(scene: Scene) -> Non
     await scene.until(lambda: scene.rooms.asked, "the question")
     question = scene.rooms.asked[0][0]
     assert (question.thread, question.surface) == (ts, "shortcut")
-    assert "StopIteration" in question.text
+    assert question.text == "Explain this."
+    [quote] = question.quoted
+    assert (quote.text, quote.user) == ("raise StopIteration in a <coroutine>", "U0ASKER")
 
 
 async def test_a_link_in_the_composer_warms_its_repository(scene: Scene) -> None:

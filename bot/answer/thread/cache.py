@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.answer.thread.message import BotIdentity, ThreadMessage, is_own, said
+from bot.answer.thread.message import BotIdentity, ThreadMessage, is_own, thread_message
 from bot.delivery.slack_api import JsonObject, SlackCalls
 
 Key = tuple[str, str, str]
@@ -110,7 +110,7 @@ class Threads:
             self._replace(thread, ts, None)
 
     def _put(self, thread: _Thread, message: Mapping[str, Any], *, newer: bool) -> None:
-        one = said(message, self._own)
+        one = thread_message(message, self._own)
         if one is not None and (newer or one.ts not in thread.said):
             self._replace(thread, one.ts, one)
 

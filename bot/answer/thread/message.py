@@ -1,57 +1,75 @@
-"""What somebody said in Slack: one message, read from Slack's own form. Pure."""
+"""One message of a thread, read from Slack's own form. Pure."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from bot.answer.question import File, file_of
+from bot.answer.question import File, Quoted
+from bot.answer.thread.content import read_content
 
-Speaker = Literal["person", "own", "bot", "outsider"]
+Speaker = Literal["person", "own", "bot", "outsider", "guest"]
 
-_TOKEN = re.compile(r"<([@#!][^<>]*|[a-z][a-z0-9+.-]*:[^<>]*)>", re.IGNORECASE)
-_ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
-# Joins, leaves, renames: nobody said them.
-_SILENT = frozenset(
+# Messages that Slack writes about joins, leaves and renames. No person says them.
+_SYSTEM_SUBTYPES = frozenset(
     {
         "assistant_app_thread",
+        "bot_add",
+        "bot_remove",
         "channel_archive",
+        "channel_convert_to_private",
         "channel_join",
         "channel_leave",
         "channel_name",
+        "channel_posting_permissions",
         "channel_purpose",
         "channel_topic",
         "channel_unarchive",
+        "ekm_access_denied",
+        "group_archive",
         "group_join",
         "group_leave",
         "group_name",
         "group_purpose",
         "group_topic",
+        "group_unarchive",
+        "pinned_item",
+        "reminder_add",
+        "sh_room_created",
         "tombstone",
     }
 )
+SYSTEM_USERS = frozenset({"USLACKBOT", "USLACK"})
+"""The authors of messages that Slack itself writes."""
 
 
 @dataclass(frozen=True, slots=True)
 class BotIdentity:
-    """Who we are in one workspace, as `auth.test` says."""
+    """The bot's own ids in one workspace, as `auth.test` gives them."""
 
     user: str
     bot: str | None = None
     team: str | None = None
+    enterprise: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ThreadMessage:
-    """One message of a thread. `text` is plain: Slack's marks are decoded, nothing is shielded."""
+    """One message of a thread. `text` is decoded, and not escaped.
+
+    `by` is the author's id. `name` is the name that Slack sent for it, which software chooses for
+    itself.
+    """
 
     ts: str
     by: str
     speaker: Speaker
     text: str
     files: tuple[File, ...] = ()
+    quoted: tuple[Quoted, ...] = ()
+    unread: tuple[str, ...] = ()
+    name: str | None = None
 
     def __repr__(self) -> str:
         return (
@@ -59,43 +77,31 @@ class ThreadMessage:
         )
 
 
-def plain(text: str, own: str | None = None) -> str:
-    """Return Slack's mrkdwn as a person reads it; a mention of `own` is dropped.
-
-    Mentions become `@U1`, channels `#name`, links `label (url)` (docs/platform/slack.md#escaping).
-    """
-    text = _TOKEN.sub(lambda match: _token(match.group(1), own), text)
-    for entity, character in _ENTITIES:
-        text = text.replace(entity, character)
-    return text.strip()
-
-
-def _token(inside: str, own: str | None) -> str:
-    target, _, label = inside.partition("|")
-    if target.startswith("@"):
-        return "" if target[1:] == own else target
-    if target.startswith("#"):
-        return f"#{label or target[1:]}"
-    if target.startswith("!"):
-        return label or "@" + target[1:].partition("^")[0]
-    return f"{label} ({target})" if label and label not in target else target
-
-
-def said(message: Mapping[str, Any], own: BotIdentity) -> ThreadMessage | None:
-    """Return what a message of Slack says, or None where nobody said anything in it."""
+def thread_message(message: Mapping[str, Any], own: BotIdentity) -> ThreadMessage | None:
+    """Return what a message of Slack says, or None if it says nothing."""
     ts = message.get("ts")
-    if not isinstance(ts, str) or message.get("subtype") in _SILENT or message.get("hidden"):
+    if not isinstance(ts, str) or message.get("hidden"):
+        return None
+    if message.get("subtype") in _SYSTEM_SUBTYPES or message.get("user") in SYSTEM_USERS:
+        return None
+    content = read_content(message, own.user)
+    if not content:
         return None
     by, speaker = _speaker(message, own)
-    text = plain(_text(message), own.user)
-    files = tuple(file_of(f) for f in message.get("files") or () if isinstance(f, Mapping))
-    if not text and not files:
-        return None
-    return ThreadMessage(ts, by, speaker, text, files)
+    return ThreadMessage(
+        ts=ts,
+        by=by,
+        speaker=speaker,
+        text=content.text,
+        files=content.files,
+        quoted=content.quoted,
+        unread=content.unread,
+        name=_name(message) if speaker == "bot" else None,
+    )
 
 
 def is_own(message: Mapping[str, Any], own: BotIdentity) -> bool:
-    """Tell whether a message is ours, one without words included."""
+    """Tell whether a message is ours, even one without words."""
     return _speaker(message, own)[1] == "own"
 
 
@@ -105,37 +111,23 @@ def _speaker(message: Mapping[str, Any], own: BotIdentity) -> tuple[str, Speaker
         return own.user, "own"
     if bot is not None or message.get("subtype") == "bot_message":
         return str(bot or user or "a bot"), "bot"
+    return str(user or "unknown"), "outsider" if _is_outside(message, own) else "person"
+
+
+def _is_outside(message: Mapping[str, Any], own: BotIdentity) -> bool:
+    """Tell whether an author's team is not ours, as far as the message says.
+
+    In an Enterprise Grid the team of a colleague is another workspace or the organisation itself.
+    A message does not tell the organisation of a workspace, so this is only a first guess there.
+    """
     team = message.get("user_team") or message.get("source_team")
-    if team is not None and own.team is not None and team != own.team:
-        return str(user), "outsider"
-    return str(user or "somebody"), "person"
+    if team is None or own.team is None:
+        return False
+    return team not in (own.team, own.enterprise)
 
 
-def _text(message: Mapping[str, Any]) -> str:
-    """Messages of bots often have no text, only attachments or blocks."""
-    text = message.get("text")
-    if isinstance(text, str) and text.strip():
-        return text
-    parts: list[str] = []
-    _collect(message.get("blocks"), parts)
-    if not parts:
-        _collect(message.get("attachments"), parts)
-    return "\n".join(parts)
-
-
-_READ = ("pretext", "title", "text", "fallback", "url", "elements", "fields", "blocks")
-
-
-def _collect(node: object, parts: list[str], depth: int = 0) -> None:
-    if depth > 12 or len(parts) > 400:
-        return
-    if isinstance(node, str):
-        parts.append(node)
-    elif isinstance(node, Mapping):
-        for key in _READ:
-            if key == "fallback" and parts:
-                continue
-            _collect(node.get(key), parts, depth + 1)
-    elif isinstance(node, Sequence):
-        for item in node:
-            _collect(item, parts, depth + 1)
+def _name(message: Mapping[str, Any]) -> str | None:
+    """Return the name under which software posted a message."""
+    profile = message.get("bot_profile")
+    name = message.get("username") or (profile.get("name") if isinstance(profile, Mapping) else "")
+    return str(name) if name else None

@@ -1,9 +1,9 @@
-"""Marking text that other people wrote, so that it cannot pass for anything else.
+"""Mark text that other people wrote, so that it cannot pass for anything else. Pure.
 
 Everything from Slack stands between tags whose names begin with `slack_`. Inside them no `<` that
-could begin such a tag survives, so a message cannot close its own tag, open another or forge a
-question: the structure that we wrote is the only structure there is. Other text is left as it is,
-since code with its brackets replaced is read worse.
+could begin such a tag survives. So a message cannot close its own tag, open another or forge a
+question. The same holds for the lines with `@@@` that frame the repository's files. Other text is
+left as it is, because a model reads code with replaced brackets worse.
 """
 
 from __future__ import annotations
@@ -15,18 +15,21 @@ from collections.abc import Mapping
 _BLANK = r"[\s/\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e"
 _BLANK += r"\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0]*"
 _TAG = re.compile("<(?=" + _BLANK + _BLANK.join("slack") + ")", re.IGNORECASE)
+# A line that would begin one of the repository's blocks.
+_MARKER = re.compile(r"^(?=" + _BLANK[:-2] + r"]*\\*@@@)", re.MULTILINE)
 # Control characters, and the invisible tag characters that smuggle instructions past a reader.
 _INVISIBLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\U000e0000-\U000e007f]")
 
 
 def shield(text: str) -> str:
-    """Return the text with nothing in it that could be read as one of our tags.
+    """Return the text with nothing in it that could be read as one of our tags or markers.
 
     Control characters and invisible tag characters are dropped, lone surrogates replaced: the
     result can always be sent as UTF-8.
     """
     text = text.encode("utf-8", "replace").decode("utf-8").replace("\r\n", "\n")
-    return _TAG.sub("&lt;", _INVISIBLE.sub("", text))
+    text = _TAG.sub("&lt;", _INVISIBLE.sub("", text))
+    return _MARKER.sub(r"\\", text) if "@@@" in text else text
 
 
 def attribute(value: str, limit: int = 120) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.answer.question import Question
+from bot.answer.question import Question, Quoted
 from bot.clock import Now
 from bot.context.config.load import ContextConfig
 from bot.slack import texts
@@ -126,7 +126,8 @@ class Asking:
             ts=str(view["id"]),
             thread=origin.thread,
             user=user,
-            text=f"{held.question}\n\n> {origin.quote}" if origin.quote else held.question,
+            text=held.question,
+            quoted=_quoted(origin),
             surface="shortcut" if origin.thread else "modal",
             received_at=self._p.now(),
             asked_at=None,
@@ -207,6 +208,13 @@ class Asking:
             kind=kind, workspace=workspace, at=self._p.now(), channel=channel, user=user
         )
         await self._p.desk.signalled(signal, context)
+
+
+def _quoted(origin: modal.Origin) -> tuple[Quoted, ...]:
+    """Return the message that the shortcut was opened on, as words that are not the asker's."""
+    if not origin.quote:
+        return ()
+    return (Quoted(kind="shortcut", text=origin.quote, user=origin.author),)
 
 
 def question_id(workspace: str, view: Mapping[str, Any]) -> str:

@@ -17,6 +17,8 @@ PLACE_BLOCK, PLACE_ACTION = "place", "place"
 HERE, PRIVATELY = "here", "dm"
 QUESTION_LIMIT = 3000  # what plain_text_input takes
 OPTION_TEXT = 75
+METADATA_LIMIT = 3000  # of private_metadata
+CUT = "\n[… the rest of this message is left out …]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,17 +26,28 @@ class Origin:
     """Where the modal was opened: what its submission needs and a view can carry for us.
 
     `thread` is set by the message shortcut alone: a slash command and a global shortcut know of
-    no thread (docs/platform/slack.md#interaction-payloads).
+    no thread (docs/platform/slack.md#interaction-payloads). `quote` is what the shortcut's message
+    says, `author` the id of who wrote it.
     """
 
     channel: str | None = None
     thread: str | None = None
     quote: str | None = None
+    author: str | None = None
 
     def encode(self) -> str:
-        # private_metadata takes 3,000 characters; a quote alone may be longer.
-        shortened = dump(self) | {"quote": self.quote[:1500] if self.quote else None}
-        return json.dumps(shortened, ensure_ascii=False)
+        """Return the origin for `private_metadata`, with as much of the quote as fits there."""
+        quote = self.quote or ""
+        while len(encoded := self._encoded(quote)) > METADATA_LIMIT:
+            # A character may take six in JSON, so the length is only known afterwards.
+            over = len(encoded) - METADATA_LIMIT
+            quote = quote[: min(len(quote) - 1, len(quote) - over // 6 - 1)]
+        return encoded
+
+    def _encoded(self, quote: str) -> str:
+        shortened = quote and quote != self.quote
+        facts = dump(self) | {"quote": (quote + CUT if shortened else quote) or None}
+        return json.dumps(facts, ensure_ascii=False)
 
 
 def origin_of(view: Mapping[str, Any]) -> Origin:

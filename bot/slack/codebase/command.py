@@ -246,7 +246,7 @@ class Codebase:
         operators = (*(context.access.operators if context else ()), *self._shelf.operators)
         person = await self._people.person(user, ())
         facts = await self._people.channel(channel)
-        place = Place("own", facts.shared, facts.creator)
+        place = Place("own", facts.shared, facts.creator, known=facts.known)
         return decide("configure", person, place, _Rules(operators=operators))
 
 

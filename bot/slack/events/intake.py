@@ -96,4 +96,6 @@ def question_of(message: Message, surface: Surface, received_at: float) -> Quest
         enterprise=message.enterprise,
         user_team=message.user_team,
         files=message.files,
+        quoted=message.quoted,
+        unread=message.unread,
     )

@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from bot.answer.question import File, file_of
-from bot.answer.thread.message import plain
+from bot.answer.question import File, Quoted
+from bot.answer.thread.content import read_content
+from bot.answer.thread.message import SYSTEM_USERS
 from bot.warm.signals import Signal
 
 Body = Mapping[str, Any]
@@ -48,12 +49,14 @@ class Message:
     shared: bool
     at: float
     files: tuple[File, ...] = ()
+    quoted: tuple[Quoted, ...] = ()
+    unread: tuple[str, ...] = ()
     viewing: str | None = None
 
     @property
     def has_content(self) -> bool:
         """Whether the message says anything beside naming the bot."""
-        return bool(self.text or self.files)
+        return bool(self.text or self.files or self.quoted or self.unread)
 
     @property
     def root(self) -> str:
@@ -99,13 +102,14 @@ def read_message(body: Body, me: str) -> Message | None:
     event = body.get("event") or {}
     if event.get("type") not in {"message", "app_mention"} or event.get("hidden"):
         return None
-    if event.get("subtype") not in SPOKEN or event.get("user") == me:
+    if event.get("subtype") not in SPOKEN or event.get("user") in {me, *SYSTEM_USERS}:
         return None
-    ts, channel = event.get("ts"), event.get("channel")
+    ts, channel, at = event.get("ts"), event.get("channel"), _seconds(event.get("ts"))
     user = event.get("user") or event.get("bot_id")
-    if not (ts and channel and user):
+    if not (ts and channel and user) or at is None:
         return None
-    raw = str(event.get("text") or "")
+    mentioned = set(mentioned_users(str(event.get("text") or "")))
+    content = read_content(event, me)
     return Message(
         workspace=workspace_of(body),
         enterprise=body.get("enterprise_id"),
@@ -115,16 +119,26 @@ def read_message(body: Body, me: str) -> Message | None:
         thread=_thread(event),
         user=str(user),
         bot=event.get("bot_id"),
-        text=plain(raw, me),
-        mentions_me=event["type"] == "app_mention" or f"<@{me}" in raw,
-        mentions_others=any(u != me for u in mentioned_users(raw)),
+        text=content.text,
+        mentions_me=event["type"] == "app_mention" or me in mentioned,
+        mentions_others=bool(mentioned - {me}),
         parent_user=event.get("parent_user_id"),
         user_team=event.get("user_team") or event.get("source_team"),
         shared=bool(body.get("is_ext_shared_channel")),
-        at=float(ts),
-        files=tuple(file_of(f) for f in event.get("files") or ()),
+        at=at,
+        files=content.files,
+        quoted=content.quoted,
+        unread=content.unread,
         viewing=viewed_channel(event.get("app_context")),
     )
+
+
+def _seconds(ts: object) -> float | None:
+    """Return a time stamp of Slack in Unix seconds, or None if it is none."""
+    try:
+        return float(str(ts))
+    except ValueError:
+        return None
 
 
 def _thread(event: Mapping[str, Any]) -> str | None:
@@ -152,9 +166,11 @@ def read_edit(body: Body, me: str) -> Edited | Deleted | None:
     if now.get("subtype") == "tombstone":
         # What is left of a deleted message that has replies, as every answered question has.
         return Deleted(workspace, channel, str(now.get("ts") or ""))
-    if now.get("user") == me or now.get("bot_id") or now.get("text") == before.get("text"):
+    if now.get("user") == me or now.get("bot_id"):
         return None
-    text = plain(str(now.get("text") or ""), me)
+    text = read_content(now, me).text
+    if text == read_content(before, me).text:
+        return None
     return Edited(workspace, channel, str(now.get("ts") or ""), now.get("user"), text)
 
 

@@ -9,6 +9,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.context.config.load import ContextConfig
 from bot.slack.home.views import ContextShown, OperatorShown, charts_message, home_view
+from bot.slack.manifest import Ask
 from bot.slack.people.access import Place, decide
 from bot.slack.people.directory import People
 from bot.slack.router import Desk
@@ -33,12 +34,15 @@ class Home:
         people: People,
         standing: Standing,
         operators: Sequence[str],
+        missing: Sequence[Ask] = (),
     ) -> None:
+        """`missing` are the scopes that the installation lacks, which operators are told of."""
         self._client = client
         self._desk = desk
         self._people = people
         self._standing = standing
         self._operators = operators
+        self._missing = [(ask.name, ask.why) for ask in missing]
 
     def __repr__(self) -> str:
         return "<Home>"
@@ -50,7 +54,7 @@ class Home:
         seen = await self._costs_seen_by(user, askable)
         operator = self._standing.operator(seen) if seen else None
         for charts in (True, False):
-            view = home_view(shown, operator, charts=charts)
+            view = home_view(shown, operator, charts=charts, missing=self._missing)
             published = self._client.views_publish(user_id=user, view=view)
             if await best_effort("home", published) is not None or operator is None:
                 return

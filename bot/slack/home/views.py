@@ -65,13 +65,22 @@ class OperatorShown:
 
 
 def home_view(
-    contexts: Sequence[ContextShown], operator: OperatorShown | None, *, charts: bool = True
+    contexts: Sequence[ContextShown],
+    operator: OperatorShown | None,
+    *,
+    charts: bool = True,
+    missing: Sequence[tuple[str, str]] = (),
 ) -> dict[str, Any]:
-    """Return the tab; `charts` False gives tables in their place, where Slack refuses the block."""
+    """Return the tab.
+
+    `charts` False gives tables in their place, for a Slack that refuses the block. `missing` are
+    scopes that the installation lacks and what each is for; operators see them.
+    """
     blocks = [_header("What you can ask about"), *map(_context, contexts[:CONTEXTS_SHOWN])]
     if not contexts:
         blocks.append(_section("Nothing yet: ask in a channel that has a codebase."))
     if operator is not None:
+        blocks += _missing(missing)
         blocks += _operator(operator, charts)
     blocks.append(
         _buttons(charts_in_dm=operator is not None and bool(operator.days) and not charts)
@@ -87,6 +96,15 @@ def charts_message(days: Sequence[DayShown]) -> tuple[str, list[Block]]:
 def _context(one: ContextShown) -> Block:
     lines = [f"*{escape_mrkdwn(one.name)}*", escape_mrkdwn(one.standing), escape_mrkdwn(one.waits)]
     return _section("\n".join(line for line in lines if line))
+
+
+def _missing(missing: Sequence[tuple[str, str]]) -> list[Block]:
+    if not missing:
+        return []
+    listed = [f"• `{escape_mrkdwn(name)}` {escape_mrkdwn(why)}" for name, why in missing]
+    remedy = "Paste the output of `forewarm manifest` into the app's manifest and install it again."
+    text = "*Permissions that this installation lacks*\n" + "\n".join(listed) + f"\n{remedy}"
+    return [{"type": "divider"}, _section(text)]
 
 
 def _operator(shown: OperatorShown, charts: bool) -> list[Block]:

@@ -14,6 +14,12 @@ Where = Literal["own", "other", "dm"]
 Act = Literal["ask", "warm", "configure", "see_cost"]
 
 
+UNREACHABLE = (
+    "Slack could not tell me who may see this code just now, so I have not answered; ask again in a"
+    " minute."
+)
+
+
 class AccessRules(Protocol):
     """What a context says of access (`[access]` in its file)."""
 
@@ -29,21 +35,29 @@ class AccessRules(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who acts. `belongs` says whether they are in one of the context's channels."""
+    """A person who acts. `belongs` says whether they are in one of the context's channels.
+
+    `known` is False if Slack could not be asked: then the other facts are the least trusting.
+    """
 
     id: str
     kind: Kind
     belongs: bool
     admin: bool = False
+    known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where they act. `shared` marks a channel that another organisation is in."""
+    """Where they act. `shared` marks a channel that another organisation is in.
+
+    `known` is False if Slack could not be asked.
+    """
 
     where: Where
     shared: bool = False
     creator: str | None = None
+    known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +79,8 @@ def decide(act: Act, person: Person, place: Place, rules: AccessRules) -> Denied
     | configure | operators, admins, the channel's creator       | anywhere                       |
     | see_cost  | operators, admins                              | anywhere                       |
     """
+    if not (person.known and place.known):
+        return Denied("slack_unreachable", UNREACHABLE)
     if act in ("ask", "warm"):
         return _kind(person, rules) or _place(person, place, rules)
     if person.kind != "member":

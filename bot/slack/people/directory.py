@@ -1,33 +1,57 @@
-"""Who somebody is and where they belong, fresh enough to decide on.
+"""Look up users, channels and memberships in Slack, fresh enough to decide access on.
 
-Membership is kept for `MEMBERSHIP_SECONDS`, corrected at once by join and leave events; what
-Slack does not tell us counts against the person (fail closed).
+A fact is kept for a minute or a few, and join and leave events correct it at once. A look-up that
+fails is tried again. If it still fails, the result says that Slack could not be asked: access is
+then refused for that reason, and not because the person were a stranger.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 import aiohttp
+import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.answer.thread.names import Described
 from bot.clock import Now
+from bot.errors import ForewarmError
 from bot.slack.people.access import Kind, Person
+
+log = structlog.get_logger(__name__)
 
 PERSON_SECONDS = 60.0
 MEMBERSHIP_SECONDS = 60.0
 CHANNEL_SECONDS = 300.0
+DESCRIBE_SECONDS = 1.2
+"""An answer waits this long for names. Without them it has ids."""
+RETRY_PAUSES = (0.3, 1.0)
+"""Seconds before each further try of a look-up that failed on Slack's side."""
 REMEMBERED = 20_000
+# Slack's words for an id that it will never tell us of. Anything else may be a passing failure.
+_NO_SUCH = frozenset({"user_not_found", "user_not_visible", "users_not_found", "channel_not_found"})
+_NOT_PASSING = frozenset({"missing_scope", "invalid_auth", "not_authed", "account_inactive"})
+_NOT_PASSING |= {"token_revoked", "token_expired", "not_in_channel", "invalid_arguments"}
+
+
+class SlackUnreachable(ForewarmError):
+    """Slack did not answer a look-up, or answered with a failure of its own."""
+
+    def __init__(self, looked_up: str) -> None:
+        super().__init__(f"Slack did not tell who or what {looked_up} is; try again in a minute.")
 
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """What matters of a channel. `shared` means with another organisation."""
+    """What matters of a channel. `shared` means with another organisation.
+
+    `known` is False if Slack could not be asked: then it counts as shared.
+    """
 
     id: str
     name: str
@@ -35,6 +59,8 @@ class Channel:
     archived: bool
     is_im: bool
     creator: str | None
+    public: bool = False
+    known: bool = True
 
 
 @dataclass(slots=True)
@@ -56,12 +82,25 @@ class Kept:
 
 
 class People:
-    """Looks up users, channels and membership through the client that may resend reads."""
+    """Looks up users, channels and membership through the client that may resend reads.
 
-    def __init__(self, client: AsyncWebClient, *, team: str, now: Now) -> None:
+    `team` is our workspace, `organisation` the Enterprise Grid that it belongs to, if any.
+    """
+
+    def __init__(
+        self,
+        client: AsyncWebClient,
+        *,
+        team: str,
+        now: Now,
+        organisation: str = "",
+        pauses: Sequence[float] = RETRY_PAUSES,
+    ) -> None:
         self._client = client
         self._team = team
+        self._organisation = organisation
         self._now = now
+        self._pauses = pauses
         self._users = Kept(PERSON_SECONDS)
         self._channels = Kept(CHANNEL_SECONDS)
         self._members = Kept(MEMBERSHIP_SECONDS)
@@ -74,39 +113,80 @@ class People:
     async def person(
         self, user: str, channels: Collection[str], *, bot: str | None = None
     ) -> Person:
-        """Return who acts; `channels` are those of the context in question."""
-        if bot is not None or user.startswith("B"):
-            return Person(bot or user, "bot", await self.belongs(user, channels))
-        info = await self._info(user)
-        kind = self._kind(info)
-        admin = bool(info.get("is_admin") or info.get("is_owner")) and kind == "member"
-        return Person(user, kind, await self.belongs(user, channels), admin)
+        """Return facts about a person who acts; `channels` are those of the context in question."""
+        try:
+            if bot is not None or user.startswith("B"):
+                return Person(bot or user, "bot", await self.belongs(user, channels))
+            info = await self._info(user)
+            kind = self._kind(info)
+            # An admin of another workspace of our organisation is none of ours.
+            admin = bool(info.get("is_admin") or info.get("is_owner")) and kind == "member"
+            admin = admin and info.get("team_id") in (None, self._team)
+            return Person(user, kind, await self.belongs(user, channels), admin)
+        except SlackUnreachable:
+            return Person(user, "external", False, known=False)
 
     async def name(self, user: str) -> str:
         """Return the name people know a user by, or the id."""
-        profile = (await self._info(user)).get("profile") or {}
-        return str(profile.get("display_name") or profile.get("real_name") or user)
+        try:
+            return _name_of(await self._info(user), user)
+        except SlackUnreachable:
+            return user
+
+    async def describe(self, ids: Collection[str]) -> Mapping[str, Described]:
+        """Return the names of users and of public channels, and how users belong to us.
+
+        An id that Slack does not tell of in time is left out. A private channel's name is left out
+        too: not everybody who may read an answer may know it.
+        """
+        tasks = {id: asyncio.ensure_future(self._described(id)) for id in ids}
+        if tasks:
+            await asyncio.wait(tasks.values(), timeout=DESCRIBE_SECONDS)
+        found: dict[str, Described] = {}
+        for id, task in tasks.items():
+            if not task.done():
+                task.cancel()
+            elif task.exception() is None and (one := task.result()) is not None:
+                found[id] = one
+        return found
+
+    async def _described(self, id: str) -> Described | None:
+        if id[:1] in "CG":
+            channel = await self.channel(id)
+            return Described(channel.name) if channel.public else None
+        info = await self._info(id)
+        return Described(_name_of(info, id), self._kind(info)) if info else None
 
     async def belongs(self, user: str, channels: Collection[str]) -> bool:
-        """Tell whether a user is in at least one of the channels."""
+        """Tell whether a user is in at least one of the channels. Raises `SlackUnreachable`."""
+        unreachable: SlackUnreachable | None = None
         for channel in channels:
-            if user in await self.members(channel):
-                return True
+            try:
+                if user in await self.members(channel):
+                    return True
+            except SlackUnreachable as error:
+                unreachable = error
+        if unreachable is not None:
+            raise unreachable
         return False
 
     async def members(self, channel: str) -> frozenset[str]:
-        """Return a channel's members; nobody where Slack will not tell."""
-        return cast(
-            frozenset[str],
-            await self._kept(self._members, channel, self._fetch_members, frozenset()),
-        )
+        """Return a channel's members, none if there is no such channel for us.
+
+        Raises `SlackUnreachable`.
+        """
+        none: frozenset[str] = frozenset()
+        found = await self._kept(self._members, channel, self._fetch_members, none)
+        return cast(frozenset[str], found)
 
     async def channel(self, channel: str) -> Channel:
-        """Return what matters of a channel; a shared one where Slack will not tell."""
+        """Return what matters of a channel; one that Slack does not tell of counts as shared."""
         unknown = Channel(channel, channel, True, False, channel.startswith("D"), None)
-        return cast(
-            Channel, await self._kept(self._channels, channel, self._fetch_channel, unknown)
-        )
+        try:
+            found = await self._kept(self._channels, channel, self._fetch_channel, unknown)
+        except SlackUnreachable:
+            return Channel(channel, channel, True, False, unknown.is_im, None, known=False)
+        return cast(Channel, found)
 
     def joined(self, channel: str, user: str) -> None:
         self._change(channel, lambda members: members | {user})
@@ -121,14 +201,12 @@ class People:
     # --- looking up -----------------------------------------------------------------------------
 
     async def _info(self, user: str) -> Mapping[str, Any]:
+        """Return Slack's facts about a user, none if it knows no such user. May raise."""
         found = await self._kept(self._users, user, self._fetch_user, {})
         return cast(Mapping[str, Any], found)
 
     def _kind(self, info: Mapping[str, Any]) -> Kind:
-        team = info.get("team_id")
-        if not info or info.get("is_stranger") or info.get("deleted"):
-            return "external"
-        if team and team != self._team and not info.get("enterprise_user"):
+        if not info or info.get("deleted") or not self._is_ours(info):
             return "external"
         if info.get("is_bot"):
             return "bot"
@@ -136,7 +214,29 @@ class People:
             return "guest"
         return "member"
 
-    async def _kept(self, memory: Kept, key: str, fetch: Any, unknown: Any) -> Any:
+    def _is_ours(self, info: Mapping[str, Any]) -> bool:
+        """Tell whether a user belongs to our workspace or to our Enterprise Grid organisation.
+
+        Slack marks colleagues of other workspaces as strangers too, so the organisation decides
+        first. Users of another organisation have an organisation as well, but not ours.
+        """
+        grid = info.get("enterprise_user")
+        theirs = grid.get("enterprise_id") if isinstance(grid, Mapping) else None
+        if theirs and self._organisation:
+            return bool(theirs == self._organisation)
+        return not info.get("is_stranger") and info.get("team_id") in (None, self._team)
+
+    async def _kept(
+        self,
+        memory: Kept,
+        key: str,
+        fetch: Callable[[str], Awaitable[Any]],
+        absent: Any,
+    ) -> Any:
+        """Return a fact from memory or from Slack, `absent` if Slack knows no such id.
+
+        Raises `SlackUnreachable`.
+        """
         known = memory.get(key, self._now())
         if known is not None:
             return known
@@ -144,15 +244,37 @@ class People:
         flight_key = f"{id(memory)}:{key}"
         flight = self._flights.get(flight_key)
         if flight is None:
-            flight = asyncio.ensure_future(fetch(key))
+            flight = asyncio.ensure_future(self._fetched(key, fetch, absent))
             self._flights[flight_key] = flight
-            flight.add_done_callback(lambda _: self._flights.pop(flight_key, None))
-        try:
-            value = await asyncio.shield(flight)
-        except (SlackApiError, aiohttp.ClientError, TimeoutError, OSError):
-            return unknown
-        memory.put(key, value, self._now())
+            flight.add_done_callback(lambda done: self._landed(flight_key, done))
+        value = await asyncio.shield(flight)
+        if value is not absent:
+            memory.put(key, value, self._now())
         return value
+
+    def _landed(self, flight_key: str, flight: asyncio.Task[Any]) -> None:
+        self._flights.pop(flight_key, None)
+        # Each caller gets the error by itself. If all of them have left, it needs no report.
+        if not flight.cancelled():
+            flight.exception()
+
+    async def _fetched(self, key: str, fetch: Callable[[str], Awaitable[Any]], absent: Any) -> Any:
+        for pause in (*self._pauses, None):
+            try:
+                return await fetch(key)
+            except SlackApiError as error:
+                word = str(error.response.get("error") or "")
+                if word in _NO_SUCH:
+                    return absent
+                if word in _NOT_PASSING:
+                    log.warning("look_up_refused", id=key, error=word)
+                    raise SlackUnreachable(key) from None
+            except (aiohttp.ClientError, TimeoutError, OSError):
+                word = "no connection"
+            if pause is not None:
+                await asyncio.sleep(pause)
+        log.warning("look_up_failed", id=key, error=word)
+        raise SlackUnreachable(key)
 
     async def _fetch_user(self, user: str) -> Mapping[str, Any]:
         response = await self._client.users_info(user=user)
@@ -169,6 +291,7 @@ class People:
             archived=bool(info.get("is_archived")),
             is_im=bool(info.get("is_im")),
             creator=info.get("creator"),
+            public=not (info.get("is_private") or info.get("is_im") or info.get("is_mpim")),
         )
 
     async def _fetch_members(self, channel: str) -> frozenset[str]:
@@ -183,7 +306,14 @@ class People:
             if cursor is None:
                 return frozenset(members)
 
-    def _change(self, channel: str, change: Any) -> None:
+    def _change(self, channel: str, change: Callable[[frozenset[str]], frozenset[str]]) -> None:
         known = self._members.get(channel, self._now())
         if known is not None:
             self._members.put(channel, change(known), self._members.entries[channel][0])
+
+
+def _name_of(info: Mapping[str, Any], user: str) -> str:
+    profile = info.get("profile")
+    profile = profile if isinstance(profile, Mapping) else {}
+    name = profile.get("display_name") or profile.get("real_name") or info.get("real_name")
+    return str(name or info.get("name") or user)

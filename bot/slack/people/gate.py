@@ -119,7 +119,9 @@ class Gate:
             return Place("dm")
         facts = await self._people.channel(channel)
         own = present and channel in context.channels
-        return Place("own" if own else "other", shared or facts.shared, facts.creator)
+        return Place(
+            "own" if own else "other", shared or facts.shared, facts.creator, known=facts.known
+        )
 
 
 def is_direct(channel: str) -> bool:

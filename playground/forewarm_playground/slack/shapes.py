@@ -184,6 +184,11 @@ def view_shape(world: World, view: View) -> Json:
     return shape
 
 
+PREVIEW_LINES = 5
+PREVIEW_CHARACTERS = 400
+"""Slack sends the first lines of a snippet along."""
+
+
 def file_shape(world: World, file: File) -> Json:
     """Return a file as messages and `files.info` carry it."""
     url = f"{world.base_url}/files/{file.team}-{file.id}/{file.name}"
@@ -208,6 +213,17 @@ def file_shape(world: World, file: File) -> Json:
         "permalink": url,
     }
     if file.mode == "snippet":
-        text = file.content.decode("utf-8", "replace")
-        shape |= {"preview": text[:400], "lines": text.count("\n") + 1, "lines_more": 0}
+        shape |= _preview(file.content.decode("utf-8", "replace"))
     return shape
+
+
+def _preview(text: str) -> Json:
+    """Return a snippet's beginning and what Slack says of the rest of it."""
+    lines = text.splitlines(keepends=True)
+    shown = "".join(lines[:PREVIEW_LINES])[:PREVIEW_CHARACTERS]
+    return {
+        "preview": shown,
+        "preview_is_truncated": shown != text,
+        "lines": len(lines),
+        "lines_more": max(0, len(lines) - len(shown.splitlines())),
+    }

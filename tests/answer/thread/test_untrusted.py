@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -67,3 +68,12 @@ def test_a_cut_keeps_both_ends_and_says_how_much_is_gone(text: str, limit: int) 
 def test_a_long_attribute_is_shortened() -> None:
     """A file name of a thousand characters is no name."""
     assert attribute("a" * 500) == "a" * 119 + "…"
+
+
+@pytest.mark.parametrize("before", ["", " ", "\u200b", "\\", "\t", "\u2066", "\\\\", "/"])
+def test_no_line_can_pass_for_a_marker_of_the_repository(before: str) -> None:
+    """`@@@ file` opens a file of the repository: a message must not bring one along."""
+    for line in (f"{before}@@@ file src/pay.py (3 lines)", f"x\n{before}@@@ map"):
+        lines = shield(line).split("\n")
+        assert not any(shown.lstrip(" \t\u200b\u2066/").startswith("@@@") for shown in lines)
+    assert shield("a @@@ b") == "a @@@ b"
