@@ -209,6 +209,14 @@ def test_what_a_live_check_tells_keeps_its_keys() -> None:
     assert {"item", "outcome", "text", "facts"} <= line.keys()
 
 
+def test_the_local_servers_keep_their_keys() -> None:
+    """Scripts read from them where the servers listen."""
+    from bot.commands import local_claude, local_slack
+
+    assert {"url", "api_url"} <= set(constants(local_slack._serve))
+    assert "url" in set(constants(local_claude._serve))
+
+
 def test_bench_ttft_keeps_its_keys() -> None:
     from bot.commands.bench_ttft import Run, summarise
 
