@@ -204,6 +204,8 @@ def test_old_views_know_what_they_are_about() -> None:
     origin = modal.Origin(channel="C0PAY", thread="1.1", quote="why?")
     assert modal.origin_of({"private_metadata": metadata}) == origin
     assert json.loads(origin.encode()) == json.loads(metadata)
+    assert json.loads(Place("T", "C", "n").encode()).keys() == {"workspace", "channel", "name"}
+    assert json.loads(modal.Origin(channel="C0PAY").encode()) == {"channel": "C0PAY"}
     metadata = f'{{"question": "{QUESTION}", "context": "payments", "fingerprint": "f"}}'
     shown = feedback.comment_view(Mark(QUESTION, "payments", "f"))
     assert json.loads(shown["private_metadata"]) == json.loads(metadata)

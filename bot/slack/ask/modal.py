@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bot.stored import UnreadableValue, dump, load
@@ -46,8 +46,9 @@ class Origin:
 
     def _encoded(self, quote: str) -> str:
         shortened = quote and quote != self.quote
-        facts = dump(self) | {"quote": (quote + CUT if shortened else quote) or None}
-        return json.dumps(facts, ensure_ascii=False)
+        carried = replace(self, quote=(quote + CUT if shortened else quote) or None)
+        # Version 0.1.0 refuses a field that it does not know, so what is not set is left out.
+        return json.dumps(dump(carried, defaults=False), ensure_ascii=False)
 
 
 def origin_of(view: Mapping[str, Any]) -> Origin:

@@ -24,7 +24,7 @@ class Place:
     draft: str | None = None
 
     def encode(self) -> str:
-        return json.dumps(dump(self))
+        return json.dumps(dump(self, defaults=False))
 
 
 def place_of(view: Mapping[str, Any]) -> Place:
