@@ -6,6 +6,7 @@ that nothing behind it is taken for code, or code for prose.
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from bot.delivery.citations.check import Citation
@@ -20,11 +21,20 @@ from bot.delivery.citations.tokens import (
     run_end,
 )
 from bot.delivery.citations.verifier import Verifier
-from bot.delivery.markdown.outline import columns
+
+_LONGEST_NAME = 200
+_LEAD = re.compile(r"[ \t>]*")
+LONGEST_STRUCK = 200
+"""Characters of the longest text that is struck through."""
+_STRUCK = re.compile(rf"[^~`\n]{{1,{LONGEST_STRUCK}}}~~(?!~)")
+_DELIMITER = re.compile(r"[ \t>|:-]*")
 
 
 class CodeText:
-    """Passes code on to the outlet. `open` tells what has been let begin and not ended."""
+    """Passes code on to the writer, byte for byte.
+
+    `open` tells what was begun and not ended. `prose_line`: the line that is being read is no code.
+    """
 
     def __init__(self, outlet: SafeMarkdownWriter, verifier: Verifier) -> None:
         self.open: Literal["", "code", "address"] = ""
@@ -32,69 +42,85 @@ class CodeText:
         self._outlet = outlet
         self._verifier = verifier
         self._ticks = ""
-        self._in_fence_line = False
+        self._content = ""
+        self._in_code_line = False
         self._fenced: list[str] = []
-
-    def __repr__(self) -> str:
-        return f"<CodeText [{self.open or 'nothing'} open]>"
-
-    @property
-    def in_fence(self) -> bool:
-        """Whether the line that is being read belongs to a fence, as far as is known."""
-        return self._outlet.outline.fence is not None and not self.prose_line
+        self._strikes = False
 
     def close(self) -> None:
-        """End what was let begin, so that it swallows nothing after it."""
+        """End what was begun, so that it swallows nothing after it."""
         if not self.open:
             return
-        fenced = self._outlet.outline.fence is None and self._outlet.opens_fence("")
+        fenced = self._outlet.outline.open_fence is None and self._outlet.opens_fence("")
         if not fenced:
             self._outlet.end_code(self._ticks)
         self.open = ""
 
     def newline(self) -> None:
         self._outlet.newline()
-        self.prose_line = False
+        self.prose_line = self._strikes = False
         self._verifier.named(None, 0)
 
-    def fence(self, raw: str, at: int, final: bool) -> int | None:
-        """Pass on a line of a fence; None if the fence has ended before it, with its list item."""
-        fence = self._outlet.outline.fence
-        assert fence is not None
+    def line(self, raw: str, at: int, final: bool) -> int | None:
+        """Pass on a line of code (fenced or indented, quoted or not); None if it is prose.
+
+        Markdown decides by the white space and quotation marks at the line's beginning.
+        """
+        if self._in_code_line:
+            return self._pass_line(raw, at)
+        if self.prose_line or self._outlet.outline.line:
+            return None
+        lead = _LEAD.match(raw, at)
+        assert lead is not None
+        if lead.end() == len(raw) and not final:
+            return WAIT
+        fenced = self._outlet.outline.open_fence is not None
+        if fenced and ">" not in lead[0] and self._outlet.outline.quote is not None:
+            # The quotation has ended within its fence. A blank line tells that to all parsers.
+            self._outlet.newline()
+        blank = raw[lead.end() : lead.end() + 1] in ("", "\n")
+        if (fenced or not blank) and self._outlet.outline.is_code(lead[0]):
+            self._in_code_line = True
+            return self._pass_line(raw, at)
+        if self._outlet.head_has_pipe and (after := self._delimiter(raw, at, final)) is not None:
+            return after
+        self.prose_line = True
+        return None
+
+    def _pass_line(self, raw: str, at: int) -> int:
         end, complete = line_end(raw, at)
-        line = raw[at:end]
-        if not self._in_fence_line:
-            column, rest = columns(line)
-            if not rest and not complete and not final:
-                return WAIT
-            if rest and column < fence.container:
-                self.prose_line = True
-                return None
-            self._in_fence_line = True
-        self._fenced.append(line)
-        # Slack may not know fences of tildes: what stands in them is disarmed like prose.
-        if fence.marker[0] == "`":
-            self._outlet.raw(line)
-        else:
-            self._outlet.text(line)
+        self._fenced.append(raw[at:end])
+        self._outlet.raw(raw[at:end])
         if not complete:
             return end
-        self._end_fence_line()
-        return end + 1
-
-    def _end_fence_line(self) -> None:
         self._fenced.append("\n")
+        fenced = self._outlet.outline.open_fence is not None
         self.newline()
-        self._in_fence_line = False
-        if self._outlet.outline.fence is None:
-            lines = "".join(self._fenced).splitlines()[:-1]
+        self._in_code_line = False
+        if fenced and self._outlet.outline.open_fence is None:
+            lines = "".join(self._fenced).split("\n")[:-2]
             self._verifier.quoted(lines, self._outlet.written)
             self._fenced.clear()
+        return end + 1
+
+    def _delimiter(self, raw: str, at: int, final: bool) -> int | None:
+        """Pass on a row of dashes that would split code in the line above into cells; else None."""
+        row = _DELIMITER.match(raw, at)
+        assert row is not None
+        if row.end() == len(raw) and not final:
+            return WAIT
+        if raw[row.end() : row.end() + 1] not in ("", "\n") or "|" not in row[0]:
+            return None
+        lead = _LEAD.match(raw, at)
+        assert lead is not None
+        self._outlet.text(lead[0] + "\\")
+        self.prose_line = True
+        return lead.end()
 
     def _begin_fence(self, line: str, stop: int, whole: bool) -> int:
         if not whole:
             return WAIT
-        # Nobody sees what stands after the fence; a pipe there could pass for a table's head.
+        # Slack does not show the text after the marks; a pipe in it could begin a table.
         self._outlet.text(line.replace("|", ""))
         self._fenced.clear()
         return stop
@@ -104,7 +130,7 @@ class CodeText:
         stop, complete = line_end(raw, begin)
         whole = complete or final
         ticks, content = raw[at:begin], raw[begin:stop]
-        if not content and not whole:
+        if not content.strip() and not whole:
             return WAIT
         if len(ticks) >= 3 and self._outlet.opens_fence(raw[at:stop]):
             return self._begin_fence(raw[at:stop], stop, whole)
@@ -129,16 +155,19 @@ class CodeText:
             self._verifier.show(self._outlet, finding, content.strip())
             return after
         self._outlet.code(ticks, content)
+        self._name(ticks, content)
+        return after
+
+    def _name(self, ticks: str, content: str) -> None:
         name = EXPRESSION.match(content) if len(ticks) == 1 else None
         if name is not None:
             self._verifier.named(name[1], self._outlet.written)
-        return after
 
     def _begin_code(self, ticks: str, content: str) -> None:
         """Let a span begin before its end is known; it will end on this line in any case."""
         self._outlet.begin_code(ticks)
         self._outlet.in_code(content)
-        self.open, self._ticks = "code", ticks
+        self.open, self._ticks, self._content = "code", ticks, content
 
     def go_on(self, raw: str, at: int, final: bool) -> int:
         stop, complete = line_end(raw, at)
@@ -147,6 +176,7 @@ class CodeText:
         if close >= 0 and (whole or close + len(self._ticks) < len(raw)):
             self._outlet.in_code(raw[at:close])
             self._outlet.end_code(self._ticks)
+            self._name(self._ticks, self._content + raw[at:close])
             self.open = ""
             return close + len(self._ticks)
         if complete or final:
@@ -155,6 +185,7 @@ class CodeText:
             return stop
         text = raw[at:].rstrip("`")
         self._outlet.in_code(text)
+        self._content = (self._content + text)[:_LONGEST_NAME]
         if self._verifier.forcing:
             self._outlet.in_code(TICK * (len(raw) - at - len(text)))
             return stop
@@ -167,7 +198,16 @@ class CodeText:
             return WAIT
         if begin - at >= 3 and self._outlet.opens_fence(raw[at:stop]):
             return self._begin_fence(raw[at:stop], stop, complete or final)
-        self._outlet.text(raw[at:begin])
+        if begin - at != 2 or self._strikes:
+            self._strikes = False
+            self._outlet.text(raw[at:begin])
+            return begin
+        end = _STRUCK.match(raw, begin)
+        if end is None and not (complete or final) and stop - begin <= LONGEST_STRUCK:
+            return WAIT
+        # Some parsers would look for the end of an open mark within code.
+        self._strikes = end is not None
+        self._outlet.text("~~" if self._strikes else "~ ~")
         return begin
 
     def release(self, raw: str) -> int:

@@ -1,7 +1,8 @@
-"""Which links an answer may hold: permalinks into the context's repositories, and allowed hosts.
+"""The links that an answer may hold: pages of the context's repositories, and Slack's messages.
 
-Pure. An address is rebuilt from its checked parts, so that nothing in it can end the link early or
-lead elsewhere than it says.
+Pure. A host alone allows nothing: everyone can have a repository on a public host, and Slack's own
+hosts have pages that grant access to an app. An address is rebuilt from its checked parts, so that
+nothing in it can end the link early or lead elsewhere than it says.
 """
 
 from __future__ import annotations
@@ -9,18 +10,18 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from bot.context.pack import RepositoryState
 
-MOST_CHARACTERS = 2_000
-"""Longest address that becomes a link."""
+MOST_CHARACTERS = 800
+"""Longest address that becomes a link: a link must fit whole into any message."""
 
 _URL = re.compile(
     r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?)"
     r"(?P<port>:\d{1,5})?(?P<rest>[/?#][\x21-\x7e]*)?\Z"
 )
-_UNSAFE = re.compile(r"[^A-Za-z0-9\-._~:/?#@$&*+,;=%]")
+_UNSAFE = re.compile(r"[^A-Za-z0-9\-._:/?#@$&*+,;=%]")
 _FIELD = re.compile(r"\\\{(sha|path|start|end)\\\}")
 _FIELDS = {
     "sha": r"[^/?#\s]+",
@@ -62,27 +63,83 @@ def safe_address(url: str) -> str | None:
     return f"{found['scheme']}://{found['host'].lower()}{found['port'] or ''}{rest}"
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Everything at or below a path of one origin. Port and scheme count."""
+
+    scheme: str
+    host: str
+    port: int | None
+    path: str
+
+    @classmethod
+    def of(cls, address: str) -> Place | None:
+        """Return the place of a repository's address; None if it is no address of the web."""
+        parts = urlsplit(address)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            return None
+        path = parts.path.rstrip("/").removesuffix(".git")
+        return cls(parts.scheme, parts.hostname.lower(), _port(parts), path) if path else None
+
+    def holds(self, parts: SplitResult) -> bool:
+        origin = (parts.scheme, parts.hostname or "", _port(parts))
+        if origin != (self.scheme, self.host, self.port):
+            return False
+        path = parts.path.removesuffix(".git")
+        return path == self.path or path.startswith(self.path + "/")
+
+
+def _port(parts: SplitResult) -> int | None:
+    return parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
 class Hosts:
-    """The hosts that a link may lead to: those of the repositories, Slack, and any given ones."""
+    """The places that a link may lead to: the repositories, Slack's messages, given hosts."""
 
     def __init__(self, states: Sequence[RepositoryState], more: Collection[str] = ()) -> None:
-        addresses = [address for state in states for address in (state.web, state.url) if address]
-        own = {
-            urlsplit(address.replace("{", "").replace("}", "")).hostname for address in addresses
-        }
-        self._hosts = {host.lower() for host in own if host} | {host.lower() for host in more}
-        self._hosts.add("slack.com")
-
-    def __repr__(self) -> str:
-        return f"<Hosts {', '.join(sorted(self._hosts))}>"
+        addresses = [_repository(state.web) if state.web else None for state in states]
+        addresses += [state.url for state in states]
+        places = (Place.of(address) for address in addresses if address)
+        self._places = frozenset(place for place in places if place is not None)
+        self._hosts = frozenset(host.lower() for host in more)
 
     def allow(self, url: str) -> str | None:
-        """Return the address made safe if its host is allowed, else None."""
+        """Return the address made safe if it leads to an allowed place, else None."""
         address = safe_address(url)
         if address is None:
             return None
-        host = urlsplit(address).hostname or ""
-        return address if host in self._hosts or host.endswith(".slack.com") else None
+        try:
+            parts = urlsplit(address)
+            allowed = not _climbs(parts.path) and self._leads_to_place(parts)
+        except ValueError:
+            # A port above 65,535.
+            return None
+        return address if allowed else None
+
+    def _leads_to_place(self, parts: SplitResult) -> bool:
+        if any(place.holds(parts) for place in self._places):
+            return True
+        host = parts.hostname or ""
+        if parts.scheme != "https" or _port(parts) != 443:
+            return False
+        return host in self._hosts or (
+            # Links to messages; other pages of Slack log in, install apps and grant access.
+            host.endswith(".slack.com") and parts.path.startswith("/archives/")
+        )
+
+
+def _climbs(path: str) -> bool:
+    """Return whether a browser would read a path as another one."""
+    plain = unquote(unquote(path)).replace("\\", "/")
+    return any(part in (".", "..") for part in plain.split("/"))
+
+
+def _repository(web: str) -> str:
+    """Return the part of a page template that all pages of the repository begin with."""
+    lead = web.split("{", 1)[0]
+    for folder in ("/blob/", "/-/blob/", "/src/", "/tree/"):
+        lead = lead.removesuffix(folder)
+    return lead.removesuffix("/-")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,10 @@
-"""The way out for checked text: at no seam between two pieces can a link come alive. Pure.
+"""The last step before the screen: concatenated pieces never form a link. Pure.
 
-Nothing but `link` writes `](`, and addresses leave in code or in links alone. What would come alive
-where two pieces meet is parted by a space, what would within a piece by a space of no width.
+Only `link` writes `](`, and addresses leave in code or in links alone. Prose is checked character
+by character together with the characters before it, so that the result does not depend on the
+pieces in which it comes: a space is put into each sequence from which a parser could make a link.
+Code is written byte for byte, with one exception: in a row of a table a bare `|` would end the cell
+and the code in it, so it gets the backslash that tables want there.
 """
 
 from __future__ import annotations
@@ -13,45 +16,68 @@ from bot.delivery.markdown.outline import Outline
 TICK = "\u02cb"
 """Looks like a backtick and opens no code."""
 
-_BORN_LIVE = re.compile(r"://|www\.|\]\(", re.IGNORECASE)
-_LABEL_LEAD = re.compile(r"[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*\Z")
+_BORN_LIVE = re.compile(r"://|www\.|\]\(|\]:", re.IGNORECASE)
+_LABEL_LEAD = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t>]+)*\Z")
+_ROW_LEAD = re.compile(r"[ \t>]*\|")
+_DELIMITER = re.compile(r"[ \t>]*[|:-][|: \t-]*\|[|: \t-]*\Z")
+_BARE_PIPE = re.compile(r"(?<!\\)\|")
 _SEAM = 4
 
 
 class SafeMarkdownWriter:
-    """Collects what may be shown, and knows the structure of all that has left.
+    """Collects the text that may be shown, and knows the structure of all that has left.
 
-    `written` counts the characters that have left.
+    `written` counts the characters that have left. `head_has_pipe`: the line before this one holds
+    a bare pipe in code, so it must not become the head of a table.
     """
 
     def __init__(self) -> None:
         self.outline = Outline()
         self.written = 0
+        self.head_has_pipe = False
+        self._pipe_in_code = False
+        self._table_like = False
         self._pieces: list[str] = []
         self._tail = "\n"
-        self._label_leads = False
 
-    def __repr__(self) -> str:
-        return f"<SafeMarkdownWriter after {self.written} characters>"
+    @property
+    def last(self) -> str:
+        """The last character that has left."""
+        return self._tail[-1:]
 
     @property
     def within_word(self) -> bool:
-        """Whether what has left ends within a word or a path."""
-        return self._tail[-1:].isalnum() or self._tail[-1:] in ("/", ".", "_", "-")
+        """Whether the text that has left ends within a word or a path."""
+        return self.last.isalnum() or self.last in ("/", ".", "_", "-")
 
     def taken(self) -> str:
-        """Return what has been collected since the last time."""
+        """Return the text collected since the last time."""
         text = "".join(self._pieces)
         self._pieces.clear()
         return text
 
     def text(self, text: str) -> None:
-        """Let out prose: whatever in it might be a link is disarmed."""
-        disarmed = _BORN_LIVE.sub(lambda found: f"{found[0][:1]}\u200b{found[0][1:]}", text)
-        self._join(disarmed)
+        """Write prose: a space parts each sequence that could be a link."""
+        joined = self._tail + text
+        start = done = len(self._tail)
+        for found in _BORN_LIVE.finditer(joined):
+            last = found.end() - 1
+            if last < start or (found[0] == "]:" and not self._defines(joined, found.start())):
+                continue
+            self.raw(joined[done:last] + " ")
+            done = last
+        self.raw(joined[done:])
+
+    def _defines(self, joined: str, bracket: int) -> bool:
+        """Return whether a colon behind this bracket would define the target of a link."""
+        line = joined[len(self._tail) : bracket].rpartition("\n")
+        before = line[2] if line[1] else self.outline.line + line[2]
+        label, opened, _ = before.partition("[")
+        # Without an opening bracket the label has begun in a line above.
+        return not opened or _LABEL_LEAD.match(label) is not None
 
     def raw(self, text: str) -> None:
-        """Let out what stands in code."""
+        """Write text as it is."""
         if text:
             self._pieces.append(text)
             self.outline.read(text)
@@ -59,40 +85,55 @@ class SafeMarkdownWriter:
             self._tail = (self._tail + text)[-_SEAM:]
 
     def newline(self) -> None:
+        line = self.outline.line
         self.raw("\n")
-        self._label_leads = False
-
-    def bracket(self, text: str) -> None:
-        """Let out a bracket that opens no link."""
-        self._label_leads |= _LABEL_LEAD.match(self.outline.line) is not None
-        self.text(text)
+        # Some parsers begin a table although the numbers of cells differ.
+        self._table_like = _DELIMITER.match(line) is not None or (
+            self._table_like and bool(line.strip())
+        )
+        self.head_has_pipe, self._pipe_in_code = self._pipe_in_code, False
 
     def link(self, label: str, url: str) -> None:
-        """Let out a link; label and address have been made safe."""
-        self._join(f"[{label}]({url})")
+        """Write a link whose label and address have been made safe."""
+        self._part("!", "\\")
+        self.raw(f"[{label}]({url})")
 
     def begin_code(self, ticks: str) -> None:
-        self._join((" " if self._tail.endswith("`") else "") + ticks)
+        self._part("`", "\\")
+        self.raw(ticks)
+
+    def _part(self, *signs: str) -> None:
+        """Write a space if the last character would change the meaning of the next."""
+        if self.last in signs:
+            self.raw(" ")
 
     def in_code(self, text: str) -> None:
-        """Let out a part of a code span whose end is not known yet."""
-        parted = text.startswith("`") and self._tail.endswith("`")
-        self.text(" " + text if parted else text)
+        """Write a part of a code span."""
+        if text.startswith("`"):
+            self._part("`")
+        if "|" in text:
+            text = self._in_cell(text)
+        self.raw(text)
+
+    def _in_cell(self, text: str) -> str:
+        in_table = self.outline.in_table or self._table_like
+        if not (in_table or _ROW_LEAD.match(self.outline.line)):
+            self._pipe_in_code = True
+            return text
+        lead = "\\" if self.last == "\\" else ""
+        return _BARE_PIPE.sub(r"\\|", lead + text)[len(lead) :]
 
     def end_code(self, ticks: str) -> None:
-        self.raw((" " if self._tail.endswith("`") else "") + ticks)
+        self._part("`")
+        self.raw(ticks)
 
     def code(self, ticks: str, content: str) -> None:
-        """Let out a whole code span."""
+        """Write a whole code span."""
         if not content.strip():
             self.text(TICK * len(ticks) + content)
             return
         self.begin_code(ticks)
-        # A pipe may end a table's cell, and the code in it; other runs Slack may not know.
-        if len(ticks) == 1 and "|" not in content:
-            self.raw(content)
-        else:
-            self.text(content)
+        self.in_code(content)
         self.end_code(ticks)
 
     def address(self, url: str) -> None:
@@ -102,26 +143,14 @@ class SafeMarkdownWriter:
         self.raw("`")
 
     def part_of_address(self, text: str) -> None:
-        """Let out an address within code. Behind a pipe that code may end with a table's cell."""
-        if "|" in self.outline.line:
-            self.text(readable(text))
-        else:
-            self.raw(readable(text))
+        """Write a part of an address within code."""
+        self.raw(readable(text))
 
     def opens_fence(self, line: str) -> bool:
-        """Whether a fence begins here, if the line goes on like this."""
+        """Return whether a fence begins here, if the line goes on like this."""
         after = self.outline.copy()
         after.read(line + "\n")
-        return after.fence is not None
-
-    def _join(self, text: str) -> None:
-        if not text:
-            return
-        lives = _BORN_LIVE.search(self._tail + text[:_SEAM])
-        crosses = lives is not None and lives.start() < len(self._tail) < lives.end()
-        image = text.startswith("[") and self._tail.endswith("!")
-        defines = self._label_leads and text.startswith(":") and self._tail.endswith("]")
-        self.raw(" " + text if crosses or image or defines else text)
+        return after.open_fence is not None
 
 
 def readable(url: str) -> str:

@@ -13,20 +13,25 @@ from bot.delivery.citations.check import CITATION, Citation, Finding
 from bot.delivery.citations.code_spans import CodeText
 from bot.delivery.citations.safe_output import TICK, SafeMarkdownWriter
 from bot.delivery.citations.tokens import (
+    ADDRESS,
     ADDRESS_END,
     ENTITY,
+    HOST,
+    INNER_SPECIAL,
     SHOWN_ENTITIES,
     SPECIAL,
     WAIT,
+    address_label,
+    growing_address,
+    is_word_sign,
     label,
     matching,
-    may_be_address,
     target,
     without_tail,
 )
 from bot.delivery.citations.verifier import Verifier
 
-_WORD = re.compile(r"\s*[^\s`\[\]!\\&]*")
+_WORD = re.compile(r"\s*[^\s`\[\]!\\&<@]*")
 
 
 class Scanner:
@@ -46,11 +51,8 @@ class Scanner:
             return self._code.go_on(raw, at, final)
         if self._code.open == "address":
             return self._code.go_on_address(raw, at)
-        if self._code.in_fence:
-            after = self._code.fence(raw, at, final)
-            if after is not None:
-                return after
-        return self._inline(raw, at, final)
+        after = self._code.line(raw, at, final)
+        return self._inline(raw, at, final) if after is None else after
 
     def close(self) -> None:
         """End what was let begin, so that it swallows nothing after it."""
@@ -60,6 +62,9 @@ class Scanner:
 
     def _inline(self, raw: str, at: int, final: bool) -> int:
         found = SPECIAL.search(raw, at)
+        if found is not None and found.start() == 0 and is_word_sign(self._outlet.last):
+            # The word has begun in an earlier piece.
+            found = INNER_SPECIAL.search(raw)
         stop = found.start() if found else len(raw)
         if stop > at:
             return self._words(raw[at:stop], at, growing=found is None and not final)
@@ -82,12 +87,19 @@ class Scanner:
                 return self._backslash(raw, at, final)
             case "&":
                 return self._ampersand(raw, at, final)
+            case "<":
+                return self._angle(raw, at, final)
+            case "@":
+                return self._at_sign(raw, at, final)
+            case ":":
+                return self._other_scheme(raw, at, final)
             case _:
                 return self._address(raw, at, final)
 
     def _words(self, text: str, at: int, *, growing: bool) -> int:
         """Pass on running text up to the last word if that may still become something else."""
         if growing:
+            text = text[: len(text) - growing_address(text, self._outlet.last)]
             word = max(text.rfind(" "), text.rfind("\t")) + 1
             if word < len(text) and self._may_grow(text[word:].lstrip("(\"'*_")):
                 text = text[:word]
@@ -95,7 +107,7 @@ class Scanner:
         return at + done if done else WAIT
 
     def _may_grow(self, word: str) -> bool:
-        return bool(word) and (may_be_address(word) or self._verifier.may_begin_path(word))
+        return bool(word) and self._verifier.may_begin_path(word)
 
     def _cite_words(self, text: str) -> int:
         """Pass on words, their citations checked; return how many characters that were."""
@@ -126,7 +138,7 @@ class Scanner:
         if after == "`":
             self._outlet.text(TICK)
             return at + 2
-        if after in ("", "\n", "&"):
+        if after in ("", "\n", "&", "@"):
             self._outlet.text("\\")
             return at + 1
         self._outlet.text(raw[at : at + 2])
@@ -163,7 +175,7 @@ class Scanner:
         if unsure and not final:
             return WAIT
         if close is None or end is None or WAIT in (close, end):
-            self._outlet.bracket(raw[at : opening + 1])
+            self._outlet.text(raw[at : opening + 1])
             return opening + 1
         text, inner = raw[opening + 1 : close], raw[close + 2 : end]
         if at < opening:
@@ -189,7 +201,7 @@ class Scanner:
             return False
         if cited is not None:
             self._checked_link(text, finding)
-        elif (allowed := self._verifier.hosts.allow(address)) is not None:
+        elif (allowed := self._allowed(text, address)) is not None:
             self._outlet.link(label(text) or label(allowed), allowed)
         elif "://" in address or address.startswith("www."):
             self._nested(text)
@@ -197,7 +209,7 @@ class Scanner:
             self._outlet.address(address)
             self._outlet.text(")")
         else:
-            self._outlet.bracket("[")
+            self._outlet.text("[")
             self._nested(f"{text}] ({inner})")
         return True
 
@@ -207,26 +219,79 @@ class Scanner:
             self._nested(text)
             return
         shown = label(text) or label(finding.label)
-        if finding.fate == "corrected" and Citation.parse(shown.strip("`")):
+        if _looks_like_citation(text):
+            # The label must name the lines that the link leads to.
             shown = f"`{finding.label}`"
         self._outlet.link(shown, url)
+
+    def _allowed(self, text: str, address: str) -> str | None:
+        """Return the address if a link may lead there; a label like a citation must be one."""
+        return None if _looks_like_citation(text) else self._verifier.hosts.allow(address)
 
     def _address(self, raw: str, at: int, final: bool) -> int:
         found = ADDRESS_END.search(raw, at)
         if found is None and not final:
             return WAIT
         url = without_tail(raw[at : found.start() if found else len(raw)])
+        return at + len(url) if self._show_address(url) else WAIT
+
+    def _show_address(self, url: str) -> bool:
+        """Pass on an address: as a checked citation, a link or code; False: read a file first."""
         cited = self._verifier.page(url)
         finding = self._verifier.verify(cited, self._outlet.written) if cited else None
         if finding == "wait":
-            return WAIT
+            return False
         if finding is not None:
             self._verifier.show(self._outlet, finding, finding.label)
         elif (allowed := self._verifier.hosts.allow(url)) is not None:
-            self._outlet.link(label(url), allowed)
+            self._outlet.link(address_label(url), allowed)
         else:
             self._outlet.address(url)
-        return at + len(url)
+        return True
+
+    def _angle(self, raw: str, at: int, final: bool) -> int:
+        """Pass on `<`, or the address in `<https://…>`, whose brackets Slack would show."""
+        begin = at + 1
+        if ADDRESS.match(raw, begin) is None:
+            rest = raw[begin:]
+            if not final and (not rest or growing_address(rest, "<") == len(rest)):
+                return WAIT
+            self._outlet.text("<")
+            return begin
+        found = ADDRESS_END.search(raw, begin)
+        if found is None and not final:
+            return WAIT
+        if found is None or found[0] != ">":
+            self._outlet.text("<")
+            return begin
+        return found.end() if self._show_address(raw[begin : found.start()]) else WAIT
+
+    def _at_sign(self, raw: str, at: int, final: bool) -> int:
+        """Pass on `@`. The host of a mail address goes into code, so that it becomes no link."""
+        before = raw[at - 1 : at] if at else self._outlet.last
+        found = HOST.match(raw, at + 1)
+        assert found is not None
+        if not (before.isalnum() or before in tuple("._+-*~\\")):
+            self._outlet.text("@")
+            return at + 1
+        if found.end() == len(raw) and not final and len(found[0]) < 255:
+            return WAIT
+        host = found[0].rstrip("._-")
+        self._outlet.text("@")
+        if "." not in host:
+            return at + 1
+        self._outlet.address(host)
+        return at + 1 + len(host)
+
+    def _other_scheme(self, raw: str, at: int, final: bool) -> int:
+        """Pass on `://` behind a scheme that is not known: the rest of the address is code."""
+        found = ADDRESS_END.search(raw, at)
+        if found is None and not final:
+            return WAIT
+        rest = without_tail(raw[at + 1 : found.start() if found else len(raw)])
+        self._outlet.text(":")
+        self._outlet.address(rest)
+        return at + 1 + len(rest)
 
     # When time is up
 
@@ -234,12 +299,14 @@ class Scanner:
         """Let go of what waits at the beginning of `raw`; return how many characters that took."""
         if self._code.open:
             return self._code.go_on(raw, 0, False)
+        if self._outlet.head_has_pipe and not self._outlet.outline.line and raw[0] in "|:-":
+            self._outlet.text("\\")
         self._code.prose_line = True
         match raw[0]:
             case "`":
                 return self._code.release(raw)
             case "[":
-                self._outlet.bracket("[")
+                self._outlet.text("[")
                 return 1
             case "&":
                 self._outlet.text("&amp;")
@@ -247,9 +314,24 @@ class Scanner:
             case "\\":
                 self._outlet.text("\\\\")
                 return 1
-            case "!" | "~":
+            case "~" if raw.startswith("~~") and not raw.startswith("~~~"):
+                self._outlet.text("~ ~")
+                return 2
+            case "!" | "~" | "<":
                 self._outlet.text(raw[0])
                 return 1
+            case ":" if not raw.startswith("://"):
+                length = 2 if raw.startswith(":/") else 1
+                self._outlet.text(raw[:length])
+                return length
+            case "@" if len(raw) == 1:
+                # The host may follow, and must not be joined to the name any more.
+                self._outlet.text("@ ")
+                return 1
+            case "@" | ":":
+                self._outlet.text(raw[0])
+                self._code.begin_address(raw[1:])
+                return len(raw)
         if SPECIAL.match(raw) is not None:
             found = ADDRESS_END.search(raw)
             stop = found.start() if found else len(raw)
@@ -264,3 +346,8 @@ class Scanner:
             self._verifier.struck()
         self._outlet.text(raw[:length])
         return length
+
+
+def _looks_like_citation(label: str) -> bool:
+    found = CITATION.finditer(label.replace("\\", ""))
+    return any(Citation.of(one) is not None for one in found)

@@ -7,9 +7,27 @@ import re
 WAIT = -1
 """What stands here may still change its meaning."""
 
-SPECIAL = re.compile(r"[\n`~\[\]!\\&]|[a-z0-9+.-]{2,20}://|www\.", re.IGNORECASE)
-"""What begins something other than running words."""
-ADDRESS_END = re.compile(r"[\s<>`\"\[\]]")
+SCHEMES = (
+    *("http", "https", "ftp", "ftps", "sftp", "ssh", "git", "git+https", "git+ssh", "svn", "file"),
+    *("ws", "wss", "s3", "gs", "postgres", "postgresql", "mysql", "redis", "rediss", "mongodb"),
+    *("mongodb+srv", "amqp", "amqps", "ldap", "ldaps", "vscode", "slack"),
+)
+"""Schemes whose addresses are shown as one piece of code; of others, the part behind the colon."""
+_BEGINS = (*(f"{scheme}://" for scheme in SCHEMES), "www.")
+_KNOWN = "|".join(re.escape(begin) for begin in _BEGINS)
+# "ASCII letters only": an address may follow directly on a word of another script.
+ADDRESS = re.compile(rf"(?<![A-Za-z0-9+])(?:{_KNOWN})", re.IGNORECASE)
+SPECIAL = re.compile(rf"[\n`~\[\]!\\&<@]|{ADDRESS.pattern}|://", re.IGNORECASE)
+"""The beginning of everything that is not running words."""
+INNER_SPECIAL = re.compile(r"[\n`~\[\]!\\&<@]|://")
+"""The same within a word, where no known scheme can begin."""
+_GROWING = re.compile(r"([A-Za-z0-9+]{0,20})(:?/?)\Z")
+ADDRESS_END = re.compile(r"[\s<>`\"\[\]|]|~~|[^\x00-\x7f]")
+HOST = re.compile(r"[A-Za-z0-9._-]{0,255}")
+LONGEST_LINK = 1_000
+"""Characters of the longest label, and of the longest target."""
+DEEPEST = 4
+"""Brackets within brackets that a link's label or target may hold."""
 ENTITY = re.compile(r"&[#A-Za-z0-9]{0,31}")
 SHOWN_ENTITIES = frozenset({"lt", "gt", "amp"})
 """What Slack decodes (docs/platform/slack.md#escaping)."""
@@ -18,10 +36,11 @@ EXPRESSION = re.compile(r"[\w$.:]*?([A-Za-z_$][\w$]{2,})(?:\([^()]*\))?\Z")
 PATHLIKE = re.compile(r"[^\s`'\"<>|*?\\]*(?:\s?[-\u2013]\s?L?\d*)?\Z")
 """What may become a citation's text."""
 
-_ADDRESS_TAIL = re.compile(r"[.,;:!?'*_)]+\Z")
-_ADDRESS_BEGINS = ("https://", "http://", "www.")
+_ADDRESS_TAIL = re.compile(r"[.,;:!?'*_~)]+\Z")
 _TITLE = re.compile(r"\s+(?:\"[^\"]*\"|'[^']*'|\([^()]*\))\s*\Z")
 _CODE_LABEL = re.compile(r"`[^`\[\]]+`\Z")
+_SIMPLE_ADDRESS = re.compile(r"[\w./:#?=&%+,-]*\Z", re.ASCII)
+_LIVE_LABEL = re.compile(r"://|www\.|[\w.+-]@\w", re.IGNORECASE)
 _LABEL = str.maketrans({"[": "(", "]": ")", "`": None, "\\": None})
 _ACTIVE = re.compile(r"[*_~]")
 
@@ -52,27 +71,55 @@ def closing_run(raw: str, begin: int, stop: int, size: int) -> int:
 
 
 def matching(raw: str, at: int, closing: str) -> int | None:
-    """Return where the bracket at `at` is closed; None if not on its line; WAIT if not yet."""
-    depth, position, opening = 0, at, raw[at]
-    while position < len(raw):
+    """Return where the bracket at `at` is closed; None if it closes no link; WAIT if not yet.
+
+    Brackets that lie deeper, and longer texts, are no links: so that a text of many brackets is
+    read in linear time.
+    """
+    depth, opening = 0, raw[at]
+    for position in range(at, min(len(raw), at + LONGEST_LINK)):
         letter = raw[position]
         if letter == "\n":
             return None
         if letter == "\\":
-            position += 1
-        elif letter == opening:
+            continue
+        if letter == opening and not _is_escaped(raw, at, position):
             depth += 1
-        elif letter == closing:
+            if depth > DEEPEST:
+                return None
+        elif letter == closing and not _is_escaped(raw, at, position):
             depth -= 1
             if depth == 0:
                 return position
-        position += 1
-    return WAIT
+    return WAIT if len(raw) - at < LONGEST_LINK else None
 
 
-def may_be_address(word: str) -> bool:
-    """Whether a word at the text's end may be growing into an address."""
-    return any(begin.startswith(word.lower()) for begin in _ADDRESS_BEGINS)
+def _is_escaped(raw: str, begin: int, at: int) -> bool:
+    slashes = at
+    while slashes > begin and raw[slashes - 1] == "\\":
+        slashes -= 1
+    return (at - slashes) % 2 == 1
+
+
+def growing_address(text: str, last: str) -> int:
+    """Return how many characters at the end of `text` may be the beginning of an address.
+
+    `last` is the character before `text`.
+    """
+    found = _GROWING.search(text)
+    if found is None or not found[0]:
+        return 0
+    before = text[found.start() - 1 : found.start()] or (last if not found.start() else "")
+    word = found[0].lower()
+    known = any(begin.startswith(word) for begin in _BEGINS)
+    if word and known and not is_word_sign(before):
+        return len(word)
+    return len(found[2])
+
+
+def is_word_sign(sign: str) -> bool:
+    """Return whether no known scheme can begin behind this character."""
+    return sign.isascii() and (sign.isalnum() or sign == "+")
 
 
 def target(inner: str) -> str:
@@ -88,7 +135,20 @@ def label(text: str) -> str:
     bare = text.strip()
     if _CODE_LABEL.match(bare):
         return bare
-    return _ACTIVE.sub(r"\\\g<0>", bare.translate(_LABEL)).lstrip("!")
+    if _LIVE_LABEL.search(bare):
+        # Some parsers make a link of an address within a label, and none of the whole.
+        return f"`{bare.translate(_LABEL)}`"
+    return plain_label(bare)
+
+
+def address_label(url: str) -> str:
+    """Return the label of a link that shows its own address."""
+    return plain_label(url) if _SIMPLE_ADDRESS.match(url) else label(url)
+
+
+def plain_label(text: str) -> str:
+    """Return a text as a label in which nothing is formatted."""
+    return _ACTIVE.sub(r"\\\g<0>", text.translate(_LABEL)).lstrip("!")
 
 
 def without_tail(url: str) -> str:

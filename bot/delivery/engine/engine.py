@@ -477,7 +477,8 @@ def _has_words(text: str) -> bool:
 
 def _tells_its_place(state: AnswerState, text: str) -> bool:
     """Return whether enough of the next line is known to reopen the lists around it."""
-    if not state.outline.items and state.outline.table is None:
+    outline = state.outline
+    if not outline.items and outline.table is None and outline.quote is None:
         return True
     first, newline, _ = text.lstrip("\n").partition("\n")
     return bool(newline) or len(first.strip()) >= LOOK_AHEAD
@@ -551,7 +552,7 @@ def _stream(state: AnswerState, message: Message, part: MessageSlice) -> tuple[P
     if not part.closes:
         # Whether a space has arrived cannot be read from a thread, so it comes with the next word.
         take = part.length if letters_and_digits(piece) else 0
-        call = Append(message.ts, escape(piece[:take]), tasks)
+        call = Append(message.ts, escape(piece[:take], state.outline.line), tasks)
         return (PlannedCall(call, message, take, tasks=tasks),) if take or tasks else ()
     if tasks or message.running:
         return (_close_tasks(state, message),)
@@ -559,7 +560,9 @@ def _stream(state: AnswerState, message: Message, part: MessageSlice) -> tuple[P
     if not piece:
         return (stop,)
     # Stops have a fifth of the budget of appends. While none is free, the words go out alone.
-    words = PlannedCall(Append(message.ts, escape(piece)), message, part.length, seals=True)
+    words = PlannedCall(
+        Append(message.ts, escape(piece, state.outline.line)), message, part.length, seals=True
+    )
     return (stop, words)
 
 
@@ -570,7 +573,8 @@ def _stop(state: AnswerState, message: Message, part: MessageSlice) -> PlannedCa
     # Under agent_view a stop ends the session's "processing". A post does not, so if the rest will
     # be posted, this stop must.
     ends = part.final or state.mode != "stream" or not state.may_stream
-    call = Stop(message.ts, escape(piece + suffix), blocks, final=ends)
+    text = escape(piece + suffix, state.outline.line)
+    call = Stop(message.ts, text, blocks, final=ends)
     return PlannedCall(call, message, part.length, suffix, closes=True, final=part.final)
 
 

@@ -146,7 +146,7 @@ def _closing_in(place: Place, text: str, least: float, limits: Limits) -> Messag
         return MessageSlice(0, closes=True)
     after = place.outline.copy()
     after.read(text)
-    return MessageSlice(last if after.in_row or after.fence is not None else len(text))
+    return MessageSlice(last if after.in_row or after.open_fence is not None else len(text))
 
 
 def _wanted(place: Place, size: int) -> float:

@@ -11,12 +11,28 @@ import re
 _OPEN_ENTITY = re.compile(r"&[#A-Za-z0-9]{0,31}\Z")
 _UNSHOWABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _WIDEST_ENTITY = 33
+_ITEM = r"(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*"
+_QUOTATION = re.compile(rf"[ \t]*{_ITEM}(?:>[ \t]*{_ITEM})+")
 _ADDRESS = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)", re.IGNORECASE)
 
 
-def escape(text: str) -> str:
-    """Return text in which `<` and `>` are entities; `&` stays, since it stands in URLs."""
-    return text.replace("<", "&lt;").replace(">", "&gt;")
+def escape(text: str, line: str = "") -> str:
+    """Return text in which `<` and `>` are entities. `&` stays, since it stands in addresses.
+
+    The `>` of a quotation stays too: Slack does not read entities as marks, and without a `<` it
+    begins no tag. `line` is the beginning of the line that `text` continues.
+    """
+    text = text.replace("<", "&lt;")
+    if ">" not in text:
+        return text
+    first, *others = text.split("\n")
+    return "\n".join([_escape_line(first, line), *(_escape_line(one, "") for one in others)])
+
+
+def _escape_line(text: str, before: str) -> str:
+    lead = _QUOTATION.match(before + text)
+    kept = max(0, lead.end() - len(before)) if lead is not None else 0
+    return text[:kept] + text[kept:].replace(">", "&gt;")
 
 
 def escaped_size(text: str) -> int:

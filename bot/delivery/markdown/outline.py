@@ -1,8 +1,12 @@
-"""The block structure of Markdown as it streams by: fences, tables, lists. Pure.
+"""The block structure of Markdown while it streams: fences, quotations, tables, lists. Pure.
 
-`Outline` reads lines as CommonMark and GitHub's tables do, as far as a roll to a new message needs
-it: which fence is open, under which list items we are, whose table this row belongs to. From that
-follow the marks that close a message and reopen the next.
+`Outline` reads lines as CommonMark and GitHub's tables do, as far as two things need it. The engine
+needs the marks that close a message and reopen the next: which fence, quotation, list item, table
+or code span is open. The filter for links needs to know whether a line is code, because code must
+not be changed and everything else must be checked.
+
+A block quotation holds an outline of its own for the text behind its `>`, so that code in it is
+found by the same rules.
 """
 
 from __future__ import annotations
@@ -71,7 +75,13 @@ def _opener(rest: str) -> tuple[str, str] | None:
 
 @dataclass(slots=True)
 class Outline:
-    """What is open after the text read so far; `line` is the last, unfinished line."""
+    """The structure that is open after the text read so far; `line` is the unfinished last line.
+
+    `code`: the last line is code, or the mark of a fence. `after_list`: a list came before that
+    some parsers take for open. `quote` is the structure within the open
+    quotation, whose marker is at column `quote_column` in the item with content column
+    `quote_base`.
+    """
 
     fence: Fence | None = None
     items: tuple[Item, ...] = ()
@@ -82,9 +92,15 @@ class Outline:
     heading: bool = False
     rows: int = 0
     line: str = ""
+    code: bool = False
+    after_list: bool = False
+    quote: Outline | None = None
+    quote_column: int = 0
+    quote_base: int = 0
 
     def copy(self) -> Outline:
-        return replace(self)
+        quote = self.quote.copy() if self.quote is not None else None
+        return replace(self, quote=quote)
 
     def read(self, text: str) -> None:
         """Take in the next piece of the text."""
@@ -104,62 +120,125 @@ class Outline:
             end.line = ""
         return end
 
+    def is_code(self, lead: str) -> bool:
+        """Return whether a line is code that begins with `lead` and goes on with a letter.
+
+        `lead` holds white space and the markers of quotations. A line that opens a fence is none.
+        """
+        probe = replace(self.copy(), line="")
+        probe._read_line(lead + "x")
+        return probe.code
+
+    @property
+    def open_fence(self) -> Fence | None:
+        """The open fence, in whatever quotation."""
+        return self.fence if self.quote is None else self.quote.open_fence
+
+    @property
+    def in_table(self) -> bool:
+        """Whether the next line may be a row of a table."""
+        return self.table is not None or (self.quote is not None and self.quote.in_table)
+
     @property
     def in_row(self) -> bool:
         """Whether the text stops within a line that may be a row of a table."""
         return (
             bool(self.line.strip())
-            and self.fence is None
-            and (self.table is not None or "|" in self.line)
+            and self.open_fence is None
+            and (self.in_table or "|" in self.line)
         )
 
     @property
     def expects_delimiter(self) -> bool:
         """Whether the last line would be a table's head if a delimiter row followed."""
+        if self.quote is not None:
+            return self.quote.expects_delimiter
         return self.table is None and self.paragraph and self.head is not None and "|" in self.head
 
+    # The marks round a cut
+
     def closing(self) -> str:
-        """Return the mark that makes a message whole that ends here: a fence's end, or nothing."""
+        """Return the marks that make a message whole that ends here.
+
+        They are the end of a fence, or that of a code span.
+        """
         end = self.ended()
-        if end.fence is None:
-            return ""
-        return ("\n" if self.line else "") + " " * end.fence.indent + end.fence.marker
+        mark = end._fence_end()
+        if mark:
+            return ("\n" if self.line else "") + mark
+        ticks = "" if end.code else open_ticks(self.line)
+        return (" " if ticks and self.line.endswith("`") else "") + ticks
+
+    def _fence_end(self) -> str:
+        if self.quote is not None:
+            mark = self.quote._fence_end()
+            return " " * self.quote_column + "> " + mark if mark else ""
+        return " " * self.fence.indent + self.fence.marker if self.fence is not None else ""
 
     def reopening(self, upcoming: str) -> str:
-        """Return the mark with which the next message must begin, `upcoming` following it."""
+        """Return the marks with which the next message must begin, `upcoming` following them."""
         if self.line.strip():
-            return self._reopen_line()
+            return self._reopen_line(upcoming)
         if self.line:
             # The indentation has left already, and must stand here again.
             begun = replace(self, line="")
             return begun.reopening(self.line + upcoming) + self.line
+        first = upcoming.split("\n", 1)[0]
+        if self.quote is not None and (inner := _quoted(first)) is not None:
+            return self._reopen_quote(self.quote.reopening(inner))
         if self.fence is not None:
             opener = " " * self.fence.indent + self.fence.marker + self.fence.info
             return self._ancestors(self.fence.container, opener) + opener + "\n"
-        first = upcoming.split("\n", 1)[0]
         if self.table is not None and self._continues_table(first):
             head = self.table[0]
             return self._ancestors(columns(head)[0], head) + "\n".join(self.table) + "\n"
         filled = upcoming.lstrip("\n").split("\n", 1)[0]
         return self._ancestors(columns(filled)[0], filled)
 
-    def _reopen_line(self) -> str:
+    def _reopen_quote(self, marks: str) -> str:
+        if not marks:
+            return ""
+        lead = " " * self.quote_column + "> "
+        lines = "".join(f"{lead}{line}\n" for line in marks.rstrip("\n").split("\n"))
+        return self._ancestors(self.quote_base, lead) + lines
+
+    def _reopen_line(self, upcoming: str) -> str:
         end = self.ended()
-        if end.fence is not None:
-            return end.reopening("") + " " * end.fence.container
+        lines = end._reopen_within()
+        if end.code or end.open_fence is not None:
+            return lines
+        ticks = open_ticks(self.line)
+        # A tick that follows the mark directly would make it a longer one.
+        return lines + ticks + (" " if ticks and upcoming.startswith("`") else "")
+
+    def _reopen_within(self) -> str:
+        """Return the marks before the rest of a line that was read as ended."""
+        if self.quote is not None:
+            inner = self.quote._reopen_within()
+            *lines, last = inner.split("\n")
+            lead = " " * self.quote_column + "> "
+            above = self._ancestors(self.quote_base, lead)
+            return above + "".join(f"{lead}{line}\n" for line in lines) + lead + last
+        if self.fence is not None:
+            return self.reopening("") + " " * self.fence.container
+        if self.code:
+            return self._ancestors_of(self.items) + " " * (self._content + 4)
         if self.table is not None:
             column = columns(self.table[0])[0]
             return self._ancestors(column, "|") + "\n".join(self.table) + "\n" + " " * column
-        return self._ancestors_of(end.items, inline=True)
+        return self._ancestors_of(self.items, inline=True)
+
+    @property
+    def _content(self) -> int:
+        return self.items[-1].content if self.items else 0
 
     def _ancestors(self, column: int, upcoming: str) -> str:
         """Return the lines of the items that contain a line starting at `column`."""
         within = tuple(item for item in self.items if item.content <= column)
         lines = self._ancestors_of(within)
-        marker = _MARKER.match(columns(upcoming)[1])
-        glued = bool(marker and (not marker[2] or marker[2] == "1")) or bool(
-            _opener(columns(upcoming)[1])
-        )
+        rest = columns(upcoming)[1]
+        marker = _MARKER.match(rest)
+        glued = bool(marker and (not marker[2] or marker[2] == "1")) or bool(_opener(rest))
         return lines if glued or not lines else lines + "\n"
 
     @staticmethod
@@ -173,6 +252,8 @@ class Outline:
             return ""
         return "\n".join(lines) + (" " if inline else "\n")
 
+    # Reading lines
+
     def _continues_table(self, line: str) -> bool:
         column, rest = columns(line)
         base = columns(self.table[0])[0] if self.table else 0
@@ -180,7 +261,7 @@ class Outline:
 
     @staticmethod
     def _starts_block(rest: str) -> bool:
-        return bool(
+        return rest.startswith(">") or bool(
             _opener(rest) or _HEADING.match(rest) or _RULE.match(rest) or _MARKER.match(rest)
         )
 
@@ -188,12 +269,28 @@ class Outline:
         column, rest = columns(line)
         if self.fence is not None and self._read_fenced(column, rest):
             return
+        self.code = False
+        if self.quote is not None and not rest.startswith(">") and self._read_lazy(rest):
+            return
         if not rest:
             self._close_leaf()
             self.blank = True
             return
         self._read_block(column, rest, line)
         self.blank = False
+
+    def _read_lazy(self, rest: str) -> bool:
+        """Read a line without the mark of the open quotation; False if it ends the quotation."""
+        quote = self.quote
+        if quote is not None and rest and quote._takes_lazy() and not self._starts_block(rest):
+            return True
+        self.quote = None
+        # Some parsers take an indented line directly behind a quotation for a part of it.
+        self.after_list |= bool(rest)
+        return False
+
+    def _takes_lazy(self) -> bool:
+        return self.quote._takes_lazy() if self.quote is not None else self.paragraph
 
     def _read_fenced(self, column: int, rest: str) -> bool:
         """Read a line inside a fence; False if its item has ended, and the fence with it."""
@@ -207,6 +304,7 @@ class Outline:
         if closes and column - fence.container < 4:
             self.fence = None
             self._close_leaf()
+        self.code = True
         self.blank = not rest
         self.rows += 1
         return True
@@ -227,12 +325,21 @@ class Outline:
         if self.paragraph:
             self._continue_paragraph(rest, line)
             return
+        # Parsers do not agree whether an indented line is code that follows a table, or a list that
+        # no blank line has ended.
+        doubtful = self.table is not None or (self.after_list and not depth)
+        if self.items and not depth:
+            doubtful = self.after_list = not self.blank or column >= 4
+        elif self.blank and column < 4:
+            self.after_list = False
         self.items = self.items[:depth]
         self._close_leaf()
         self.heading = False
         if column - base < 4:
             self.paragraph = True
             self.head = line
+        else:
+            self.code = not doubtful
 
     def _continue_paragraph(self, rest: str, line: str) -> None:
         head = self.head
@@ -244,9 +351,13 @@ class Outline:
 
     def _read_opening(self, column: int, rest: str, depth: int, base: int) -> bool:
         """Read a line that opens a block; False if it opens none."""
+        if rest.startswith(">"):
+            self._read_quoted(column, rest, depth, base)
+            return True
         if (opener := _opener(rest)) is not None:
             self._enter(depth)
             self.fence, self.rows = Fence(column, opener[0], opener[1], base), 0
+            self.code = True
             return True
         if _HEADING.match(rest):
             self._enter(depth)
@@ -262,6 +373,14 @@ class Outline:
             self._enter(depth)
             return True
         return self._read_item(column, rest, depth)
+
+    def _read_quoted(self, column: int, rest: str, depth: int, base: int) -> None:
+        quote = self.quote if self.quote_base == base else None
+        self._enter(depth)
+        self.quote = quote or Outline()
+        self.quote_column, self.quote_base = column, base
+        self.quote._read_line(_behind_mark(rest, column))
+        self.code = self.quote.code
 
     def _is_delimiter(self, rest: str) -> bool:
         return self.head is not None and "|" in self.head + rest and cells(self.head) == cells(rest)
@@ -287,3 +406,64 @@ class Outline:
         self.items = self.items[:depth]
         self._close_leaf()
         self.heading = False
+        self.quote = None
+
+
+def _behind_mark(rest: str, column: int) -> str:
+    """Return the line behind the mark of a quotation at `column`; tabs keep their width."""
+    text = rest[1:].lstrip(" \t")
+    white = rest[1 : len(rest) - len(text)]
+    width = len((" " * (column + 1) + white).expandtabs(4)) - column - 1
+    return " " * (width - 1) + text
+
+
+def _quoted(line: str) -> str | None:
+    """Return what stands behind the mark of a quotation; None if the line has none."""
+    rest = line.lstrip(" \t")
+    return rest[1:].removeprefix(" ") if rest.startswith(">") else None
+
+
+def code_spans(line: str) -> list[tuple[int, int, int]]:
+    """Return every code span of a line: where it begins and ends, and how many ticks mark it.
+
+    A span that is not closed in the line ends with the line.
+    """
+    spans, at = [], 0
+    while at < len(line):
+        if line[at] == "\\":
+            at += 2
+            continue
+        if line[at] != "`":
+            at += 1
+            continue
+        begin, at = at, _run_end(line, at)
+        close = _closing_ticks(line, at, at - begin)
+        end = close + at - begin if close >= 0 else len(line)
+        spans.append((begin, end, at - begin))
+        at = end
+    return spans
+
+
+def _run_end(line: str, at: int) -> int:
+    while at < len(line) and line[at] == "`":
+        at += 1
+    return at
+
+
+def _closing_ticks(line: str, at: int, size: int) -> int:
+    while (at := line.find("`", at)) >= 0:
+        end = _run_end(line, at)
+        if end - at == size:
+            return at
+        at = end
+    return -1
+
+
+def open_ticks(line: str) -> str:
+    """Return the ticks of the code span in which a line stops; empty if it stops in none."""
+    spans = code_spans(line) if "`" in line else []
+    if not spans or spans[-1][1] < len(line):
+        return ""
+    begin, end, size = spans[-1]
+    closed = end - begin > 2 * size and _closing_ticks(line, begin + size, size) == end - size
+    return "" if closed else "`" * size

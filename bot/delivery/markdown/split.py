@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bot.delivery.markdown.escape import escaped_size, settled_length
-from bot.delivery.markdown.outline import Outline, columns
+from bot.delivery.markdown.outline import Outline, code_spans, columns
 
 BLOCK = 3.0
 """The least score of a cut between two blocks, as against one inside a fence, table or list."""
@@ -22,7 +22,7 @@ LINE = 1.0
 """The least score of a cut that splits no paragraph and parts no heading from its text."""
 
 _ITEM = re.compile(r"(?:[-*+]|\d{1,9}[.)])(?:[ \t]|\Z)")
-_SPAN = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)|!?\[[^\]\n]*\]\([^)\n]*\)")
+_LINK = re.compile(r"!?\[[^\]\n]*\]\([^)\n]*\)")
 _ENTITY = re.compile(r"&[#A-Za-z0-9]{1,31};")
 _JOINERS = "\u200d\ufe0e\ufe0f"
 
@@ -44,6 +44,8 @@ def score(outline: Outline, following: str | None) -> float:
     """
     if outline.expects_delimiter and not (following or "").strip("|:- \t"):
         return -1.0
+    if outline.quote is not None:
+        return score(outline.quote, None)
     if outline.fence is not None:
         return 0.5 if not outline.rows else 1.5 if outline.blank else 1.2
     if outline.table is not None:
@@ -113,7 +115,8 @@ def cut_within(outline: Outline, text: str, room: int) -> SplitPoint | None:
     """Return the last cut between two words, else between two characters; None if none fits."""
     length = _fitting(text, room - escaped_size(outline.closing()) - 1)
     while length > 0:
-        place = _word_end(text, length) if outline.fence is None else _character_end(text, length)
+        fenced = outline.open_fence is not None
+        place = _character_end(text, length) if fenced else _word_end(outline, text, length)
         after = outline.copy()
         after.read(text[:place])
         size = escaped_size(text[:place])
@@ -135,21 +138,37 @@ def _fitting(text: str, room: int) -> int:
     return low
 
 
-def _word_end(text: str, most: int) -> int:
+def _word_end(outline: Outline, text: str, most: int) -> int:
+    """Return the last place up to `most` between two words outside of code and links.
+
+    If a code span is too long for that, it is cut too: its marks are closed and opened again.
+    """
     if most >= len(text):
         return _character_end(text, most)
     start = text.rfind("\n", 0, most) + 1
     end = text.find("\n", most)
-    line = text[start : end if end >= 0 else len(text)]
-    spans = [found.span() for found in _SPAN.finditer(line)]
-    place = most - start
-    for low, high in reversed(spans):
-        if low < place < high:
+    # The span may have begun in the part of the line that is shown already.
+    head = outline.line if start == 0 else ""
+    line = head + text[start : end if end >= 0 else len(text)]
+    shift, code = start - len(head), code_spans(line)
+    links = [found.span() for found in _LINK.finditer(line)]
+    place, least = most - shift, len(head)
+    for low, high in [*((low, high) for low, high, _ in code), *links]:
+        if low < place < high and low > least:
             place = low
-    for at in range(place, max(place - 400, 0), -1):
-        if line[at - 1] == " " and not any(low < at < high for low, high in spans):
-            return start + at
-    return _character_end(text, start + place if place else most)
+    closed = [*((low, high) for low, high, _ in code), *links]
+    for at in range(place, max(place - 400, least), -1):
+        if line[at - 1] == " " and not any(low < at < high for low, high in closed):
+            return shift + at
+    return _beside_ticks(text, _character_end(text, shift + place if place > least else most))
+
+
+def _beside_ticks(text: str, place: int) -> int:
+    """Return the last place up to `place` that touches no tick: two runs would become one."""
+    at = place
+    while 0 < at < len(text) and "`" in text[at - 1 : at + 1]:
+        at -= 1
+    return at or place
 
 
 def _character_end(text: str, most: int) -> int:

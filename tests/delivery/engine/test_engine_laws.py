@@ -162,9 +162,10 @@ def check_laws(run: Run) -> None:
 
 PREFIX = re.compile(
     r"(?: *(?:[-*+]|\d+[.)]) +…(?:\n\n?| ))*"  # list items
-    r"(?: *(?:`{3,}|~{3,})[^\n]*\n|[^\n]*\|[^\n]*\n *[|:\- ]+\n)? *\Z"  # a fence, a table's head
+    r"(?: *(?:`{3,}|~{3,})[^\n]*\n|[^\n]*\|[^\n]*\n *[|:\- ]+\n)? *"  # a fence, a table's head
+    r"(?:`+ ?)?\Z"  # a code span
 )
-SUFFIX = re.compile(r"\n? *(?:`{3,}|~{3,})?\Z")
+SUFFIX = re.compile(r"(?:\n? *(?:`{3,}|~{3,})?| ?`+)\Z")
 
 
 def assert_marks(prefix: str, suffix: str, last_line: str | None) -> None:
