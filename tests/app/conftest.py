@@ -75,7 +75,12 @@ def product(tmp_path: Path) -> Begin:
 
     @asynccontextmanager
     async def begin(
-        *, transport: str = "sockets", latency: Latency = QUICK, after: str = "", **settings: Any
+        *,
+        transport: str = "sockets",
+        latency: Latency = QUICK,
+        after: str = "",
+        slack_config: dict[str, Any] | None = None,
+        **settings: Any,
     ) -> AsyncIterator[Product]:
         repository = tmp_path / "code"
         if not repository.exists():
@@ -89,7 +94,7 @@ def product(tmp_path: Path) -> Begin:
             'web = "https://git.example.com/pay/blob/{sha}/{path}#L{start}-L{end}"\n' + after
         )
         async with AsyncExitStack() as stack:
-            slack = LocalSlack(SLACK)
+            slack = LocalSlack({**SLACK, **(slack_config or {})})
             await stack.enter_async_context(slack.serve())
             claude = LocalClaude(Config(latency=latency))
             url = await stack.enter_async_context(claude.serve())

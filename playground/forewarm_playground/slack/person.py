@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from forewarm_playground.slack import agency, forms, interacting, membership, speaking, visiting
@@ -50,10 +50,14 @@ class Person:
         broadcast: bool = False,
         snippets: Mapping[str, str] | None = None,
         webhook: bool = False,
+        files: Mapping[str, bytes] | None = None,
+        attachments: Sequence[Json] = (),
+        blocks: Sequence[Json] = (),
     ) -> str:
         """Post a message and return its time stamp.
 
-        `snippets` are files, name to content; `webhook` is how old integrations post.
+        `snippets` and `files` are shared files, name to content; `webhook` is how old integrations
+        post. `attachments` are what a forwarded message or an app adds, `blocks` an app's blocks.
         """
         message = speaking.say(
             self._world,
@@ -64,18 +68,23 @@ class Person:
             broadcast=broadcast,
             snippets=snippets,
             webhook=webhook,
+            files=files,
+            attachments=attachments,
+            blocks=blocks,
         )
         return message.ts
 
-    def mention(self, channel: str, text: str = "", thread_ts: str | None = None) -> str:
+    def mention(
+        self, channel: str, text: str = "", thread_ts: str | None = None, **shared: Any
+    ) -> str:
         """Post a message that mentions the bot first."""
         bot = self._world.installed_for(self._world.channel(channel))
         name = bot.bot_user if bot else self._slack.bot_user
-        return self.post(channel, f"<@{name}> {text}".strip(), thread_ts)
+        return self.post(channel, f"<@{name}> {text}".strip(), thread_ts, **shared)
 
-    def dm(self, text: str, thread_ts: str | None = None) -> str:
-        """Send the bot a direct message."""
-        return self.post(self._world.home_of(self.id).id, text, thread_ts)
+    def dm(self, text: str, thread_ts: str | None = None, **shared: Any) -> str:
+        """Send the bot a direct message; `shared` is what `post` takes."""
+        return self.post(self._world.home_of(self.id).id, text, thread_ts, **shared)
 
     @property
     def dm_channel(self) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import mimetypes
+from collections.abc import Mapping, Sequence
 
 from forewarm_playground.slack import richtext
 from forewarm_playground.slack.events import send_event, subscribed
@@ -81,27 +82,33 @@ def say(
     broadcast: bool = False,
     snippets: Mapping[str, str] | None = None,
     webhook: bool = False,
+    files: Mapping[str, bytes] | None = None,
+    attachments: Sequence[Json] = (),
+    blocks: Sequence[Json] = (),
 ) -> Message:
     """Post `text`, written as Slack stores it (`<@U…>`, `&amp;`), to a channel the person is in.
 
-    `snippets` are shared files, name to content. A bot's message has `bot_id` and, sent through a
+    `snippets` are shared texts and `files` other shared files, name to content. `attachments` and
+    `blocks` are stored as they are. A bot's message has `bot_id` and, sent through a
     `webhook` as old integrations do, the subtype `bot_message` and no user. Refuses with
     `not_in_channel`, `no_text`, `is_archived`, `thread_not_found`.
     """
     place = joined(world, user, channel)
     author = world.users[user]
-    if not text and not snippets:
+    if not (text or snippets or files or attachments or blocks):
         raise Refusal("no_text")
     if webhook and not author.is_bot:
         raise Refusal("not_a_bot")
     stored = richtext.stored(text)
-    files = [_snippet(world, user, name, body) for name, body in (snippets or {}).items()]
+    shared = [_snippet(world, user, name, body) for name, body in (snippets or {}).items()]
+    shared += [_hosted(world, user, name, body) for name, body in (files or {}).items()]
     draft = Draft(
         text=stored,
         thread_ts=thread_root(place, thread_ts),
-        subtype="file_share" if files else "bot_message" if webhook else None,
-        blocks=richtext.rich_text(stored, world.ids.next("")) if stored else [],
-        files=files,
+        subtype="file_share" if shared else "bot_message" if webhook else None,
+        blocks=list(blocks) or (richtext.rich_text(stored, world.ids.next("")) if stored else []),
+        attachments=list(attachments),
+        files=shared,
         client_msg_id=None if author.is_bot else world.ids.uuid(),
         username=author.real_name if webhook else None,
         app_context=_app_context(world, user, place),
@@ -121,6 +128,23 @@ def _snippet(world: World, user: str, name: str, content: str) -> File:
         content=content.encode(),
         created=int(world.now()),
         filetype=name.rpartition(".")[2] or "text",
+    )
+
+
+def _hosted(world: World, user: str, name: str, content: bytes) -> File:
+    """Return a file as Slack types it, which goes by the name alone: TypeScript is a video."""
+    mimetype, _ = mimetypes.guess_type(name)
+    return File(
+        id=world.ids.next("F"),
+        team=world.users[user].team,
+        user=user,
+        name=name,
+        title=name,
+        content=content,
+        created=int(world.now()),
+        mode="hosted",
+        filetype=name.rpartition(".")[2] or "binary",
+        mimetype=mimetype or "application/octet-stream",
     )
 
 
