@@ -189,10 +189,18 @@ class Checkup:
             await source.sync()
             pack = await source.pack()
             prefix = await prefixes.build(context, pack, "")
+            ambiguous = await source.ambiguous_refs()
         except ForewarmError as error:
             return Finding(f"context {context.name}", "bad", error.user_message)
         at = ", ".join(f"{r.name}@{r.commit[:7]}" for r in pack.repositories)
         thinking = prefix.settings.thinking or "model's default"
+        if ambiguous:
+            return Finding(
+                f"context {context.name}",
+                "note",
+                f"{', '.join(ambiguous)}: `ref` names a branch and a tag, and the branch is "
+                "followed. Write `refs/tags/...` or `refs/heads/...` to say which one is meant.",
+            )
         return Finding(
             f"context {context.name}",
             "good",

@@ -120,6 +120,16 @@ class Codebase:
             followed.synced_at = self._now()
             await asyncio.to_thread(followed.clone.note_fetched, followed.synced_at)
 
+    async def ambiguous_refs(self) -> tuple[str, ...]:
+        """Return the names of repositories whose `ref` is both a branch and a tag.
+
+        Raises:
+            RepositoryError: a remote cannot be asked.
+        """
+        found = await asyncio.gather(*(one.clone.ambiguous() for one in self._followed))
+        pairs = zip(self._followed, found, strict=True)
+        return tuple(one.config.name for one, ambiguous in pairs if ambiguous)
+
     # --- packing ---------------------------------------------------------------------------------
 
     async def pack(self, *, cold: bool = False) -> Pack:

@@ -88,15 +88,23 @@ class GitTimeoutError(RepositoryError):
         self.seconds = seconds
 
 
+_NAMED_BRANCHES = 10
+
+
 class RefMissingError(RepositoryError):
     """The branch, tag or commit is not there."""
 
-    def __init__(self, repository: str, ref: str) -> None:
-        super().__init__(
-            repository,
-            f"{repository} has no {ref!r}: name a branch, tag or commit that exists in `ref`.",
-        )
+    def __init__(self, repository: str, ref: str, branches: tuple[str, ...] = ()) -> None:
+        named = "name a branch, tag or commit that exists in `ref`"
+        if branches:
+            listed = ", ".join(branches[:_NAMED_BRANCHES])
+            more = len(branches) - _NAMED_BRANCHES
+            listed += f" and {more} more" if more > 0 else ""
+            named = f"set `ref` to one of its branches ({listed})"
+        lacks = "names no branch that exists as its HEAD" if ref == "HEAD" else f"has no {ref!r}"
+        super().__init__(repository, f"{repository} {lacks}: {named}.")
         self.ref = ref
+        self.branches = branches
 
 
 class EmptyRepositoryError(RepositoryError):

@@ -33,7 +33,7 @@ from bot.context.errors import (
     UrlError,
 )
 from bot.context.git.credentials import Tokens
-from bot.context.git.repository import GitRepository
+from bot.context.git.repository import GitRepository, branch_names
 from bot.context.git.safety import SAFE_OPTIONS, hardened_environment, last_line
 from bot.context.git.urls import RepositoryUrl
 
@@ -58,6 +58,11 @@ that serves. It runs nothing that the folder's own settings name."""
 _WAIT_EVERY = 0.1
 _MANY_PACKS = 30
 _KEPT = 65_536
+_MOST_PRINTED = 4_000_000
+_MOST_REFS = 20_000
+_ALGORITHM = re.compile(
+    r"mismatched algorithms: client (?P<client>sha1|sha256); server (?P<server>sha1|sha256)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +124,7 @@ class Clone:
         self._sources = sources or Sources()
         self._depth = depth
         self._bounds = bounds or Bounds()
+        self._found = ""
 
     def __repr__(self) -> str:
         return f"<Clone of {self.name} ({self.ref}) at {self.git_dir}>"
@@ -192,12 +198,20 @@ class Clone:
         finally:
             os.close(handle)
 
-    async def _prepare(self) -> None:
-        """Create the clone, or clear away what a killed git has left. The lock is held."""
+    async def _prepare(self, algorithm: str = "sha1") -> None:
+        """Create the clone, or clear away the remains of a killed git. The lock is held."""
         if not (self.git_dir / "HEAD").exists():
             shutil.rmtree(self.git_dir, ignore_errors=True)
             await self._git(
-                "creating", ["init", "--quiet", "--bare", "--template=", str(self.git_dir)]
+                "creating",
+                [
+                    "init",
+                    "--quiet",
+                    "--bare",
+                    "--template=",
+                    f"--object-format={algorithm}",
+                    str(self.git_dir),
+                ],
             )
             return
         for stale in (*self.git_dir.glob("*.lock"), *self.git_dir.glob("refs/**/*.lock")):
@@ -209,14 +223,85 @@ class Clone:
             partial.unlink(missing_ok=True)
 
     async def _fetch(self) -> None:
+        """Fetch the ref: the branch of this name, else the tag, else whatever git takes it for.
+
+        git itself prefers a tag to a branch of the same name. Then a context that follows `release`
+        would stay at the tag `release` for ever.
+        """
+        names = _ref_names(self.ref)
+        if self._found in names:
+            names = (self._found, *(name for name in names if name != self._found))
+            # A branch that is made later comes before the tag that was found.
+            names = tuple(sorted(names, key=lambda name: not name.startswith("refs/heads/")))
+        for at, name in enumerate(names):
+            try:
+                await self._fetch_ref(name)
+            except RefMissingError:
+                if at == len(names) - 1:
+                    raise await self._missing() from None
+            except EmptyRepositoryError:
+                raise await self._missing() from None
+            else:
+                self._found = name
+                return
+
+    async def _missing(self) -> RepositoryError:
+        """Return the error for a ref that the remote lacks. It names the branches that exist."""
+        try:
+            refs = await self._remote_refs()
+        except RepositoryError:
+            refs = []
+        branches = branch_names(refs)
+        if self.ref == "HEAD" and not branches:
+            return EmptyRepositoryError(self.name)
+        return RefMissingError(self.name, self.ref, branches)
+
+    async def _remote_refs(self) -> list[str]:
+        """Return the names of the remote's refs, at most `_MOST_REFS`."""
+        arguments = [*self._network_options(), "ls-remote", "--quiet"]
+        out = await self._git("listing the branches of", [*arguments, "--", self.url.remote])
+        lines = out.decode("utf-8", "replace").split("\n")[:_MOST_REFS]
+        return [line.partition("\t")[2] for line in lines if "\t" in line]
+
+    async def ambiguous(self) -> bool:
+        """Tell if the remote has a branch and a tag of this name. The branch is followed.
+
+        Raises:
+            RepositoryError: the remote cannot be asked.
+        """
+        if len(_ref_names(self.ref)) == 1:
+            return False
+        self._sources.check(self.url)
+        refs = set(await self._remote_refs())
+        return {f"refs/heads/{self.ref}", f"refs/tags/{self.ref}"} <= refs
+
+    async def _fetch_ref(self, name: str) -> None:
+        try:
+            await self._fetch_once(name)
+        except GitFailedError as error:
+            # The algorithm shows only when the remote answers. A clone that holds nothing yet can
+            # be made anew.
+            found = _ALGORITHM.search(error.detail)
+            if found is None or await asyncio.to_thread(self.head) is not None:
+                raise
+            await asyncio.to_thread(shutil.rmtree, self.git_dir, True)
+            await self._prepare(found["server"])
+            await self._fetch_once(name)
+
+    def _network_options(self) -> list[str]:
         protocol = _PROTOCOL[self.url.scheme]
-        serving = [_SERVE_ANY_OWNERS] if self.url.scheme == "local" else []
-        depth = [] if self._depth is None else [f"--depth={self._depth}"]
-        arguments = [
+        return [
             *_NETWORK_OPTIONS,
             "-c",
             f"protocol.{protocol}.allow=always",
             *self._tokens.options(self.url),
+        ]
+
+    async def _fetch_once(self, name: str) -> None:
+        serving = [_SERVE_ANY_OWNERS] if self.url.scheme == "local" else []
+        depth = [] if self._depth is None else [f"--depth={self._depth}"]
+        arguments = [
+            *self._network_options(),
             f"--git-dir={self.git_dir}",
             "fetch",
             "--quiet",
@@ -229,7 +314,7 @@ class Clone:
             *depth,
             "--",
             self.url.remote,
-            f"+{self.ref}:{self._local_ref}",
+            f"+{name}:{self._local_ref}",
         ]
         await self._git("fetching", arguments, watch=True)
 
@@ -253,7 +338,8 @@ class Clone:
             with contextlib.suppress(RepositoryError):
                 await self._git("tidying", arguments)
 
-    async def _git(self, doing: str, arguments: Sequence[str], *, watch: bool = False) -> None:
+    async def _git(self, doing: str, arguments: Sequence[str], *, watch: bool = False) -> bytes:
+        """Run git and return the first of what it prints."""
         try:
             process = await asyncio.create_subprocess_exec(
                 "git",
@@ -261,26 +347,30 @@ class Clone:
                 *arguments,
                 env=self._environment(),
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
                 start_new_session=True,
             )
         except FileNotFoundError:
             raise GitMissingError(self.name) from None
         assert process.stderr is not None
-        reading = asyncio.ensure_future(_drained(process.stderr))
+        assert process.stdout is not None
+        reading = asyncio.ensure_future(_last(process.stderr))
+        printed = asyncio.ensure_future(_first(process.stdout))
         try:
             await self._watch(reading, doing, watch)
         finally:
             if not reading.done():
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
-            # Its end closes the pipe, also where git's children had held it.
+            # Its end closes the pipes, even if git's children had held them.
             stderr = await reading
+            out = await printed
             await process.wait()
             self._drop_partial_packs()
         if process.returncode:
             raise self._explained(doing, stderr)
+        return out
 
     async def _watch(self, reading: asyncio.Future[bytes], doing: str, watch: bool) -> None:
         """Wait for git's end, but no longer than allowed and not while the disk fills."""
@@ -312,12 +402,30 @@ class Clone:
         return explain(self.name, self.url, self.ref, doing, text)
 
 
-async def _drained(stream: asyncio.StreamReader) -> bytes:
-    """Read to the end and keep the last of it: a remote may say as much as it likes."""
+async def _last(stream: asyncio.StreamReader) -> bytes:
+    """Read to the end and keep the last bytes: a remote may send any number of them."""
     kept = b""
     while piece := await stream.read(_KEPT):
         kept = (kept + piece)[-_KEPT:]
     return kept
+
+
+async def _first(stream: asyncio.StreamReader) -> bytes:
+    """Read to the end and keep the first bytes."""
+    kept = bytearray()
+    while piece := await stream.read(_KEPT):
+        kept += piece[: _MOST_PRINTED - len(kept)]
+    return bytes(kept)
+
+
+_FULL_NAME = re.compile(r"HEAD|refs/.+|[0-9a-f]{40}|[0-9a-f]{64}")
+
+
+def _ref_names(ref: str) -> tuple[str, ...]:
+    """Return the names that `ref` may stand for, in the order in which they are tried."""
+    if _FULL_NAME.fullmatch(ref):
+        return (ref,)
+    return (f"refs/heads/{ref}", f"refs/tags/{ref}", ref)
 
 
 _REFUSED = re.compile(
@@ -344,6 +452,8 @@ _NO_REF = re.compile(r"couldn't find remote ref|no such remote ref|not our ref",
 def explain(name: str, url: RepositoryUrl, ref: str, doing: str, stderr: str) -> RepositoryError:
     """Turn what git wrote into the error that tells a person what to do."""
     detail = last_line(stderr.encode())
+    if algorithm := _ALGORITHM.search(stderr):
+        return GitFailedError(name, doing, algorithm[0])
     if _NO_REF.search(stderr):
         return EmptyRepositoryError(name) if ref == "HEAD" else RefMissingError(name, ref)
     if "host key verification failed" in stderr.lower():

@@ -7,11 +7,12 @@ token is in no argument, no URL, no file and no log, and git offers it to its ow
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bot.context.git.urls import RepositoryUrl
 
 PREFIX = "FOREWARM_GIT_TOKEN_"
+_LOOPBACK = {"localhost", "127.0.0.1"}
 _DEFAULT_USER = "x-access-token"
 _HELPER = (
     '!f() { test "$1" = get && printf "username=%s\\npassword=%s\\n" '
@@ -27,7 +28,7 @@ class Tokens:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Tokens:
-        """Take every `FOREWARM_GIT_TOKEN_<HOST>`, the host in capitals with underscores."""
+        """Take every `FOREWARM_GIT_TOKEN_<HOST>`: see `RepositoryUrl.token_variable`."""
         return cls({name: value for name, value in environ.items() if name.startswith(PREFIX)})
 
     def options(self, url: RepositoryUrl) -> list[str]:
@@ -58,4 +59,8 @@ class Tokens:
         return text
 
     def _of(self, url: RepositoryUrl) -> str:
-        return self.values.get(url.token_variable, "")
+        found = self.values.get(url.token_variable, "")
+        if not found and url.host in _LOOPBACK:
+            # Every port of this machine is this machine's.
+            found = self.values.get(replace(url, port=None).token_variable, "")
+        return found

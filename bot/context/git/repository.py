@@ -12,7 +12,7 @@ import re
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Literal, NamedTuple, Self
 
@@ -67,6 +67,15 @@ class TreeChange(NamedTuple):
 def unix_time(raw: bytes) -> float:
     """Read a commit's time, which may be anything: never one that no calendar holds."""
     return float(min(int(raw), _LAST_SECOND)) if raw.isdigit() else 0.0
+
+
+_PLAIN_NAME = re.compile(r"[\w./+-]{1,100}")
+
+
+def branch_names(refs: Iterable[str]) -> tuple[str, ...]:
+    """Return the branches among refs, without names that could be more than a name in a message."""
+    names = (ref.removeprefix("refs/heads/") for ref in refs if ref.startswith("refs/heads/"))
+    return tuple(name for name in names if _PLAIN_NAME.fullmatch(name))
 
 
 def decode_path(raw: bytes) -> str:
@@ -162,9 +171,14 @@ class GitRepository:
                 commit = found[1].decode("ascii")
                 self._times[commit] = unix_time(found[0])
                 return commit
-        if not self.run("listing the refs of", "for-each-ref", "--count=1"):
+        listed = self.run(
+            "listing the refs of", "for-each-ref", "--count=200", "--format=%(refname)"
+        )
+        if not listed:
             raise EmptyRepositoryError(self.name)
-        raise RefMissingError(self.name, ref)
+        raise RefMissingError(
+            self.name, ref, branch_names(listed.decode("utf-8", "replace").split())
+        )
 
     def has(self, commit: str) -> bool:
         """Tell whether the commit is in this repository."""

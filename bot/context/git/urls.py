@@ -6,19 +6,27 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from bot.context.errors import UrlError
+from bot.context.git.web_pages import page_template
 
 Scheme = Literal["https", "ssh", "local"]
 
 _SCP = re.compile(r"(?:(?P<user>[\w.-]+)@)?(?P<host>[\w.-]+):(?P<path>[^/\\].*|/.+)")
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?", re.IGNORECASE)
 _CREDENTIALS = re.compile(r"//[^/@]*@")
-
-GITHUB = "https://{host}/{path}/blob/{{sha}}/{{path}}#L{{start}}-L{{end}}"
-GITLAB = "https://{host}/{path}/-/blob/{{sha}}/{{path}}#L{{start}}-{{end}}"
-BITBUCKET = "https://{host}/{path}/src/{{sha}}/{{path}}#lines-{{start}}:{{end}}"
+_DEFAULT_PORTS = {"https": 443, "ssh": 22}
+_SSH_DOORS = {
+    "ssh.github.com": "github.com",
+    "altssh.gitlab.com": "gitlab.com",
+    "altssh.bitbucket.org": "bitbucket.org",
+}
+"""Hosts that serve ssh on port 443, and the hosts whose repositories they serve."""
+_ANY_CASE = re.compile(
+    r"(?:^|\.)(?:github|gitlab|bitbucket|gitea|forgejo|codeberg|visualstudio|azure|ghe)(?:\.|$)"
+)
+"""Names of hosts that do not tell upper from lower case in a path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +41,31 @@ class RepositoryUrl:
 
     @property
     def name(self) -> str:
-        """The last part of the path: what people call the repository."""
+        """The last part of the path: the name that people use for the repository."""
         return self.path.rstrip("/").rsplit("/", 1)[-1].removesuffix(".git") or "repository"
+
+    @property
+    def server(self) -> str:
+        """The host whose repositories this address reaches, with a port that is not the usual one.
+
+        Two ports of one host may be two servers.
+        """
+        if self.host in _SSH_DOORS:
+            return _SSH_DOORS[self.host]
+        usual = self.port is None or self.port == _DEFAULT_PORTS.get(self.scheme)
+        return self.host if usual else f"{self.host}:{self.port}"
 
     @property
     def identity(self) -> str:
         """The same for every way to write the address of one repository."""
         if self.scheme == "local":
             return self.path
-        port = "" if self.port is None or self.scheme == "ssh" else f":{self.port}"
-        return f"{self.host}{port}/{self.path}".lower()
+        path = self.path.lower() if _ANY_CASE.search(self.host) else self.path
+        return f"{self.server}/{path}"
 
     @property
     def remote(self) -> str:
-        """What git is given. Holds no credentials."""
+        """The address for git. It holds no credentials."""
         if self.scheme == "local":
             return f"file://{quote(self.path)}"
         user = f"{self.user}@" if self.user and self.scheme == "ssh" else ""
@@ -55,19 +74,24 @@ class RepositoryUrl:
 
     @property
     def web(self) -> str | None:
-        """The template of permalinks where the host's is known, else None."""
+        """The template of permalinks if the host's pages are known, else None."""
         if self.scheme == "local":
             return None
-        names = set(self.host.lower().split("."))
-        for word, template in (("github", GITHUB), ("gitlab", GITLAB), ("bitbucket", BITBUCKET)):
-            if word in names:
-                return template.format(host=self.host, path=quote(self.path).replace("%7E", "~"))
-        return None
+        host = _SSH_DOORS.get(self.host, self.host)
+        # The port of ssh says nothing about the port of the pages.
+        port = self.port if self.scheme == "https" and self.port != 443 else None
+        return page_template(host, port, self.path)
 
     @property
     def token_variable(self) -> str:
-        """The environment variable that holds the host's token."""
-        return "FOREWARM_GIT_TOKEN_" + re.sub(r"[^A-Za-z0-9]", "_", self.host).upper()
+        """The environment variable that holds the token for this host and port, and for no other.
+
+        A dot is written as one underscore, a dash as two: `git-acme.com` and `git.acme.com` are the
+        hosts of two owners.
+        """
+        name = self.host.upper().replace("-", "__").replace(".", "_")
+        port = "" if self.port in (None, 443) else f"_{self.port}"
+        return f"FOREWARM_GIT_TOKEN_{name}{port}"
 
 
 def without_credentials(url: str) -> str:
@@ -92,7 +116,8 @@ def _remote(url: str, scheme: Scheme) -> RepositoryUrl:
         raise UrlError(shown, "it holds a password; use a key that the ssh agent knows")
     if parts.query or parts.fragment:
         raise UrlError(shown, "it has a query or a fragment")
-    path = parts.path.strip("/").removesuffix(".git")
+    # Azure DevOps gives `My%20Project` in its clone dialogue.
+    path = unquote(parts.path).strip("/").removesuffix(".git")
     return _checked(
         RepositoryUrl(scheme, (parts.hostname or "").lower(), path, parts.username, port), shown
     )
@@ -101,9 +126,18 @@ def _remote(url: str, scheme: Scheme) -> RepositoryUrl:
 def _checked(url: RepositoryUrl, shown: str) -> RepositoryUrl:
     if not _HOST.fullmatch(url.host) or (url.user or "").startswith("-"):
         raise UrlError(shown, "it names no valid host")
-    if not url.path or ".." in url.path.split("/") or "%" in url.path:
+    path = url.path
+    if not path or ".." in path.split("/") or "%" in path or not path.isprintable():
         raise UrlError(shown, "it names no valid path")
     return url
+
+
+def _file_path(url: str, shown: str) -> str:
+    host, slash, path = url.removeprefix("file://").partition("/")
+    path = unquote(slash + path)
+    if host not in {"", "localhost"} or not path or "\0" in path:
+        raise UrlError(shown, "a file:// address needs three slashes and the path of a folder")
+    return path
 
 
 def parse_url(url: str, *, relative_to: Path | None = None) -> RepositoryUrl:
@@ -120,7 +154,7 @@ def parse_url(url: str, *, relative_to: Path | None = None) -> RepositoryUrl:
     if url.startswith("-"):
         raise UrlError(shown, "it begins with a dash")
     if url.startswith("file://"):
-        url = urlsplit(url).path
+        return RepositoryUrl("local", "", str(Path(_file_path(url, shown)).resolve()))
     scheme, found, _ = url.partition("://")
     if found:
         if scheme.lower() == "https":

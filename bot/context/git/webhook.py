@@ -9,23 +9,26 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bot.context.errors import UrlError, WebhookError
 from bot.context.git.urls import parse_url
 
+_MOST_REFS = 1_000
 LARGEST_BODY = 25_000_000
 """GitHub sends no more than this; larger bodies are refused before they are hashed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """A branch has moved. `after` is None where it was deleted; `urls` name one repository."""
+    """A ref has moved. `after` is None if it was deleted. `urls` name one repository."""
 
     urls: tuple[str, ...]
     ref: str
     after: str | None
+    more_refs: tuple[str, ...] = ()
+    """Further refs that moved in the same push."""
 
     def concerns(self, url: str, ref: str) -> bool:
         """Tell whether a followed repository and ref may have moved. `HEAD` follows any branch:
@@ -37,7 +40,8 @@ class Push:
             return False
         if followed not in _identities(self.urls):
             return False
-        return ref == "HEAD" or self.ref in {ref, f"refs/heads/{ref}", f"refs/tags/{ref}"}
+        names = {ref, f"refs/heads/{ref}", f"refs/tags/{ref}"}
+        return ref == "HEAD" or not names.isdisjoint((self.ref, *self.more_refs))
 
 
 def verify_github(secret: str, body: bytes, headers: Mapping[str, str]) -> None:
@@ -87,15 +91,37 @@ def parse_github(body: bytes, headers: Mapping[str, str]) -> Push | None:
 def parse_gitlab(body: bytes, headers: Mapping[str, str]) -> Push | None:
     """Return the push (of a branch or a tag), or None for any other event.
 
+    An administrator's system hook sends the pushes of every project under a header of its own.
+    Source: https://docs.gitlab.com/administration/system_hooks/
+
     Raises:
         WebhookError: the body is not what GitLab sends.
     """
-    if _header(headers, "X-Gitlab-Event") not in {"Push Hook", "Tag Push Hook"}:
+    event = _header(headers, "X-Gitlab-Event")
+    if event not in {"Push Hook", "Tag Push Hook", "System Hook"}:
         return None
     document = _document(body)
+    if event == "System Hook":
+        name = document.get("event_name")
+        if name == "repository_update":
+            return _repository_update(document)
+        if name not in {"push", "tag_push"}:
+            return None
     project = _mapping(document.get("project"))
     names = ("git_http_url", "git_ssh_url", "web_url", "http_url", "ssh_url")
     return _push(document, (project.get(name) for name in names))
+
+
+def _repository_update(document: Mapping[str, Any]) -> Push | None:
+    """Return the refs that one system hook names together. It may name none."""
+    changes = [_mapping(change) for change in _list(document.get("changes"))[:_MOST_REFS]]
+    named = [change for change in changes if isinstance(change.get("ref"), str)]
+    if not named:
+        return None
+    project = _mapping(document.get("project"))
+    names = ("git_http_url", "git_ssh_url", "web_url", "http_url", "ssh_url")
+    push = _push({**named[0], "after": named[0].get("after")}, (project.get(n) for n in names))
+    return replace(push, more_refs=tuple(change["ref"] for change in named[1:]))
 
 
 def _same(given: str, expected: str) -> bool:
@@ -140,6 +166,10 @@ def _document(body: bytes) -> Mapping[str, Any]:
     if not isinstance(document, dict):
         raise WebhookError("A push webhook is no JSON object and was dropped: choose JSON for it.")
     return document
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

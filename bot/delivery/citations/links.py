@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
+from bot.context.git.web_pages import for_file
 from bot.context.pack import RepositoryState
 
 MOST_CHARACTERS = 800
@@ -29,6 +30,7 @@ _FIELDS = {
     "start": r"(?P<start>\d{1,7})",
     "end": r"(?P<end>\d{1,7})",
 }
+_PLAIN = r"(?:\?(?:plain=1|display=source))?\Z"
 _ANCHOR = re.compile(r"#(?:L|lines-)?(?P<start>\d{1,7})(?:[-:](?:L)?(?P<end>\d{1,7}))?\Z")
 
 
@@ -46,7 +48,8 @@ def permalink(state: RepositoryState, path: str, start: int, end: int) -> str | 
         "{start}": str(start),
         "{end}": str(end),
     }
-    address = re.sub(r"\{(?:sha|path|start|end)\}", lambda found: values[found[0]], state.web)
+    template = for_file(state.web, path)
+    address = re.sub(r"\{(?:sha|path|start|end)\}", lambda found: values[found[0]], template)
     return safe_address(address)
 
 
@@ -168,4 +171,4 @@ class Pages:
 def _pattern(web: str) -> re.Pattern[str]:
     """Return what matches the template's pages, without their anchor."""
     page = re.escape(web.split("#", 1)[0])
-    return re.compile(_FIELD.sub(lambda found: _FIELDS[found[1]], page) + r"\Z")
+    return re.compile(_FIELD.sub(lambda found: _FIELDS[found[1]], page) + _PLAIN)

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bot.context.files.blob_cache import FactsCache
 from bot.context.files.select import Rules
+from bot.context.files.tree import survey
+from bot.context.git.repository import GitRepository
 
 if TYPE_CHECKING:
     from tests.context.conftest import Bench, Repo
@@ -239,6 +242,18 @@ def test_submodules_and_large_files_say_how_to_include_them(bench: Bench, repo: 
     )
     assert "@@@ left out as large file pointer (Git LFS holds their content;" in text
     assert "secret" not in text
+
+
+def test_a_clone_without_its_blobs_is_listed(bench: Bench, repo: Repo) -> None:
+    """`git clone --filter=blob:none` holds the tree alone: each file is named with its reason."""
+    repo.commit({"a.py": CODE, ".gitattributes": b"*.py linguist-generated\n", ".gitmodules": b"x"})
+    bench.git(repo.path, "config", "uploadpack.allowFilter", "true")
+    partial = bench.folder / "partial.git"
+    arguments = ("clone", "-q", "--bare", "--filter=blob:none", f"file://{repo.path}", str(partial))
+    bench.git(bench.folder, *arguments)
+    found = survey(GitRepository(partial, "p"), repo.head, Rules("p"), FactsCache(None))
+    assert set(found.omitted) == {"a.py", ".gitattributes", ".gitmodules"}
+    assert set(found.omitted.values()) == {"its content is missing from the clone"}
 
 
 def test_gitattributes_outrank_the_signs(bench: Bench, repo: Repo) -> None:

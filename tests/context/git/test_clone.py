@@ -30,6 +30,7 @@ from bot.context.errors import (
 )
 from bot.context.git.clone import Bounds, Clone, Sources, explain
 from bot.context.git.credentials import Tokens
+from bot.context.git.repository import GitRepository
 from bot.context.git.urls import parse_url
 from tests.slack import githost
 
@@ -65,6 +66,76 @@ async def test_a_tag_a_commit_and_the_default_branch_can_be_followed(
     assert await _clone(repo, home, "v1").fetch() == first
     assert await _clone(repo, home, first).fetch() == first
     assert await _clone(repo, home, "HEAD").fetch() == second
+
+
+async def test_a_branch_is_followed_though_a_tag_has_its_name(
+    bench: Bench, repo: Repo, tmp_path: Path
+) -> None:
+    """git prefers the tag: then the context would show one commit for ever."""
+    first = repo.commit({"a.txt": b"1"})
+    bench.git(repo.path, "tag", "main", first)
+    clone = _clone(repo, tmp_path / "home")
+    for number in range(2, 4):
+        commit = repo.commit({"a.txt": b"%d" % number})
+        assert await clone.fetch() == commit
+    assert await clone.ambiguous()
+    assert await _clone(repo, tmp_path / "home", "refs/tags/main").fetch() == first
+    assert not await _clone(repo, tmp_path / "home", "refs/tags/main").ambiguous()
+
+
+async def test_a_branch_that_comes_after_its_tag_is_followed(
+    bench: Bench, repo: Repo, tmp_path: Path
+) -> None:
+    """The tag was found first, and the branch counts from the day on which it exists."""
+    first = repo.commit({"a.txt": b"1"})
+    bench.git(repo.path, "tag", "v2", first)
+    clone = _clone(repo, tmp_path / "home", "v2")
+    assert await clone.fetch() == first
+    second = repo.commit({"a.txt": b"2"})
+    bench.git(repo.path, "branch", "v2", second)
+    assert await clone.fetch() == second
+
+
+async def test_a_repository_with_sha_256_is_followed(bench: Bench, tmp_path: Path) -> None:
+    """Its ids are longer, and a clone has to be made for them."""
+    path = tmp_path / "new.git"
+    path.mkdir()
+    bench.git(path, "init", "-q", "--bare", "--initial-branch=main", "--object-format=sha256")
+    blob = bench.git(path, "hash-object", "-w", "--stdin", stdin=b"x = 1\n").decode().strip()
+    tree = bench.git(path, "mktree", stdin=f"100644 blob {blob}\ta.py\n".encode()).decode().strip()
+    commit = bench.git(path, "commit-tree", "-m", "x", tree).decode().strip()
+    bench.git(path, "update-ref", "refs/heads/main", commit)
+    source = Sources(local=(tmp_path,))
+    clone = Clone("new", parse_url(str(path)), "main", tmp_path / "home", sources=source)
+    assert await clone.fetch() == commit
+    assert len(commit) == 64
+    assert list(clone.repository().tree(commit)) == ["a.py"]
+    assert await clone.fetch() == commit
+
+
+async def test_a_head_that_names_no_branch_is_explained(
+    bench: Bench, repo: Repo, tmp_path: Path
+) -> None:
+    """The default branch was renamed, and its old name is gone."""
+    repo.commit({"a.txt": b"1"})
+    bench.git(repo.path, "branch", "release/2", "main")
+    bench.git(repo.path, "symbolic-ref", "HEAD", "refs/heads/master")
+    with pytest.raises(RefMissingError) as caught:
+        await _clone(repo, tmp_path / "home", "HEAD").fetch()
+    assert "main, release/2" in caught.value.user_message
+    with pytest.raises(RefMissingError) as caught:
+        GitRepository(repo.path, "x").resolve("HEAD")
+    assert "main, release/2" in caught.value.user_message
+
+
+async def test_a_missing_branch_names_those_that_exist(repo: Repo, tmp_path: Path) -> None:
+    """A name that could be more than a name in a message is left out."""
+    repo.commit({"a.txt": b"1"})
+    repo.branch, repo.head = "<!channel>", ""
+    repo.commit({"a.txt": b"1"})
+    with pytest.raises(RefMissingError) as caught:
+        await _clone(repo, tmp_path / "home", "mian").fetch()
+    assert "(main)" in caught.value.user_message
 
 
 async def test_rewritten_history_is_followed_and_the_old_commit_kept(

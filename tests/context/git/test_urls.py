@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from bot.context.errors import UrlError
-from bot.context.git.clone import Sources
+from bot.context.git.clone import Clone, Sources
+from bot.context.git.credentials import Tokens
 from bot.context.git.urls import parse_url
+from bot.context.git.web_pages import for_file
 
 PAYMENTS = parse_url("https://github.com/acme/payments").identity
 
@@ -87,6 +89,142 @@ def test_known_hosts_have_permalinks(url: str, start: str) -> None:
     assert web.format(sha="f00", path="a b", start=1, end=2).startswith(start + "f00/")
 
 
+PAGES = {
+    "https://bitbucket.acme.com/scm/PROJ/repo.git": (
+        "https://bitbucket.acme.com/projects/PROJ/repos/repo/browse/a.py?at=f00#1-2"
+    ),
+    "https://bitbucket.acme.com/git/scm/~ann/repo.git": (
+        "https://bitbucket.acme.com/git/users/ann/repos/repo/browse/a.py?at=f00#1-2"
+    ),
+    "ssh://git@bitbucket.acme.com:7999/PROJ/repo.git": (
+        "https://bitbucket.acme.com/projects/PROJ/repos/repo/browse/a.py?at=f00#1-2"
+    ),
+    "https://gitlab.acme.com:8443/team/x": (
+        "https://gitlab.acme.com:8443/team/x/-/blob/f00/a.py#L1-2"
+    ),
+    "https://gitlab.acme.com:443/team/x": "https://gitlab.acme.com/team/x/-/blob/f00/a.py#L1-2",
+    "ssh://git@gitlab.acme.com:2222/team/x": "https://gitlab.acme.com/team/x/-/blob/f00/a.py#L1-2",
+    "ssh://git@ssh.github.com:443/acme/pay.git": (
+        "https://github.com/acme/pay/blob/f00/a.py#L1-L2"
+    ),
+    "git@altssh.gitlab.com:o/r": "https://gitlab.com/o/r/-/blob/f00/a.py#L1-2",
+    "ssh://git@altssh.bitbucket.org:443/o/r": "https://bitbucket.org/o/r/src/f00/a.py#lines-1:2",
+    "git@github.com-work:acme/x.git": None,
+    "git@github-work:acme/x.git": None,
+    "git@github:acme/x.git": None,
+    "https://gist.github.com/abc": None,
+    "https://bitbucket.acme.com/deep/er/path/repo": None,
+    "https://acme.ghe.com/o/r": "https://acme.ghe.com/o/r/blob/f00/a.py#L1-L2",
+    "https://codeberg.org/o/r": "https://codeberg.org/o/r/src/commit/f00/a.py#L1-L2",
+    "https://gitea.acme.io:3000/o/r": "https://gitea.acme.io:3000/o/r/src/commit/f00/a.py#L1-L2",
+    "https://git.sr.ht/~ann/r": "https://git.sr.ht/~ann/r/tree/f00/item/a.py#L1-2",
+    "https://android.googlesource.com/platform/x": (
+        "https://android.googlesource.com/platform/x/+/f00/a.py#1"
+    ),
+    "https://gerrit.acme.com/x": None,
+    "https://dev.azure.com/org/My%20Project/_git/repo": (
+        "https://dev.azure.com/org/My%20Project/_git/repo?path=/a.py&version=GCf00&line=1&lineEnd=2"
+        "&lineStartColumn=1&lineEndColumn=1000&lineStyle=plain&_a=contents"
+    ),
+    "git@ssh.dev.azure.com:v3/org/project/repo": (
+        "https://dev.azure.com/org/project/_git/repo?path=/a.py&version=GCf00&line=1&lineEnd=2"
+        "&lineStartColumn=1&lineEndColumn=1000&lineStyle=plain&_a=contents"
+    ),
+    "https://github.10.0.0.1/o/r": None,
+}
+
+
+@pytest.mark.parametrize(("url", "page"), PAGES.items())
+def test_a_permalink_leads_to_the_hosts_own_page(url: str, page: str | None) -> None:
+    """Each host has its own form, and some names are no hosts at all."""
+    web = parse_url(url).web
+    shown = None if web is None else web.format(sha="f00", path="a.py", start=1, end=2)
+    assert shown == page
+
+
+@pytest.mark.parametrize(
+    ("url", "path", "query"),
+    [
+        ("https://github.com/o/r", "README.md", "?plain=1#L1-L2"),
+        ("https://github.com/o/r", "docs/a.RST", "?plain=1#L1-L2"),
+        ("https://github.com/o/r", "a.md.py", ".py#L1-L2"),
+        ("https://gitlab.com/o/r", "docs/x.markdown", "?plain=1#L1-2"),
+        ("https://codeberg.org/o/r", "README.md", "?display=source#L1-L2"),
+        ("https://bitbucket.org/o/r", "README.md", "README.md#lines-1:2"),
+    ],
+)
+def test_a_page_of_prose_is_asked_for_its_lines(url: str, path: str, query: str) -> None:
+    """A rendered page has no lines to lead to."""
+    web = parse_url(url).web
+    assert web is not None
+    assert for_file(web, path).format(sha="f", path=path, start=1, end=2).endswith(query)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("ssh://git@host.io:2222/a/b", "ssh://git@host.io:2223/a/b"),
+        ("ssh://git@host.io:2222/a/b", "ssh://git@host.io/a/b"),
+        ("https://host.io/A/repo", "https://host.io/a/repo"),
+        ("https://host.io:8443/a/b", "https://host.io/a/b"),
+        ("git@host.io:a/b", "git@host.io.evil:a/b"),
+        ("https://git.acme.com/a/b", "https://git-acme.com/a/b"),
+    ],
+)
+def test_two_servers_never_share_a_clone(tmp_path: Path, one: str, other: str) -> None:
+    """One port may serve one team, the next port another."""
+    clones = [Clone("x", parse_url(url), "main", tmp_path) for url in (one, other)]
+    assert clones[0].git_dir != clones[1].git_dir
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("ssh://git@ssh.github.com:443/acme/payments", "https://github.com/acme/payments"),
+        ("https://host.io:443/a/b", "ssh://git@host.io:22/a/b"),
+        ("https://GitLab.acme.com/A/b", "https://gitlab.acme.com/a/B"),
+        ("https://dev.azure.com/o/My%20P/_git/r", "https://dev.azure.com/o/My P/_git/r"),
+    ],
+)
+def test_one_repository_has_one_clone(one: str, other: str) -> None:
+    assert parse_url(one).identity == parse_url(other).identity
+
+
+def test_a_file_address_is_decoded(tmp_path: Path) -> None:
+    """A folder with a blank is written with %20 there."""
+    folder = tmp_path / "my repo"
+    url = parse_url(folder.as_uri())
+    assert (url.scheme, url.path) == ("local", str(folder.resolve()))
+    for bad in ("file://host/x", "file:///x%00y", "file://"):
+        with pytest.raises(UrlError):
+            parse_url(bad)
+
+
+@pytest.mark.parametrize("path", ["%2e%2e/x", "a%0ab", "a%00b", "a%252fb", "%2e%2e%2fx"])
+def test_an_encoded_path_hides_nothing(path: str) -> None:
+    """Decoding comes before every check."""
+    with pytest.raises(UrlError):
+        parse_url(f"https://github.com/{path}")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://git-acme.com/a/b",
+        "https://git.acme-com.io/a/b",
+        "https://git.acme.com:8443/a/b",
+        "ssh://git@git.acme.com/a/b",
+        "https://git.acme.com.evil.io/a/b",
+    ],
+)
+def test_a_token_is_offered_to_its_own_host_alone(url: str) -> None:
+    """Whoever owns a host of a similar name must not be sent the token."""
+    tokens = Tokens.from_environment({"FOREWARM_GIT_TOKEN_GIT_ACME_COM": "s3cret"})
+    assert tokens.environment(parse_url("https://git.acme.com/a/b"))
+    assert tokens.environment(parse_url(url)) == {}
+    assert "s3cret" not in " ".join(tokens.options(parse_url(url)))
+
+
 def test_an_unknown_host_and_a_local_path_have_none() -> None:
     """A guessed link that leads nowhere is worse than none."""
     assert parse_url("https://git.example.org/o/r").web is None
@@ -118,7 +256,11 @@ def test_hosts_are_limited_where_they_are_listed() -> None:
 
 @pytest.mark.parametrize(
     ("host", "variable"),
-    [("github.com", "GITHUB_COM"), ("git.my-corp.io", "GIT_MY_CORP_IO")],
+    [
+        ("github.com", "GITHUB_COM"),
+        ("git.my-corp.io", "GIT_MY__CORP_IO"),
+        ("git.acme.com:8443", "GIT_ACME_COM_8443"),
+    ],
 )
 def test_a_host_names_its_variable(host: str, variable: str) -> None:
     """The error that asks for a token must name the variable that is read."""

@@ -113,6 +113,41 @@ def test_gitlab_pushes_are_read_too() -> None:
     assert parse_gitlab(body, {"X-Gitlab-Event": "Issue Hook"}) is None
 
 
+def _system_hook(**fields: object) -> bytes:
+    return json.dumps({**GITLAB, **fields}).encode()
+
+
+@pytest.mark.parametrize(
+    ("fields", "refs"),
+    [
+        ({"event_name": "push"}, {"main"}),
+        ({"event_name": "tag_push", "ref": "refs/tags/v1"}, {"v1"}),
+        (
+            {
+                "event_name": "repository_update",
+                "changes": [
+                    {"ref": "refs/heads/main", "after": "f" * 40},
+                    {"ref": "refs/heads/next", "after": "e" * 40},
+                ],
+            },
+            {"main", "next"},
+        ),
+        ({"event_name": "repository_update", "changes": []}, set()),
+        ({"event_name": "project_create"}, set()),
+        ({"event_name": 3}, set()),
+        ({}, set()),
+    ],
+)
+def test_the_system_hook_of_an_administrator_is_read(
+    fields: dict[str, object], refs: set[str]
+) -> None:
+    """One hook for all projects is how a whole server is connected."""
+    push = parse_gitlab(_system_hook(**fields), {"X-Gitlab-Event": "System Hook"})
+    url = "https://gitlab.com/acme/payments"
+    for ref in ("main", "next", "v1"):
+        assert (push is not None and push.concerns(url, ref)) == (ref in refs)
+
+
 def test_a_deleted_branch_has_no_commit() -> None:
     """Hosts send zeros: that is no commit to fetch."""
     body = json.dumps({**GITHUB, "after": "0" * 40}).encode()
