@@ -31,6 +31,7 @@ from bot.slack.listeners import (
 from bot.slack.manifest import missing_scopes
 from bot.slack.people.directory import People
 from bot.slack.people.gate import Gate
+from bot.slack.people.reply_limits import ReplyLimits
 from bot.slack.router import Desk
 from bot.slack.router import Parts as DeskParts
 from bot.slack.web_api import WebCalls
@@ -73,6 +74,7 @@ class Edge:
             DeskParts(
                 calls=self.calls,
                 gate=n.gate,
+                limits=ReplyLimits(n.inbox, now),
                 contexts=n.contexts,
                 inbox=n.inbox,
                 warmth=n.warmth,

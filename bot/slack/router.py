@@ -26,6 +26,7 @@ from bot.slack.events.parse import Deleted, Edited, Message
 from bot.slack.interfaces import Answers, Contexts, Inbox, Warmth
 from bot.slack.people.context_choice import Choice, Habits, choose
 from bot.slack.people.gate import Gate, is_direct
+from bot.slack.people.reply_limits import ReplyLimits, Speaker
 from bot.tasks import Tasks
 from bot.warm.signals import Signal, SignalKind
 
@@ -50,6 +51,7 @@ class Parts:
 
     calls: SlackCalls
     gate: Gate
+    limits: ReplyLimits
     contexts: Contexts
     inbox: Inbox
     warmth: Warmth
@@ -110,7 +112,7 @@ class Desk:
         self, question: Question, message: Message | None, standing: Sequence[str]
     ) -> None:
         try:
-            context = await self._context_for(question, standing)
+            context = await self._context_for(question, message, standing)
             if context is None:
                 return
             refusal = await self._p.gate.refusal(
@@ -122,7 +124,11 @@ class Desk:
                 shared=message.shared if message is not None else False,
             )
             if refusal is not None:
-                await self._say(question, refusal.message, standing)
+                await self._explain(question, message, refusal.rule, refusal.message, standing)
+                await self._finish(question, "denied")
+                return
+            if not await self._p.limits.may_answer(_speaker_of(question, message)):
+                log.info("bot_left_unanswered", question=question.id)
                 await self._finish(question, "denied")
                 return
             self.habits.asked(question.workspace, question.user, context.name)
@@ -131,7 +137,8 @@ class Desk:
             self._p.warmth.signal(_answered(question, self._p.now()), context)
         except ForewarmError as error:
             log.warning("question_failed", question=question.id, error=type(error).__name__)
-            await self._say(question, error.user_message, standing)
+            rule = type(error).__name__
+            await self._explain(question, message, rule, error.user_message, standing)
             await self._finish(question, "failed")
 
     async def apologise(self, question: Question, age: float, standing: Sequence[str] = ()) -> None:
@@ -140,9 +147,9 @@ class Desk:
         await self._finish(question, "expired")
 
     async def _context_for(
-        self, question: Question, standing: Sequence[str] = ()
+        self, question: Question, message: Message | None, standing: Sequence[str] = ()
     ) -> ContextConfig | None:
-        """Return the context meant, or None after having said why there is none."""
+        """Return the context meant, or None after explaining why there is none."""
         if question.context is not None:
             named = self._p.contexts.named(question.context)
             if named is not None:
@@ -151,12 +158,13 @@ class Desk:
         if own is not None:
             return own
         if not is_direct(question.channel) and question.surface not in ("modal", "shortcut"):
-            await self._say(question, texts.no_context(question.channel), standing)
+            text = texts.no_context(question.channel)
+            await self._explain(question, message, "no_context", text, standing)
             await self._finish(question, "no_context")
             return None
         choice = await self.choice(question.workspace, question.user)
         if choice.context is None:
-            await self._ask_which(question, choice, standing)
+            await self._ask_which(question, message, choice, standing)
         return choice.context
 
     async def choice(self, workspace: str, user: str) -> Choice:
@@ -172,9 +180,16 @@ class Desk:
         """Return the contexts that a person may ask outside of their channels."""
         return await self._p.gate.askable(user, self._p.contexts.all())
 
-    async def _ask_which(self, question: Question, choice: Choice, standing: Sequence[str]) -> None:
+    async def _ask_which(
+        self,
+        question: Question,
+        message: Message | None,
+        choice: Choice,
+        standing: Sequence[str],
+    ) -> None:
         if not choice.among:
-            await self._say(question, texts.NO_CONTEXT_FOR_YOU, standing)
+            text = texts.NO_CONTEXT_FOR_YOU
+            await self._explain(question, message, "no_context", text, standing)
             await self._finish(question, "no_context")
             return
         blocks = context_picker(question.id, [c.name for c in choice.among])
@@ -185,12 +200,11 @@ class Desk:
     async def _bare_mention(self, message: Message) -> None:
         context = self._p.contexts.for_channel(message.channel)
         if context is None and not is_direct(message.channel):
-            await self._post(_target_of(message, self._p.team), texts.no_context(message.channel))
+            await self._hint(message, "no_context", texts.no_context(message.channel))
             return
         await self.signalled(_signal_of(message, "bare_mention"))
         name = context.name if context else "your code"
-        hint = texts.BARE_MENTION.format(names=name)
-        await self._post(_target_of(message, self._p.team), hint)
+        await self._hint(message, "bare_mention", texts.BARE_MENTION.format(names=name))
 
     # --- signals --------------------------------------------------------------------------------
 
@@ -276,6 +290,29 @@ class Desk:
             recipient_team=question.user_team or self._p.team,
         )
 
+    async def _explain(
+        self,
+        question: Question,
+        message: Message | None,
+        rule: str,
+        text: str,
+        standing: Sequence[str] = (),
+    ) -> None:
+        """Say why a question is not answered, unless that was said enough.
+
+        What stands of an answer is replaced in any case.
+        """
+        speaker = _speaker_of(question, message)
+        if standing or await self._p.limits.may_explain(speaker, rule):
+            await self._say(question, text, standing)
+
+    async def _hint(self, message: Message, rule: str, text: str) -> None:
+        speaker = Speaker(
+            message.workspace, message.channel, message.root, message.user, message.bot
+        )
+        if await self._p.limits.may_explain(speaker, rule):
+            await self._post(_target_of(message, self._p.team), text)
+
     async def _say(
         self,
         question: Question,
@@ -300,6 +337,14 @@ class Desk:
             await self._p.calls.post(target, text, blocks)
         except SlackCallError as error:
             log.warning("not_said", channel=target.channel, error=error.error)
+
+
+def _speaker_of(question: Question, message: Message | None) -> Speaker:
+    """Return who asked. A takeover has no message: then software is known by its id alone."""
+    bot = message.bot if message is not None else None
+    if bot is None and question.user.startswith("B"):
+        bot = question.user
+    return Speaker(question.workspace, question.channel, question.root, question.user, bot)
 
 
 def _signal_of(message: Message, kind: SignalKind) -> Signal:

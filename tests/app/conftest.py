@@ -78,6 +78,7 @@ def product(tmp_path: Path) -> Begin:
         *,
         transport: str = "sockets",
         latency: Latency = QUICK,
+        before: str = "",
         after: str = "",
         slack_config: dict[str, Any] | None = None,
         **settings: Any,
@@ -89,7 +90,7 @@ def product(tmp_path: Path) -> Begin:
         contexts = tmp_path / "contexts"
         contexts.mkdir(exist_ok=True)
         (contexts / "pay.toml").write_text(
-            f'channels = ["{CHANNEL}"]\nmodel = "claude-sonnet-5-5"\n'
+            f'{before}channels = ["{CHANNEL}"]\nmodel = "claude-sonnet-5-5"\n'
             f'[[repositories]]\nurl = "{repository}"\nname = "pay"\n'
             'web = "https://git.example.com/pay/blob/{sha}/{path}#L{start}-L{end}"\n' + after
         )
