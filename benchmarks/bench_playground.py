@@ -19,12 +19,12 @@ from typing import Annotated, Any
 
 import typer
 from forewarm_playground.claude import Core
-from forewarm_playground.claude.bodies import body, sized, user
 from forewarm_playground.claude.core import Call
 from forewarm_playground.claude.exchange import Exchange
+from forewarm_playground.claude.request_factory import body, sized, user
 from forewarm_playground.slack import LocalSlack
-from forewarm_playground.slack.delivery import Delivery
-from forewarm_playground.slack.wire import Json
+from forewarm_playground.slack.delivery.types import Delivery
+from forewarm_playground.slack.ids import Json
 
 from bot.errors import ForewarmError
 
@@ -184,7 +184,7 @@ class App:
     def _end(self, stream: Json, text: str, exchange: Exchange) -> None:
         exchange.finish(self._schedule.at)
         self._call("chat.stopStream", channel=stream["channel"], ts=stream["ts"])
-        shown = self._slack.world.message(stream["channel"], stream["ts"]).text
+        shown = self._slack.state.message(stream["channel"], stream["ts"]).text
         if shown != text:
             raise WentWrong("what Claude said stands in Slack", shown)
         self.answered += 1
@@ -283,7 +283,7 @@ def long_run(
     schedule = Schedule()
     slack, claude = LocalSlack(now=schedule.now), Core()
     app = App(schedule, slack, claude)
-    slack.world.deliver = app.deliver
+    slack.state.deliver = app.deliver
     people = People(schedule, slack, EPOCH + hours * HOUR, seed)
     people.live(questions, messages)
     told = EPOCH

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from forewarm_playground.claude.faults import Kind
+from forewarm_playground.claude.responses.faults import Kind
 
 from benchmarks.cluster import CHANNELS, PEOPLE, Cluster, NotReady, Replica, cluster
 from benchmarks.fork_server import Nursery
@@ -316,7 +316,7 @@ class Run:
 
     async def _at_rest(self) -> bool:
         done = all(self._verdict(exam) == "answered" for exam in self._seen())
-        return done and self._c.slack.courier.idle and not await self._c.unfinished()
+        return done and self._c.slack.dispatcher.idle and not await self._c.unfinished()
 
     def _seen(self) -> Iterator[Exam]:
         """The questions that a bot has acknowledged: what never reached one cannot be answered."""

@@ -155,7 +155,7 @@ class Load:
             loaded.verdicts[verdict] = loaded.verdicts.get(verdict, 0) + 1
 
     def _at_rest(self, loaded: Loaded) -> bool:
-        if not self._c.slack.courier.idle:
+        if not self._c.slack.dispatcher.idle:
             return False
         return all(self._verdict(exam) == "answered" for exam in loaded.exams)
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from forewarm_playground.claude.matching import Asked
-    from forewarm_playground.slack.records import Message
+    from forewarm_playground.claude.responses.matching import RequestInfo
+    from forewarm_playground.slack.models import Message
 
 Verdict = Literal["answered", "missing", "half", "twice", "open"]
 
@@ -43,9 +43,9 @@ def wording(number: int, words: int, looks: bool) -> str:
     return f"exam {number}: {words} words{' after looking' if looks else ''}"
 
 
-def reply(asked: Asked) -> Any:
+def reply(asked: RequestInfo) -> Any:
     """Answer as the model: by the last question of the conversation."""
-    from forewarm_playground.claude.answers import Answer, ToolUse
+    from forewarm_playground.claude.responses.answers import Answer, ToolUse
 
     found = _last(asked.body.get("messages") or ())
     if found is None:
@@ -109,7 +109,7 @@ def is_open(message: Message) -> bool:
 
 def said(message: Message) -> str:
     """Return the text that a person reads in a message."""
-    from forewarm_playground.slack.streams import stream_text
+    from forewarm_playground.slack.messages.streams import stream_text
 
     if message.stream is not None:
         return stream_text(message.stream)

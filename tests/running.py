@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from forewarm_playground.claude import LocalClaude
 from forewarm_playground.slack.local import LocalSlack
-from forewarm_playground.slack.records import Message
+from forewarm_playground.slack.models import Message
 
 from bot.app.bot import Bot
 from bot.settings import Settings

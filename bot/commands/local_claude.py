@@ -49,12 +49,12 @@ def local_claude(
 async def _serve(
     port: int, config: Path | None, host: str, *, virtual_clock: bool, as_json: bool
 ) -> None:
-    from forewarm_playground.claude import Config, HandClock, LocalClaude
+    from forewarm_playground.claude import Config, LocalClaude, ManualClock
     from forewarm_playground.claude.config import load
     from rich.console import Console
 
     settings = load(config) if config else Config()
-    claude = LocalClaude(settings, clock=HandClock() if virtual_clock else None)
+    claude = LocalClaude(settings, clock=ManualClock() if virtual_clock else None)
     stopped = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stopped.set)

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from forewarm_playground import leaping
+from forewarm_playground import virtual_time
 from forewarm_playground.claude import Answer, Config, Latency, LocalClaude, Text, ToolUse
 from forewarm_playground.slack.local import LocalSlack
 
@@ -31,7 +31,7 @@ from bot.slack.client import connect
 from bot.slack.web_api import WebCalls
 
 if TYPE_CHECKING:
-    from forewarm_playground.slack.records import Message
+    from forewarm_playground.slack.models import Message
 
     from tests.answer.conftest import Room
 
@@ -61,7 +61,7 @@ class Live:
             user="U0ASKER",
             text=text,
             surface="thread" if thread else "mention",
-            received_at=leaping.now(),
+            received_at=virtual_time.now(),
             asked_at=float(ts),
             in_thread=thread is not None,
             user_team="T0LOCAL",
@@ -89,25 +89,27 @@ class Live:
         """Return what another process would answer with: nothing in common but the store."""
         calls = self.parts.calls
         threads = Threads(calls, BotIdentity("U0BOT", "B0BOT", "T0LOCAL"))
-        deliver = Deliveries(calls, Pacer(), leaping.now)
+        deliver = Deliveries(calls, Pacer(), virtual_time.now)
         return Answerer(replace(self.parts, threads=threads, deliver=deliver))
 
 
 @asynccontextmanager
 async def live(room: Room, latency: Latency) -> AsyncIterator[Live]:
-    slack = LocalSlack(now=leaping.now)
-    claude = LocalClaude(Config(latency=latency), now=leaping.now)
+    slack = LocalSlack(now=virtual_time.now)
+    claude = LocalClaude(Config(latency=latency), now=virtual_time.now)
     async with slack.serve(), claude.serve() as url:
         clients = connect(slack.token, slack.api_url)
-        model = ClaudeClient.connect(api_key="any", base_url=url, journal=room, now=leaping.now)
+        model = ClaudeClient.connect(
+            api_key="any", base_url=url, journal=room, now=virtual_time.now
+        )
         calls = WebCalls(clients)
         parts = replace(
             room.parts(),
             calls=calls,
             model=model,
             threads=Threads(calls, BotIdentity("U0BOT", "B0BOT", "T0LOCAL")),
-            deliver=Deliveries(calls, Pacer(), leaping.now),
-            now=leaping.now,
+            deliver=Deliveries(calls, Pacer(), virtual_time.now),
+            now=virtual_time.now,
         )
         try:
             yield Live(room, slack, claude, parts, Answerer(parts))
@@ -126,7 +128,7 @@ def play(
         async with live(room, latency or SLOW) as stage:
             await scene(stage)
 
-    leaping.run(main())
+    virtual_time.run(main())
 
 
 def test_words_stand_in_slack_while_the_model_still_speaks(room: Room) -> None:
@@ -244,11 +246,11 @@ def test_stop_ends_the_model_s_work_and_keeps_what_was_said(room: Room) -> None:
         question = live.ask()
         running = asyncio.create_task(live.answer(question))
         await live.until_said(question, "One word")
-        pressed = leaping.now()
+        pressed = virtual_time.now()
         live.slack.user("U0ASKER").stop(CHANNEL, question.ts)
         await live.answerer.stop("T0LOCAL", CHANNEL, question.ts, "U0ASKER")
         await running
-        assert leaping.now() - pressed < 3
+        assert virtual_time.now() - pressed < 3
         [message] = live.said(question)
         assert message.text.startswith("One word")
         assert "Stopped" in message.text

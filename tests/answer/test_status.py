@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import cast
 
-from forewarm_playground import leaping
+from forewarm_playground import virtual_time
 
 from bot.answer.status import StatusLine
 from bot.delivery.slack_api import SlackCallError, SlackCalls, Target
@@ -45,7 +45,7 @@ def play(
             await asyncio.sleep(seconds)
         await status.close(replied=replied)
 
-    leaping.run(main())
+    virtual_time.run(main())
 
 
 def test_of_many_statuses_the_newest_is_shown() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from forewarm_playground.claude import Config, Latency, LocalClaude
-from forewarm_playground.claude.requests import RequestRecord
+from forewarm_playground.claude.request_log import RequestRecord
 from forewarm_playground.slack.local import LocalSlack
 from pydantic import SecretStr
 

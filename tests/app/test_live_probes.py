@@ -149,7 +149,7 @@ async def test_what_needs_a_person_is_heard_while_they_do_it(probed: Begin) -> N
         asker.look_at(CHANNEL)
         asker.type_draft(CHANNEL, "https://github.com/acme/a")
         pressed = asker.click(CHANNEL, button()[0], OPEN)
-        await slack.until(lambda: bool(slack.world.modals.get("U0ASKER")), "the form")
+        await slack.until(lambda: bool(slack.state.modals.get("U0ASKER")), "the form")
         await asker.done(pressed)
         await asker.type("abc", KEYS, per_key=0.05)
         found = await running

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from forewarm_playground.claude import ToolUse
-from forewarm_playground.claude.matching import Asked
+from forewarm_playground.claude.responses.matching import RequestInfo
 
 from bot.answer import tools
 from tests.loglines import log_lines, logged
@@ -21,7 +21,7 @@ def _broken(*_: Any) -> str:
     raise RuntimeError("a bug")
 
 
-def _reply(asked: Asked) -> Any:
+def _reply(asked: RequestInfo) -> Any:
     if asked.has_results or "plain" in asked.question:
         return "It returns seven."
     return ToolUse("search", {"pattern": "step_7"})

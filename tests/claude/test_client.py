@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from forewarm_playground import leaping
+from forewarm_playground import virtual_time
 from forewarm_playground.claude import Answer, LocalClaude, Thought
 from forewarm_playground.claude import Text as Say
 from forewarm_playground.claude import ToolUse as Call
@@ -87,7 +87,7 @@ async def scene(**chosen: Any) -> AsyncIterator[Scene]:
     async with (
         claude.serve() as url,
         ClaudeClient.connect(
-            api_key="sk-ant-secret", base_url=url, journal=journal, now=leaping.now, **chosen
+            api_key="sk-ant-secret", base_url=url, journal=journal, now=virtual_time.now, **chosen
         ) as client,
     ):
         yield Scene(claude, client, journal, url)
@@ -100,7 +100,7 @@ def play(act: Callable[[Scene], Awaitable[T]], **chosen: Any) -> T:
         async with scene(**chosen) as here:
             return await act(here)
 
-    return leaping.run(main())
+    return virtual_time.run(main())
 
 
 def ended(events: Sequence[Event]) -> Ended:
@@ -192,7 +192,7 @@ def test_lives_are_counted_from_the_start_of_the_request() -> None:
 
     async def act(here: Scene) -> None:
         prefix = here.prefix(tokens=100_000)
-        before = leaping.now()
+        before = virtual_time.now()
         warmed = await here.client.warm(prefix)
         record = here.journal.ended[0]
         assert warmed.started_at == record.started_at == pytest.approx(before, abs=0.01)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from forewarm_playground import leaping
+from forewarm_playground import virtual_time
 from forewarm_playground.claude import Chaos, Config, LocalClaude
 
 from bot.claude.client import ClaudeClient
@@ -19,7 +19,7 @@ from bot.claude.probe import Probe, probe
 async def speaking(claude: LocalClaude) -> AsyncIterator[ClaudeClient]:
     async with (
         claude.serve() as url,
-        ClaudeClient.connect(api_key="k", base_url=url, now=leaping.now) as client,
+        ClaudeClient.connect(api_key="k", base_url=url, now=virtual_time.now) as client,
     ):
         yield client
 
@@ -29,7 +29,7 @@ def tried(model: str, claude: LocalClaude | None = None) -> Probe:
         async with speaking(claude or LocalClaude()) as client:
             return await probe(client, model, "salt")
 
-    return leaping.run(main())
+    return virtual_time.run(main())
 
 
 @pytest.mark.parametrize("model", priced_models())

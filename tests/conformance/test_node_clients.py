@@ -84,7 +84,7 @@ async def test_bolt(slack: LocalSlack, run: Run, transport: str) -> None:
         assert (await asker.submit()).errors == {"b": "too short"}
         asker.set_text("how?")
         assert (await asker.submit()).errors == {}
-        assert slack.world.modals["U0ASKER"] == []
+        assert slack.state.modals["U0ASKER"] == []
 
 
 def _answers(slack: LocalSlack, root: str) -> list[str]:

@@ -17,7 +17,7 @@ from math import ceil
 from typing import Any, ClassVar, Literal
 
 import pytest
-from forewarm_playground.slack.limits import Bucket, Window
+from forewarm_playground.slack.web_api.rate_limits import Bucket, Window
 
 from bot.delivery.engine.commands import (
     Append,

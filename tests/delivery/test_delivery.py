@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from forewarm_playground import leaping
+from forewarm_playground import virtual_time
 
 from bot.context.pack import Change, Match, RepositoryState
 from bot.delivery.citations.filter import CheckedText, Checker
@@ -56,7 +56,7 @@ def deliver(workspace: Workspace, **more: Any) -> Delivery:
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
-    leaping.run(main)
+    virtual_time.run(main)
 
 
 def test_the_first_word_is_under_way_before_the_next_is_there(

@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from forewarm_playground import leaping
+from forewarm_playground import virtual_time
 from forewarm_playground.claude import Config, LocalClaude
 from forewarm_playground.slack.local import LocalSlack
 from pydantic import SecretStr
@@ -35,16 +35,16 @@ SLACK: dict[str, Any] = {
 
 def test_hours_of_traffic_lose_nothing_and_leak_nothing(tmp_path: Path) -> None:
     """What grows by one an hour is found by nobody until the process dies of it."""
-    leaping.run(live(tmp_path))
+    virtual_time.run(live(tmp_path))
 
 
 async def live(folder: Path) -> None:
     code = folder / "code"
     written(code, 0)
     async with AsyncExitStack() as stack:
-        slack = LocalSlack(SLACK, now=leaping.now)
+        slack = LocalSlack(SLACK, now=virtual_time.now)
         await stack.enter_async_context(slack.serve())
-        claude = LocalClaude(Config(limits=None), now=leaping.now)
+        claude = LocalClaude(Config(limits=None), now=virtual_time.now)
         claude.rule(None, reply)
         settings = settings_of(folder, slack, await stack.enter_async_context(claude.serve()))
         exams: list[Exam] = []
@@ -60,7 +60,7 @@ async def live(folder: Path) -> None:
             if number % 3 == 0:
                 written(code, number)
             ts = slack.user(PERSON).mention(CHANNEL, wording(number, 60, number % 4 == 0))
-            exams.append(Exam(number, 60, False, CHANNEL, ts, ts, leaping.now()))
+            exams.append(Exam(number, 60, False, CHANNEL, ts, ts, virtual_time.now()))
             await asyncio.sleep(HOURS * 3600 / rounds)
             life.append(Held.now())
         await bot.stop()
@@ -104,7 +104,7 @@ def assert_steady(life: Sequence[Held]) -> None:
 
 
 async def begun(settings: Settings) -> Bot:
-    bot = Bot(settings, now=leaping.now)
+    bot = Bot(settings, now=virtual_time.now)
     await bot.start()
     async with asyncio.timeout(120):
         while await bot.missing():

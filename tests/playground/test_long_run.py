@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from forewarm_playground.claude import Core
 from forewarm_playground.slack import LocalSlack
-from forewarm_playground.slack.delivery import Delivery
+from forewarm_playground.slack.delivery.types import Delivery
 
 from benchmarks.bench_playground import App, Schedule, WentWrong, long_run
 
@@ -39,7 +39,7 @@ def test_an_event_told_twice_ends_the_run() -> None:
     slack = LocalSlack(now=schedule.now)
     app = App(schedule, slack, Core())
     told: list[Delivery] = []
-    slack.world.deliver = told.append
+    slack.state.deliver = told.append
     slack.user("U0PEER").post("C0GENERAL", "hello")
     app.deliver(told[0])
     with pytest.raises(WentWrong, match="once"):

@@ -11,10 +11,10 @@ from typing import Any, ClassVar
 
 import pytest
 from forewarm_playground.claude import Config, Latency, LocalClaude
-from forewarm_playground.claude.answers import ToolUse
-from forewarm_playground.claude.matching import Asked
+from forewarm_playground.claude.responses.answers import ToolUse
+from forewarm_playground.claude.responses.matching import RequestInfo
 from forewarm_playground.slack.local import LocalSlack
-from forewarm_playground.slack.records import Message
+from forewarm_playground.slack.models import Message
 from pydantic import SecretStr
 
 from bot.app.bot import Bot
@@ -43,7 +43,7 @@ class Obedient:
     reached: set[str] = field(default_factory=set)
     bodies: list[Any] = field(default_factory=list)
 
-    def __call__(self, asked: Asked) -> Any:
+    def __call__(self, asked: RequestInfo) -> Any:
         body: Any = asked.body
         self.bodies.append(body)
         text = json.dumps(body["messages"], ensure_ascii=False)
@@ -57,7 +57,7 @@ class Obedient:
             self.reached.add(name)
         return self._act(one, asked, body)
 
-    def _act(self, one: Injection, asked: Asked, body: Any) -> Any:
+    def _act(self, one: Injection, asked: RequestInfo, body: Any) -> Any:
         if one.prints:
             return _printed(body[one.prints])
         if asked.has_results:
@@ -104,7 +104,7 @@ class Attacked(Running):
     @property
     def written(self) -> list[Message]:
         """Everything that the bot has written anywhere."""
-        channels = list(self.slack.world.channels)
+        channels = list(self.slack.state.channels)
         return [m for c in channels for m in self.slack.bot_messages(c)]
 
     def answer(self, channel: str, thread: str) -> list[Message]:

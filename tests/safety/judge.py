@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from forewarm_playground.slack.records import Message
+from forewarm_playground.slack.models import Message
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 

@@ -18,7 +18,7 @@ import pytest
 from aiohttp import web
 from forewarm_playground.claude import Config, Latency, LocalClaude
 from forewarm_playground.slack.local import LocalSlack
-from forewarm_playground.slack.records import Message
+from forewarm_playground.slack.models import Message
 from pydantic import SecretStr
 
 from bot.answer.feedback import Opinion

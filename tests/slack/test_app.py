@@ -457,7 +457,7 @@ async def test_a_thumb_down_is_kept_and_asks_why(scene: Scene) -> None:
     person = scene.slack.user("U0ASKER")
     await person.done(person.click("C0PAY", posted.body["ts"], "forewarm_feedback", "down"))
     await scene.until(lambda: scene.rooms.opinions, "the opinion")
-    await scene.until(lambda: scene.slack.world.views, "the comment box")
+    await scene.until(lambda: scene.slack.state.views, "the comment box")
     person.set_text("wrong file")
     await person.submit()
     await scene.until(lambda: len(scene.rooms.opinions) == 2, "the comment")

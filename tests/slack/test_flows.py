@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 from forewarm_playground.claude import Latency
-from forewarm_playground.slack.installing import revoke
-from forewarm_playground.slack.records import Message
-from forewarm_playground.slack.refusal import Refusal
+from forewarm_playground.slack.errors import SlackError
+from forewarm_playground.slack.installation import revoke
+from forewarm_playground.slack.models import Message
 
 from bot.slack.codebase.views import OPENING
 from tests.slack.shop import CHANNEL, EMPTY, GUEST, MATE, YOU, Shop, open_shop
@@ -129,7 +129,7 @@ async def test_the_agent_pane_offers_the_contexts_prompts_and_warms(shop: Open) 
         dm = you.open_dm()
 
         def offered() -> list[str]:
-            held: Any = running.slack.world.prompts.get((dm, "")) or {"prompts": []}
+            held: Any = running.slack.state.prompts.get((dm, "")) or {"prompts": []}
             return [prompt["message"] for prompt in held["prompts"]]
 
         await running.until(offered, "the prompts")
@@ -203,7 +203,7 @@ async def test_an_answer_is_judged_and_had_again_by_whoever_may_ask(shop: Open) 
         root = you.mention(CHANNEL, "when?")
         first = await running.answer(CHANNEL, root)
         await you.done(you.click(CHANNEL, first.ts, "forewarm_feedback", "down"))
-        await running.until(lambda: slack.world.modals.get(YOU), "the comment box")
+        await running.until(lambda: slack.state.modals.get(YOU), "the comment box")
         you.set_text("wrong file")
         await you.submit()
         kept = await running.opinion()
@@ -382,7 +382,7 @@ async def test_the_home_tab_follows_what_happens_and_shows_money_to_operators(sh
         def home(person: Any) -> str:
             try:
                 return str(person.home.content["blocks"])
-            except Refusal:
+            except SlackError:
                 return ""
 
         mate.open_home()
@@ -420,7 +420,7 @@ async def test_an_invited_bot_says_one_thing_and_an_uninstalled_one_nothing(shop
         await running.answer(CHANNEL, you.mention(CHANNEL, "when?"))
         asked = len(running.claude.requests)
 
-        revoke(slack.world, slack.installation)
+        revoke(slack.state, slack.installation)
         await slack.idle()
         await asyncio.sleep(0.5)
         assert len(running.claude.requests) == asked

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import pytest
-from forewarm_playground import leaping
+from forewarm_playground import virtual_time
 
 from bot.claude.cache_check import WarmResult
 from bot.claude.errors import ClaudeError
@@ -97,12 +97,12 @@ class Claude:
         label: Label | None = None,
         previous: str | None = None,
     ) -> WarmResult:
-        started = leaping.now()
+        started = virtual_time.now()
         usage = await self.request("warm", prefix, ttl)
         return WarmResult(
             usage=usage,
             usd=cost(prefix.model, usage),
-            seconds=leaping.now() - started,
+            seconds=virtual_time.now() - started,
             started_at=started,
             ttl=ttl,
             tokens=prefix.tokens,
@@ -113,7 +113,7 @@ class Claude:
 
     async def request(self, kind: str, prefix: Prefix, ttl: Ttl) -> Usage:
         """Read what is cached and write the rest. Return when the response begins."""
-        started = leaping.now()
+        started = virtual_time.now()
         self.running += 1
         self.most_running = max(self.most_running, self.running)
         try:
@@ -153,7 +153,7 @@ class Claude:
                 found.alive_until = started + TTL_SECONDS[found.ttl]
             else:
                 until = started + TTL_SECONDS[ttl]
-                self.cache[fingerprint] = _Cached(ttl, leaping.now(), until)
+                self.cache[fingerprint] = _Cached(ttl, virtual_time.now(), until)
 
 
 def _marks(prefix: Prefix) -> tuple[tuple[str, int], ...]:
@@ -181,7 +181,7 @@ def leap() -> Leap:
     """Run a coroutine function in an event loop whose time leaps."""
 
     def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        leaping.run(main())
+        virtual_time.run(main())
 
     return run
 

@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from forewarm_playground import leaping
+from forewarm_playground import virtual_time
 
 from bot.claude.errors import ClaudeError
 from bot.claude.events import RequestEnded
@@ -24,27 +24,27 @@ PREFILL, WARM = 18.93, 1.94
 
 
 def hint(kind: SignalKind = "modal_typing", user: str = "U1", channel: str = "C1") -> Signal:
-    return Signal(kind=kind, workspace="T1", at=leaping.now(), channel=channel, user=user)
+    return Signal(kind=kind, workspace="T1", at=virtual_time.now(), channel=channel, user=user)
 
 
 def make_driver(claude: Claude, records: Records, **chosen: Any) -> Driver:
-    return Driver(claude, records, now=leaping.now, **chosen)
+    return Driver(claude, records, now=virtual_time.now, **chosen)
 
 
 async def ask(
     driver: Driver, claude: Claude, target: Target, user: str = "U1", thread: str = "1"
 ) -> tuple[JoinTicket, float]:
     """Ask as an answer does. Return the ticket and the seconds until the reply began."""
-    arrived = leaping.now()
+    arrived = virtual_time.now()
     ticket = await driver.join(target, channel="C1", thread=thread, user=user)
-    sent = leaping.now()
+    sent = virtual_time.now()
     try:
         usage = await claude.request("question", target.prefix, ticket.ttl)
     except ClaudeError as error:
         ticket.report_failure(error.kind, error.retry_after)
         raise
-    ticket.report_start(usage, seconds=leaping.now() - sent)
-    return ticket, leaping.now() - arrived
+    ticket.report_start(usage, seconds=virtual_time.now() - sent)
+    return ticket, virtual_time.now() - arrived
 
 
 def test_a_typing_signal_warms_and_the_question_reads(
@@ -210,7 +210,7 @@ def test_on_one_slot_a_question_does_not_wait_for_another_prefix(
         driver = Driver(
             cache,
             records,
-            now=leaping.now,
+            now=virtual_time.now,
             single_slot=True,
         )
         driver.signal(hint(channel="C2"), from_other)
@@ -316,10 +316,10 @@ def test_what_another_replica_warmed_is_read_and_its_money_counts(
         target = make_target()
         driver = make_driver(claude, records)
         driver.update(target)
-        sent = leaping.now()
+        sent = virtual_time.now()
         usage = await claude.request("warm", target.prefix, "5m")
         record = RequestEnded(
-            at=leaping.now(),
+            at=virtual_time.now(),
             request="r1",
             purpose="warm",
             prefix=target.prefix.key,
@@ -328,14 +328,14 @@ def test_what_another_replica_warmed_is_read_and_its_money_counts(
             model=target.prefix.model,
             usage=usage,
             usd=0.375,
-            seconds=leaping.now() - sent,
+            seconds=virtual_time.now() - sent,
             complete=True,
             started_at=sent,
             ttl="5m",
         )
-        assert not driver.governor.is_warm(target.facts, leaping.now())
+        assert not driver.governor.is_warm(target.facts, virtual_time.now())
         driver.learn(record)
-        assert driver.governor.is_warm(target.facts, leaping.now())
+        assert driver.governor.is_warm(target.facts, virtual_time.now())
         assert driver.governor.spending.used(target.context) == pytest.approx(0.375)
         driver.signal(hint(), target)
         assert not [kind for _, kind, _, _ in claude.log[1:] if kind == "warm"]

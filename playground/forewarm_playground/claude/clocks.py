@@ -7,7 +7,7 @@ import heapq
 from collections.abc import Callable
 from typing import Protocol
 
-from forewarm_playground import leaping
+from forewarm_playground import virtual_time
 
 
 class Clock(Protocol):
@@ -22,13 +22,13 @@ class LoopClock:
     """The running loop's own time: real, or leaping in a leaping loop."""
 
     def __init__(self, now: Callable[[], float] | None = None) -> None:
-        self.now = now or leaping.now
+        self.now = now or virtual_time.now
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
 
-class HandClock:
+class ManualClock:
     """A clock that moves only when told to, for a server that runs alone.
 
     `advance` moves it, and whatever waits for a time that has come goes on, in order. With `leap`,
@@ -36,16 +36,16 @@ class HandClock:
     happened for `grace` real seconds, so that a latency of 20 seconds passes at once.
     """
 
-    def __init__(self, start: float = leaping.EPOCH, *, leap: bool = True) -> None:
+    def __init__(self, start: float = virtual_time.EPOCH, *, leap: bool = True) -> None:
         self._now = start
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
         self._count = 0
-        self._leap = leap
+        self._jump = leap
         self._leaper: asyncio.TimerHandle | None = None
         self.grace = 0.005
 
     def __repr__(self) -> str:
-        return f"<HandClock {self._now:.3f} [{len(self._sleepers)} sleepers]>"
+        return f"<ManualClock {self._now:.3f} [{len(self._sleepers)} sleepers]>"
 
     def now(self) -> float:
         return self._now
@@ -56,7 +56,7 @@ class HandClock:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._count += 1
         heapq.heappush(self._sleepers, (self._now + seconds, self._count, future))
-        self._expect_leap()
+        self._expect_jump()
         return await future
 
     async def advance(self, seconds: float) -> None:
@@ -74,8 +74,8 @@ class HandClock:
             self._now = max(self._now, when)
             future.set_result(None)
 
-    def _expect_leap(self) -> None:
-        if not self._leap:
+    def _expect_jump(self) -> None:
+        if not self._jump:
             return
         if self._leaper is not None:
             self._leaper.cancel()
@@ -86,4 +86,4 @@ class HandClock:
         self._leaper = None
         if self._sleepers:
             self._wake_first()
-            self._expect_leap()
+            self._expect_jump()

@@ -15,11 +15,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from forewarm_playground.claude import rules, shapes
-from forewarm_playground.claude.answers import WARMED, Answers, Plan, Refusal, plan
-from forewarm_playground.claude.breakpoints import Breakpoint, breakpoints
+from forewarm_playground.claude.cache.breakpoints import Breakpoint, breakpoints
+from forewarm_playground.claude.cache.diagnostics import Fingerprints, fingerprint
+from forewarm_playground.claude.cache.ledger import Ledger
+from forewarm_playground.claude.cache.prefix_cache import Entry, PrefixCache, Scope, look_up
+from forewarm_playground.claude.cache.render import Prompt, render
+from forewarm_playground.claude.cache.usage import bill
 from forewarm_playground.claude.config import Config, Identity
-from forewarm_playground.claude.diagnostics import Fingerprints, fingerprint
 from forewarm_playground.claude.errors import (
     ApiError,
     invalid,
@@ -28,14 +30,12 @@ from forewarm_playground.claude.errors import (
     unknown_model,
 )
 from forewarm_playground.claude.exchange import Checked, Effects, Exchange, Found
-from forewarm_playground.claude.ledger import Ledger
 from forewarm_playground.claude.limits import Limits, RateLimiter
-from forewarm_playground.claude.matching import Asked
 from forewarm_playground.claude.models import Model
-from forewarm_playground.claude.prefixes import Entry, PrefixCache, Scope, look_up
-from forewarm_playground.claude.render import Prompt, render
-from forewarm_playground.claude.requests import RequestRecord
-from forewarm_playground.claude.usage import bill
+from forewarm_playground.claude.request_log import RequestRecord
+from forewarm_playground.claude.responses.answers import WARMED, Answers, Plan, Refusal, plan
+from forewarm_playground.claude.responses.matching import RequestInfo
+from forewarm_playground.claude.validation import rules, schema
 
 Json = Mapping[str, Any]
 DEFAULT_WORKSPACE = "wrkspc_default"
@@ -107,7 +107,7 @@ class Core:
     def count(self, call: Call, at: float) -> int:
         """Return the input tokens of a request, validated like the request itself."""
         identity = self.identify(call)
-        shapes.check_count(call.body)
+        schema.check_count(call.body)
         model = self._model(call.body)
         self._limiter(identity, model).admit_count(at)
         prompt, _ = self._prompt(call, model)
@@ -138,11 +138,11 @@ class Core:
             self._bodies.popleft().body = None
         return record
 
-    def asked(self, record: RequestRecord) -> Asked:
+    def asked(self, record: RequestRecord) -> RequestInfo:
         """Return a request as rules and faults see it."""
         body = record.body if isinstance(record.body, dict) else {}
         workspace = record.workspace or DEFAULT_WORKSPACE
-        return Asked(body, workspace, record.number, record.path, record.headers)
+        return RequestInfo(body, workspace, record.number, record.path, record.headers)
 
     def identify(self, call: Call) -> Identity:
         """Return who is calling, or refuse: a key and a known API version are required."""
@@ -196,7 +196,7 @@ class Core:
         )
 
     def _check(self, call: Call, identity: Identity) -> Checked:
-        shapes.check_create(call.body, self._version(call))
+        schema.check_create(call.body, self._version(call))
         body: Json = call.body
         model = self._model(body)
         prompt, points = self._prompt(call, model)

@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from forewarm_playground.claude.answers import Plan
-from forewarm_playground.claude.breakpoints import Breakpoint
+from forewarm_playground.claude.cache.breakpoints import Breakpoint
+from forewarm_playground.claude.cache.ledger import Charge, Ledger
+from forewarm_playground.claude.cache.prefix_cache import SECONDS, Entry, Hit, PrefixCache, Scope
+from forewarm_playground.claude.cache.render import Prompt
+from forewarm_playground.claude.cache.usage import Usage
 from forewarm_playground.claude.config import Identity
 from forewarm_playground.claude.latency import Latency
-from forewarm_playground.claude.ledger import Charge, Ledger
 from forewarm_playground.claude.models import Model
-from forewarm_playground.claude.prefixes import SECONDS, Entry, Hit, PrefixCache, Scope
-from forewarm_playground.claude.render import Prompt
-from forewarm_playground.claude.requests import RequestRecord
-from forewarm_playground.claude.usage import Usage
+from forewarm_playground.claude.request_log import RequestRecord
+from forewarm_playground.claude.responses.answers import Plan
 
 Json = Mapping[str, Any]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from forewarm_playground.claude.usage import Usage
+from forewarm_playground.claude.cache.usage import Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,20 +6,20 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any
 
-from forewarm_playground.claude.answers import Answer, Reply, Rule
+from forewarm_playground.claude.cache.ledger import Ledger
+from forewarm_playground.claude.cache.prefix_cache import Entry
+from forewarm_playground.claude.cache.tokens import text_of
 from forewarm_playground.claude.clocks import Clock, LoopClock
 from forewarm_playground.claude.config import Config
 from forewarm_playground.claude.core import Core
-from forewarm_playground.claude.faults import Fault, Faults, Kind
 from forewarm_playground.claude.latency import Latency
-from forewarm_playground.claude.ledger import Ledger
-from forewarm_playground.claude.matching import Asked, Match
-from forewarm_playground.claude.prefixes import Entry
-from forewarm_playground.claude.requests import RequestRecord
-from forewarm_playground.claude.tokens import text_of
+from forewarm_playground.claude.request_log import RequestRecord
+from forewarm_playground.claude.responses.answers import Answer, Reply, Rule
+from forewarm_playground.claude.responses.faults import Fault, Faults, Kind
+from forewarm_playground.claude.responses.matching import Match, RequestInfo
 
 if TYPE_CHECKING:
-    from forewarm_playground.claude.server import Server
+    from forewarm_playground.claude.http.server import Server
 
 
 class LocalClaude:
@@ -50,15 +50,15 @@ class LocalClaude:
 
     # What it says
 
-    def script(self, *replies: Reply | Callable[[Asked], Reply]) -> None:
+    def script(self, *replies: Reply | Callable[[RequestInfo], Reply]) -> None:
         """Queue answers; each is given once, in order, before any rule is asked."""
         read = [reply if callable(reply) else Answer.of(reply) for reply in replies]
         self.core.answers.script.extend(read)
 
     def rule(
         self,
-        match: Match | str | Callable[[Asked], bool] | None,
-        reply: Reply | Callable[[Asked], Reply],
+        match: Match | str | Callable[[RequestInfo], bool] | None,
+        reply: Reply | Callable[[RequestInfo], Reply],
     ) -> None:
         """Answer every request that matches; the first rule that matches wins."""
         if not callable(reply):
@@ -119,7 +119,7 @@ class LocalClaude:
     @contextlib.asynccontextmanager
     async def serve(self, port: int = 0, host: str = "127.0.0.1") -> AsyncIterator[str]:
         """Serve on a port (0: any free one) while the context is open; yields the base URL."""
-        from forewarm_playground.claude.server import Server
+        from forewarm_playground.claude.http.server import Server
 
         server = Server(self, host, port)
         await server.start()

@@ -10,17 +10,17 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from forewarm_playground.errors import PlaygroundError
-from forewarm_playground.slack import screen
-from forewarm_playground.slack.acts import ACTS, perform
 from forewarm_playground.slack.config import ChannelConfig, UserConfig
+from forewarm_playground.slack.csrf import check_origin, json_body, refused
+from forewarm_playground.slack.errors import SlackError
 from forewarm_playground.slack.faults import API_FAULTS, Fault
-from forewarm_playground.slack.guard import check_origin, json_body, refused
-from forewarm_playground.slack.installing import revoke
+from forewarm_playground.slack.ids import Json
+from forewarm_playground.slack.installation import revoke
+from forewarm_playground.slack.json_shapes import message_shape
 from forewarm_playground.slack.log import entry_shape
-from forewarm_playground.slack.refusal import Refusal
-from forewarm_playground.slack.shapes import message_shape
+from forewarm_playground.slack.people import client_view
+from forewarm_playground.slack.person_commands import ACTS, perform
 from forewarm_playground.slack.timers import MovableClock
-from forewarm_playground.slack.wire import Json
 
 if TYPE_CHECKING:
     from forewarm_playground.slack.local import LocalSlack
@@ -63,7 +63,7 @@ def _wrapped(handler: Handler) -> Callable[[web.Request], Awaitable[web.Response
         check_origin(request)
         try:
             return web.json_response(await handler(request))
-        except Refusal as refusal:
+        except SlackError as refusal:
             return refused(refusal)
         except PlaygroundError as error:
             body = {"ok": False, "error": type(error).__name__, "message": error.user_message}
@@ -85,7 +85,7 @@ class _Control:
         return {
             "slack": repr(slack),
             "api_url": slack.api_url,
-            "transport": slack.courier.transport.name if slack.courier.transport else "",
+            "transport": slack.dispatcher.transport.name if slack.dispatcher.transport else "",
             "sockets": len(slack.sockets.sockets),
             "acts": sorted(ACTS),
         }
@@ -96,27 +96,27 @@ class _Control:
         return {"ok": True, **await perform(self._slack, user, order)}
 
     async def transcript(self, request: web.Request) -> Json:
-        world, query = self._slack.world, request.query
+        state, query = self._slack.state, request.query
         channel, thread = query.get("channel", ""), query.get("thread_ts")
         messages = self._slack.messages(channel, thread)
         if user := query.get("user"):
-            return {"messages": [screen.message_view(world, m, user) for m in messages]}
-        return {"messages": [message_shape(world, message) for message in messages]}
+            return {"messages": [client_view.message_view(state, m, user) for m in messages]}
+        return {"messages": [message_shape(state, message) for message in messages]}
 
     async def state(self, request: web.Request) -> Json:
-        world = self._slack.world
+        state = self._slack.state
         return {
-            "users": [screen.person_shape(user) for user in world.users.values()],
-            "channels": [screen.channel_view(world, c, "") for c in world.channels.values()],
-            "sessions": [screen.session_shape(world, *key) for key in world.sessions],
-            "statuses": [screen.status_shape(world, *key) for key in world.statuses],
-            "modals": {user: screen.modals_view(world, user) for user in world.modals},
-            "homes": {user: screen.home_shape(world, user) for _, user in world.homes},
+            "users": [client_view.person_shape(user) for user in state.users.values()],
+            "channels": [client_view.channel_view(state, c, "") for c in state.channels.values()],
+            "sessions": [client_view.session_shape(state, *key) for key in state.sessions],
+            "statuses": [client_view.status_shape(state, *key) for key in state.statuses],
+            "modals": {user: client_view.modals_view(state, user) for user in state.modals},
+            "homes": {user: client_view.home_shape(state, user) for _, user in state.homes},
             "ephemerals": [
-                message_shape(world, m) | {"channel": m.channel, "seen_by": m.seen_by}
-                for m in world.ephemerals
+                message_shape(state, m) | {"channel": m.channel, "seen_by": m.seen_by}
+                for m in state.ephemerals
             ],
-            "notices": [asdict(notice) for notice in world.notices],
+            "notices": [asdict(notice) for notice in state.notices],
             "subscription_enabled": self._slack.health.enabled,
         }
 
@@ -133,7 +133,7 @@ class _Control:
         return {"ok": True}
 
     async def detector(self, request: web.Request) -> Json:
-        detector = self._slack.world.detector
+        detector = self._slack.state.detector
         return {
             "quiet": not detector.broadcasts and not detector.unfurls,
             "pings": [asdict(ping) | {"broadcast": ping.broadcast} for ping in detector.pings],
@@ -162,7 +162,7 @@ class _Control:
     async def release(self, request: web.Request) -> Json:
         number = int(request.match_info["ident"])
         if not 0 <= number < len(self._faults):
-            raise Refusal("fault_not_found")
+            raise SlackError("fault_not_found")
         self._faults[number].release()
         return _fault_shape(number, self._faults[number])
 
@@ -173,7 +173,7 @@ class _Control:
     async def advance(self, request: web.Request) -> Json:
         order = await json_body(request)
         if not isinstance(self._slack.timers, MovableClock):
-            raise Refusal("clock_not_movable")
+            raise SlackError("clock_not_movable")
         await self._slack.timers.advance(float(order.get("advance", 0)))
         return await self.clock(request)
 
@@ -198,7 +198,7 @@ class _Control:
             self._slack.health.enable()
         verified = None
         if order.get("verify"):
-            verified = await self._slack.http.verify(self._slack.world.ids.uuid())
+            verified = await self._slack.http.verify(self._slack.state.ids.uuid())
         return {"transport": (await self.index(request))["transport"], "verified": verified}
 
     async def wait(self, request: web.Request) -> Json:
@@ -214,20 +214,20 @@ class _Control:
         return {"ok": True}
 
     async def add_user(self, request: web.Request) -> Json:
-        user = self._slack.world.add_user(UserConfig(**await json_body(request)))
-        return screen.person_shape(user)
+        user = self._slack.state.add_user(UserConfig(**await json_body(request)))
+        return client_view.person_shape(user)
 
     async def add_channel(self, request: web.Request) -> Json:
-        channel = self._slack.world.add_channel(ChannelConfig(**await json_body(request)))
-        return screen.channel_view(self._slack.world, channel, "")
+        channel = self._slack.state.add_channel(ChannelConfig(**await json_body(request)))
+        return client_view.channel_view(self._slack.state, channel, "")
 
     async def uninstall(self, request: web.Request) -> Json:
         order = await json_body(request)
-        team = str(order.get("workspace") or self._slack.world.home_team)
-        installation = self._slack.world.installations.get(team)
+        team = str(order.get("workspace") or self._slack.state.home_team)
+        installation = self._slack.state.installations.get(team)
         if installation is None:
-            raise Refusal("installation_not_found")
-        revoke(self._slack.world, installation)
+            raise SlackError("installation_not_found")
+        revoke(self._slack.state, installation)
         return {"ok": True}
 
 

@@ -8,29 +8,29 @@ from typing import Any
 
 from aiohttp import web
 
-import forewarm_playground.slack.methods  # noqa: F401 - importing it registers the methods
+import forewarm_playground.slack.web_api.methods  # noqa: F401 - importing it registers the methods
 from forewarm_playground.clock import Now, system_now
 from forewarm_playground.errors import PlaygroundError
+from forewarm_playground.slack.change_notifier import ChangeNotifier
 from forewarm_playground.slack.config import AppConfig, SlackConfig
-from forewarm_playground.slack.courier import Courier
-from forewarm_playground.slack.delivery import Change, Delivery
-from forewarm_playground.slack.detector import Ping, Unfurl
+from forewarm_playground.slack.delivery.dispatcher import Dispatcher
+from forewarm_playground.slack.delivery.event_throttle import EventThrottle
+from forewarm_playground.slack.delivery.http_events import HttpEvents
+from forewarm_playground.slack.delivery.socket_mode import SocketMode
+from forewarm_playground.slack.delivery.types import Change, Delivery
 from forewarm_playground.slack.faults import Fault, Faults
-from forewarm_playground.slack.feed import Feed
-from forewarm_playground.slack.health import Health
-from forewarm_playground.slack.http_events import HttpEvents
-from forewarm_playground.slack.limits import Limiter
+from forewarm_playground.slack.ids import Json
 from forewarm_playground.slack.log import Log
+from forewarm_playground.slack.messages.detector import Ping, Unfurl
+from forewarm_playground.slack.models import Installation, Message
 from forewarm_playground.slack.person import Person
-from forewarm_playground.slack.records import Installation, Message
-from forewarm_playground.slack.sockets import SocketMode
+from forewarm_playground.slack.state import State
 from forewarm_playground.slack.timers import LoopTimers, Timers, within
-from forewarm_playground.slack.web_api import Reply, WebApi
-from forewarm_playground.slack.wire import Json
-from forewarm_playground.slack.world import World
+from forewarm_playground.slack.web_api.rate_limits import Limiter
+from forewarm_playground.slack.web_api.registry import Reply, WebApi
 
 
-class NotQuiet(PlaygroundError):
+class UnwantedNotification(PlaygroundError):
     """The bot's text would have pinged a crowd or made Slack fetch a link."""
 
     def __init__(self, pings: list[Ping], unfurls: list[Unfurl]) -> None:
@@ -42,7 +42,7 @@ class NotQuiet(PlaygroundError):
         self.unfurls = unfurls
 
 
-class NeverHappened(PlaygroundError):
+class WaitTimeoutError(PlaygroundError):
     """What a test waited for did not come in time."""
 
     def __init__(self, what: str, seconds: float) -> None:
@@ -69,41 +69,43 @@ class LocalSlack:
         if not isinstance(config, SlackConfig):
             config = SlackConfig.parse(dict(config or {}))
         self.timers = timers or LoopTimers(now)
-        self.world = World(config, self.timers.now)
+        self.state = State(config, self.timers.now)
         limits, app = config.limits, config.app
         limiter = Limiter(
             enabled=limits.rates, post_burst=limits.post_burst, overrides=limits.per_minute
         )
-        self.api = WebApi(self.world, limiter)
+        self.api = WebApi(self.state, limiter)
         self.log = Log(limits.log_entries)
         self.faults = Faults()
-        self.feed = Feed()
-        self.health = Health(app.id, app.verification_token, limits.events_per_hour)
-        self.courier = Courier(config.delivery, self.timers, self.log, self.faults, self.health)
+        self.feed = ChangeNotifier()
+        self.health = EventThrottle(app.id, app.verification_token, limits.events_per_hour)
+        self.dispatcher = Dispatcher(
+            config.delivery, self.timers, self.log, self.faults, self.health
+        )
         self.sockets = SocketMode(
-            app.id, config.delivery, limits.sockets, self.timers, self.world.ids
+            app.id, config.delivery, limits.sockets, self.timers, self.state.ids
         )
         self.http = HttpEvents(lambda: self.app, config.delivery, self.timers, real_now)
-        self.world.deliver = self.courier.take
-        self.world.publish = self._publish
-        self.courier.settled = self.feed.stir
+        self.state.deliver = self.dispatcher.take
+        self.state.publish = self._publish
+        self.dispatcher.settled = self.feed.stir
         self.url = ""
         self._expiries: set[Any] = set()
 
     def __repr__(self) -> str:
-        return f"<LocalSlack {self.url or 'not served'} [{self.world!r} | {self.courier!r}]>"
+        return f"<LocalSlack {self.url or 'not served'} [{self.state!r} | {self.dispatcher!r}]>"
 
     # Who and what there is
 
     @property
     def app(self) -> AppConfig:
         """The app under test."""
-        return self.world.config.app
+        return self.state.config.app
 
     @property
     def installation(self) -> Installation:
         """The app's installation in the first workspace that has it."""
-        return next(iter(self.world.installations.values()))
+        return next(iter(self.state.installations.values()))
 
     @property
     def token(self) -> str:
@@ -123,14 +125,14 @@ class LocalSlack:
     @property
     def outbox(self) -> list[Delivery]:
         """What the app was to be told while nothing carried it there."""
-        return [*self.courier.outbox]
+        return [*self.dispatcher.outbox]
 
     def user(self, user: str) -> Person:
         """Return a person of this Slack, to act as.
 
         Refuses with `user_not_found`.
         """
-        self.world.user(user)
+        self.state.user(user)
         return Person(self, user)
 
     # The app's side
@@ -143,10 +145,10 @@ class LocalSlack:
 
     def messages(self, channel: str, thread: str | None = None) -> list[Message]:
         """Return a channel's messages, or a thread's with its root first, oldest first."""
-        held = self.world.channel(channel).messages
+        held = self.state.channel(channel).messages
         if thread is None:
             return [*held.values()]
-        root = self.world.message(channel, thread)
+        root = self.state.message(channel, thread)
         return [root, *(held[ts] for ts in root.replies)]
 
     def bot_messages(self, channel: str, thread: str | None = None) -> list[Message]:
@@ -158,17 +160,17 @@ class LocalSlack:
     @property
     def pings(self) -> list[Ping]:
         """The tokens in the bot's text that would have notified people."""
-        return self.world.detector.pings
+        return self.state.detector.pings
 
     @property
     def unfurls(self) -> list[Unfurl]:
         """The links that Slack would have fetched."""
-        return self.world.detector.unfurls
+        return self.state.detector.unfurls
 
     def assert_quiet(self) -> None:
-        """Raise `NotQuiet` if the bot's text pinged a crowd or made Slack fetch a link."""
-        if self.world.detector.broadcasts or self.unfurls:
-            raise NotQuiet(self.world.detector.broadcasts, self.unfurls)
+        """Raise `UnwantedNotification` if text of the bot pinged a crowd or unfurled a link."""
+        if self.state.detector.broadcasts or self.unfurls:
+            raise UnwantedNotification(self.state.detector.broadcasts, self.unfurls)
 
     # Faults
 
@@ -184,12 +186,12 @@ class LocalSlack:
 
     def _publish(self, change: Change) -> None:
         self.feed.publish(change)
-        if self.courier.transport is not None:
+        if self.dispatcher.transport is not None:
             self._watch(change)
 
     def _watch(self, change: Change) -> None:
         """Let screens know when a stream breaks or a status line fades by itself."""
-        limits = self.world.config.limits
+        limits = self.state.config.limits
         seconds = {"message": limits.stream_seconds, "status": limits.status_seconds}
         if change.kind not in seconds or not self._fades(change):
             return
@@ -206,8 +208,8 @@ class LocalSlack:
 
     def _fades(self, change: Change) -> bool:
         if change.kind == "status":
-            return (change.channel, change.ts) in self.world.statuses
-        message = self.world.channels[change.channel].messages.get(change.ts)
+            return (change.channel, change.ts) in self.state.statuses
+        message = self.state.channels[change.channel].messages.get(change.ts)
         return message is not None and message.stream is not None
 
     async def until(
@@ -216,7 +218,7 @@ class LocalSlack:
         """Wait until `condition` holds; it is looked at whenever something moved.
 
         Raises:
-            NeverHappened: it did not hold within `timeout` seconds of the emulator's time.
+            WaitTimeoutError: it did not hold within `timeout` seconds of the emulator's time.
         """
 
         async def wait() -> None:
@@ -226,11 +228,11 @@ class LocalSlack:
         try:
             await within(self.timers, timeout, wait())
         except TimeoutError:
-            raise NeverHappened(what, timeout) from None
+            raise WaitTimeoutError(what, timeout) from None
 
     async def idle(self, timeout: float = 30.0) -> None:
         """Wait until nothing is under way to the app any more, retries included."""
-        await self.until(lambda: self.courier.idle, "the end of all deliveries", timeout)
+        await self.until(lambda: self.dispatcher.idle, "the end of all deliveries", timeout)
 
     # Sockets
 
@@ -259,8 +261,8 @@ class LocalSlack:
             await runner.setup()
             await web.TCPSite(runner, host, port).start()
             bound = runner.addresses[0][1]
-            self.url = self.world.base_url = f"http://{host}:{bound}"
-            self.courier.transport = self.sockets if self.app.socket_mode else self.http
+            self.url = self.state.base_url = f"http://{host}:{bound}"
+            self.dispatcher.transport = self.sockets if self.app.socket_mode else self.http
             yield self.url
         finally:
             await self._close()
@@ -272,7 +274,7 @@ class LocalSlack:
             timer.cancel()
         self._expiries.clear()
         self.feed.close()
-        await self.courier.close()
+        await self.dispatcher.close()
         await self.sockets.close()
         await self.http.close()
 
@@ -283,25 +285,25 @@ class LocalSlack:
         """
         changes = {"socket_mode": False, "request_url": request_url, **urls}
         self._reconfigure(changes)
-        if self.courier.transport is not None:
-            self.courier.transport = self.http
+        if self.dispatcher.transport is not None:
+            self.dispatcher.transport = self.http
 
     def use_sockets(self) -> None:
         """Send everything to the app over Socket Mode from now on."""
         self._reconfigure({"socket_mode": True})
-        if self.courier.transport is not None:
-            self.courier.transport = self.sockets
+        if self.dispatcher.transport is not None:
+            self.dispatcher.transport = self.sockets
 
     def _reconfigure(self, changes: Mapping[str, Any]) -> None:
         app = self.app.model_copy(update=dict(changes))
-        self.world.config = self.world.config.model_copy(update={"app": app})
+        self.state.config = self.state.config.model_copy(update={"app": app})
 
     async def connected(self, timeout: float = 30.0) -> None:
         """Wait until the app has opened a socket."""
         try:
             await within(self.timers, timeout, self.sockets.opened.wait())
         except TimeoutError:
-            raise NeverHappened("a connection of the app", timeout) from None
+            raise WaitTimeoutError("a connection of the app", timeout) from None
 
     async def drop_sockets(self, reason: str = "refresh_requested") -> None:
         """Tell every socket to go, as Slack does; `cut` breaks them off without a word."""

@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from forewarm_playground.slack.wire import Json
+from forewarm_playground.slack.ids import Json
 
 
 @dataclass(slots=True)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from aiohttp import WSMsgType, web
 
 from forewarm_playground.errors import PlaygroundError
-from forewarm_playground.slack import screen
-from forewarm_playground.slack.acts import perform
-from forewarm_playground.slack.arguments import Arguments
-from forewarm_playground.slack.delivery import Change
-from forewarm_playground.slack.guard import check_origin, json_body, refused
-from forewarm_playground.slack.refusal import Refusal
-from forewarm_playground.slack.wire import Json
+from forewarm_playground.slack.csrf import check_origin, json_body, refused
+from forewarm_playground.slack.delivery.types import Change
+from forewarm_playground.slack.errors import SlackError
+from forewarm_playground.slack.ids import Json
+from forewarm_playground.slack.people import client_view
+from forewarm_playground.slack.person_commands import perform
+from forewarm_playground.slack.web_api.arguments import Arguments
 
 if TYPE_CHECKING:
     from forewarm_playground.slack.local import LocalSlack
@@ -38,14 +38,14 @@ class _Client:
 
     async def users(self, request: web.Request) -> web.Response:
         check_origin(request)
-        people = [u for u in self._slack.world.users.values() if not u.is_bot and not u.deleted]
-        return web.json_response({"users": [screen.person_shape(user) for user in people]})
+        people = [u for u in self._slack.state.users.values() if not u.is_bot and not u.deleted]
+        return web.json_response({"users": [client_view.person_shape(user) for user in people]})
 
     async def state(self, request: web.Request) -> web.Response:
         check_origin(request)
         try:
-            shown = screen.snapshot(self._slack.world, request.match_info["user"])
-        except Refusal as refusal:
+            shown = client_view.snapshot(self._slack.state, request.match_info["user"])
+        except SlackError as refusal:
             return refused(refusal)
         return web.json_response(shown)
 
@@ -53,14 +53,14 @@ class _Client:
         check_origin(request)
         query = request.query
         try:
-            shown = screen.history_view(
-                self._slack.world,
+            shown = client_view.history_view(
+                self._slack.state,
                 request.match_info["user"],
                 query.get("channel", ""),
                 query.get("thread_ts"),
                 Arguments(query).integer("limit", 200),
             )
-        except Refusal as refusal:
+        except SlackError as refusal:
             return refused(refusal)
         return web.json_response({"messages": shown})
 
@@ -69,14 +69,14 @@ class _Client:
         try:
             order = await json_body(request)
             result = await perform(self._slack, request.match_info["user"], order)
-        except Refusal as refusal:
+        except SlackError as refusal:
             return refused(refusal)
         return web.json_response({"ok": True, **result})
 
     async def live(self, request: web.Request) -> web.StreamResponse:
         check_origin(request)
         user = request.match_info["user"]
-        if user not in self._slack.world.users:
+        if user not in self._slack.state.users:
             return web.json_response({"ok": False, "error": "user_not_found"}, status=404)
         ws = web.WebSocketResponse(heartbeat=None, autoping=True)
         await ws.prepare(request)
@@ -114,7 +114,7 @@ class _Live:
             await asyncio.gather(writer, *self._orders, return_exceptions=True)
 
     def _note(self, change: Change) -> None:
-        if not screen.concerns(self._slack.world, change, self._user):
+        if not client_view.concerns(self._slack.state, change, self._user):
             return
         # A notice is a thing of its own; of everything else only the newest state matters.
         self._count += 1
@@ -126,13 +126,15 @@ class _Live:
 
     async def _write(self) -> None:
         with suppress(ConnectionError):
-            await self._send({"type": "snapshot", **screen.snapshot(self._slack.world, self._user)})
+            await self._send(
+                {"type": "snapshot", **client_view.snapshot(self._slack.state, self._user)}
+            )
             while True:
                 await self._moved.wait()
                 self._moved.clear()
                 waiting, self._changes = self._changes, {}
                 for change in waiting.values():
-                    shown = screen.frame(self._slack.world, change, self._user)
+                    shown = client_view.frame(self._slack.state, change, self._user)
                     if shown is not None:
                         await self._send(shown)
 
@@ -149,11 +151,11 @@ class _Live:
         try:
             order = json.loads(data)
             if not isinstance(order, dict):
-                raise Refusal("json_not_object")
+                raise SlackError("json_not_object")
             ident = order.pop("id", None)
             result = await perform(self._slack, self._user, order)
             answer: Json = {"type": "done", "id": ident, "result": result}
-        except Refusal as refusal:
+        except SlackError as refusal:
             answer = {"type": "refused", "id": ident, **refusal.body()}
         except PlaygroundError as error:
             answer = {"type": "refused", "id": ident, "error": error.user_message}

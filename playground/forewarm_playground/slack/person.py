@@ -6,38 +6,40 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from forewarm_playground.slack import agency, forms, interacting, membership, speaking, visiting
-from forewarm_playground.slack.interaction import Interaction
-from forewarm_playground.slack.modals import TEXT_INPUTS, inputs
-from forewarm_playground.slack.records import Message, View
-from forewarm_playground.slack.refusal import Refusal
+from forewarm_playground.slack.errors import SlackError
+from forewarm_playground.slack.ids import Json
+from forewarm_playground.slack.interactions import controls, forms
+from forewarm_playground.slack.interactions.interaction import Interaction
+from forewarm_playground.slack.interactions.modals import TEXT_INPUTS, inputs
+from forewarm_playground.slack.messages import agent_sessions
+from forewarm_playground.slack.models import Message, View
+from forewarm_playground.slack.people import composer, membership, navigation
+from forewarm_playground.slack.state import State
 from forewarm_playground.slack.timers import Timer, sleep
-from forewarm_playground.slack.wire import Json
-from forewarm_playground.slack.world import World
 
 if TYPE_CHECKING:
     from forewarm_playground.slack.local import LocalSlack
 
 
 class Person:
-    """Acts as one user. What Slack's client would refuse raises `Refusal`.
+    """Acts as one user. What Slack's client would refuse raises `SlackError`.
 
     Text is written as Slack stores it: a mention is `<@U…>`, `&`, `<` and `>` stray are escaped.
     """
 
     def __init__(self, slack: LocalSlack, user: str) -> None:
         self._slack = slack
-        self._world = slack.world
+        self._state = slack.state
         self._debounced: dict[tuple[str, str], Timer] = {}
         self.id = user
 
     def __repr__(self) -> str:
-        return f"<Person {self.id} [{self._world.users[self.id].kind}]>"
+        return f"<Person {self.id} [{self._state.users[self.id].kind}]>"
 
     @property
-    def world(self) -> World:
+    def state(self) -> State:
         """The world that the person lives in."""
-        return self._world
+        return self._state
 
     # Speaking
 
@@ -59,8 +61,8 @@ class Person:
         `snippets` and `files` are shared files, name to content; `webhook` is how old integrations
         post. `attachments` are what a forwarded message or an app adds, `blocks` an app's blocks.
         """
-        message = speaking.say(
-            self._world,
+        message = composer.say(
+            self._state,
             self.id,
             channel,
             text,
@@ -78,112 +80,112 @@ class Person:
         self, channel: str, text: str = "", thread_ts: str | None = None, **shared: Any
     ) -> str:
         """Post a message that mentions the bot first."""
-        bot = self._world.installed_for(self._world.channel(channel))
+        bot = self._state.installed_for(self._state.channel(channel))
         name = bot.bot_user if bot else self._slack.bot_user
         return self.post(channel, f"<@{name}> {text}".strip(), thread_ts, **shared)
 
     def dm(self, text: str, thread_ts: str | None = None, **shared: Any) -> str:
         """Send the bot a direct message; `shared` is what `post` takes."""
-        return self.post(self._world.home_of(self.id).id, text, thread_ts, **shared)
+        return self.post(self._state.home_of(self.id).id, text, thread_ts, **shared)
 
     @property
     def dm_channel(self) -> str:
         """The id of the person's direct message with the bot."""
-        return self._world.home_of(self.id).id
+        return self._state.home_of(self.id).id
 
     def type_draft(self, channel: str, text: str, thread_ts: str | None = None) -> None:
         """Let a text stand in the composer, unsent; the app hears of known links in it."""
-        speaking.compose(self._world, self.id, channel, text, thread_ts)
+        composer.compose(self._state, self.id, channel, text, thread_ts)
 
     def edit(self, channel: str, ts: str, text: str) -> None:
         """Edit a message of one's own."""
-        speaking.rewrite(self._world, self.id, channel, ts, text)
+        composer.rewrite(self._state, self.id, channel, ts, text)
 
     def delete(self, channel: str, ts: str) -> None:
         """Delete a message of one's own."""
-        speaking.retract(self._world, self.id, channel, ts)
+        composer.retract(self._state, self.id, channel, ts)
 
     def react(self, channel: str, ts: str, name: str) -> None:
         """React to a message."""
-        speaking.add_reaction(self._world, self.id, channel, ts, name)
+        composer.add_reaction(self._state, self.id, channel, ts, name)
 
     def unreact(self, channel: str, ts: str, name: str) -> None:
         """Take a reaction back."""
-        speaking.take_reaction(self._world, self.id, channel, ts, name)
+        composer.take_reaction(self._state, self.id, channel, ts, name)
 
     # Moving about
 
     def open_dm(self) -> str:
         """Open the bot's direct message and return its channel."""
-        return visiting.open_app(self._world, self.id, "messages").id
+        return navigation.open_app(self._state, self.id, "messages").id
 
     def open_home(self) -> str:
         """Open the app's Home tab and return the direct message's channel."""
-        return visiting.open_app(self._world, self.id, "home").id
+        return navigation.open_app(self._state, self.id, "home").id
 
     def close_app(self) -> None:
         """Leave the app's panel."""
-        visiting.close_app(self._world, self.id)
+        navigation.close_app(self._state, self.id)
 
     def look_at(self, channel: str | None, message_ts: str | None = None) -> None:
         """Switch to a channel, or to none."""
-        visiting.look_at(self._world, self.id, channel, message_ts)
+        navigation.look_at(self._state, self.id, channel, message_ts)
 
     def start_assistant_thread(self) -> str:
         """Open a thread of an `assistant_view` app and return its root's time stamp."""
-        return visiting.start_assistant_thread(self._world, self.id).ts
+        return navigation.start_assistant_thread(self._state, self.id).ts
 
     def join(self, channel: str) -> None:
         """Join a channel."""
-        membership.join(self._world, self._world.channel(channel), self.id)
+        membership.join(self._state, self._state.channel(channel), self.id)
 
     def leave(self, channel: str) -> None:
         """Leave a channel."""
-        membership.leave(self._world, self._world.channel(channel), self.id)
+        membership.leave(self._state, self._state.channel(channel), self.id)
 
     def invite(self, channel: str, user: str | None = None) -> None:
         """Invite somebody, by default the bot."""
-        place = speaking.joined(self._world, self.id, channel)
-        bot = self._world.installed_for(place)
+        place = composer.joined(self._state, self.id, channel)
+        bot = self._state.installed_for(place)
         wanted = user or (bot.bot_user if bot else self._slack.bot_user)
-        membership.join(self._world, place, wanted, inviter=self.id)
+        membership.join(self._state, place, wanted, inviter=self.id)
 
     def remove(self, channel: str, user: str | None = None) -> None:
         """Remove somebody, by default the bot."""
-        place = speaking.joined(self._world, self.id, channel)
-        bot = self._world.bot_in(place)
+        place = composer.joined(self._state, self.id, channel)
+        bot = self._state.bot_in(place)
         wanted = user or (bot.bot_user if bot else self._slack.bot_user)
-        membership.leave(self._world, place, wanted)
+        membership.leave(self._state, place, wanted)
 
     def archive(self, channel: str) -> None:
         """Archive a channel."""
-        membership.archive(self._world, self._world.channel(channel), self.id)
+        membership.archive(self._state, self._state.channel(channel), self.id)
 
     # Commands, shortcuts, buttons
 
     def slash(self, channel: str, command: str, text: str = "") -> Interaction:
         """Send a slash command."""
-        return interacting.slash(self._world, self.id, channel, command, text)
+        return controls.slash(self._state, self.id, channel, command, text)
 
     def shortcut(self, callback_id: str) -> Interaction:
         """Choose a global shortcut."""
-        return interacting.global_shortcut(self._world, self.id, callback_id)
+        return controls.global_shortcut(self._state, self.id, callback_id)
 
     def message_shortcut(self, channel: str, ts: str, callback_id: str) -> Interaction:
         """Choose a message shortcut."""
-        return interacting.message_shortcut(self._world, self.id, channel, ts, callback_id)
+        return controls.message_shortcut(self._state, self.id, channel, ts, callback_id)
 
     def click(self, channel: str, ts: str, action_id: str, value: Any = None) -> Interaction:
         """Use an element under a message; of feedback buttons `"down"` is the negative one."""
-        return interacting.click(self._world, self.id, channel, ts, action_id, value)
+        return controls.click(self._state, self.id, channel, ts, action_id, value)
 
     def stop(self, channel: str, thread_ts: str) -> list[str]:
         """Press Stop in a thread; return the streams that it ended."""
-        return agency.stop_session(self._world, channel, thread_ts, self.id)
+        return agent_sessions.stop_session(self._state, channel, thread_ts, self.id)
 
     def rename_session(self, channel: str, thread_ts: str, title: str) -> None:
         """Give an agent's session another title."""
-        agency.rename_session(self._world, channel, thread_ts, title, self.id)
+        agent_sessions.rename_session(self._state, channel, thread_ts, title, self.id)
 
     async def done(self, interaction: Interaction, timeout: float = 10.0) -> Interaction:
         """Wait until the app has answered an interaction, or Slack gave up on it."""
@@ -196,12 +198,12 @@ class Person:
     @property
     def modal(self) -> View:
         """The modal in front, or a refusal with `no_modal`."""
-        return forms.top_view(self._world, self.id)
+        return forms.top_view(self._state, self.id)
 
     @property
     def home(self) -> View:
         """The Home tab, or a refusal with `no_home`."""
-        return forms.home_view(self._world, self.id)
+        return forms.home_view(self._state, self.id)
 
     async def open_modal(
         self,
@@ -221,15 +223,15 @@ class Person:
         elif channel is not None:
             asked = self.slash(channel, command or self._slack.app.commands[0], text)
         else:
-            raise Refusal("invalid_arguments", "name a channel for a command, or a shortcut")
-        trigger = self._world.triggers[asked.trigger_id]
+            raise SlackError("invalid_arguments", "name a channel for a command, or a shortcut")
+        trigger = self._state.triggers[asked.trigger_id]
         await self._slack.until(lambda: trigger.opened is not None, "the modal", timeout)
-        return self._world.views[trigger.opened or ""]
+        return self._state.views[trigger.opened or ""]
 
     def put(self, action_id: str, value: Any, *, home: bool = False) -> Interaction:
         """Choose something in the modal in front (or the Home tab), or press its button."""
         view = self.home if home else self.modal
-        return forms.act_in_view(self._world, self.id, view, action_id, value)
+        return forms.act_in_view(self._state, self.id, view, action_id, value)
 
     def set_text(
         self, text: str, action_id: str | None = None, *, home: bool = False
@@ -241,12 +243,12 @@ class Person:
         """
         view = self.home if home else self.modal
         action = action_id or _only_text_input(view)
-        forms.put_text(self._world, view, action, text)
+        forms.put_text(self._state, view, action, text)
         if not forms.dispatches(view, action, "on_character_entered"):
             return []
-        debounce = self._world.config.limits.typing_debounce
+        debounce = self._state.config.limits.typing_debounce
         if debounce <= 0:
-            return [forms.tell_typing(self._world, self.id, view, action)]
+            return [forms.tell_typing(self._state, self.id, view, action)]
         self._debounce(view, action, debounce)
         return []
 
@@ -257,8 +259,8 @@ class Person:
 
         def fire() -> None:
             self._debounced.pop(key, None)
-            if view.id in self._world.views:
-                forms.tell_typing(self._world, self.id, view, action)
+            if view.id in self._state.views:
+                forms.tell_typing(self._state, self.id, view, action)
 
         self._debounced[key] = self._slack.timers.call_later(seconds, fire)
 
@@ -281,28 +283,28 @@ class Person:
         action = action_id or _only_text_input(view)
         if not forms.dispatches(view, action, "on_enter_pressed"):
             return None
-        return forms.tell_typing(self._world, self.id, view, action)
+        return forms.tell_typing(self._state, self.id, view, action)
 
     async def options(self, action_id: str, query: str) -> list[Json]:
         """Type into an external select of the modal and return what the app offers."""
-        asked = forms.suggest(self._world, self.id, action_id, query, view=self.modal)
+        asked = forms.suggest(self._state, self.id, action_id, query, view=self.modal)
         return [] if asked is None else (await self.done(asked)).options
 
     async def submit(self) -> Interaction:
         """Submit the modal in front and wait for the app's answer."""
-        return await self.done(forms.submit(self._world, self.id))
+        return await self.done(forms.submit(self._state, self.id))
 
     def close_modal(self, *, all_of_them: bool = False) -> Interaction | None:
         """Close the modal in front, or all of them."""
-        return forms.close(self._world, self.id, all_of_them=all_of_them)
+        return forms.close(self._state, self.id, all_of_them=all_of_them)
 
     # Seeing
 
     def sees(self, message: Message) -> str:
         """Return the text that the person has on screen for a message."""
-        from forewarm_playground.slack.screen import shown_text
+        from forewarm_playground.slack.people.client_view import shown_text
 
-        return shown_text(self._world, message, self.id)
+        return shown_text(self._state, message, self.id)
 
     async def pause(self, seconds: float) -> None:
         """Do nothing for a while."""
@@ -313,7 +315,7 @@ class Person:
 def _only_text_input(view: View) -> str:
     found = [str(e["action_id"]) for _, e in inputs(view.content) if e["type"] in TEXT_INPUTS]
     if not found:
-        raise Refusal("no_text_input")
+        raise SlackError("no_text_input")
     return found[0]
 
 

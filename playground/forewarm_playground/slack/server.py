@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from forewarm_playground.leaping import waiting_for
-from forewarm_playground.slack.answering import respond
-from forewarm_playground.slack.arguments import Arguments
+from forewarm_playground.slack.errors import SlackError
 from forewarm_playground.slack.faults import Fault
-from forewarm_playground.slack.installing import approve
+from forewarm_playground.slack.ids import Json
+from forewarm_playground.slack.installation import approve
+from forewarm_playground.slack.interactions.responses import respond
 from forewarm_playground.slack.log import CallEntry
-from forewarm_playground.slack.refusal import Refusal
 from forewarm_playground.slack.timers import sleep
-from forewarm_playground.slack.web_api import METHODS, Reply
-from forewarm_playground.slack.wire import Json
+from forewarm_playground.slack.web_api.arguments import Arguments
+from forewarm_playground.slack.web_api.registry import METHODS, Reply
+from forewarm_playground.virtual_time import waiting_for
 
 if TYPE_CHECKING:
     from forewarm_playground.slack.local import LocalSlack
@@ -69,9 +69,9 @@ def _json_arguments(text: str) -> dict[str, Any]:
     try:
         values = json.loads(text)
     except ValueError:
-        raise Refusal("invalid_json") from None
+        raise SlackError("invalid_json") from None
     if not isinstance(values, dict):
-        raise Refusal("json_not_object")
+        raise SlackError("json_not_object")
     return values
 
 
@@ -104,7 +104,7 @@ class _Server:
         name = request.match_info["method"].strip("/")
         try:
             values = await arguments(request)
-        except Refusal as refusal:
+        except SlackError as refusal:
             return web.json_response(refusal.body())
         known = METHODS.get(name)
         token = _bearer(request)
@@ -174,8 +174,8 @@ class _Server:
                 await sleep(self._slack.timers, fault.seconds)
 
     async def link(self, request: web.Request) -> web.StreamResponse:
-        world = self._slack.world
-        if not world.tickets.redeem(request.query.get("ticket", ""), world.now()):
+        state = self._slack.state
+        if not state.tickets.redeem(request.query.get("ticket", ""), state.now()):
             return web.Response(status=408, text="the ticket is not good")
         short = request.query.get("debug_reconnects") == "true"
         return await self._slack.sockets.serve(request, short_lived=short)
@@ -190,7 +190,7 @@ class _Server:
             answer = await arguments(request)
             if "payload" in answer:
                 answer = _json_arguments(answer["payload"])
-        except Refusal as refusal:
+        except SlackError as refusal:
             return web.json_response(refusal.body())
         fault = slack.faults.call("response_url", answer)
         if fault is not None:
@@ -208,8 +208,8 @@ class _Server:
     def _respond(self, ident: str, answer: Json, entry: CallEntry) -> web.Response:
         entry.effect_at = self._slack.timers.now()
         try:
-            respond(self._slack.world, ident, answer)
-        except Refusal as refusal:
+            respond(self._slack.state, ident, answer)
+        except SlackError as refusal:
             entry.error = refusal.code
             gone = refusal.code in ("invalid_url", "expired_url", "used_url")
             return web.json_response(refusal.body(), status=404 if gone else 200)
@@ -225,7 +225,7 @@ class _Server:
         )
         options = "".join(
             f'<option value="{escape(team.id)}">{escape(team.name)}</option>'
-            for team in self._slack.world.workspaces.values()
+            for team in self._slack.state.workspaces.values()
         )
         scopes = "".join(
             f"<li>{escape(scope)}</li>" for scope in request.query.get("scope", "").split(",")
@@ -241,38 +241,43 @@ class _Server:
 
     async def approve(self, request: web.Request) -> web.Response:
         form = {**request.query, **(await arguments(request))}
-        world = self._slack.world
-        redirect = str(form.get("redirect_uri") or next(iter(world.config.app.redirect_urls), ""))
-        state = str(form.get("state", ""))
+        state = self._slack.state
+        redirect = str(form.get("redirect_uri") or next(iter(state.config.app.redirect_urls), ""))
+        oauth_state = str(form.get("state", ""))
         if not form.get("allow"):
             mark = "&" if "?" in redirect else "?"
-            raise web.HTTPFound(f"{redirect}{mark}error=access_denied&state={state}")
-        team = str(form.get("team") or world.home_team)
-        members = (u.id for u in world.users.values() if u.team == team and not u.is_bot)
+            raise web.HTTPFound(f"{redirect}{mark}error=access_denied&state={oauth_state}")
+        team = str(form.get("team") or state.home_team)
+        members = (u.id for u in state.users.values() if u.team == team and not u.is_bot)
         user = str(form.get("user") or next(members, ""))
         scopes = tuple(scope for scope in str(form.get("scope", "")).split(",") if scope)
         try:
             place = approve(
-                world, team=team, user=user, scopes=scopes, redirect_uri=redirect, state=state
+                state,
+                team=team,
+                user=user,
+                scopes=scopes,
+                redirect_uri=redirect,
+                oauth_state=oauth_state,
             )
-        except Refusal as refusal:
+        except SlackError as refusal:
             return web.Response(status=400, text=refusal.code)
         raise web.HTTPFound(place)
 
     async def file(self, request: web.Request) -> web.Response:
         _, _, ident = request.match_info["ident"].partition("-")
-        file = self._slack.world.files.get(ident)
+        file = self._slack.state.files.get(ident)
         token = _bearer(request)
         allowed = any(
             installation.token == token and "files:read" in installation.scopes
-            for installation in self._slack.world.installations.values()
+            for installation in self._slack.state.installations.values()
         )
         if file is None or not allowed:
             raise web.HTTPFound(f"{self._slack.url}/?redir={request.path}")
         return web.Response(body=file.content, content_type=file.mimetype)
 
     async def upload(self, request: web.Request) -> web.Response:
-        file = self._slack.world.files.get(request.match_info["ident"])
+        file = self._slack.state.files.get(request.match_info["ident"])
         if file is None:
             return web.Response(status=404, text="no such upload")
         if request.content_type == "multipart/form-data":
@@ -296,7 +301,7 @@ def _dropped(request: web.Request, entry: CallEntry) -> web.Response:
 
 
 def _team(slack: LocalSlack, token: str | None) -> str:
-    for installation in slack.world.installations.values():
+    for installation in slack.state.installations.values():
         if installation.token == token:
             return installation.team
     return ""

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from forewarm_playground import leaping
+from forewarm_playground import virtual_time
 
 from bot.answer.events import FirstWords
 from bot.answer.service import Answerer
@@ -71,7 +71,7 @@ def play(desk: Desk, scene: Callable[[Desk], Awaitable[None]]) -> None:
         await scene(desk)
         await desk.drafts.stop()
 
-    leaping.run(main())
+    virtual_time.run(main())
 
 
 def slow(room: Room, seconds: float = 2.0) -> None:

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
-from forewarm_playground import leaping
+from forewarm_playground import virtual_time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -127,7 +127,7 @@ def test_sixty_answers_at_once_all_complete_and_share_fairly(
 ) -> None:
     """After an incident everybody asks at once; nobody may be forgotten, and Slack not provoked."""
     watch = Watch(make_workspace())
-    leaping.run(watch.crowd(tokens, channels, spread))
+    virtual_time.run(watch.crowd(tokens, channels, spread))
     assert len(watch.ends) == len(tokens)
     check_crowd(watch, channels)
 
@@ -137,7 +137,7 @@ def test_one_answer_alone_is_heard_again_and_again_from_the_start(
 ) -> None:
     """The usual case: the whole budget is there for one."""
     watch = Watch(make_workspace())
-    leaping.run(watch.crowd([400], 1, 0.0))
+    virtual_time.run(watch.crowd([400], 1, 0.0))
     times = [at - watch.begun["0.0"] for at in watch.heard("0.0")]
     assert times[0] <= 0.2
     assert times[3] <= 2.0
@@ -147,7 +147,7 @@ def test_one_answer_alone_is_heard_again_and_again_from_the_start(
 def test_modes_follow_the_budgets(make_workspace: type[Workspace]) -> None:
     """Streams while there are starts, then edits while there are updates, then whole posts."""
     watch = Watch(make_workspace())
-    leaping.run(watch.crowd([400] * 60, 10, 0.0))
+    virtual_time.run(watch.crowd([400] * 60, 10, 0.0))
     modes: Counter[Mode] = Counter(end.mode for end in watch.ends.values())
     assert set(modes) == {"stream", "edit", "once"}
 

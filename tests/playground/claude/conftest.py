@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from forewarm_playground.claude import INSTANT, ApiError, Call, Config, Core
 from forewarm_playground.claude.exchange import Exchange
-from forewarm_playground.leaping import LeapingLoop
+from forewarm_playground.virtual_time import VirtualTimeLoop
 
 Ask = Callable[..., Exchange]
 Refuse = Callable[..., ApiError]
@@ -19,7 +19,7 @@ def pytest_asyncio_loop_factories(
     config: pytest.Config, item: pytest.Item
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Run every asynchronous test of this folder on leaping time."""
-    return {"leaping": LeapingLoop}
+    return {"virtual": VirtualTimeLoop}
 
 
 @pytest.fixture

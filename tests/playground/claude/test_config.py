@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from forewarm_playground.claude import Config, Core, Identity, Limits
-from forewarm_playground.claude.bodies import body
 from forewarm_playground.claude.config import load
 from forewarm_playground.claude.errors import ConfigurationError
+from forewarm_playground.claude.request_factory import body
 
 WHOLE = """
 limits = "build"

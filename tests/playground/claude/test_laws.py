@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from forewarm_playground.claude import INSTANT, Answer, Call, Config, Core, Identity, Text
-from forewarm_playground.claude.bodies import (
+from forewarm_playground.claude.exchange import Exchange
+from forewarm_playground.claude.request_factory import (
     assistant,
     body,
     call,
@@ -22,7 +23,6 @@ from forewarm_playground.claude.bodies import (
     tool,
     user,
 )
-from forewarm_playground.claude.exchange import Exchange
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

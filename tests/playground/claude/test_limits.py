@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from forewarm_playground.claude import INSTANT, ApiError, Call, Config, Core, Identity, Limits
-from forewarm_playground.claude.bodies import body, sized, user
 from forewarm_playground.claude.limits import Bucket, RateLimiter
+from forewarm_playground.claude.request_factory import body, sized, user
 from hypothesis import given
 from hypothesis import strategies as st
 

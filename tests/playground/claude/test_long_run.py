@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from forewarm_playground.claude import Config, Core
-from forewarm_playground.claude.bodies import body, sized, user
+from forewarm_playground.claude.request_factory import body, sized, user
 
 HOURS, QUESTIONS_A_DAY = 10_000, 30
 SYSTEM = sized(150_000, ttl="1h")

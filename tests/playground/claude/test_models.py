@@ -8,11 +8,11 @@ from typing import Any, get_args
 import pytest
 from anthropic.types import ModelParam
 from forewarm_playground.claude import INSTANT, Config, Core, Usage
-from forewarm_playground.claude.bodies import body, sized
-from forewarm_playground.claude.catalogue import page
+from forewarm_playground.claude.cache.usage import cost
 from forewarm_playground.claude.errors import ConfigurationError
+from forewarm_playground.claude.http.models_endpoint import page
 from forewarm_playground.claude.models import builtin, models_from, table
-from forewarm_playground.claude.usage import cost
+from forewarm_playground.claude.request_factory import body, sized
 
 # USD per million tokens: input, 5-minute write, 1-hour write, read, output.
 LIST = {

@@ -10,7 +10,7 @@ import anthropic
 import pytest
 from anthropic import Anthropic, AsyncAnthropic, DefaultAioHttpClient
 from forewarm_playground.claude import Answer, Cite, Limits, LocalClaude, Text, Thought, ToolUse
-from forewarm_playground.claude.bodies import result, sized, text, tool, user
+from forewarm_playground.claude.request_factory import result, sized, text, tool, user
 
 SONNET = "claude-sonnet-5-5"
 SYSTEM: list[Any] = [sized(2_000, ttl="1h")]

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 from forewarm_playground.claude import Call, Config, Core, Identity, Latency
-from forewarm_playground.claude.bodies import (
+from forewarm_playground.claude.cache.usage import Usage
+from forewarm_playground.claude.exchange import Exchange
+from forewarm_playground.claude.request_factory import (
     assistant,
     body,
     call,
@@ -18,8 +20,6 @@ from forewarm_playground.claude.bodies import (
     tool,
     user,
 )
-from forewarm_playground.claude.exchange import Exchange
-from forewarm_playground.claude.usage import Usage
 
 Ask = Callable[..., Exchange]
 Json = dict[str, Any]

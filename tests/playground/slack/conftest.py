@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import pytest
-from forewarm_playground import leaping
-from forewarm_playground.leaping import LeapingLoop
+from forewarm_playground import virtual_time
 from forewarm_playground.slack import LocalSlack
+from forewarm_playground.virtual_time import VirtualTimeLoop
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -21,7 +21,7 @@ def pytest_asyncio_loop_factories(
     config: pytest.Config, item: pytest.Item
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Run every asynchronous test of this folder on leaping time."""
-    return {"leaping": LeapingLoop}
+    return {"virtual": VirtualTimeLoop}
 
 
 class Clock:
@@ -95,7 +95,7 @@ def events(slack: LocalSlack) -> Events:
         told = [
             delivery.payload["event"] for delivery in slack.outbox if "event" in delivery.payload
         ]
-        slack.courier.outbox.clear()
+        slack.dispatcher.outbox.clear()
         return [event for event in told if kind in (None, event["type"])]
 
     return take
@@ -104,7 +104,7 @@ def events(slack: LocalSlack) -> Events:
 @pytest.fixture
 async def served(world_config: dict[str, Any]) -> AsyncIterator[LocalSlack]:
     """A Slack on real sockets in leaping time, over Socket Mode, without rate limits."""
-    slack = LocalSlack({**world_config, "limits": {"rates": False}}, now=leaping.now)
+    slack = LocalSlack({**world_config, "limits": {"rates": False}}, now=virtual_time.now)
     async with slack.serve():
         yield slack
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from forewarm_playground import leaping
+from forewarm_playground import virtual_time
 from forewarm_playground.slack import LocalSlack
 from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
@@ -135,7 +135,7 @@ def _ended(slack: LocalSlack, method: str) -> int:
 
 
 async def run(world_config: dict[str, Any], transport: str, bolt: Any) -> LocalSlack:
-    slack = LocalSlack({**world_config, "limits": {"rates": False}}, now=leaping.now)
+    slack = LocalSlack({**world_config, "limits": {"rates": False}}, now=virtual_time.now)
     async with slack.serve():
         app = bolt(slack)
         listen(app)
@@ -154,9 +154,9 @@ async def test_the_transcript_is_the_same(world_config: dict[str, Any], bolt: An
     texts = [line["text"] for line in runs[0].transcript("C0GENERAL")]
     assert texts == ["<@U0BOT> why?", "you said how?", "now <@U0BOT> why?", "asked slow", "pressed"]
     for slack in runs:
-        assert [m.text for m in slack.world.ephemerals] == ["in a word: quick"]
+        assert [m.text for m in slack.state.ephemerals] == ["in a word: quick"]
         assert {entry.outcome for entry in slack.log.deliveries} == {"acked"}
-        assert slack.world.homes
+        assert slack.state.homes
 
 
 @pytest.mark.parametrize("kind", ["socket", "http"])

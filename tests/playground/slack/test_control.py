@@ -159,7 +159,7 @@ async def test_a_held_call_is_released(control: Control) -> None:
 async def test_waiting_ends_with_a_reason(control: Control) -> None:
     """A wait that fails says what did not come."""
     body = await control.ask("POST", "wait", {"method": "chat.update", "timeout": 5})
-    assert (body["status"], body["error"]) == (409, "NeverHappened")
+    assert (body["status"], body["error"]) == (409, "WaitTimeoutError")
     assert "chat.update" in body["message"]
     assert (await control.ask("POST", "wait", {}))["ok"]
     assert (await control.ask("POST", "wait", {"connected": True, "timeout": 1}))["status"] == 409

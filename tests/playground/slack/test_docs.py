@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from forewarm_playground.slack import LocalSlack, SlackConfig
-from forewarm_playground.slack.acts import ACTS
 from forewarm_playground.slack.config import DeliveryConfig, LimitsConfig
 from forewarm_playground.slack.faults import API_FAULTS, DELIVERY_FAULTS
+from forewarm_playground.slack.person_commands import ACTS
 from forewarm_playground.slack.server import application
 
 DOCS = Path(__file__).parents[3] / "docs"

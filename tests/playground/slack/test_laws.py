@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from forewarm_playground.slack import LocalSlack
-from forewarm_playground.slack.wire import ts_to_us
+from forewarm_playground.slack.ids import ts_to_us
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -61,7 +61,7 @@ class Channel(RuleBasedStateMachine):
         self.at = 1_795_424_400.0
         self.slack = LocalSlack({"limits": {"rates": False}}, now=lambda: self.at)
         self.reader = Reader()
-        self.slack.world.deliver = lambda delivery: self.reader.hear(delivery.payload)
+        self.slack.state.deliver = lambda delivery: self.reader.hear(delivery.payload)
         self.mentioned: set[str] = set()
 
     def _said(self, ts: str, text: str) -> str:
@@ -79,24 +79,24 @@ class Channel(RuleBasedStateMachine):
 
     @rule(root=roots, person=PEOPLE, text=TEXTS, broadcast=st.booleans())
     def reply(self, root: str, person: str, text: str, broadcast: bool) -> None:
-        if root in self.slack.world.channels[CHANNEL].messages:
+        if root in self.slack.state.channels[CHANNEL].messages:
             ts = self.slack.user(person).post(CHANNEL, text, root, broadcast=broadcast)
             self._said(ts, text)
 
     @rule(root=roots, text=TEXTS)
     def edit(self, root: str, text: str) -> None:
-        message = self.slack.world.channels[CHANNEL].messages.get(root)
+        message = self.slack.state.channels[CHANNEL].messages.get(root)
         if message is not None and message.subtype is None:
             self.slack.user(message.user).edit(CHANNEL, root, text)
 
     @rule(root=consumes(roots))
     def delete(self, root: str) -> None:
-        message = self.slack.world.channels[CHANNEL].messages[root]
+        message = self.slack.state.channels[CHANNEL].messages[root]
         self.slack.user(message.user).delete(CHANNEL, root)
 
     @rule(root=roots, person=PEOPLE)
     def react(self, root: str, person: str) -> None:
-        message = self.slack.world.channels[CHANNEL].messages.get(root)
+        message = self.slack.state.channels[CHANNEL].messages.get(root)
         if message is not None and person not in message.reactions.get("eyes", []):
             self.slack.user(person).react(CHANNEL, root, "eyes")
 
@@ -125,7 +125,7 @@ class Channel(RuleBasedStateMachine):
     @invariant()
     def events_add_up_to_the_channel(self) -> None:
         """Streams under way or broken are told at their start and their end only."""
-        held = self.slack.world.channels[CHANNEL].messages
+        held = self.slack.state.channels[CHANNEL].messages
         assert set(self.reader.texts) == set(held)
         for ts, text in self.reader.texts.items():
             stream = held[ts].stream
@@ -138,7 +138,7 @@ class Channel(RuleBasedStateMachine):
 
     @invariant()
     def stamps_rise_and_threads_are_whole(self) -> None:
-        channel = self.slack.world.channels[CHANNEL]
+        channel = self.slack.state.channels[CHANNEL]
         stamps = [ts_to_us(ts) for ts in channel.messages]
         assert stamps == sorted(set(stamps))
         for message in channel.messages.values():
@@ -149,7 +149,7 @@ class Channel(RuleBasedStateMachine):
 
     @invariant()
     def the_timeline_is_the_top_level(self) -> None:
-        channel = self.slack.world.channels[CHANNEL]
+        channel = self.slack.state.channels[CHANNEL]
         shown = channel.between(None, None, inclusive=True)
         assert shown == [m.ts for m in channel.messages.values() if not m.is_reply or m.broadcast]
 
@@ -157,7 +157,7 @@ class Channel(RuleBasedStateMachine):
     def history_is_the_channel_backwards(self) -> None:
         body = self.slack.call("conversations.history", channel=CHANNEL, limit=999).body
         shown = [message["ts"] for message in body["messages"]]
-        channel = self.slack.world.channels[CHANNEL]
+        channel = self.slack.state.channels[CHANNEL]
         assert shown == channel.between(None, None, inclusive=True)[::-1]
 
 
@@ -170,7 +170,7 @@ def test_a_long_run_keeps_only_what_people_can_still_see() -> None:
     at = 1_795_424_400.0
     slack = LocalSlack({"delivery": {"retry_seconds": ()}}, now=lambda: at)
     reader = Reader()
-    slack.world.deliver = lambda delivery: (
+    slack.state.deliver = lambda delivery: (
         reader.hear(delivery.payload) if delivery.kind == "events_api" else None
     )
     asker, peer = slack.user("U0ASKER"), slack.user("U0PEER")
@@ -190,7 +190,7 @@ def test_a_long_run_keeps_only_what_people_can_still_see() -> None:
             assert slack.call("chat.appendStream", **stream, markdown_text="word ").body["ok"]
         assert slack.call("chat.stopStream", **stream).body["ok"]
     assert reader.count == 2700 + 300 * 4
-    assert len(slack.world.triggers) < 20
-    assert len(slack.world.response_urls) < 20
-    assert slack.world.statuses == {}
+    assert len(slack.state.triggers) < 20
+    assert len(slack.state.response_urls) < 20
+    assert slack.state.statuses == {}
     assert {m.text for m in slack.bot_messages(CHANNEL)} == {"word word word "}

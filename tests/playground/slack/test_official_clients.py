@@ -51,7 +51,7 @@ async def test_the_asynchronous_client_does_what_the_bot_does(
     await client.assistant_threads_setStatus(
         channel_id="C0GENERAL", thread_ts=root, status="s", loading_messages=["a", "b"]
     )
-    assert served.world.statuses["C0GENERAL", root].loading == ("a", "b")
+    assert served.state.statuses["C0GENERAL", root].loading == ("a", "b")
     await client.assistant_threads_setTitle(
         channel_id=asker.dm_channel, thread_ts=asker.dm("x"), title="T"
     )
@@ -93,7 +93,7 @@ async def test_the_clients_stream_helper_streams(
     (message,) = served.bot_messages("C0GENERAL", root)
     assert message.text == "Hello world!"
     assert [b["type"] for b in message.blocks] == ["task_card", "markdown", "divider"]
-    assert served.world.sessions["C0GENERAL", root].status == "active"
+    assert served.state.sessions["C0GENERAL", root].status == "active"
 
 
 async def test_a_short_answer_is_started_by_its_stop(
@@ -335,7 +335,7 @@ async def test_bolt_serves_a_modal_from_command_to_submission(
     assert (await asker.submit()).errors == {}
     await slack.idle()
     assert drafts == ["h", "ho", "how", "how?"]
-    assert slack.world.modals["U0ASKER"] == []
+    assert slack.state.modals["U0ASKER"] == []
 
 
 async def test_bolt_refuses_a_forged_request(served: LocalSlack, bolt: Any) -> None:
@@ -357,7 +357,7 @@ async def test_bolt_refuses_a_forged_request(served: LocalSlack, bolt: Any) -> N
     served.user("U0ASKER").post("C0GENERAL", "hi")
     await served.idle()
     changed = served.app.model_copy(update={"signing_secret": "other"})
-    served.world.config = served.world.config.model_copy(update={"app": changed})
+    served.state.config = served.state.config.model_copy(update={"app": changed})
     served.user("U0ASKER").post("C0GENERAL", "hi")
     await served.idle(1000)
     assert [e.outcome for e in served.log.deliveries] == ["acked", *["http_error"] * 4]

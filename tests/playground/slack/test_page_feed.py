@@ -185,7 +185,7 @@ async def test_the_stop_button_is_shown_and_pressed(asker: Page, served: LocalSl
 async def test_modals_are_shown_filled_and_closed(asker: Page, served: LocalSlack) -> None:
     """The whole stack at each change, with what is filled in and the app's errors."""
     await asker.do("shortcut", callback_id="ask_global")
-    trigger = next(iter(served.world.triggers))
+    trigger = next(iter(served.state.triggers))
     plain = {"type": "plain_text", "text": "t"}
     element = {"type": "plain_text_input", "action_id": "q"}
     block = {"type": "input", "block_id": "b", "label": plain, "element": element}

@@ -194,7 +194,7 @@ async def test_a_response_url_can_break_like_a_call(http: Http) -> None:
         await http.session.post(url, json={"text": "t"})
     async with http.session.post(url, json={"text": "t"}) as response:
         assert response.status == 200
-    assert len(http.slack.world.ephemerals) == 2
+    assert len(http.slack.state.ephemerals) == 2
     (broken, taken) = http.slack.log.of("response_url")
     assert (broken.dropped, taken.ok) == (True, True)
 
@@ -281,6 +281,6 @@ def test_an_uninstalled_app_is_told_and_locked_out(slack: LocalSlack) -> None:
     assert slack.call("auth.test", token).error == "account_inactive"
     slack.user("U0ASKER").post("C0GENERAL", "hi")
     assert len(slack.outbox) == 2
-    again = slack.world.install("T0LOCAL", ("chat:write",))
+    again = slack.state.install("T0LOCAL", ("chat:write",))
     assert again.token != token
     assert slack.call("auth.test", again.token).body["ok"]

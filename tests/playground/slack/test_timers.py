@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from forewarm_playground import leaping
+from forewarm_playground import virtual_time
 from forewarm_playground.slack.timers import LoopTimers, MovableClock, sleep, within
 
 
@@ -36,7 +36,7 @@ async def test_a_cancelled_timer_does_not_happen() -> None:
 
 async def test_without_a_push_real_time_runs_on() -> None:
     """A movable clock still ticks."""
-    clock = MovableClock(leaping.now)
+    clock = MovableClock(virtual_time.now)
     start = clock.now()
     await sleep(clock, 5)
     assert clock.now() - start == pytest.approx(5)
@@ -45,7 +45,7 @@ async def test_without_a_push_real_time_runs_on() -> None:
 
 async def test_a_wait_that_takes_too_long_is_cut_short() -> None:
     """And what was waited for is cancelled; a result in time is returned."""
-    timers = LoopTimers(leaping.now)
+    timers = LoopTimers(virtual_time.now)
     waiting = asyncio.get_running_loop().create_task(asyncio.sleep(10))
     with pytest.raises(TimeoutError):
         await within(timers, 1, waiting)
@@ -55,7 +55,7 @@ async def test_a_wait_that_takes_too_long_is_cut_short() -> None:
 
 async def test_a_cancelled_wait_is_not_a_timeout() -> None:
     """Whoever is cancelled must learn that, not that time ran out."""
-    timers = LoopTimers(leaping.now)
+    timers = LoopTimers(virtual_time.now)
     task = asyncio.get_running_loop().create_task(within(timers, 10, asyncio.sleep(5)))
     await asyncio.sleep(1)
     task.cancel()

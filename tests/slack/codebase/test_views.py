@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from forewarm_playground.slack.blocks import check_view
+from forewarm_playground.slack.messages.blocks import check_view
 
 from bot.slack.codebase import views as views
 from bot.slack.codebase.blocks import Place, place_of

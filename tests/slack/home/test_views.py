@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from forewarm_playground.slack.blocks import check_message_blocks, check_view
+from forewarm_playground.slack.messages.blocks import check_message_blocks, check_view
 
 from bot.slack.home.views import (
     CATEGORIES,

@@ -1,0 +1,1 @@
+"""The local Claude over HTTP: the server, its endpoints and its control interface."""

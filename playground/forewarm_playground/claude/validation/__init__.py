@@ -1,0 +1,1 @@
+"""Checks of a request: its fields, the rules across fields, its citations and signatures."""

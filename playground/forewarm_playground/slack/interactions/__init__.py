@@ -1,0 +1,1 @@
+"""Interactions: commands, shortcuts, buttons, modals, and the app's answers to them."""

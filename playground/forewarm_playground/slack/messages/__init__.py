@@ -1,0 +1,1 @@
+"""Messages: text, blocks, streams, files and the sessions of an agent."""

@@ -1,0 +1,1 @@
+"""The Web API without sockets: arguments, access, rate limits and the methods."""
