@@ -27,7 +27,7 @@ from bot.delivery.engine.commands import (
 )
 from bot.delivery.engine.engine import PlannedCall, StreamEngine
 from bot.delivery.engine.sizing import Limits
-from bot.delivery.markdown.escape import showable
+from bot.delivery.markdown.escape import Visible
 from bot.delivery.rate_limit.limiter import Pacer
 from bot.delivery.slack_api import (
     CallFailure,
@@ -90,6 +90,7 @@ class Delivery:
         self._target = target
         self._now = now
         self._check = check
+        self._visible = Visible()
         self._work: set[asyncio.Task[None]] = set()
         self._noted = noted
         self._told: set[str] = set()
@@ -113,7 +114,7 @@ class Delivery:
 
     async def feed(self, text: str) -> None:
         """Take in the model's text as it arrives; returns at once."""
-        clean = showable(text)
+        clean = self._visible.feed(text)
         if self._check is None:
             self._engine.feed(clean)
         else:

@@ -121,7 +121,9 @@ class CodeText:
         if not whole:
             return WAIT
         # Slack does not show the text after the marks; a pipe in it could begin a table.
-        self._outlet.text(line.replace("|", ""))
+        marks = run_end(line, 0)
+        self._outlet.raw(line[:marks])
+        self._outlet.text(line[marks:].replace("|", ""))
         self._fenced.clear()
         return stop
 
@@ -198,16 +200,22 @@ class CodeText:
             return WAIT
         if begin - at >= 3 and self._outlet.opens_fence(raw[at:stop]):
             return self._begin_fence(raw[at:stop], stop, complete or final)
-        if begin - at != 2 or self._strikes:
-            self._strikes = False
+        if begin - at != 2:
             self._outlet.text(raw[at:begin])
+            return begin
+        if self._strikes:
+            self._outlet.raw("~~")
+            self._strikes = False
             return begin
         end = _STRUCK.match(raw, begin)
         if end is None and not (complete or final) and stop - begin <= LONGEST_STRUCK:
             return WAIT
         # Some parsers would look for the end of an open mark within code.
         self._strikes = end is not None
-        self._outlet.text("~~" if self._strikes else "~ ~")
+        if self._strikes:
+            self._outlet.raw("~~")
+        else:
+            self._outlet.text("~~")
         return begin
 
     def release(self, raw: str) -> int:

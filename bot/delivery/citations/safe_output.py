@@ -16,7 +16,7 @@ from bot.delivery.markdown.outline import Outline
 TICK = "\u02cb"
 """Looks like a backtick and opens no code."""
 
-_BORN_LIVE = re.compile(r"://|www\.|\]\(|\]:", re.IGNORECASE)
+_BORN_LIVE = re.compile(r":\\?/\\?/|www\\?\.|\]\(|\]:|~~", re.IGNORECASE)
 _LABEL_LEAD = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t>]+)*\Z")
 _ROW_LEAD = re.compile(r"[ \t>]*\|")
 _DELIMITER = re.compile(r"[ \t>]*[|:-][|: \t-]*\|[|: \t-]*\Z")

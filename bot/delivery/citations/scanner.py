@@ -314,9 +314,6 @@ class Scanner:
             case "\\":
                 self._outlet.text("\\\\")
                 return 1
-            case "~" if raw.startswith("~~") and not raw.startswith("~~~"):
-                self._outlet.text("~ ~")
-                return 2
             case "!" | "~" | "<":
                 self._outlet.text(raw[0])
                 return 1

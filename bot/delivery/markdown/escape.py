@@ -7,9 +7,21 @@ cut *before* it is escaped (docs/platform/slack.md#escaping).
 from __future__ import annotations
 
 import re
+import unicodedata
 
 _OPEN_ENTITY = re.compile(r"&[#A-Za-z0-9]{0,31}\Z")
-_UNSHOWABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+_INVISIBLE = re.compile(
+    "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\xad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f"
+    "\\u200b\\u200e\\u200f\\u2028-\\u202e\\u2060-\\u206f\\u2800\\u3164\\ufeff\\uffa0\\ufff0-\\ufffb"
+    "\\ufffe\\uffff\\ud800-\\udfff\\U0001d173-\\U0001d17a\\U000e0000-\\U000e0fff]"
+)
+_JOINERS = "\u200c\u200d\ufe0e\ufe0f"
+_DOUBTFUL = re.compile(
+    f"{_INVISIBLE.pattern}|[{_JOINERS}]|[\\u0300-\\u0fff\\u1a00-\\u20ff\\ufe00-\\ufe2f]"
+)
+_KEYCAPS = "0123456789#*"
+MOST_MARKS = 6
+"""Combining marks that may follow one letter; Hebrew and Vietnamese texts need up to four."""
 _WIDEST_ENTITY = 33
 _ITEM = r"(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*"
 _QUOTATION = re.compile(rf"[ \t]*{_ITEM}(?:>[ \t]*{_ITEM})+")
@@ -42,8 +54,42 @@ def escaped_size(text: str) -> int:
 
 
 def showable(text: str) -> str:
-    """Return text without control characters, carriage returns and lone surrogates."""
-    return _UNSHOWABLE.sub("", text) if _UNSHOWABLE.search(text) else text
+    """Return text without the characters that nobody sees or that change how others are read."""
+    return Visible().feed(text)
+
+
+class Visible:
+    """Takes invisible characters out of a text that comes in pieces.
+
+    Control characters, bidirectional controls and characters without a shape are left out: they
+    could show a text in another order than it has, or hide a part of it. Joiners and selectors stay
+    behind a character of a script or an emoji that uses them. Of a flood of combining marks the
+    first `MOST_MARKS` stay. Line and paragraph separators become spaces.
+    """
+
+    def __init__(self) -> None:
+        self._last = ""
+        self._marks = 0
+
+    def feed(self, text: str) -> str:
+        if not _DOUBTFUL.search(text) and not self._marks:
+            self._last = text[-1:] or self._last
+            return text
+        return "".join(self._see(sign) for sign in text)
+
+    def _see(self, sign: str) -> str:
+        if _INVISIBLE.match(sign):
+            return " " if sign in "\x85\u2028\u2029" else ""
+        if sign in _JOINERS:
+            if self._last.isascii() and not (sign == "\ufe0f" and self._last in _KEYCAPS):
+                return ""
+            if self._last in _JOINERS and sign != "\u200d":
+                return ""
+        self._marks = self._marks + 1 if unicodedata.category(sign) in ("Mn", "Me") else 0
+        if self._marks > MOST_MARKS:
+            return ""
+        self._last = sign
+        return sign
 
 
 def settled_length(text: str) -> int:

@@ -23,8 +23,14 @@ LINE = 1.0
 
 _ITEM = re.compile(r"(?:[-*+]|\d{1,9}[.)])(?:[ \t]|\Z)")
 _LINK = re.compile(r"!?\[[^\]\n]*\]\([^)\n]*\)")
+_LOOK_BACK = 400
+"""Characters before the last possible place within which a better one is looked for."""
 _ENTITY = re.compile(r"&[#A-Za-z0-9]{1,31};")
-_JOINERS = "\u200d\ufe0e\ufe0f"
+_JOINERS = "\u200c\u200d\ufe0e\ufe0f"
+_JOINED_VOWELS = "\u0e33\u0eb3"
+"""Vowels of Thai and Lao that are letters to Unicode, and one character to readers."""
+_VIRAMA = 9
+"""The combining class of the sign that joins the next consonant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +160,10 @@ def _word_end(outline: Outline, text: str, most: int) -> int:
     links = [found.span() for found in _LINK.finditer(line)]
     place, least = most - shift, len(head)
     for low, high in [*((low, high) for low, high, _ in code), *links]:
-        if low < place < high and low > least:
+        if low < place < high and low > max(least, place - _LOOK_BACK):
             place = low
     closed = [*((low, high) for low, high, _ in code), *links]
-    for at in range(place, max(place - 400, least), -1):
+    for at in range(place, max(place - _LOOK_BACK, least), -1):
         if line[at - 1] == " " and not any(low < at < high for low, high in closed):
             return shift + at
     return _beside_ticks(text, _character_end(text, shift + place if place > least else most))
@@ -185,4 +191,30 @@ def _character_end(text: str, most: int) -> int:
 
 
 def _joins(text: str, at: int) -> bool:
-    return text[at] in _JOINERS or text[at - 1] == "\u200d" or unicodedata.combining(text[at]) != 0
+    """Return whether the character at `at` is shown as one with that before it."""
+    before, sign = text[at - 1], text[at]
+    if sign.isascii():
+        return False
+    if sign in _JOINERS or before == "\u200d" or unicodedata.category(sign) in ("Mn", "Mc", "Me"):
+        return True
+    if unicodedata.combining(before) == _VIRAMA or sign in _JOINED_VOWELS or _is_tone(sign):
+        return True
+    if _is_flag_letter(sign):
+        return _flag_letters_before(text, at) % 2 == 1
+    return "\u1160" <= sign <= "\u11ff" and "\u1100" <= before <= "\u11ff"
+
+
+def _is_tone(sign: str) -> bool:
+    """Return whether a sign gives the emoji before it a colour of skin."""
+    return "\U0001f3fb" <= sign <= "\U0001f3ff"
+
+
+def _is_flag_letter(sign: str) -> bool:
+    return "\U0001f1e6" <= sign <= "\U0001f1ff"
+
+
+def _flag_letters_before(text: str, at: int) -> int:
+    begin = at
+    while begin and _is_flag_letter(text[begin - 1]):
+        begin -= 1
+    return at - begin

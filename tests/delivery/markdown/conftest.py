@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
+import pytest
+
 WORDS = {
     "latin": [
         "the",
@@ -186,3 +188,8 @@ class Author:
                 lines.append(self.fence("   "))
                 lines.append("")
         return "\n".join(lines)
+
+
+@pytest.fixture(scope="session")
+def author() -> type[Author]:
+    return Author

@@ -1,0 +1,69 @@
+"""Cuts within a line: between visible characters, and outside of code where that is possible."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.delivery.markdown.outline import Outline
+from bot.delivery.markdown.split import cut_within
+
+WHOLE = [
+    "\U0001f1e9\U0001f1ea",  # a flag
+    "\U0001f44d\U0001f3fd",  # a hand with a skin tone
+    "1\ufe0f\u20e3",  # a keycap
+    "\U0001f468\u200d\U0001f469\u200d\U0001f467",  # a family
+    "\u1112\u1161\u11ab",  # a syllable of Hangul in jamo
+    "\u0e19\u0e49\u0e33",  # Thai: a tone mark and sara am
+    "\u0915\u094d\u0937\u093f",  # Devanagari: a conjunct with a vowel sign
+    "e\u0301\u0302",
+    "\u0b95\u0bbf",  # Tamil: a vowel sign
+    "&amp;",
+]
+
+
+@pytest.mark.parametrize("sign", WHOLE)
+@pytest.mark.parametrize("shift", range(8))
+def test_no_visible_character_is_cut_in_two(sign: str, shift: int) -> None:
+    """Half a flag is a letter in a box, half a syllable another one."""
+    text = "x" * shift + sign * 200
+    outline = Outline()
+    cut = cut_within(outline, text, 300)
+    assert cut is not None
+    assert (cut.length - shift) % len(sign) == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "closing", "reopening"),
+    [
+        ("`" + "a" * 1_500 + "`", "`", "`"),
+        ("see ``" + "b` " * 600 + "`` end", "``", "``"),
+        ("- `" + "c" * 1_500 + "`", "`", "- …\x20`"),
+        ("> `" + "d" * 1_500 + "`", "`", "> `"),
+    ],
+)
+def test_a_long_code_span_is_closed_and_opened_again(
+    line: str, closing: str, reopening: str
+) -> None:
+    """Otherwise the rest of the span would be prose in the next message, with live links."""
+    cut = cut_within(Outline(), line, 700)
+    assert cut is not None
+    assert cut.outline.closing().strip() == closing
+    assert cut.outline.reopening(line[cut.length :]).rstrip() == reopening
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.text(alphabet="ab` \\", max_size=80).map(lambda text: text.replace("\n", "")),
+    st.integers(20, 60),
+)
+def test_a_cut_touches_no_tick(text: str, room: int) -> None:
+    """A mark that closes or opens a span must not join ticks of the text."""
+    cut = cut_within(Outline(), text, room)
+    if cut is None or not cut.outline.closing():
+        return
+    left = text[: cut.length] + cut.outline.closing()
+    right = cut.outline.reopening(text[cut.length :]) + text[cut.length :]
+    assert not left.endswith("`" * (len(cut.outline.closing().strip()) + 1))
+    assert right.startswith(cut.outline.closing().strip())
