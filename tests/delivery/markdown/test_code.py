@@ -19,7 +19,7 @@ from bot.delivery.engine.sizing import Limits
 if TYPE_CHECKING:
     from tests.delivery.markdown.conftest import Author
 
-CUTS = int(os.environ.get("FOREWARM_CUTS", "400"))
+CUTS = 10_000 if "FOREWARM_SOAK" in os.environ else 400
 """Random cuts that are tried over all texts; `make soak` tries 10,000."""
 TEXTS = 200
 WEB = "https://github.com/acme/app/blob/{sha}/{path}#L{start}-L{end}"

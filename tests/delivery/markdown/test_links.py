@@ -26,7 +26,7 @@ from bot.delivery.engine.engine import StreamEngine
 from bot.delivery.engine.sizing import Limits
 from bot.delivery.markdown.escape import Visible
 
-FUZZED = int(os.environ.get("FOREWARM_FUZZED", "300"))
+FUZZED = 20_000 if "FOREWARM_SOAK" in os.environ else 300
 """Random texts that are tried; `make soak` tries 20,000."""
 WEB = "https://github.com/acme/app/blob/{sha}/{path}#L{start}-L{end}"
 STATE = RepositoryState("app", "https://github.com/acme/app", "main", "a" * 40, 0, "b" * 40, WEB)
@@ -229,7 +229,7 @@ ATOMS = [
 
 def test_random_texts_have_no_live_link_in_any_message() -> None:
     """Parts of links, code and blocks in any order, torn anywhere, under small limits."""
-    begin = random.getrandbits(40) if "FOREWARM_FUZZED" in os.environ else 0
+    begin = random.getrandbits(40) if "FOREWARM_SOAK" in os.environ else 0
     found = []
     for seed in range(begin, begin + FUZZED):
         chance = random.Random(seed)
