@@ -67,6 +67,7 @@ class Settings(BaseSettings):
     repository_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         ("github.com", "gitlab.com"), alias="forewarm_repository_hosts"
     )
+    creators_attach: bool = Field(False, alias="forewarm_creators_attach")
     operators: Annotated[tuple[str, ...], NoDecode] = Field((), alias="forewarm_operators")
     log_level: str = Field("INFO", alias="forewarm_log_level")
 

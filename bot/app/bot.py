@@ -157,7 +157,7 @@ class Bot:
     def _build_contexts(self) -> None:
         settings = self.settings
         prefixes = Prefixes(self.claude)
-        clones = Clones(settings, self.store, self.claude, self.now)
+        self.clones = clones = Clones(settings, self.store, self.claude, self.now)
         self.library = Library(clones.open, prefixes.build, salt=settings.salt)
         self.readiness = Readiness(self.library)
         self.limits = SpendingLimits(self.live.caps, settings.daily_limit_usd, self.now)
@@ -182,6 +182,7 @@ class Bot:
             self.library,
             self.me.workspace,
             lambda name: note_dropped(self.journal, self.now, name),
+            clones.trust,
         )
 
     def _build_answers(self) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 from bot.claude.client import ClaudeClient
 from bot.clock import Now
 from bot.context.codebase import Codebase
 from bot.context.config.load import ContextConfig
+from bot.context.errors import UrlError
 from bot.context.git.clone import Sources as AllowedSources
 from bot.context.git.credentials import Tokens
+from bot.context.git.urls import RepositoryUrl, parse_url
 from bot.settings import Settings
 from bot.store.store import Store
 
+PUBLIC_HOSTS = frozenset(("github.com", "gitlab.com"))
 KIND = "pack"
 REPOSITORIES = "repositories"
 
@@ -55,9 +59,24 @@ class Clones:
         self._claude = claude
         self._now = now
         self._tokens = Tokens.from_environment(os.environ)
+        self._trusted: set[str] = set()
 
     def __repr__(self) -> str:
         return f"<Sources under {self._settings.home / REPOSITORIES}>"
+
+    def trust(self, urls: Iterable[str]) -> None:
+        """Note addresses that a context file or an operator named."""
+        self._trusted.update(urls)
+
+    def trusts(self, url: RepositoryUrl) -> bool:
+        """Tell whether an operator stands behind this very address, host and port included."""
+        return any(url == _parsed(one) for one in self._trusted)
+
+    def _may_be_private(self, url: RepositoryUrl) -> bool:
+        """The default hosts are public. An operator who lists another one knows its network."""
+        host = url.host if url.port is None else f"{url.host}:{url.port}"
+        listed = {one.lower().partition("/")[0] for one in self._settings.repository_hosts}
+        return self.trusts(url) or (host in listed and host not in PUBLIC_HOSTS)
 
     def open(self, config: ContextConfig) -> Codebase:
         return Codebase(
@@ -67,5 +86,16 @@ class Clones:
             count=self._claude.counter(config.model).count,
             state=self._packs,
             tokens=self._tokens,
-            sources=AllowedSources(local=self._settings.local_repositories),
+            sources=AllowedSources(
+                local=self._settings.local_repositories,
+                trusts=self.trusts,
+                may_be_private=self._may_be_private,
+            ),
         )
+
+
+def _parsed(url: str) -> RepositoryUrl | None:
+    try:
+        return parse_url(url)
+    except UrlError:
+        return None

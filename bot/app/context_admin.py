@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,8 @@ from bot.store.store import Store
 log = structlog.get_logger(__name__)
 
 DRAFTS = "codebase draft"
+TRUSTED = "trusted_repository"
+"""Kinds under which the store keeps previews, and addresses that an operator named."""
 FROM = "Slack"
 FOLLOW_SECONDS = 5.0
 WARM_HOURS = 8
@@ -59,10 +62,13 @@ class SlackShelf:
         library: Library,
         workspace: str,
         detached: Callable[[str], None] = lambda name: None,
+        trust: Callable[[Iterable[str]], None] = lambda urls: None,
     ) -> None:
-        """`detached` hears the name of each context that somebody takes away."""
+        """`detached` is called with each context that is taken away; `trust` with the addresses
+        that a context file or an operator named."""
         self._settings = settings
         self._detached = detached
+        self._trust = trust
         self._store = store
         self._library = library
         self._workspace = workspace
@@ -77,6 +83,10 @@ class SlackShelf:
         return self._settings.repository_hosts
 
     @property
+    def creators_attach(self) -> bool:
+        return self._settings.creators_attach
+
+    @property
     def operators(self) -> tuple[str, ...]:
         return self._settings.operators
 
@@ -88,6 +98,7 @@ class SlackShelf:
         }
         self._slack = await self._stored()
         for config in contexts:
+            self._trust(repository.url for repository in config.repositories)
             self._library.put(config)
         for name in self._slack:
             self._use(name)
@@ -112,6 +123,8 @@ class SlackShelf:
         return [name for name in changed if self._use(name)]
 
     async def _stored(self) -> dict[str, _Known]:
+        operators_named = await self._store.state.all(TRUSTED)
+        self._trust(kept.value.decode() for kept in operators_named.values())
         return {
             kept.name: _Known(kept.workspace, kept.body, kept.version)
             for kept in await self._store.contexts.all()
@@ -120,7 +133,10 @@ class SlackShelf:
 
     def _use(self, name: str) -> bool:
         try:
-            self._library.put(self._merged(name, self._slack[name].body))
+            config = self._merged(name, self._slack[name].body)
+            # The list of hosts may have changed since the context was stored.
+            self._check_hosts(config)
+            self._library.put(config)
         except ForewarmError as error:
             log.error("slack_context_left_out", context=name, why=error.user_message)
             return False
@@ -196,8 +212,13 @@ class SlackShelf:
         held = StoredContext(value["name"], value["before"], value["version"])
         return Draft(held, value["body"])
 
-    async def save(self, workspace: str, user: str, draft: Draft) -> bool:
-        """Save, audit and use a change; False where somebody else was faster."""
+    async def save(
+        self, workspace: str, user: str, draft: Draft, *, by_operator: bool = False
+    ) -> bool:
+        """Save, audit and use a change; return False if the context was changed meanwhile.
+
+        An operator's name behind an address lets tokens be used for it.
+        """
         held, body = draft.held, draft.body
         if not self._repositories(held.name, body):
             return await self._detach(workspace, user, held)
@@ -208,6 +229,8 @@ class SlackShelf:
         )
         if not saved:
             return False
+        if by_operator:
+            await self._note_trust([repository.url for repository in config.repositories])
         await self._audit(
             workspace, user, "changed", held.name, edits.changed_keys(held.body, body)
         )
@@ -215,6 +238,12 @@ class SlackShelf:
         self._library.put(config)
         await self._library.refresh([held.name])
         return True
+
+    async def _note_trust(self, urls: Sequence[str]) -> None:
+        for url in urls:
+            key = hashlib.sha256(url.encode()).hexdigest()
+            await self._store.state.put(TRUSTED, key, url.encode())
+        self._trust(urls)
 
     async def _detach(self, workspace: str, user: str, held: StoredContext) -> bool:
         if held.version is None:
@@ -245,14 +274,16 @@ class SlackShelf:
         named = {r["url"] for r in self._files.get(config.name, {}).get("repositories", ())}
         for repository in config.repositories:
             address = repository.address
-            if repository.url not in named and not self._allowed(address.host, address.path):
+            listed = self._allowed(address.host, address.path, address.port)
+            if repository.url not in named and not listed:
                 raise NotAllowed(address.host, self.hosts)
 
-    def _allowed(self, host: str, path: str) -> bool:
+    def _allowed(self, host: str, path: str, port: int | None) -> bool:
         if not host:
             return False
-        # An entry is a host, or a host with an organisation: github.com/acme.
-        place = f"{host}/{path}".lower()
+        # An entry is a host, or a host with an organisation: github.com/acme. A port that is not
+        # the usual one is another server, so it must be in the entry.
+        place = f"{host}/{path}".lower() if port is None else f"{host}:{port}/{path}".lower()
         return any(
             place == one.lower() or place.startswith(one.lower().rstrip("/") + "/")
             for one in self.hosts

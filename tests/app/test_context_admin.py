@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bot.app.context_admin import NotAllowed, SlackShelf, warm_day_usd
+from bot.context.git.urls import parse_url
 from bot.slack.codebase import edits
 from bot.slack.codebase.command import Draft, StoredContext
 from tests.app.conftest import BARE, CHANNEL, commit
@@ -129,7 +130,9 @@ async def test_what_was_set_in_slack_survives_a_restart(product: Begin) -> None:
         assert (await again.bot.shelf.held(TEAM, CHANNEL)).version == 1
 
 
-async def test_a_channel_attaches_and_detaches_code_of_its_own(product: Begin) -> None:
+async def test_a_channel_attaches_and_detaches_code_of_its_own(
+    product: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Detaching on an outdated view must not remove what somebody else has just attached."""
     async with product() as running:
         shelf = running.bot.shelf
@@ -140,6 +143,7 @@ async def test_a_channel_attaches_and_detaches_code_of_its_own(product: Begin) -
         body = {"repositories": [{"url": url, "name": "other"}], "channels": [BARE]}
         with pytest.raises(NotAllowed):
             await shelf.save(TEAM, WHO, Draft(outdated, body))
+        monkeypatch.setattr(SlackShelf, "_check_hosts", lambda *_: None)
         name = outdated.name
         assert await running.bot.store.contexts.save(TEAM, name, body, WHO, expected=None)
         await shelf.load([])
@@ -155,10 +159,47 @@ async def test_a_channel_attaches_and_detaches_code_of_its_own(product: Begin) -
         assert json.loads(dropped.body)["context"] == name
 
 
+async def test_a_stored_context_is_left_out_once_its_host_is_off_the_list(product: Begin) -> None:
+    """An operator who takes a host off the list means the contexts of yesterday, too."""
+    body = {
+        "repositories": [{"url": "https://git.example.com/acme/x", "name": "x"}],
+        "channels": [BARE],
+    }
+    async with product(repository_hosts=("git.example.com",)) as running:
+        held = await running.bot.shelf.held(TEAM, BARE)
+        assert await running.bot.store.contexts.save(TEAM, held.name, body, WHO, expected=None)
+        await running.bot.shelf.load([])
+        assert running.bot.library.for_channel(BARE) is not None
+    async with product(repository_hosts=("github.com",)) as running:
+        assert running.bot.library.for_channel(BARE) is None
+
+
+async def test_a_token_is_used_for_addresses_that_files_or_operators_named(product: Begin) -> None:
+    """At exactly that host and port: another port is another server."""
+    async with product(repository_hosts=("git.example.com",)) as running:
+        shelf, clones = running.bot.shelf, running.bot.clones
+        url = "https://git.example.com/acme/x"
+        body = {"repositories": [{"url": url, "name": "x"}], "channels": [BARE]}
+        held = await shelf.held(TEAM, BARE)
+        assert await shelf.save(TEAM, WHO, Draft(held, body))
+        assert not clones.trusts(parse_url(url))
+        held = await shelf.held(TEAM, BARE)
+        assert await shelf.save(TEAM, WHO, Draft(held, body), by_operator=True)
+        assert clones.trusts(parse_url(url))
+        assert clones.trusts(parse_url(url + ".git"))
+        for other in (
+            f"{url}2",
+            "https://git.example.com:8443/acme/x",
+            "ssh://git.example.com/acme/x",
+        ):
+            assert not clones.trusts(parse_url(other))
+
+
 async def test_what_another_replica_changes_is_followed_and_what_it_removes_is_dropped(
-    product: Begin,
+    product: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each replica answers from the same contexts, whichever one took the change."""
+    monkeypatch.setattr(SlackShelf, "_check_hosts", lambda *_: None)
     async with product() as running:
         shelf, contexts = running.bot.shelf, running.bot.store.contexts
         commit(running.repository.parent / "other", {"a.py": "x = 1\n" * 200})

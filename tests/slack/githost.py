@@ -7,7 +7,7 @@ import os
 import shutil
 import ssl
 import subprocess
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -55,6 +55,15 @@ async def git_host(root: Path, certificate: Path) -> AsyncIterator[str]:
     async def serve(request: web.Request) -> web.Response:
         return await _answer(root, request)
 
+    async with serving_tls(serve, certificate) as host:
+        yield host
+
+
+@asynccontextmanager
+async def serving_tls(
+    serve: Callable[[web.Request], Awaitable[web.Response]], certificate: Path
+) -> AsyncIterator[str]:
+    """Serve every path over TLS on a free port; yield the host, with its port."""
     application = web.Application(client_max_size=1 << 24)
     application.router.add_route("*", "/{path:.*}", serve)
     runner = web.AppRunner(application, shutdown_timeout=0)

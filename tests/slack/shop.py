@@ -115,7 +115,7 @@ async def open_shop(
         url = await stack.enter_async_context(slack.serve(mount=mount(bot_url)))
         claude = LocalClaude(Config(latency=latency))
         model = await stack.enter_async_context(claude.serve())
-        values = _settings(slack, model, folder, port) | settings
+        values = _settings(slack, model, folder, port) | {"repository_hosts": (host,)} | settings
         if transport == "http":
             values["slack_app_token"] = None
             slack.point_at(f"{bot_url}/slack/events")
@@ -170,7 +170,6 @@ def _settings(slack: LocalSlack, model: str, folder: Path, port: int) -> dict[st
         "home": folder / "home",
         "contexts": folder / "contexts",
         "local_repositories": (folder,),
-        "repository_hosts": ("localhost",),
         "state_token": SecretStr(STATE_TOKEN),
         "sync_seconds": 3600.0,
     }

@@ -74,6 +74,7 @@ class Rooms:
     money: bool = True
     hosts: tuple[str, ...] = ("github.com",)
     operators: tuple[str, ...] = ()
+    creators_attach: bool = False
 
     @property
     def kinds(self) -> list[str]:
@@ -215,7 +216,9 @@ class Rooms:
     async def draft(self, key: str) -> Draft | None:
         return self.drafts.get(key)
 
-    async def save(self, workspace: str, user: str, draft: Draft) -> bool:
+    async def save(
+        self, workspace: str, user: str, draft: Draft, *, by_operator: bool = False
+    ) -> bool:
         self.saved.append(draft.body)
         return True
 
@@ -562,8 +565,18 @@ async def test_a_codebase_is_attached_after_a_preview(scene: Scene) -> None:
     ]
 
 
-async def test_nobody_but_those_who_may_attaches(scene: Scene) -> None:
+async def test_a_channels_creator_attaches_only_if_a_setting_says_so(scene: Scene) -> None:
+    """Any member may create a channel; the bot's token reads repositories that they may not."""
+    creator = scene.slack.user("U0ASKER")
+    await creator.open_modal("C0BARE", "/codebase", text="attach https://github.com/acme/web")
+    await scene.until(lambda: "Only a workspace admin" in str(creator.modal.content), "the refusal")
+    scene.rooms.creators_attach = True
+    await creator.open_modal("C0BARE", "/codebase", text="attach https://github.com/acme/web")
+    await scene.until(lambda: "submit" in creator.modal.content, "the form")
+
+
+async def test_members_who_are_no_operators_attach_nothing(scene: Scene) -> None:
     person = scene.slack.user("U0PEER")
     await person.open_modal("C0PAY", "/codebase", text="attach https://github.com/acme/web")
-    await scene.until(lambda: "Only this channel" in str(person.modal.content), "the refusal")
+    await scene.until(lambda: "Only a workspace admin" in str(person.modal.content), "the refusal")
     assert "submit" not in person.modal.content

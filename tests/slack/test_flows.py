@@ -365,7 +365,7 @@ async def test_what_may_not_be_attached_or_by_whom_is_said_and_changes_nothing(s
         assert "Nothing was changed" in await previewed(running, you)
         mate = await open_codebase(running, MATE, EMPTY, f"attach {running.front}")
         assert "submit" not in mate.modal.content
-        assert "Only this channel" in str(mate.modal.content)
+        assert "Only a workspace admin or a listed operator" in str(mate.modal.content)
         assert running.bot.library.for_channel(EMPTY) is None
 
 

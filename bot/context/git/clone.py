@@ -14,7 +14,7 @@ import os
 import re
 import shutil
 import signal
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,7 @@ from bot.context.errors import (
     UnreachableError,
     UrlError,
 )
+from bot.context.git import network
 from bot.context.git.credentials import Tokens
 from bot.context.git.repository import GitRepository, branch_names
 from bot.context.git.safety import SAFE_OPTIONS, hardened_environment, last_line
@@ -39,6 +40,9 @@ from bot.context.git.urls import RepositoryUrl
 
 _SSH = "ssh -o BatchMode=yes -o ConnectTimeout=15 -o ForwardAgent=no"
 _NETWORK_OPTIONS = (
+    # A redirect would lead to a host that was not checked.
+    "-c",
+    "http.followRedirects=false",
     "-c",
     "http.lowSpeedLimit=1000",
     "-c",
@@ -71,6 +75,10 @@ class Sources:
 
     hosts: frozenset[str] | None = None
     local: tuple[Path, ...] = ()
+    trusts: Callable[[RepositoryUrl], bool] = lambda url: True
+    """Whether a context file or an operator named the address: only then is a token used."""
+    may_be_private: Callable[[RepositoryUrl], bool] = lambda url: True
+    """Whether the host may lie in a private network: it was named, or is on an operator's list."""
 
     def check(self, url: RepositoryUrl) -> None:
         """Raise `UrlError` for an address that is not allowed here."""
@@ -112,6 +120,7 @@ class Clone:
         sources: Sources | None = None,
         depth: int | None = None,
         bounds: Bounds | None = None,
+        resolve: network.Resolve = network.resolve,
     ) -> None:
         self.name = name
         self.url = url
@@ -120,8 +129,10 @@ class Clone:
         slug = re.sub(r"[^A-Za-z0-9._-]", "-", url.name)[:60]
         self.git_dir = home / "clones" / f"{slug}-{identity[:12]}.git"
         self._local_ref = f"refs/forewarm/{hashlib.sha256(ref.encode()).hexdigest()[:16]}"
-        self._tokens = tokens or Tokens()
         self._sources = sources or Sources()
+        self._tokens = (tokens or Tokens()) if self._sources.trusts(url) else Tokens()
+        self._resolve = resolve
+        self._pins: Sequence[str] = ()
         self._depth = depth
         self._bounds = bounds or Bounds()
         self._found = ""
@@ -168,6 +179,7 @@ class Clone:
         async with self._locked():
             before = await asyncio.to_thread(self.head)
             await self._prepare()
+            self._pins = await self._addresses()
             await self._fetch()
             await self._refuse_too_large(before)
             await self._tidy()
@@ -222,6 +234,14 @@ class Clone:
         for partial in self.git_dir.glob("objects/pack/tmp_*"):
             partial.unlink(missing_ok=True)
 
+    async def _addresses(self) -> Sequence[str]:
+        """Return the addresses that git must use; none if git may resolve the name itself."""
+        if self.url.scheme == "local" or self._sources.may_be_private(self.url):
+            return ()
+        if network.is_proxied(self.url, os.environ):
+            return ()
+        return await asyncio.to_thread(network.pinned, self.url, self._resolve)
+
     async def _fetch(self) -> None:
         """Fetch the ref: the branch of this name, else the tag, else whatever git takes it for.
 
@@ -272,6 +292,7 @@ class Clone:
         if len(_ref_names(self.ref)) == 1:
             return False
         self._sources.check(self.url)
+        self._pins = await self._addresses()
         refs = set(await self._remote_refs())
         return {f"refs/heads/{self.ref}", f"refs/tags/{self.ref}"} <= refs
 
@@ -295,6 +316,7 @@ class Clone:
             "-c",
             f"protocol.{protocol}.allow=always",
             *self._tokens.options(self.url),
+            *network.curl_option(self.url, self._pins),
         ]
 
     async def _fetch_once(self, name: str) -> None:
@@ -392,7 +414,7 @@ class Clone:
     def _environment(self) -> dict[str, str]:
         return {
             **hardened_environment(),
-            "GIT_SSH_COMMAND": _SSH,
+            "GIT_SSH_COMMAND": _SSH + network.ssh_option(self.url, self._pins),
             "GIT_ALLOW_PROTOCOL": _PROTOCOL[self.url.scheme],
             **self._tokens.environment(self.url),
         }

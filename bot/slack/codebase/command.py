@@ -57,6 +57,11 @@ class Shelf(Protocol):
     @property
     def operators(self) -> tuple[str, ...]: ...
 
+    @property
+    def creators_attach(self) -> bool:
+        """Whether a channel's creator may attach a codebase to it."""
+        ...
+
     async def held(self, workspace: str, channel: str) -> StoredContext: ...
 
     def decided(self, name: str) -> Collection[str]:
@@ -71,8 +76,10 @@ class Shelf(Protocol):
 
     async def draft(self, key: str) -> Draft | None: ...
 
-    async def save(self, workspace: str, user: str, draft: Draft) -> bool:
-        """Save and use it; False where somebody else has changed it since."""
+    async def save(
+        self, workspace: str, user: str, draft: Draft, *, by_operator: bool = False
+    ) -> bool:
+        """Save and use it; return False if it has been changed since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,16 +244,20 @@ class Codebase:
         draft = await self._shelf.draft(place.draft or "")
         if draft is None:
             return "This preview is too old; open /codebase again."
-        if not await self._shelf.save(place.workspace, user, draft):
-            return "Somebody else changed this channel's codebase meanwhile; open /codebase again."
+        by_operator = await self._denied(user, place.channel, as_operator=True) is None
+        if not await self._shelf.save(place.workspace, user, draft, by_operator=by_operator):
+            return "This channel's codebase was changed meanwhile; open /codebase again."
         return "Saved."
 
-    async def _denied(self, user: str, channel: str) -> Denied | None:
+    async def _denied(self, user: str, channel: str, *, as_operator: bool = False) -> Denied | None:
+        """Return why a person may not change a channel's codebase (`as_operator`: as more than
+        the channel's creator), or None."""
         context: ContextConfig | None = self._contexts.for_channel(channel)
         operators = (*(context.access.operators if context else ()), *self._shelf.operators)
         person = await self._people.person(user, ())
         facts = await self._people.channel(channel)
-        place = Place("own", facts.shared, facts.creator, known=facts.known)
+        creator = facts.creator if self._shelf.creators_attach and not as_operator else None
+        place = Place("own", facts.shared, creator, known=facts.known)
         return decide("configure", person, place, _Rules(operators=operators))
 
 

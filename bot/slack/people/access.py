@@ -76,7 +76,8 @@ def decide(act: Act, person: Person, place: Place, rules: AccessRules) -> Denied
     | ask, warm | members; guests, externals, bots if allowed    | its channels; elsewhere only   |
     |           |                                                | members of one of them; shared |
     |           |                                                | channels if externals may      |
-    | configure | operators, admins, the channel's creator       | anywhere                       |
+    | configure | operators, admins; the channel's creator if a  | anywhere                       |
+    |           | setting allows it (`Place.creator` is given)   |                                |
     | see_cost  | operators, admins                              | anywhere                       |
     """
     if not (person.known and place.known):
@@ -89,9 +90,9 @@ def decide(act: Act, person: Person, place: Place, rules: AccessRules) -> Denied
         return None
     if act == "configure" and place.creator is not None and person.id == place.creator:
         return None
+    creator = "this channel's creator, " if place.creator is not None else ""
     return Denied(
-        "not_operator",
-        "Only this channel's creator, a workspace admin or a listed operator can do that.",
+        "not_operator", f"Only {creator}a workspace admin or a listed operator can do that."
     )
 
 
