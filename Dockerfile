@@ -34,6 +34,8 @@ ENV PATH=/app/bin:$PATH \
     FOREWARM_CONTEXTS=/etc/forewarm/contexts
 USER 10001
 WORKDIR /home/forewarm
+# The rules for secrets are compiled once, here, and loaded from the cache folder at each start.
+RUN python -c "from bot.context.secrets.find import preload; preload()"
 VOLUME /var/lib/forewarm
 EXPOSE 3000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s \

@@ -341,4 +341,4 @@ def _change(record: Sequence[bytes]) -> Change:
 
 def _safe(text: bytes) -> str:
     """Mask secrets in a commit's own words too."""
-    return mask(text, find_secrets(text, "quoted")).decode("utf-8", "replace")
+    return mask(text, find_secrets(text, "prose")).decode("utf-8", "replace")

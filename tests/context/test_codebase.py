@@ -412,7 +412,7 @@ async def test_masked_and_omitted_files_are_named(repo: Repo, rooms: Rooms) -> N
     pack = await _synced(rooms(repo).codebase())
     reasons = {omission.path: omission.reason for omission in pack.omitted}
     assert reasons == {
-        "a.py": "shown, 1 value masked: secret",
+        "a.py": "shown, 1 value masked: password",
         "b.png": "binary",
         ".env": "credentials",
     }

@@ -53,7 +53,7 @@ def test_the_report_tells_tokens_omissions_fingerprint_and_time(
     out = capsys.readouterr().out
     for word in ("5 files", "src/", "app/", "1 binary: logo.png", "1 lock file: uv.lock"):
         assert word in out
-    assert "1 value masked: secret: src/Ob.py" in out
+    assert "1 value masked: password: src/Ob.py" in out
     assert "fingerprint " in out
     assert out.rstrip().endswith(" s")
 
@@ -236,7 +236,7 @@ def test_the_plain_case_loads_neither_typer_nor_pydantic_nor_asyncio(repo: Repo)
     run(Request(str(repo.path), output=Path(os.devnull)))
     code = (
         "import sys; from bot.commands.packing import main; main(sys.argv[1:]); "
-        "heavy = ('typer', 'pydantic', 'asyncio', 'rich', 'detect_secrets', 'tree_sitter'); "
+        "heavy = ('typer', 'pydantic', 'asyncio', 'rich', 'kingfisher_sdk', 'tree_sitter'); "
         "print([name for name in heavy if name in sys.modules])"
     )
     done = subprocess.run(

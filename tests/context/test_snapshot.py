@@ -89,7 +89,7 @@ def test_a_limit_is_kept(bench: Bench, repo: Repo) -> None:
     assert len(found) == 7
 
 
-@pytest.mark.parametrize("pattern", [SECRET, SECRET[:4], "hunter", "masked: secret"])
+@pytest.mark.parametrize("pattern", [SECRET, SECRET[:4], "hunter", "masked: password"])
 def test_a_masked_value_cannot_be_searched_for(snapshot: GitSnapshot, pattern: str) -> None:
     """Whether a guess matches a hidden value must not be learnt from what is found."""
     hits = _search(snapshot, pattern)
@@ -102,13 +102,13 @@ def test_no_expression_tells_of_a_masked_line(snapshot: GitSnapshot, pattern: st
     assert _search(snapshot, pattern, regex=True) == []
 
 
-@pytest.mark.parametrize("pattern", ["^password", r"pass\w+ = ", "masked: s"])
+@pytest.mark.parametrize("pattern", ["^password", r"pass\w+ = ", "masked: p"])
 def test_an_expression_finds_a_masked_line_by_what_is_shown(
     snapshot: GitSnapshot, pattern: str
 ) -> None:
     """The model sees that line in its prompt, and asks for its neighbours by expression."""
     (hit,) = _search(snapshot, pattern, regex=True)
-    assert hit == Match("repo", "src/deep/b.py", 1, 'password = "[masked: secret]"')
+    assert hit == Match("repo", "src/deep/b.py", 1, 'password = "[masked: password]"')
 
 
 LEFT_OUT: Mapping[str | bytes, bytes | str | None] = {
@@ -175,7 +175,7 @@ def test_text_in_utf_16_is_read_and_searched(bench: Bench, repo: Repo, encoding:
 def test_a_masked_line_is_found_by_what_is_shown_of_it(snapshot: GitSnapshot) -> None:
     """The name of a setting is no secret."""
     (hit,) = _search(snapshot, "password =")
-    assert hit == Match("repo", "src/deep/b.py", 1, 'password = "[masked: secret]"')
+    assert hit == Match("repo", "src/deep/b.py", 1, 'password = "[masked: password]"')
 
 
 def test_an_expression_that_never_ends_is_stopped(bench: Bench, repo: Repo) -> None:
@@ -223,7 +223,7 @@ def test_history_names_the_commits_of_a_path(bench: Bench, repo: Repo) -> None:
     snapshot = _snapshot(bench, repo)
     changes = snapshot.history("repo", "a.py", 10)
     assert [change.subject for change in changes] == [
-        'Rotate: password = "[masked: secret]"',
+        'Rotate: password = "[masked: password]"',
         "Add a",
     ]
     assert changes[0].commit == last

@@ -21,7 +21,8 @@ from bot.context.files.kinds import Kind
 from bot.context.files.text import count_lines, needs_cuts, normalize, shown
 from bot.context.git.repository import GitRepository
 from bot.context.git.safety import hardened_environment
-from bot.context.secrets.mask import SCANNER_VERSION, ScanKind, Span
+from bot.context.secrets.formats import ScanKind
+from bot.context.secrets.mask import SCANNER_VERSION, Span
 
 FACTS_VERSION = f"5.{SCANNER_VERSION}"
 SCAN_SECONDS = 600.0
@@ -64,7 +65,7 @@ class Wanted(NamedTuple):
             for letter, given in zip("vot", (self.vouched, self.ours, self.is_text), strict=True)
             if given
         )
-        return f"{self.oid}.{self.kind[0]}{self.scan[-1]}{self.look[:2]}{words}"
+        return f"{self.oid}.{self.kind[0]}.{self.scan}.{self.look[:2]}{words}"
 
 
 NOTEBOOK_FACTOR = 10

@@ -1,11 +1,9 @@
-"""What a path says about a file: how it counts, how it writes values, whether it is text at all."""
+"""What a path says about a file: how it counts, whether it is text at all."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from typing import Literal
-
-from bot.context.secrets.mask import ScanKind
 
 Kind = Literal["code", "prose", "data", "markup"]
 """Kinds differ in how many tokens a byte makes."""
@@ -29,13 +27,6 @@ _DATA = _words(
     "fsproj vbproj vcxproj sln props targets nuspec meta map unity prefab asset webmanifest plist"
 )
 _MARKUP = _words("html htm css scss sass less svg vue svelte hbs ejs jinja j2 xhtml")
-_CONFIG = _words(
-    "yaml yml eyaml ini cfg conf cnf cf toml properties env sh bash zsh fish ps1 bat cmd tfvars "
-    "dockerfile mk netrc pypirc npmrc"
-)
-_CONFIG_NAMES = ("dockerfile", "makefile", ".env", "procfile", ".npmrc", ".netrc", ".pypirc")
-_C = frozenset(["c", "h", "m", "cs"])
-_CPP = frozenset(["cpp", "cc", "cxx", "hpp", "hh"])
 _BINARY = _words(
     "png jpg jpeg gif bmp ico webp avif tif tiff psd heic mp3 mp4 m4a m4v avi mkv webm wav ogg "
     "flac woff woff2 ttf otf eot pdf docx xlsx pptx odt ods odp zip tar gz tgz bz2 xz 7z rar zst "
@@ -46,7 +37,7 @@ _BINARY = _words(
 
 
 @lru_cache(maxsize=4096)
-def _traits(extension: str) -> tuple[Kind, ScanKind, bool]:
+def _traits(extension: str) -> tuple[Kind, bool]:
     kind: Kind = "code"
     if extension in _PROSE:
         kind = "prose"
@@ -54,16 +45,7 @@ def _traits(extension: str) -> tuple[Kind, ScanKind, bool]:
         kind = "data"
     elif extension in _MARKUP:
         kind = "markup"
-    scan: ScanKind = "quoted"
-    if extension in _CONFIG:
-        scan = "config"
-    elif extension == "go":
-        scan = "go"
-    elif extension in _C:
-        scan = "c"
-    elif extension in _CPP:
-        scan = "cpp"
-    return kind, scan, extension in _BINARY
+    return kind, extension in _BINARY
 
 
 def extension_of(path: str) -> str:
@@ -76,14 +58,6 @@ def kind_of(path: str) -> Kind:
     return _traits(extension_of(path))[0]
 
 
-def scan_kind_of(path: str) -> ScanKind:
-    """Tell how the file writes values. `.env.local` and `Dockerfile.dev` are configuration too."""
-    name = path.rpartition("/")[2].lower()
-    if name.startswith(_CONFIG_NAMES):
-        return "config"
-    return _traits(extension_of(path))[1]
-
-
 def is_binary_name(path: str) -> bool:
     """Tell if no text has this ending. A name without a dot (`bin/sqlite3`) has no ending."""
-    return "." in path.rpartition("/")[2] and _traits(extension_of(path))[2]
+    return "." in path.rpartition("/")[2] and _traits(extension_of(path))[1]

@@ -11,9 +11,10 @@ from bot.context.config.globs import matcher
 from bot.context.files.blob_cache import Facts, Wanted
 from bot.context.files.gitattributes import Attributes, Marks
 from bot.context.files.heuristics import ContentSigns, Sign, look_of, path_sign
-from bot.context.files.kinds import Kind, kind_of, scan_kind_of
+from bot.context.files.kinds import Kind, kind_of
 from bot.context.files.vendored import VendoredFolders
 from bot.context.git.repository import SUBMODULE, SYMLINK, Entry
+from bot.context.secrets.formats import scan_kind_of
 from bot.context.secrets.mask import Span
 
 LONGEST_PATH = 1_024

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-ScanKind = Literal["quoted", "config", "go", "c", "cpp"]
-"""How a language writes values: where quotes may be missing, bare words count as values."""
-
-SCANNER_VERSION = 1
-"""Raise it when what the scanner finds changes: cached verdicts are then forgotten."""
+SCANNER_VERSION = 2
+"""Raise it when the scanner finds other values than before: cached results are then forgotten."""
 
 
 class Span(NamedTuple):
-    """Bytes `start:end` hold a secret; `label` says of which kind, in a word or two."""
+    """Bytes `start:end` hold a secret; `label` names its kind, in a word or two."""
 
     start: int
     end: int

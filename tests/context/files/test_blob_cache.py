@@ -56,7 +56,7 @@ def test_children_find_what_this_process_finds(repo: Repo, monkeypatch: pytest.M
     """Much content is dealt out to child processes; the result must not depend on it."""
     repo.commit({f"f{n}.py": SECRET * (n + 1) + b"\0" * (n % 2) for n in range(12)})
     files = repo.repository().tree(repo.head)
-    wanted = [Wanted(entry.oid, "code", "quoted") for entry in files.values()]
+    wanted = [Wanted(entry.oid, "code", "code") for entry in files.values()]
     here = gather(repo.repository(), wanted, 10**6, FactsCache(None))
     monkeypatch.setattr(blob_cache, "_PARALLEL_BYTES", 0)
     seen: list[tuple[int, int]] = []
@@ -69,8 +69,8 @@ def test_a_blob_is_known_by_what_it_is_read_as(repo: Repo) -> None:
     """The same bytes hold a password as configuration and a variable as code."""
     text = b"db_password = hunter2horse\n"
     assert examine(text, "data", "config").spans
-    assert not examine(text, "code", "quoted").spans
-    assert Wanted("0", "data", "config").key != Wanted("0", "code", "quoted").key
+    assert not examine(text, "code", "code").spans
+    assert Wanted("0", "data", "config").key != Wanted("0", "code", "code").key
 
 
 def test_the_next_survey_is_the_same_as_a_fresh_one(bench: Bench, repo: Repo) -> None:

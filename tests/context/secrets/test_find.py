@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import itertools
-import secrets
 import string
 
 import pytest
@@ -12,13 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.context.secrets.find import find_secrets
-from bot.context.secrets.mask import ScanKind, Span, mask
+from bot.context.secrets.formats import ScanKind
+from bot.context.secrets.mask import Span, mask
 
 # Made up here, in pieces, so that no scanner takes this file for a leak.
 RANDOM = "".join("aZ3kP9qLx7Rt2Wv8"[i % 16] + "bN5mQ1cJ"[i % 8] for i in range(40))
 
 
-def shown(text: str, kind: ScanKind = "quoted") -> str:
+def shown(text: str, kind: ScanKind = "python") -> str:
     data = text.encode()
     return mask(data, find_secrets(data, kind)).decode()
 
@@ -59,14 +59,14 @@ def test_no_byte_of_a_known_token_is_shown(name: str, frame: str) -> None:
 @pytest.mark.parametrize(
     ("text", "kind"),
     [
-        ('password = "hunter2horse"', "quoted"),
-        ("if (password == 'hunter2horse') {}", "quoted"),
-        ('{"api_key": "hunter2horse"}', "quoted"),
+        ('password = "hunter2horse"', "python"),
+        ("if (password == 'hunter2horse') {}", "javascript"),
+        ('{"api_key": "hunter2horse"}', "python"),
         ("DB_PASSWORD=hunter2horse", "config"),
         ("  client_secret: hunter2horse", "config"),
         ('dbPassword := "hunter2horse"', "go"),
-        ("url = 'postgres://admin:hunter2horse@db/x'", "quoted"),
-        ('a = "x"; password = "hunter2horse"; secret = "hunter2horse2"', "quoted"),
+        ("url = 'postgres://admin:hunter2horse@db/x'", "python"),
+        ('a = "x"; password = "hunter2horse"; secret = "hunter2horse2"', "python"),
     ],
 )
 def test_values_of_telling_names_are_masked(text: str, kind: ScanKind) -> None:
@@ -123,13 +123,6 @@ def test_code_after_the_words_private_key_is_left_alone() -> None:
     assert shown(text) == text
 
 
-def test_a_marked_line_counts_for_guesses_only() -> None:
-    """`pragma: allowlist secret` is a team's word on a guess, not on a token with a known form."""
-    assert shown('password = "hunter2horse"  # pragma: allowlist secret').count("masked") == 0
-    token = TOKENS["GitHub"]
-    assert token not in shown(f'x = "{token}"  # pragma: allowlist secret')
-
-
 def test_a_line_of_a_megabyte_is_looked_at_in_bounded_time() -> None:
     """The detectors' patterns are quadratic on long lines; only a hit's surroundings reach them."""
     token = TOKENS["AWS"]
@@ -164,9 +157,3 @@ def test_any_bytes_are_survived(data: bytes) -> None:
     spans = find_secrets(data, "config")
     assert all(0 <= a.start < a.end <= len(data) for a in spans)
     assert all(a.end <= b.start for a, b in itertools.pairwise(spans))
-
-
-def test_random_strings_of_this_run_are_masked() -> None:
-    """High entropy is the last net: strings that nobody types."""
-    value = "k" + secrets.token_urlsafe(45)
-    assert value not in shown(f'setting = "{value}"')

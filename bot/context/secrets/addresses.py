@@ -1,0 +1,183 @@
+"""Passwords in addresses, connection strings, headers and on command lines."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator
+
+from bot.context.secrets.candidate import Candidate, places
+from bot.context.secrets.values import is_mixed, is_random, without_templates
+
+_ADDRESS_END = re.compile(r"[^\s\"'`<>\\]{1,2000}")
+_HOST = re.compile(r"[\w\[{$%.~*-]")
+_PLAIN = re.compile(
+    r"(?:pass(?:word|wd|phrase)?|pwd?|user(?:name)?|admin|root|guest|test|changeme|xxx+"
+    r"|\*+|postgres(?:ql)?|mysql|redis|rabbitmq|mongo(?:db)?|api[-_]?key|key|foo|bar|baz|example|pw"
+    r"|my[-_]?\w+|your\w*|some\w*|hidden|redacted|null|none|[px]|\.+|…)\d{0,3}",
+    re.IGNORECASE,
+)
+"""Passwords of examples."""
+_PORT = re.compile(r"\d{2,5}(?:/|$|\?|#)")
+_MYSQL = re.compile(r"[\w.-]{1,64}:(?P<value>[^\s:@\"'`/]{3,200})@(?:tcp|unix|udp)\(")
+_ORACLE = re.compile(r"(?:thin|oci):[\w$.-]{1,64}/(?P<value>[^\s\"'`/]{3,200})@")
+_SQLPLUS = re.compile(r"sqlplus\s+(?:-\w\s+)?[\w$]{1,64}/(?P<value>[^\s\"'`/]{3,200})@")
+
+_CONNECTION = re.compile(
+    r"""getConnection\s{0,4}\([^()\n]{0,300},\s{0,40}"(?P<value>[^"\n]{4,200})"\s{0,4}\)"""
+)
+_DOCKER_AUTH = re.compile(
+    r"""auth\\{0,2}["']?[ \t]{0,8}[:=][ \t]{0,8}\\{0,2}["']?"""
+    r"(?P<value>[A-Za-z0-9+/]{8,2000}={0,2})"
+)
+_BASIC = re.compile(r"asic[ \t]{1,4}(?P<value>[A-Za-z0-9+/]{8,2000}={0,2})")
+_PGPASS = re.compile(
+    r":(?:\d{1,5}|\*):[\w.*-]{1,64}:[\w.*-]{1,64}:(?P<value>[^\s:]{4,200})$", re.MULTILINE
+)
+_SIGNATURE = re.compile(r"sig=(?P<value>[A-Za-z0-9%+/=_-]{20,200})")
+_RULE_LINE = re.compile(r"[ \t]{0,8}\|[-|: ]{3,400}\n")
+
+
+def addresses(text: str, kind: str) -> Iterator[Candidate]:
+    """Yield passwords that the form of an address, a header or a table gives away."""
+    yield from _in_urls(text)
+    yield from _in_pairs(text)
+    yield from _encoded(text)
+    if kind in {"config", "prose"}:
+        for match in _PGPASS.finditer(text):
+            if is_mixed(match["value"]):
+                yield _candidate(match)
+    if kind in {"java", "kotlin", "scala"}:
+        for at in places(text, "getConnection"):
+            found = _CONNECTION.match(text, at)
+            if found and is_mixed(found["value"]):
+                yield _candidate(found)
+    if kind == "prose":
+        yield from _in_tables(text)
+
+
+def _candidate(match: re.Match[str], label: str = "password") -> Candidate:
+    return Candidate(match.start("value"), match.end("value"), label)
+
+
+def _in_urls(text: str) -> Iterator[Candidate]:
+    at = text.find("://")
+    while at >= 0:
+        following = text.find("://", at + 3)
+        run = _ADDRESS_END.match(text, at + 3, following if following >= 0 else len(text))
+        if run is not None and "@" in run.group():
+            yield from _user_part(text, at + 3, run.group())
+        at = following
+
+
+def _user_part(text: str, start: int, run: str) -> Iterator[Candidate]:
+    """Yield the password, or the token that stands for a user, of an address behind its `//`."""
+    user, colon, _ = run.partition(":")
+    last = run.rfind("@")
+    if not colon or len(user) > last:
+        user = run[: run.find("@")]
+        if len(user) >= 20 and "/" not in user and is_random(user):
+            yield Candidate(start, start + len(user), "token")
+        return
+    if any(char in user for char in "/?#@"):
+        return
+    begin = len(user) + 1
+    secret = run[begin:last]
+    if _PORT.match(secret):
+        secret = run[begin : run.find("@", begin)]
+    # A path or a query may hold a further @: the host follows the right one.
+    while not _HOST.match(run, begin + len(secret) + 1) and "@" in secret:
+        secret = secret[: secret.rfind("@")]
+    if _is_password(secret):
+        yield Candidate(start + begin, start + begin + len(secret), "password")
+
+
+def _is_password(secret: str) -> bool:
+    """Tell whether a part of an address is a password, not a port, a template or an example."""
+    plain = without_templates(secret).strip()
+    if len(plain) < 3 or secret[0] in "/?" or plain[0] in "[({<" or "..." in secret:
+        return False
+    if _PORT.match(secret) or _PLAIN.fullmatch(secret):
+        return False
+    if secret != plain:
+        return is_mixed(plain)
+    return any(char.isdigit() for char in secret) or not any(char in secret for char in _CODE)
+
+
+_CODE = "(){}[]\\,"
+
+
+def _in_pairs(text: str) -> Iterator[Candidate]:
+    """Yield passwords of addresses without `://`: MySQL's for Go, Oracle's, those of sqlplus."""
+    for anchor, pattern in _PAIRS:
+        for at in places(text, anchor):
+            match = pattern.search(text, max(0, at - 270), at + 300)
+            if match is None or _PLAIN.fullmatch(match["value"]):
+                continue
+            if without_templates(match["value"]) == match["value"]:
+                yield _candidate(match)
+
+
+_PAIRS = (
+    ("@tcp(", _MYSQL),
+    ("@unix(", _MYSQL),
+    ("thin:", _ORACLE),
+    ("oci:", _ORACLE),
+    ("sqlplus", _SQLPLUS),
+)
+
+
+def _encoded(text: str) -> Iterator[Candidate]:
+    """Yield base64 of `user:password` and the signatures of Azure's shared access."""
+    for anchor, pattern in (("auth", _DOCKER_AUTH), ("asic ", _BASIC)):
+        for at in places(text, anchor):
+            match = pattern.match(text, at)
+            if match and _is_pair(match["value"]):
+                yield _candidate(match)
+    for at in places(text, "sig="):
+        match = _SIGNATURE.match(text, at)
+        in_query = text[max(0, at - 1) : at] in ("?", "&", ";")
+        if match and in_query and is_random(match["value"].replace("%", "")):
+            yield _candidate(match, "signature")
+
+
+def _is_pair(encoded: str) -> bool:
+    try:
+        plain = base64.b64decode(encoded[: len(encoded) // 4 * 4])
+    except (binascii.Error, ValueError):
+        return False
+    user, colon, secret = plain.partition(b":")
+    return bool(colon and user and secret) and plain.isascii() and plain.decode().isprintable()
+
+
+def _in_tables(text: str) -> Iterator[Candidate]:
+    """Yield the cells of a Markdown table's password column."""
+    done = 0
+    for hit in places(text, "assw"):
+        start = text.rfind("\n", max(0, hit - 400), hit) + 1
+        newline = text.find("\n", hit, hit + 400)
+        if hit < done or newline < 0 or not text.startswith("|", start):
+            continue
+        rule = _RULE_LINE.match(text, newline + 1)
+        if rule is None:
+            continue
+        heads = text[start:newline].lower().split("|")
+        columns = [at for at, head in enumerate(heads) if "passw" in head and len(head) < 40]
+        done = rule.end()
+        while text.startswith("|", done):
+            newline = text.find("\n", done)
+            end = newline if newline >= 0 else len(text)
+            yield from _cells(text[done:end], done, columns)
+            done = end + 1
+
+
+def _cells(row: str, start: int, columns: list[int]) -> Iterator[Candidate]:
+    cells = row.split("|")
+    for column in columns:
+        if column >= len(cells):
+            continue
+        value = cells[column].strip().strip("`*")
+        if is_mixed(value):
+            begin = start + len("|".join(cells[:column])) + 1 + cells[column].find(value)
+            yield Candidate(begin, begin + len(value), "password")

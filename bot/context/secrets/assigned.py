@@ -1,0 +1,382 @@
+"""Values that a name gives away: assigned to it, passed as it, keyed by it, or its default.
+
+A cheap search finds the words that such names hold. Around each of them one bounded expression
+looks for an operator and a value. So the time is linear in the text, whatever it holds.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Iterator
+
+from bot.context.secrets.candidate import Candidate
+from bot.context.secrets.names import Strength, secret_strength
+from bot.context.secrets.values import is_harmless, is_mixed, is_random, is_typed, is_uuid
+
+_WORDS = (
+    b"pass",
+    b"pwd",
+    b"secret",
+    b"token",
+    b"cred",
+    b"auth",
+    b"key",
+    b"bearer",
+    b"psk",
+    b"jwt",
+)
+_NAME_CHARACTERS = string.ascii_letters + string.digits + "_-$."
+_NAME_END = re.compile(r"[A-Za-z0-9_$.-]{0,100}")
+_FARTHEST = 100
+"""Characters of a name that are looked at, before and after the word that was found."""
+
+_GAP = r"[ \t]{0,60}(?:\n[ \t]{0,120}){0,2}"
+_QUOTE = r"\\{0,4}(?:\"\"\"|'''|[\"'`])"
+_SPACE = r"[ \t]{0,40}"
+_TYPE = r"[&*\w][\w.<>\[\]|?'&,* ]{0,60}?"
+_ASSIGN = rf"[ \t]{{0,20}}=(?![=>]){_GAP}"
+_SIGNS = r"\|\|=?|\?\?=?|:=|:-|=>|<-|={1,3}|!={1,2}|\?=|\+=|\*{0,3}:{1,2}\*{0,3}|\?:|->"
+_VALUE_KEY = r"""["']?(?i:value)["']?[ \t]{0,4}[:=][ \t]{0,4}"""
+_OPERATOR = re.compile(
+    rf"""
+    (?P<close>{_QUOTE})?
+    (?:\)|\]|\?|!|\*{{1,3}}|\[\w{{0,10}}\]){{0,3}}
+    (?:
+        {_SPACE}:{{1,2}}[ \t]{{0,8}}{_TYPE}{_ASSIGN}          # password: str = "…"
+      | [ \t]{{1,40}}(?:[Aa]s[ \t])?[*\w.\[\]]{{1,40}}{_ASSIGN}  # var password string = "…"
+      | [ \t]{{0,4}}\{{[^{{}}\n]{{0,40}}\}}{_ASSIGN}           # Password {{ get; set; }} = "…"
+      | {_SPACE}(?P<sign>{_SIGNS}){_GAP}                    # password = "…"
+      | [ \t]{{0,20}}[:=][ \t]{{0,8}}(?:<%=)?[ \t]?[\w.$\[\]()'"-]{{1,60}}
+        [ \t]{{0,4}}(?:\|\||\?\?|or)[ \t]{{0,4}}             # secret = options.x || "…"
+      | [ \t]{{1,4}}(?:or|eq|is|As|AS|BY|by)[ \t:]{{1,4}}   # getenv("PASSWORD") or "…"
+      | {_GAP},?{_GAP}(?:-[ ])?{_VALUE_KEY}                 # name: PASSWORD, value: "…"
+      | (?P<comma>,){_GAP}                                  # setenv("PASSWORD", "…")
+      | (?P<call>\(){_GAP}                                  # setPassword("…")
+      | (?P<space>[ \t]{{1,40}})(?=[@"'`])                  # #define PASSWORD "…"
+      | \{{(?=")                                            # string password{{"…"}}
+      | \)[ \t]{{0,4}}\{{[ \t]{{0,4}}                         # ENV.fetch("PASSWORD") {{ "…" }}
+      | [ \t]{{1,4}}(?:[\w:]{{1,20}}="[^"\n]{{0,60}}"[ \t]{{1,4}})?
+        (?i:value)[ \t]{{0,4}}=[ \t]{{0,4}}                   # key="password" value="…"
+      | [ \t]{{0,4}}\{{[^{{}}]{{0,400}}?\bdefault{_SPACE}={_SPACE} # variable "x" {{ default = "…"
+    )
+    (?P<wrap>
+      (?:(?:new[ \t]|await[ \t]|[&*])?[A-Za-z_$\[][\w.:$\]]{{0,60}}(?:<[\w, ]{{0,30}}>)?
+        [(\[{{!]{{1,2}}{_GAP} | \({_GAP}
+      ){{0,3}}
+    )
+    (?:[bBrRuUfFlL]{{1,2}}|@|\$|[qQ]{{1,2}})?\#{{0,3}}
+    (?P<quote>{_QUOTE})
+    """,
+    re.VERBOSE,
+)
+"""From the end of a name to the opening quote of its value."""
+_GETTER = re.compile(
+    r"(?:^|[._:\s])(?:get|env|getenv|fetch|read|load|lookup|find|resolve|param|t|tr|_|gettext|translate"
+    r"|input|prompt|getpass|print|printf|log|len|require|import|include|open|config|data|ref|var|Var"
+    r"|contains|startsWith|starts_with|has|index|query|querySelector|errorf?|Errorf?|New|raise|throw"
+    r"|describe|test|it|match|compile|re|regexp?|Get\w*|get[A-Z_]\w*|find[A-Z_]\w*|\w*[eE]rror"
+    r"|\w*Exception|read[A-Z_]\w*|load[A-Z_]\w*)[(\[{!]{1,2}\s*$"
+)
+"""Calls whose argument is the name of a secret, a message or a path."""
+
+_VERBS = frozenset(["pass", "token", "key", "auth", "secret"])
+"""Words of prose: only an operator makes them the name of what follows."""
+_KEY_AFTER = re.compile(r"[ \t]{0,20}(?::(?!:)|=>)")
+"""A literal before these is a key, not a value."""
+
+_BARE_OPERATOR = re.compile(
+    r"""(?P<close>\\{0,4}["'`])?[)\]*]{0,3}[ \t]{0,40}"""
+    r"""(?:(?:=>|<-|\?=|={1,2}|:[=-]?)\*{0,3}[ \t]{0,40}(?:(?:[|>][+-]?\d?)?\n[ \t]{1,80})?"""
+    r"""|(?P<space>[ \t]{1,40}(?:is[ \t:]{1,4})?))"""
+    r"""(?P<scheme>(?:Basic|Bearer|Token|ApiKey|token|bearer|basic)[ \t]{1,4})?"""
+)
+_BARE_PAIR = re.compile(
+    r"[\"']?[ \t]{0,8}\n[ \t]{0,80}(?:value:[ \t]{0,8}|-[ \t]{1,8})", re.IGNORECASE
+)
+_BARE_XML = re.compile(
+    r"(?:[^<>\n]{0,40}>|</[\w:]{1,40}>)[ \t\n]{0,80}(?:<[\w:]{1,40}>|<!\[CDATA\[)?[ \t\n]{0,80}"
+)
+_BARE_VALUE = re.compile(r"[^\s\"'`<>]{1,400}")
+_BARE_REST = re.compile(r"[^\s\"'`<>]*")
+_VALUE_BEFORE = re.compile(
+    r"""(?i:value)["']?[ \t]{0,8}[:=][ \t]{0,8}(?P<quote>["']?)(?P<value>[^\s"'{}]{4,200})"""
+    r"""(?P=quote)[ \t]{0,8},?[ \t]{0,8}\n?"""
+    r"""[ \t]{0,80}["']?(?i:name|key)["']?[ \t]{0,8}[:=][ \t]{0,8}["']?\Z"""
+)
+_SCHEME = re.compile(
+    r"(?:Basic|Bearer|Token|ApiKey|AccessKey|token|bearer|basic|SSWS|GenieKey)[ \t]+"
+)
+_DSN = re.compile(
+    r"(?:\b(?:server|data source|host|hostaddr|uid|user(?: ?id)?|dbname|database"
+    r"|initial catalog|driver|endpoint|accountname|port|sslmode)\s{0,4}=)|jdbc:|[?&]\w+=",
+    re.IGNORECASE,
+)
+_LINE_SIDE = 400
+_LONGEST = 4_000
+_JUDGED = 400
+"""Characters of a quoted and of a bare value that are judged."""
+_CUT_IN_TEXT = re.compile(r"[;,&)}\\|]|:$")
+
+
+def name_hits(data: bytes) -> list[int]:
+    """Return where a word of a secret's name begins, in order."""
+    lower = data.lower()
+    found: list[int] = []
+    for word in _WORDS:
+        at = lower.find(word)
+        while at >= 0:
+            found.append(at)
+            at = lower.find(word, at + len(word))
+    found.sort()
+    return found
+
+
+def assigned(text: str, hits: list[int], kind: str) -> Iterator[Candidate]:
+    """Yield the values of names that stand at the hits. `text` has one character a byte."""
+    done = 0
+    for hit in hits:
+        if hit < done:
+            continue
+        start, end = _name_at(text, hit)
+        done = max(end, hit + 1)
+        name = text[start:end]
+        yield from _called(text, end, name)
+        strength = secret_strength(name) or _strength_in_prose(text, start, name)
+        if strength is None:
+            continue
+        label = _label(name, strength)
+        literal = _literal(text, end, name)
+        if literal is not None:
+            at, to = literal
+            value = text[at:to]
+            scheme = _SCHEME.match(value)
+            if scheme:
+                at += scheme.end()
+                value = text[at:to]
+            certain = bool(scheme) or (len(value) >= 12 and _is_own(name) and is_mixed(value))
+            if _counts(value, strength, certain):
+                yield Candidate(at, to, label, quoted=True)
+                continue
+        for candidate in _bare(text, start, end, name, strength, kind, label):
+            done = max(done, candidate.end)
+            yield candidate
+
+
+_CALL = re.compile(
+    r"""\s{0,4}[=(]\s{0,4}\(?(?:[^()"'`\n]{0,80}|[^()"'`\n]{0,40}(?P<user>["'`])[^"'`\n]{0,80}(?P=user)),"""
+    r"""\s{0,20}[@bu]?(?P<quote>["'`])(?P<value>[^"'`\n]{4,200})(?P=quote)"""
+)
+_CALLED = re.compile(
+    r"(?:[aA]uth|[cC]redentials?|Password|PasswordAuthentication|authenticate\w*)$"
+)
+
+
+def _called(text: str, end: int, name: str) -> Iterator[Candidate]:
+    """Yield the second argument of a call that takes a user and a password."""
+    if _CALLED.search(name) and (match := _CALL.match(text, end)) and is_mixed(match["value"]):
+        yield Candidate(match.start("value"), match.end("value"), "password", quoted=True)
+
+
+def _name_at(text: str, hit: int) -> tuple[int, int]:
+    head = text[max(0, hit - _FARTHEST) : hit]
+    start = hit - (len(head) - len(head.rstrip(_NAME_CHARACTERS)))
+    after = _NAME_END.match(text, hit)
+    assert after is not None
+    end = after.end()
+    while end > hit and text[end - 1] in "-.$":
+        end -= 1
+    return start, end
+
+
+def _strength_in_prose(text: str, start: int, name: str) -> Strength | None:
+    """Judge `API key` and `secret key`, names of two words in prose."""
+    if name.lower() not in {"key", "keys"} or start < 2 or text[start - 1] not in " -":
+        return None
+    head = text[max(0, start - 20) : start - 1]
+    before = head[len(head.rstrip(string.ascii_letters)) :]
+    return secret_strength(f"{before}_key") if before else None
+
+
+def _label(name: str, strength: Strength) -> str:
+    lower = name.lower()
+    for word in ("password", "passwd", "pwd", "passphrase", "pass"):
+        if word in lower:
+            return "password"
+    if "token" in lower or "bearer" in lower:
+        return "token"
+    if "secret" in lower or strength == "password":
+        return "secret"
+    return "key"
+
+
+def _literal(text: str, end: int, name: str) -> tuple[int, int] | None:
+    """Return the span of the literal that the name at `end` is given, if there is one."""
+    match = _OPERATOR.match(text, end)
+    if match is None or (match["comma"] and not match["close"]):
+        return None
+    if match["call"] and match["close"]:
+        return None
+    if match["space"] and name.lower() in _VERBS:
+        return None
+    wrap = match["wrap"]
+    if wrap and _GETTER.search(wrap):
+        return None
+    quote = match["quote"]
+    at = match.end()
+    to = _closing(text, at, quote)
+    if to is None:
+        return None
+    compared = (match["sign"] or "").startswith(("==", "!="))
+    if not compared and _KEY_AFTER.match(text, to + len(quote)):
+        return None
+    if to - at > 2 and text[at] in "\"'" and text[to - 1] == text[at]:
+        return at + 1, to - 1
+    return at, to
+
+
+def _closing(text: str, at: int, quote: str) -> int | None:
+    """Return where a literal ends. A quote that is escaped once more does not end it."""
+    limit = len(text)
+    if len(quote.lstrip("\\")) == 1 and quote != "`":
+        newline = text.find("\n", at)
+        limit = newline if newline >= 0 else limit
+    to = text.find(quote, at, limit)
+    while to > at and text[to - 1] == "\\" and not text.endswith("\\\\", at, to):
+        to = text.find(quote, to + 1, limit)
+    return to if to >= 0 else None
+
+
+def _is_own(name: str) -> bool:
+    """Tell whether a name means a credential of an interface, whatever its length."""
+    letters = name.lower().replace("_", "").replace("-", "").replace(".", "")
+    return letters.endswith(("apikey", "accesskey", "apitoken", "accesstoken", "authtoken"))
+
+
+def _counts(value: str, strength: Strength, certain: bool = False) -> bool:
+    if len(value) > _LONGEST:
+        value = value[:_LONGEST]
+    if strength == "password" or certain:
+        return is_typed(value) or (
+            is_uuid(value) and strength == "password" and not is_harmless(value)
+        )
+    return is_random(value)
+
+
+def _bare(
+    text: str, start: int, end: int, name: str, strength: Strength, kind: str, label: str
+) -> Iterator[Candidate]:
+    """Yield a value that stands without quotes, if the kind of text writes values so."""
+    loose = kind not in _BARE_KINDS
+    if kind != "prose" and (before := _value_before(text, start)) is not None:
+        if _counts(before[2], strength):
+            yield Candidate(before[0], before[1], label)
+        return
+    found = _bare_span(text, start, end, name, kind)
+    if found is None:
+        return
+    at, to, how = found
+    value = text[at:to]
+    if how == "scheme":
+        accepted = is_typed(value) and len(value) >= 8
+    elif strength == "key":
+        accepted = is_random(value)
+    elif how == "space" and not name.startswith("-") and name not in _DIRECTIVES:
+        accepted = is_mixed(value) and not _SETTING.match(value)
+    elif loose or kind == "prose":
+        accepted = is_mixed(value) or (is_typed(value) and _is_connection(text, start, to))
+    else:
+        accepted = _counts(value, strength)
+    if accepted:
+        yield Candidate(at, _whole(text, at, to), label)
+
+
+def _whole(text: str, at: int, to: int) -> int:
+    """Return the end of a value that was judged by its first characters only."""
+    rest = _BARE_REST.match(text, to) if to - at >= _JUDGED else None
+    return rest.end() if rest else to
+
+
+_SETTING = re.compile(r"[A-Za-z_][\w.-]*=|[a-z]+://")
+_BARE_KINDS = frozenset(["yaml", "config", "shell"])
+_DIRECTIVES = frozenset(["requirepass", "masterauth", "password"])
+
+
+def _bare_span(
+    text: str, start: int, end: int, name: str, kind: str
+) -> tuple[int, int, str] | None:
+    how = "sign"
+    match = _BARE_PAIR.match(text, end) if kind == "yaml" else None
+    if match is not None and match.group().rstrip(" \t").endswith("-") and name[:1] != "-":
+        match = None
+    if (
+        match is None
+        and kind in {"xml", "code", "prose"}
+        and text[max(0, start - 1) : start] in ("<", ">", ":")
+    ):
+        match = _BARE_XML.match(text, end)
+    if match is None:
+        match = _BARE_OPERATOR.match(text, end)
+        if match is None:
+            return None
+        if match["scheme"]:
+            how = "scheme"
+        elif match["space"]:
+            how = "space"
+    at = match.end()
+    if how != "scheme" and (scheme := _SCHEME.match(text, at, at + 20)):
+        at = scheme.end()
+        how = "scheme"
+    run = _BARE_VALUE.match(text, at)
+    if run is None:
+        return None
+    to = run.end()
+    return (at, _cut(text, at, to, kind, name), how)
+
+
+def _cut(text: str, at: int, to: int, kind: str, name: str) -> int:
+    """Return where a bare value ends: at what its format puts after values."""
+    value = text[at:to]
+    if kind == "config" or (
+        kind == "yaml" and "{" not in text[max(0, at - 200) : at].rpartition("\n")[2]
+    ):
+        line_end = text.find("\n", at)
+        rest = text[to : line_end if line_end >= 0 else len(text)].strip()
+        if (not rest or rest[0] in "#;") and not _is_connection(text, at, to):
+            return at + len(_balanced(value.rstrip(",;")))
+    if kind == "shell":
+        cut = re.search(r"[;&|)}\\]", value)
+    elif kind == "yaml":
+        cut = re.search(r"[,}\]]|\)$", value)
+    else:
+        cut = _CUT_IN_TEXT.search(value)
+    if cut:
+        value = value[: cut.start()]
+    value = _balanced(value)
+    return at + len(value.rstrip(".,:*"))
+
+
+def _balanced(value: str) -> str:
+    """Leave out brackets at the end that were opened before the value."""
+    for opening, closing in ("{}", "()", "[]"):
+        while value.endswith(closing) and value.count(closing) > value.count(opening):
+            value = value[:-1]
+    return value
+
+
+def _is_connection(text: str, at: int, to: int) -> bool:
+    """Tell whether other settings of a connection stand beside the value."""
+    start = max(text.rfind("\n", max(0, at - _LINE_SIDE), at), at - _LINE_SIDE, 0)
+    newline = text.find("\n", to, to + _LINE_SIDE)
+    stop = newline if newline >= 0 else to + _LINE_SIDE
+    return _DSN.search(text, start, stop) is not None
+
+
+def _value_before(text: str, start: int) -> tuple[int, int, str] | None:
+    """Return the value that stands before its name: `{"Value": "…", "Name": "DB_PASSWORD"}`."""
+    near = text[max(0, start - 12) : start].lower()
+    if "name" not in near and "key" not in near:
+        return None
+    base = max(0, start - 320)
+    match = _VALUE_BEFORE.search(text, base, start)
+    return None if match is None else (match.start("value"), match.end("value"), match["value"])

@@ -1,0 +1,27 @@
+"""A value that may be a secret, before its place in the syntax is confirmed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+
+class Candidate(NamedTuple):
+    """Characters `start:end` of a text and the kind of the secret, in a word or two.
+
+    A `quoted` value stands between quotes, which may still be the wrong ones: the end of a literal
+    and the beginning of the next.
+    """
+
+    start: int
+    end: int
+    label: str
+    quoted: bool = False
+
+
+def places(text: str, word: str) -> Iterator[int]:
+    """Yield where a word begins, without overlap."""
+    at = text.find(word)
+    while at >= 0:
+        yield at
+        at = text.find(word, at + len(word))

@@ -1,0 +1,68 @@
+"""Passwords on the command lines of well-known programs, and in SQL statements."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from bot.context.secrets.candidate import Candidate
+from bot.context.secrets.values import is_typed
+
+_VALUE = r"""(?P<quote>["']?)(?P<value>[^\s"'`;|&<>]{4,200})(?P=quote)"""
+_PAIR = r"""(?P<quote>["']?)[^\s:"'$]{1,100}:(?P<value>[^\s"'`|<>]{3,200})"""
+_ANY = r"[^\n|;]{0,300}?[ \t]"
+_IDENTIFIED = (
+    r"(?:with[ \t]+[\w']{1,40}[ \t]+)?(?:by|as)[ \t]+(?:password[ \t]+)?"
+    r"""(?P<quote>["'])(?P<value>[^"'\n]{3,200})(?P=quote)"""
+)
+
+
+def _command(anchor: str, pattern: str) -> tuple[str, re.Pattern[str]]:
+    return anchor, re.compile(pattern, re.IGNORECASE if anchor.lower() == "identified" else 0)
+
+
+_COMMANDS = (
+    _command("sshpass", rf"sshpass[ \t]+-p[ \t]*{_VALUE}"),
+    _command("mysql", rf"mysql(?:dump|admin|import|show)?\b{_ANY}-p{_VALUE}"),
+    _command("mariadb", rf"mariadb(?:-dump|-admin)?\b{_ANY}-p{_VALUE}"),
+    _command("login", rf"\blogin\b{_ANY}-p[ \t=]+{_VALUE}"),
+    _command("redis-cli", rf"redis-cli\b{_ANY}(?:-a|--pass)[ \t]+{_VALUE}"),
+    _command("curl", rf"curl\b{_ANY}(?:-u|--user|-U|--proxy-user)[ \t=]*{_PAIR}"),
+    _command("http", rf"\bhttps?[ \t]{_ANY}(?:-a|--auth)[ \t=]+{_PAIR}"),
+    _command("ldap", rf"ldap(?:search|add|modify|delete|passwd|whoami)\b{_ANY}-w[ \t]+{_VALUE}"),
+    _command(
+        "smbclient",
+        rf"""smbclient\b{_ANY}-U[ \t]*(?P<quote>["']?)[^\s%"']{{1,100}}%"""
+        r"""(?P<value>[^\s"'`|<>]{3,200})""",
+    ),
+    _command("mongo", rf"mongo(?:sh|dump|restore|export|import)?\b{_ANY}-p[ \t]+{_VALUE}"),
+    _command(
+        "-password-stdin",
+        rf"echo[ \t]+(?:-n[ \t]+)?{_VALUE}[ \t]*\|[^\n]{{0,200}}?--password-stdin",
+    ),
+    _command("-pass", rf"-pass(?:phrase|in|out)?[ \t=]+(?:pass:)?{_VALUE}"),
+    _command("htpasswd", rf"htpasswd[ \t]+-\w*b\w*[ \t]{_ANY}[\w.@-]{{1,60}}[ \t]+{_VALUE}"),
+    _command(
+        "chpasswd",
+        r"""(?P<quote>["']?)[\w.-]{1,40}:(?P<value>[^\s"'`|<>]{4,200})(?P=quote)[ \t]*\|"""
+        r"[ \t]*(?:sudo[ \t]+)?chpasswd",
+    ),
+    _command("ConvertTo-SecureString", rf"ConvertTo-SecureString[ \t]+(?:-String[ \t]+)?{_VALUE}"),
+    _command("IDENTIFIED", rf"IDENTIFIED[ \t]+{_IDENTIFIED}"),
+    _command("identified", rf"identified[ \t]+{_IDENTIFIED}"),
+)
+_SIDE = 300
+"""Characters of a command that are looked at before its anchor; twice as many behind it."""
+
+
+def in_commands(text: str) -> Iterator[Candidate]:
+    """Yield passwords on command lines; each line is looked at once for each program."""
+    for anchor, pattern in _COMMANDS:
+        at = text.find(anchor)
+        while at >= 0:
+            start = max(text.rfind("\n", max(0, at - _SIDE), at) + 1, at - _SIDE, 0)
+            match = pattern.search(text, start, at + 2 * _SIDE)
+            if match and is_typed(match["value"]):
+                yield Candidate(match.start("value"), match.end("value"), "password")
+            newline = text.find("\n", at, at + 2 * _SIDE)
+            at = text.find(anchor, newline if newline >= 0 else at + 2 * _SIDE)

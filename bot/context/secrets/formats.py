@@ -1,0 +1,117 @@
+"""How a file writes values, judged by its path: which grammar or which format."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Literal
+
+ScanKind = Literal[
+    "c",
+    "code",
+    "config",
+    "cpp",
+    "csharp",
+    "go",
+    "java",
+    "javascript",
+    "json",
+    "kotlin",
+    "php",
+    "prose",
+    "python",
+    "ruby",
+    "rust",
+    "scala",
+    "shell",
+    "swift",
+    "tsx",
+    "typescript",
+    "xml",
+    "yaml",
+]
+"""A language with a grammar, `code` for any other language, or a format of text."""
+
+_EXTENSIONS: dict[ScanKind, str] = {
+    "c": "c m",
+    "config": (
+        "ini cfg conf cnf cf properties env toml netrc pypirc npmrc pgpass htpasswd envrc "
+        "editorconfig service config desktop"
+    ),
+    "cpp": "cpp cc cxx hpp hh h mm ino cu",
+    "csharp": "cs",
+    "go": "go",
+    "java": "java",
+    "javascript": "js jsx mjs cjs",
+    "json": "json jsonl json5 jsonc ipynb geojson har avsc webmanifest",
+    "kotlin": "kt kts",
+    "php": "php phtml",
+    "prose": (
+        "md mdx markdown rst txt adoc asciidoc org tex textile pod po pot log patch diff csv tsv "
+        "eml"
+    ),
+    "python": "py pyi",
+    "ruby": "rb rake gemspec ru",
+    "rust": "rs",
+    "scala": "scala sc",
+    "shell": (
+        "sh bash zsh fish ksh ps1 bat cmd dockerfile containerfile mk makefile justfile procfile"
+    ),
+    "swift": "swift",
+    "tsx": "tsx",
+    "typescript": "ts mts cts",
+    "xml": "xml xsd html htm xhtml svg plist csproj props targets config xaml pom jelly",
+    "yaml": "yaml yml eyaml",
+}
+_BY_EXTENSION = {
+    extension: kind for kind, extensions in _EXTENSIONS.items() for extension in extensions.split()
+}
+_BY_NAME: dict[str, ScanKind] = {
+    "dockerfile": "shell",
+    "containerfile": "shell",
+    "makefile": "shell",
+    "gnumakefile": "shell",
+    ".env": "config",
+    "env.": "config",
+    "_netrc": "config",
+    ".netrc": "config",
+    ".npmrc": "config",
+    ".pypirc": "config",
+    ".yarnrc": "config",
+    ".bash": "shell",
+    ".zsh": "shell",
+    ".profile": "shell",
+    "gemfile": "ruby",
+    "rakefile": "ruby",
+    "vagrantfile": "ruby",
+    "readme": "prose",
+}
+_NAME_STARTS = tuple(_BY_NAME)
+
+
+@lru_cache(maxsize=4096)
+def _by_extension(extension: str) -> ScanKind:
+    return _BY_EXTENSION.get(extension, "code")
+
+
+def scan_kind_of(path: str) -> ScanKind:
+    """Return how the file writes values. `.env.local` and `Dockerfile.dev` are judged by name."""
+    name = path.rpartition("/")[2].lower()
+    if name.startswith(_NAME_STARTS):
+        start = next(start for start in _NAME_STARTS if name.startswith(start))
+        if start != "readme" or "." not in name:
+            return _BY_NAME[start]
+    extension = name.rpartition(".")[2]
+    if extension in {
+        "sample",
+        "example",
+        "template",
+        "dist",
+        "tmpl",
+        "tpl",
+        "j2",
+        "erb",
+        "in",
+        "orig",
+    }:
+        extension = name.split(".")[-2] if name.count(".") else name
+    return _by_extension(extension)

@@ -1,0 +1,192 @@
+"""Tokens that their own form gives away, in addition to the maintained rules.
+
+The forms are those that the providers document. Each has a literal start, which is sought first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from bot.context.secrets.mask import Span
+from bot.context.secrets.values import entropy, is_harmless, is_placeholder
+
+_A = rb"[A-Za-z0-9]"
+_U = rb"[A-Za-z0-9_-]"
+_FORMS: tuple[tuple[str, bytes, bytes], ...] = (
+    ("AWS key", b"AKIA", rb"AKIA[A-Z0-9]{16}"),
+    ("AWS key", b"ASIA", rb"ASIA[A-Z0-9]{16}"),
+    ("GitHub token", b"ghp_", rb"ghp_[A-Za-z0-9]{30,}"),
+    ("GitHub token", b"gho_", rb"gho_[A-Za-z0-9]{30,}"),
+    ("GitHub token", b"ghu_", rb"ghu_[A-Za-z0-9]{30,}"),
+    ("GitHub token", b"ghs_", rb"ghs_[A-Za-z0-9]{30,}"),
+    ("GitHub token", b"ghr_", rb"ghr_[A-Za-z0-9]{30,}"),
+    ("GitHub token", b"github_pat_", rb"github_pat_[A-Za-z0-9_]{40,}"),
+    (
+        "GitLab token",
+        b"gl",
+        rb"gl(?:pat|dt|ft|soat|rt|cbt|imt|ptt|agent|oas|wt)-[A-Za-z0-9_.-]{20,}",
+    ),
+    ("Slack token", b"xox", rb"xox[a-z](?:\.xox[a-z])?-[A-Za-z0-9-]{20,}"),
+    ("Slack token", b"xapp-", rb"xapp-\d-[A-Za-z0-9]+-\d+-[A-Za-z0-9]+"),
+    (
+        "Slack webhook",
+        b"hooks.slack.com",
+        rb"hooks\.slack\.com/(?:services|workflows|triggers)/([A-Za-z0-9/_-]{20,})",
+    ),
+    ("Discord webhook", b"/api/webhooks/", rb"/api/webhooks/\d{15,20}/([A-Za-z0-9_-]{40,})"),
+    ("Stripe key", b"k_live_", rb"[srp]k_live_[A-Za-z0-9]{16,}"),
+    ("Stripe key", b"k_test_", rb"[sr]k_test_[A-Za-z0-9]{16,}"),
+    ("Stripe secret", b"whsec_", rb"whsec_[A-Za-z0-9+/=]{20,}"),
+    ("Anthropic key", b"sk-ant-", rb"sk-ant-[A-Za-z0-9_-]{20,}"),
+    ("OpenAI key", b"T3BlbkFJ", rb"sk-[A-Za-z0-9_-]{10,200}T3BlbkFJ[A-Za-z0-9_-]{10,}"),
+    ("OpenAI key", b"sk-", rb"sk-(?:proj|svcacct|admin|or-v1)-[A-Za-z0-9_-]{20,}"),
+    ("Google key", b"AIza", rb"AIza[A-Za-z0-9_-]{35}"),
+    ("Google secret", b"GOCSPX-", rb"GOCSPX-[A-Za-z0-9_-]{20,}"),
+    ("Google token", b"ya29.", rb"ya29\.[A-Za-z0-9_-]{20,}"),
+    ("npm token", b"npm_", rb"npm_[A-Za-z0-9]{36,}"),
+    ("PyPI token", b"pypi-AgE", rb"pypi-AgE[A-Za-z0-9_-]{50,}"),
+    ("SendGrid key", b"SG.", rb"SG\.[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{16,64}"),
+    ("Hugging Face token", b"hf_", rb"hf_[A-Za-z0-9]{30,}"),
+    ("Twilio key", b"SK", rb"SK[0-9a-f]{32}"),
+    ("Twilio account", b"AC", rb"AC[0-9a-f]{32}"),
+    ("Mailchimp key", b"-us", rb"[0-9a-f]{32}-us\d{1,2}"),
+    ("Mailgun key", b"key-", rb"key-[0-9a-f]{32}"),
+    ("DigitalOcean token", b"_v1_", rb"do[opr]_v1_[0-9a-f]{40,}"),
+    ("Shopify token", b"shp", rb"shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}"),
+    ("Telegram token", b":AA", rb"\d{8,10}:AA[A-Za-z0-9_-]{32,34}"),
+    ("Vault token", b"hv", rb"hv[sbr]\.[A-Za-z0-9_-]{24,}"),
+    ("Databricks token", b"dapi", rb"dapi[0-9a-f]{31,32}(?:-\d)?"),
+    ("Square secret", b"sq0", rb"sq0(?:csp|atp|idp)-[A-Za-z0-9_-]{22,43}"),
+    ("Atlassian token", b"ATATT", rb"ATATT3[A-Za-z0-9_=-]{100,}"),
+    ("New Relic key", b"NR", rb"NR(?:AK|II|JS|AA|RA|BR)-[A-Za-z0-9_-]{20,}"),
+    ("Sentry token", b"sntrys_", rb"sntrys_[A-Za-z0-9+/=_-]{40,}"),
+    ("Postman key", b"PMAK-", rb"PMAK-[0-9a-f]{24}-[0-9a-f]{34}"),
+    (
+        "Doppler token",
+        b"dp.",
+        rb"dp\.(?:pt|st|ct|sa|scim|audit|said)\.(?:[a-z0-9_-]{2,35}\.)?[A-Za-z0-9]{40,44}",
+    ),
+    ("Terraform token", b".atlasv1.", rb"[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=-]{60,}"),
+    ("age key", b"AGE-SECRET-KEY-1", rb"AGE-SECRET-KEY-1[A-Z0-9]{58}"),
+    ("Azure secret", b"8Q~", rb"[A-Za-z0-9_~.-]{3}8Q~[A-Za-z0-9_~.-]{31,40}"),
+    ("Azure secret", b"7Q~", rb"[A-Za-z0-9_~.-]{3}7Q~[A-Za-z0-9_~.-]{31,40}"),
+    ("Azure key", b"AccountKey=", rb"AccountKey=([A-Za-z0-9+/]{40,}={0,2})"),
+    ("Azure key", b"SharedAccessKey=", rb"SharedAccessKey=([A-Za-z0-9+/]{20,}={0,2})"),
+    ("Dynatrace token", b"dt0", rb"dt0[a-z]\d{2}\.[A-Z0-9]{24}\.[A-Z0-9]{64}"),
+    ("Airtable token", b"pat", rb"pat[A-Za-z0-9]{14}\.[0-9a-f]{64}"),
+    ("Asana token", b"2/", rb"2/\d{12,20}(?:/\d{12,20})?:[0-9a-f]{32}"),
+    ("Tailscale key", b"tskey-", rb"tskey-[a-z]+-[A-Za-z0-9]{8,}(?:CNTRL)?-[A-Za-z0-9]{20,}"),
+    ("Fly token", b"fo1_", rb"fo1_[A-Za-z0-9_-]{43}"),
+    ("Fly token", b"fm", rb"fm[12][ar]?_[A-Za-z0-9+/=_-]{100,}"),
+    ("PlanetScale token", b"pscale_", rb"pscale_(?:tkn|pw|oauth)_[A-Za-z0-9_.=-]{30,}"),
+    ("Resend key", b"re_", rb"re_[A-Za-z0-9]{8}_[A-Za-z0-9]{24}(?![A-Za-z0-9_])"),
+    ("Supabase key", b"sb_secret_", rb"sb_secret_[A-Za-z0-9_-]{20,}"),
+    ("Artifactory key", b"AKCp", rb"AKCp[A-Za-z0-9]{60,}"),
+    ("Brevo key", b"xkeysib-", rb"xkeysib-[0-9a-f]{64}-[A-Za-z0-9]{16}"),
+    ("Contentful token", b"CFPAT-", rb"CFPAT-[A-Za-z0-9_-]{40,}"),
+    ("Lob key", b"live_", rb"live_[0-9a-f]{35}"),
+    ("Buildkite token", b"bkua_", rb"bkua_[0-9a-f]{40}"),
+    ("Facebook token", b"EAA", rb"EAA[A-Za-z0-9]{60,}"),
+    ("Square token", b"EAAA", rb"EAAA[A-Za-z0-9_+=-]{60}"),
+    ("crates.io token", b"cio", rb"cio[A-Za-z0-9]{32}"),
+    ("JSON web token", b"eyJ", rb"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]{16,}"),
+    (
+        "JSON web token",
+        b"eyJ",
+        rb"eyJ[A-Za-z0-9_-]{20,}\.(?:[A-Za-z0-9_-]{0,2000}\.){3}[A-Za-z0-9_-]{16,}",
+    ),
+    ("Docker credentials", b"eyJhdXRocyI6", rb"eyJhdXRocyI6[A-Za-z0-9+/]{16,}={0,2}"),
+    (
+        "password hash",
+        b"$",
+        rb"\$(?:2[abxy]?|5|6|y|gy|7|1|apr1|argon2(?:id?|d)|pbkdf2(?:-\w+)?|scrypt)\$(?:[\w=,+-]{1,60}\$){0,4}([A-Za-z0-9./+]{20,}={0,2}(?:\$[A-Za-z0-9./+]{20,}={0,2})?)",
+    ),
+    ("password hash", b"{S", rb"\{S?SHA(?:256|512)?\}([A-Za-z0-9+/]{27,}={0,2})"),
+)
+_LONG_RUN = re.compile(rb"[_-][A-Za-z0-9]{20,200}(?![A-Za-z0-9])")
+_HEAD = re.compile(
+    rb"(?<![A-Za-z0-9_./+=-])[A-Za-z][A-Za-z0-9]{0,9}(?:[_-][A-Za-z][A-Za-z0-9]{0,9}){0,2}\Z"
+)
+_REST = re.compile(rb"(?:[_-][A-Za-z0-9]{1,100}){0,3}(?![A-Za-z0-9_/+=@-])")
+"""A short prefix and a long random rest: how providers without a rule form their tokens."""
+_NO_TOKEN = re.compile(
+    rb"(?:sha\d*|md5|h1|rev|commit|chunk|bundle|index|main|vendor|css|js|img|hash|git|id|test|file|v\d+|x\d+|win|linux|darwin|uuid)[_-]",
+    re.IGNORECASE,
+)
+
+
+def known_forms(data: bytes) -> Iterator[Span]:
+    """Yield tokens with a known form. A token ends where its characters do."""
+    for label, anchor, pattern, before in _COMPILED:
+        at = data.find(anchor)
+        while at >= 0:
+            match = (
+                pattern.search(data, max(0, at - before), at + _LONGEST)
+                if before
+                else pattern.match(data, at)
+            )
+            following = at + len(anchor)
+            if match and match.start() <= at < match.end():
+                token = match[1 if pattern.groups else 0].decode("latin-1")
+                if _is_whole(data, match.start(), label) and not is_placeholder(token):
+                    yield Span(*match.span(1 if pattern.groups else 0), label)
+                following = max(following, match.end())
+            at = data.find(anchor, following)
+
+
+_LONGEST = 5_000
+_BEFORE = {
+    b"k_live_": 1,
+    b"k_test_": 1,
+    b"T3BlbkFJ": 210,
+    b"-us": 32,
+    b"_v1_": 3,
+    b":AA": 10,
+    b".atlasv1.": 14,
+    b"8Q~": 3,
+    b"7Q~": 3,
+}
+"""How many bytes of a token stand before its anchor, if it does not begin with it."""
+_COMPILED = tuple(
+    (label, anchor, re.compile(pattern), _BEFORE.get(anchor, 0))
+    for label, anchor, pattern in _FORMS
+)
+_LOOSE_START = frozenset(
+    ["password hash", "Slack webhook", "Discord webhook", "Azure key", "Azure secret"]
+)
+
+
+def _is_whole(data: bytes, start: int, label: str) -> bool:
+    """Tell whether a token begins here: not in the middle of a word, except behind an escape."""
+    if start == 0 or label in _LOOSE_START:
+        return True
+    before = data[start - 1 : start]
+    if not (before.isalnum() or before in b"_") or before in b"=":
+        return True
+    return data[max(0, start - 2) : start - 1] == b"\\" and before in b"nrt"
+
+
+def prefixed_tokens(data: bytes) -> Iterator[Span]:
+    """Yield strings that look like a provider's token although no rule names the provider."""
+    for run in _LONG_RUN.finditer(data):
+        head = _HEAD.search(data, max(0, run.start() - 36), run.start())
+        rest = _REST.match(data, run.end())
+        if head is None or rest is None:
+            continue
+        body = data[run.start() + 1 : rest.end()]
+        if _NO_TOKEN.match(head.group() + b"_") or len(body) < 30 or body.startswith(b"01"):
+            continue
+        digits = sum(48 <= char <= 57 for char in body)
+        upper = sum(65 <= char <= 90 for char in body)
+        lower = sum(97 <= char <= 122 for char in body)
+        text = body.decode()
+        if digits < 2 or lower < 3 or (upper < 3 and digits < 6):
+            continue
+        if upper < 3 and _HEX.fullmatch(body):
+            continue
+        if entropy(text) >= 3.8 and not is_harmless(text):
+            yield Span(head.start(), rest.end(), "token")
+
+
+_HEX = re.compile(rb"[0-9a-f_-]+")

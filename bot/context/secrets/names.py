@@ -1,0 +1,86 @@
+"""Which names say that their value is a secret, judged by the last words of the name."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Literal
+
+Strength = Literal["password", "key"]
+"""A password may be short and typed by a person. A key is long and made by a machine: names such
+as `token` or `auth` have many other uses, so only values that look random count for them."""
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_PASSWORDS = _words(
+    "password passwords passwd passwort pwd pass passphrase passcode secret secrets psk "
+    "contrasena senha credential credentials creds pw requirepass masterauth storepass keypass"
+)
+_PASSWORD_ENDINGS = (
+    "password",
+    "passwd",
+    "passphrase",
+    "passwort",
+    "secret",
+    "dbpass",
+    "rootpass",
+    "userpass",
+    "adminpass",
+    "sshpass",
+    "dbpwd",
+    "storepass",
+    "keypass",
+    "requirepass",
+)
+_KEYS = _words("token tokens auth authorization bearer jwt pat apikey apikeys authkey")
+_KEY_ENDINGS = (
+    "apikey",
+    "secretkey",
+    "accesstoken",
+    "authtoken",
+    "apitoken",
+    "privatekey",
+    "authkey",
+)
+_BEFORE_KEY = _words(
+    "api secret private access auth encryption encrypt signing sign master account shared client "
+    "service storage deploy session jwt hmac cookie crypt cipher security app application consumer "
+    "server webhook admin aes license licence ssh instrumentation subscription integration project "
+    "preshared user functions function write read ingest"
+)
+_STRONG_BEFORE_KEY = _words("secret private encryption signing master")
+_AFTER_SECRET = _words(
+    "value values string str text plain plaintext raw b64 base64 hex prod production dev "
+    "development staging local default old new current previous main primary secondary data bytes "
+    "confirmation confirm again base live sandbox"
+)
+_REFERENCES = _words("existing pull public pub csrf")
+
+
+@lru_cache(maxsize=16_384)
+def secret_strength(name: str) -> Strength | None:
+    """Return the kind of secret that a name holds, or None.
+
+    `secretName`, `token_url` or `passwordField` hold something about a secret: their last word
+    says so. A digit or a word such as `default` may follow.
+    """
+    words = [word.lower() for word in _WORD.findall(name)]
+    while words and (words[-1] in _AFTER_SECRET or words[-1].isdigit()):
+        words.pop()
+    if not words or not _REFERENCES.isdisjoint(words):
+        return None
+    last = words[-1]
+    before = words[-2] if len(words) > 1 else ""
+    if last in _PASSWORDS or last.endswith(_PASSWORD_ENDINGS):
+        return "password"
+    if last in {"key", "keys", "keyid"} and before in _BEFORE_KEY:
+        return "password" if before in _STRONG_BEFORE_KEY and last != "keyid" else "key"
+    if last in {"word", "phrase", "code"} and before == "pass":
+        return "password"
+    if last in _KEYS or last.endswith(_KEY_ENDINGS):
+        return "key"
+    return None

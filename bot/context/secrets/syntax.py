@@ -1,0 +1,70 @@
+"""Whether a place in a source file lies inside a string or a comment, by its syntax tree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from importlib import import_module
+
+from tree_sitter import Language, Node, Parser, Tree
+
+from bot.context.secrets.line_syntax import is_text_on_line
+
+_GRAMMARS: dict[str, tuple[str, str]] = {
+    "python": ("python", "language"),
+    "javascript": ("javascript", "language"),
+    "typescript": ("typescript", "language_typescript"),
+    "tsx": ("typescript", "language_tsx"),
+    "go": ("go", "language"),
+    "rust": ("rust", "language"),
+    "java": ("java", "language"),
+    "c": ("c", "language"),
+    "cpp": ("cpp", "language"),
+    "csharp": ("c_sharp", "language"),
+    "ruby": ("ruby", "language"),
+    "php": ("php", "language_php"),
+    "kotlin": ("kotlin", "language"),
+    "swift": ("swift", "language"),
+    "scala": ("scala", "language"),
+}
+_TEXTS = ("string", "comment", "heredoc", "char", "text", "preproc_arg", "regex", "symbol_array")
+_CODE = ("interpolation", "substitution")
+_LARGEST = 400_000
+
+
+def text_finder(data: bytes, kind: str) -> Callable[[int, int], bool]:
+    """Return a function that tells whether bytes `start:end` lie in a string or a comment.
+
+    A file is parsed when the first place is asked about. A language without a grammar, and a file
+    that is too large to parse in bounded time, is judged by the quotes on the line.
+    """
+    trees: list[Tree] = []
+
+    def is_text(start: int, end: int) -> bool:
+        if kind not in _GRAMMARS or len(data) > _LARGEST:
+            return is_text_on_line(data, start)
+        if not trees:
+            trees.append(_parser(kind).parse(data))
+        return _is_text(trees[0].root_node, start, end)
+
+    return is_text
+
+
+@lru_cache(maxsize=len(_GRAMMARS))
+def _parser(kind: str) -> Parser:
+    module, function = _GRAMMARS[kind]
+    return Parser(Language(getattr(import_module(f"tree_sitter_{module}"), function)()))
+
+
+def _is_text(root: Node, start: int, end: int) -> bool:
+    node = root.descendant_for_byte_range(start, max(start, end - 1))
+    while node is not None:
+        kind = node.type
+        if any(word in kind for word in _CODE):
+            return False
+        if any(word in kind for word in _TEXTS):
+            return True
+        if kind == "ERROR":
+            return is_text_on_line(root.text or b"", start)
+        node = node.parent
+    return False

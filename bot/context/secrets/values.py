@@ -1,0 +1,191 @@
+"""Whether a value can be a secret, or is a placeholder, a name, a template, a path or prose."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from functools import lru_cache
+from itertools import pairwise
+
+_TEMPLATE = re.compile(
+    r"\$\{[^}]{0,200}\}?|\{\{.{0,200}?\}\}|<%.{0,200}?%>|\$\([^)]{0,200}\)|%\([^)]{0,60}\)[sdr]"
+    r"|#\{[^}]{0,200}\}|%[-+#0 ]?\d{0,4}[sdvqxfi]\b|\{[\w.:!$]{0,60}\}|<[^<>]{1,80}>"
+    r"|\[\[.{0,200}?\]\]|%[A-Z_]{2,}%|@[A-Z_.]{2,}@|__[A-Z_]{2,}__"
+    r"|\$[A-Za-z_]\w*(?:[.:\[][\w.:'\"\]-]*)?"
+)
+"""Parts of a value that a program fills in."""
+_WHOLE_TEMPLATE = re.compile(
+    r"[<\[(].*[>\])]|\$[\w.:{(\[].*|[&*]\w+|!.+|@\w+[/.].*|(?:ENC|AES|vault|env|file|secret|ref)[\[(:].*",
+    re.DOTALL,
+)
+_PLACEHOLDER_PARTS = re.compile(
+    r"example|placeholder|changeme|change[-_ .]?(?:it|this|me|in)\b|replace|redact|\byour|your[-_ ]"
+    r"|dummy|insert|todo\b|fixme|\.\.\.|\*\*\*|xxxx|x-x-x|not[-_]?(?:a[-_]?)?real"
+    r"|goes[-_]here|supersecret$|mysecret$|\[masked|s[3e]cr[3e]t[-_]?(?:key|pass(?:word)?)?$",
+    re.IGNORECASE,
+)
+_RUN_OF_KEYS = re.compile(r"0000000|1234567|abcdefg|deadbeef|qwerty", re.IGNORECASE)
+_TERM = (
+    r"v\d+(?:alpha|beta|rc)?\d*|s3|k8s|oauth2?|sha\d+|md5|x509|[reh]s\d{3}|ed25519|base64|b64|utf8"
+    r"|ipv[46]|ec2|p12|pkcs\d+|i18n|l10n|http2?|log4j2?|neo4j|e2e|h2|oidc|argon2(?:id?)?|auth0|web3"
+    r"|\d{1,4}|\d{1,3}[a-z]{1,2}"
+)
+_NAME = re.compile(rf"(?:{_TERM}|[A-Za-z]+\d{{0,4}}|(?-i:[A-Z]\d(?:[A-Z][a-z]+)+))", re.IGNORECASE)
+_BRANDS = frozenset(["OAuth", "apiV", "ipV", "IPv", "PyPI"])
+_SEPARATOR = re.compile(r"[-_./:#@\\ ,=|+?&;]+|'s\b")
+_HUMP = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_CONSONANTS = re.compile(r"[bcdfghjklmnpqrstvwxz]{6,}", re.IGNORECASE)
+_POLICY = re.compile(r"(?=.*[a-z])[A-Z][A-Za-z]{2,}[-@!][A-Z][A-Za-z]{3,}\d{1,4}")
+"""Passwords that a policy asks for, `Copper-Meadow5`: words with capitals, a sign and a digit."""
+_DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ].*)?|\d{1,2}:\d\d(?::\d\d)?")
+_MARKUP = re.compile(
+    r"[{\[(<].*[:\"',;=].*|\w+:\\?\".*|(?:~|\.{1,2})[/\\].*"
+    r"|[\w.]+(?:\[[\w., \[\]|]*\]|<[\w., <>|]*>|\([^()]*\))[?!;]?",
+    re.DOTALL,
+)
+_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
+_HEX = re.compile(r"(?:0x)?[0-9a-f]+", re.IGNORECASE)
+_DIGEST = re.compile(r"(?:sha(?:1|224|256|384|512)|md5)[-:=]", re.IGNORECASE)
+_PATTERN = re.compile(r"\\[dwsSWDb]|\[\^?[a-zA-Z0-9]-|\(\?|\.\*|\.\+|^\^|\$$|\\\.|\|\w+\||\]\{")
+_ADDRESS = re.compile(
+    r"[a-z][a-z0-9+.-]*://|(?:\.{0,2}|~|[A-Za-z]:)[/\\]{1,2}(?:[\w.@-]+[/\\])+", re.IGNORECASE
+)
+_CALL = re.compile(r"[\w.]+\([^)]*\)?|.*[(){}]")
+_TOKEN_CHARACTERS = re.compile(r"[A-Za-z0-9+/_.~=:%-]+")
+_SHORTEST = 4
+_LONGEST_NAME = 200
+
+
+def without_templates(value: str) -> str:
+    """Return the value without the parts that a program fills in."""
+    return _TEMPLATE.sub(" ", value) if any(char in value for char in "$%{<#[@_") else value
+
+
+def _is_sequence(value: str) -> bool:
+    """Tell whether most characters follow the one before: alphabets, `12345678`, `aaaa`."""
+    if len(set(value.replace("-", ""))) <= 3:
+        return True
+    steps = sum(ord(b) - ord(a) in (0, 1) for a, b in pairwise(value))
+    return steps * 10 >= 6 * (len(value) - 1)
+
+
+def _is_plausible(word: str) -> bool:
+    """Tell whether letters could be words in camelCase: no random case, no run of consonants."""
+    letters = word.rstrip("0123456789")
+    if not letters:
+        return True
+    if letters.islower() or letters.isupper() or letters.istitle():
+        return len(letters) <= 24 and not _CONSONANTS.search(letters)
+    humps = _HUMP.findall(letters)
+    if len(letters) < 7 and len(letters) < len(word) and letters not in _BRANDS:
+        return False
+    if len(letters) < 6:
+        return all(len(hump) > 1 for hump in humps) or letters[1:].istitle()
+    single = sum(len(hump) < 2 for hump in humps)
+    return len(humps) <= 8 and single * 4 <= len(humps) and not _CONSONANTS.search(letters)
+
+
+_DIGIT_TERM = re.compile(
+    r"OAuth2?|[oO]auth[12]|(?i:sha(?:1|224|256|384|512)|base64|b64|x509|ipv[46]|utf-?8|md5|ed25519|argon2)"
+    r"|K8[sS]|S3(?=[A-Z]|$)|(?<![A-Za-z])s3|[vV]\d{1,2}(?=[A-Z]|$)|(?<=[a-z]{3})2(?=[A-Z][a-z])"
+)
+"""Terms with digits that stand in names: `OAuth2AccessToken`, `V1SecretReference`."""
+
+
+def _is_name_part(part: str) -> bool:
+    if not part.isalpha():
+        part = _DIGIT_TERM.sub("Term", part)
+    return not part or (_NAME.fullmatch(part) is not None and _is_plausible(part))
+
+
+def is_name(value: str) -> bool:
+    """Tell whether a value consists of words: a name, a path, a host, a sentence."""
+    return (
+        len(value) <= _LONGEST_NAME
+        and all(map(_is_name_part, _SEPARATOR.split(value)))
+        and not _POLICY.fullmatch(value)
+    )
+
+
+def is_placeholder(token: str) -> bool:
+    """Tell whether a text in a token's form is an example: it says so, or it is made of words."""
+    return _PLACEHOLDER_PARTS.search(token) is not None or is_name(token)
+
+
+def entropy(value: str) -> float:
+    """Return the Shannon entropy of the characters, in bits a character."""
+    size = len(value)
+    return -sum(n / size * math.log2(n / size) for n in Counter(value).values())
+
+
+def is_uuid(value: str) -> bool:
+    return _UUID.fullmatch(value) is not None
+
+
+@lru_cache(maxsize=8_192)
+def is_harmless(value: str) -> bool:
+    """Tell whether a value is certainly no secret."""
+    if len(value) < _SHORTEST or value[0].isspace() or value[-1].isspace():
+        return True
+    if len(value) > _LONGEST_NAME:
+        return " " in value or "\n" in value
+    if value[0] in "([{<" and (len(value) < 2 or value[1].isalpha() or value[1] in "\"'{ "):
+        return True
+    if _MARKUP.fullmatch(value) or _DATE.fullmatch(value):
+        return True
+    if _WHOLE_TEMPLATE.fullmatch(value) or _DIGEST.match(value) or _is_sequence(value):
+        return True
+    if _PLACEHOLDER_PARTS.search(value) or _RUN_OF_KEYS.search(value):
+        return True
+    rest = without_templates(value).strip()
+    if len(rest) < _SHORTEST or is_name(rest):
+        return True
+    if rest != value and not is_random(rest.split()[-1]):
+        return True
+    return bool(" " in value or _PATTERN.search(value) or _ADDRESS.match(value)) and not (
+        _looks_like_aws(value)
+    )
+
+
+def _looks_like_aws(value: str) -> bool:
+    return len(value) == 40 and is_random(value)
+
+
+def is_typed(value: str) -> bool:
+    """Tell whether a value could be a password that a person made up: not harmless, one word."""
+    return (
+        not is_harmless(value)
+        and not value.isspace()
+        and not is_uuid(value)
+        and (not value.isdigit() or len(value) >= 6)
+    )
+
+
+def is_mixed(value: str) -> bool:
+    """Tell whether a value is a password beyond doubt: letters and digits or signs, 8 or more."""
+    return (
+        len(value) >= 8
+        and is_typed(value)
+        and any(char.isalpha() for char in value)
+        and any(char.isdigit() for char in value)
+        and value.isascii()
+        and not _CALL.match(value)
+    )
+
+
+@lru_cache(maxsize=8_192)
+def is_random(value: str) -> bool:
+    """Tell whether a value was made by a machine: long, of a token's characters, without words."""
+    if len(value) < 16 or not _TOKEN_CHARACTERS.fullmatch(value) or _is_sequence(value):
+        return False
+    if is_uuid(value):
+        return True
+    digits = sum(char.isdigit() for char in value)
+    if _HEX.fullmatch(value):
+        return len(value) >= 20 and 3 <= digits < len(value) and entropy(value) > 2.8
+    if len(value) <= _LONGEST_NAME and is_name(value):
+        return False
+    if _PLACEHOLDER_PARTS.search(value) or _DIGEST.match(value):
+        return False
+    return (digits >= 2 or len(value) >= 32) and entropy(value) > 3.2

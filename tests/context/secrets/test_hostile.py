@@ -1,0 +1,53 @@
+"""Texts that are made to be slow are scanned in bounded time, and nothing in them is lost."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bot.context.secrets.find import find_secrets
+from bot.context.secrets.formats import ScanKind
+
+Show = Callable[[str, str], str]
+SIZE = 300_000
+TOKEN = "ghp" + "_" + "aZ3kP9qLx7Rt2Wv8bN5mQ1cJaZ3kP9qLx7Rt"
+
+
+def _hostile() -> dict[str, Callable[[int], str]]:
+    path = Path(__file__).with_name("hostile.py")
+    spec = importlib.util.spec_from_file_location("hostile_texts", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    made: dict[str, Callable[[int], str]] = module.HOSTILE
+    return made
+
+
+HOSTILE = _hostile()
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("kind", ["python", "yaml", "prose"])
+def test_a_hostile_text_hides_no_token_behind_it(name: str, kind: ScanKind) -> None:
+    """Quadratic time over this much text would exceed the suite's limit for one test."""
+    data = f"{HOSTILE[name](SIZE)}\n{TOKEN}\n".encode()
+    start = data.index(TOKEN.encode())
+    found = find_secrets(data, kind)
+    assert any(span.start <= start and span.end >= start + len(TOKEN) for span in found)
+
+
+@pytest.mark.parametrize("size", [100, 500, 5_000, 200_000])
+def test_a_value_of_any_length_is_masked_whole(size: int, show: Show) -> None:
+    """A bound on what is looked at must not leave the rest of a value in the clear."""
+    value = "aZ3kP9qLx7Rt2Wv8" * (size // 16)
+    for path, text in (
+        ("a.py", f'password = "{value}"'),
+        ("a.yml", f"password: {value}"),
+        ("a.env.example", f"API_TOKEN={value}"),
+        ("a.py", f'x = "ghp_{value}"'),
+    ):
+        assert value[-12:] not in show(path, text)
