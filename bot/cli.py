@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "manifest": ("bot.commands.manifest", "manifest", "Print the Slack app manifest."),
     "pack": ("bot.commands.pack", "pack", "Build a context or a path and show or write it."),
     "eval": ("bot.commands.eval", "evaluate", "Does the prompt hold what questions need?"),
+    "cite": ("bot.commands.cite", "cite", "Check the citations of a Markdown text."),
     "report": ("bot.commands.report", "report", "Money, waits and hit rates by context and day."),
     "simulate": ("bot.commands.simulate", "simulate", "Replay traces through the governor."),
     "local-slack": ("bot.commands.local_slack", "local_slack", "Run the local Slack alone."),

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 import structlog
 
+from bot.context.files.text import text_lines
 from bot.context.pack import Change, Match, Snapshot
 from bot.delivery.slack_api import JsonObject
 from bot.errors import ForewarmError
@@ -192,7 +193,7 @@ def _read(snapshot: Snapshot, wanted: Mapping[str, Any]) -> str:
     if text is None:
         near = _like(snapshot, repository, path)
         raise _Refused(f"There is no readable file {path!r} in {repository}.{near}")
-    lines = text.splitlines()
+    lines = text_lines(text)
     start = max(1, _number(wanted, "start", 1))
     end = min(len(lines), start + MAX_LINES - 1, max(start, _number(wanted, "end", len(lines))))
     if start > len(lines):

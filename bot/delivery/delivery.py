@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from bot.clock import Now
 from bot.context.pack import Snapshot
-from bot.delivery.citations.filter import HOLD, CheckedText
+from bot.delivery.citations.filter import READING, CheckedText
 from bot.delivery.engine.commands import (
     Append,
     Call,
@@ -142,9 +142,10 @@ class Delivery:
         if self._check is None:
             return (0, 0, 0)
         now = self._loop.time()
+        self._check.end()
         self._draw(now)
-        while (due := self._check.due) is not None and self._work:
-            waits = max(due, now + HOLD) - self._loop.time()
+        while self._check.reading and self._work:
+            waits = now + READING - self._loop.time()
             if waits <= 0:
                 break
             await asyncio.wait(self._work, timeout=waits, return_when=asyncio.FIRST_COMPLETED)

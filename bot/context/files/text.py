@@ -166,3 +166,11 @@ def split_lines(data: bytes) -> list[bytes]:
     if not lines[-1]:
         lines.pop()
     return lines
+
+
+def text_lines(text: str) -> list[str]:
+    """Split a text into lines as git counts them: only `\\n` ends a line."""
+    lines = text.split("\n")
+    if not lines[-1]:
+        lines.pop()
+    return lines

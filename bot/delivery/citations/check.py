@@ -1,7 +1,8 @@
-"""Checks what an answer cites against the packed files. Pure.
+"""Checks a citation against the files at the head commit, then at the base. Pure.
 
-A citation is checked at the head commit, then at the base; lines that have moved since are found
-again at the head, and lines beside a quoted snippet are put right where that is unambiguous.
+Lines that have moved since the base are found again at the head. Lines beside a quoted snippet are
+corrected if there is one place for it. A name is looked up among the file's definitions. If those
+are not known, the citation is not checked, and a reader is told nothing about it.
 """
 
 from __future__ import annotations
@@ -9,59 +10,30 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypeAlias
 
+from bot.delivery.citations.citation import Citation
 from bot.delivery.citations.path_index import FileKey, PathIndex, Source
+from bot.delivery.citations.symbols import find_definition, last_name
 
 CITING_RULES = """\
-How to cite: right after what it supports, in backticks, as `PATH:LINE` or `PATH:START-END`; where \
-a definition is meant, better by its name, as `PATH#NAME` (`src/auth.py#verify_token`). PATH is \
-written in full, as in the file's marker, with the repository's name and a slash before it where \
-several repositories are shown. After a quoted block, cite it on the line below its closing fence. \
-Each citation is checked against the commit and turned into a link, so write no addresses of the \
-repository yourself, and cite nothing that you have not read."""
-"""What the model is told; belongs into the prefix's preamble."""
+How to cite: right after the words that it supports, in backticks, as `PATH:LINE` or \
+`PATH:START-END`; a definition better by its name, as `PATH#NAME` (`src/auth.py#verify_token`). \
+Write PATH in full, as in the file's marker, with the repository's name and a slash before it if \
+several repositories are shown. After a quoted block, cite it alone on the line below its closing \
+fence. Each citation is checked against the commit and turned into a link, so write no addresses \
+of the repository yourself, and cite only lines that you have read."""
+"""The rules that the model is told: a part of the prefix's preamble."""
 
 NEAR = 25
 """Lines within which a thing named beside a citation is looked for."""
 _MOST_QUOTED = 200
-
-CITATION = re.compile(
-    r"(?P<path>[^\s:#`'\"<>|*?\\(){}]*[^\s:#`'\"<>|*?\\(){}./,])"
-    r"(?:(?::|#)L?(?P<start>\d{1,7})(?::\d{1,5})?(?:\s?[-\u2013]\s?L?(?P<end>\d{1,7}))?"
-    r"|(?:#|::?)(?P<symbol>[A-Za-z_$][\w$.]*(?:::[A-Za-z_$][\w$]*)*)(?:\(\))?)"
-)
+_TOGETHER = 40
+"""Lines that a link to several ranges spans at most; else it leads to the first range."""
 _ELISION = re.compile(r"\s*(?:(?:#|//|--|/\*)\s*)?(?:\.\.\.|…)")
-_DEFINES = (
-    r"(?:def|class|func|function|fn|fun|interface|type|struct|enum|trait|impl|module|namespace|"
-    r"const|let|var|val|static|macro_rules!|record|object|protocol|message|service|table|view)"
-)
 
-
-@dataclass(frozen=True, slots=True)
-class Citation:
-    """What the model wrote: a path with lines or with a name. Lines count from 1."""
-
-    path: str
-    start: int | None = None
-    end: int | None = None
-    symbol: str | None = None
-    repository: str | None = None
-
-    @classmethod
-    def parse(cls, text: str) -> Citation | None:
-        found = CITATION.fullmatch(text.strip())
-        return cls.of(found) if found else None
-
-    @classmethod
-    def of(cls, found: re.Match[str]) -> Citation | None:
-        path = found["path"]
-        if "/" not in path and "." not in path:
-            return None
-        if found["symbol"]:
-            return cls(path, symbol=found["symbol"])
-        start = int(found["start"])
-        return cls(path, start, int(found["end"] or start))
+Failure: TypeAlias = Literal["wrong", "unchecked"]
+"""Why a citation gets no link: it does not hold, or nobody can tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +46,34 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A citation that holds: the file and the lines at the head commit."""
+    """A citation that holds: the file, and the ranges of lines at the head commit."""
 
     fate: Literal["good", "corrected"]
     key: FileKey
-    start: int
-    end: int
+    ranges: tuple[tuple[int, int], ...]
     symbol: str | None = None
+
+    @property
+    def first(self) -> int:
+        return self.ranges[0][0]
+
+    @property
+    def last(self) -> int:
+        return self.ranges[-1][1]
+
+    @property
+    def linked(self) -> tuple[int, int]:
+        """The lines that the link marks: all of them if they lie together, else the first range."""
+        if self.last - self.first < _TOGETHER:
+            return self.first, self.last
+        return self.ranges[0]
 
     @property
     def label(self) -> str:
         """The citation as it should have been written."""
         if self.symbol:
             return f"{self.key[1]}#{self.symbol}"
-        lines = str(self.start) if self.start == self.end else f"{self.start}-{self.end}"
+        lines = ",".join(str(a) if a == b else f"{a}-{b}" for a, b in self.ranges)
         return f"{self.key[1]}:{lines}"
 
 
@@ -101,35 +87,50 @@ def candidates(citation: Citation, index: PathIndex) -> tuple[list[FileKey], boo
 
 def check(
     citation: Citation, index: PathIndex, sources: Mapping[FileKey, Source], evidence: Evidence
-) -> Finding | None:
-    """Return where the citation holds, None where it does not or where that is ambiguous.
+) -> Finding | Failure:
+    """Return where the citation holds, or why it gets no link.
 
-    `sources` holds every file of `candidates`.
+    A citation that may mean several files holds only if it holds in exactly one. `sources` has
+    every file of `candidates`.
     """
     keys, exact = candidates(citation, index)
-    found = [
-        finding
-        for key in keys
-        if (finding := _check_in(citation, key, sources[key], evidence)) is not None
-    ]
+    checked = [_check_in(citation, key, sources[key], evidence) for key in keys]
+    found = [one for one in checked if isinstance(one, Finding)]
     if len(found) != 1:
-        return None
+        return "unchecked" if not found and "unchecked" in checked else "wrong"
     return found[0] if exact else replace(found[0], fate="corrected")
 
 
 def _check_in(
     citation: Citation, key: FileKey, source: Source, evidence: Evidence
-) -> Finding | None:
+) -> Finding | Failure:
     if source.head is None:
-        return None
-    if citation.symbol is not None or citation.start is None:
-        line = definition(source.lines, citation.symbol or "")
-        return Finding("good", key, line, line, citation.symbol) if line else None
-    start, end = citation.start, citation.end or citation.start
-    lines = _check_lines(source, min(start, end), max(start, end), evidence)
-    if lines is None:
-        return None
-    return Finding("good" if lines == (start, end) else "corrected", key, *lines)
+        return "wrong"
+    if citation.symbol is not None:
+        return _check_name(citation.symbol, key, source, evidence)
+    ranges = []
+    for start, end in citation.ranges:
+        # Evidence beside a list does not tell which of its ranges it belongs to.
+        beside = evidence if len(citation.ranges) == 1 else Evidence()
+        lines = _check_lines(source, min(start, end), max(start, end), beside)
+        if lines is None:
+            return "wrong"
+        ranges.append(lines)
+    same = tuple(ranges) == citation.ranges
+    return Finding("good" if same else "corrected", key, tuple(ranges))
+
+
+def _check_name(symbol: str, key: FileKey, source: Source, evidence: Evidence) -> Finding | Failure:
+    if source.found is not None and (
+        chosen := find_definition(source.found, symbol, evidence.names)
+    ):
+        item, qualified = chosen
+        if qualified:
+            return Finding("good", key, ((item.line, item.line),), symbol)
+        return Finding("corrected", key, ((item.line, item.line),), item.qualified)
+    # A word that is nowhere in the file is defined nowhere in it. Of another word that is not
+    # known: it may be local, or in a language or a piece of code that has no syntax tree here.
+    return "unchecked" if last_name(symbol) in (source.head or "") else "wrong"
 
 
 def _check_lines(
@@ -241,36 +242,3 @@ def _near(names: Sequence[str], lines: Sequence[str], start: int) -> int | None:
 
 def _word(name: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![\w$]){re.escape(name)}(?![\w$])")
-
-
-def definition(lines: Sequence[str], symbol: str) -> int | None:
-    """Return the line that defines a symbol, else the first that has it, else None.
-
-    Of a dotted name the last part is looked for behind the definition of the first.
-    """
-    *outer, name = [part for part in re.split(r"\.|::", symbol) if part] or [symbol]
-    begin = 0
-    for part in outer:
-        line = _defined(lines, part, begin)
-        begin = line if line else begin
-    return _defined(lines, name, begin) or (_defined(lines, name, 0) if begin else None)
-
-
-def _defined(lines: Sequence[str], name: str, begin: int) -> int | None:
-    word = _word(name)
-    keyword = re.compile(rf"(?<![\w$]){_DEFINES}\b[^=;]*?(?<![\w$]){re.escape(name)}(?![\w$])")
-    bound = re.compile(rf"\s*[\"']?{re.escape(name)}[\"']?\s*(?::|=(?!=)|\()")
-    seen: list[int] = []
-    loose: list[int] = []
-    for number in range(begin, len(lines)):
-        line = lines[number]
-        if name not in line or not word.search(line):
-            continue
-        if keyword.search(line):
-            return number + 1
-        seen.append(number + 1)
-        if bound.match(line):
-            loose.append(number + 1)
-    if loose:
-        return loose[0]
-    return seen[0] if seen else None

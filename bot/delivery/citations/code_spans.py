@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from bot.delivery.citations.check import Citation
+from bot.delivery.citations.check import Finding
 from bot.delivery.citations.safe_output import TICK, SafeMarkdownWriter
 from bot.delivery.citations.tokens import (
     ADDRESS_END,
+    BARE_LINE,
     EXPRESSION,
     PATHLIKE,
     WAIT,
@@ -138,19 +139,27 @@ class CodeText:
             return self._begin_fence(raw[at:stop], stop, whole)
         close = closing_run(raw, begin, stop, len(ticks))
         if close >= 0 and (whole or close + len(ticks) < len(raw)):
-            return self._span(ticks, raw[begin:close], close + len(ticks))
+            return self._span(ticks, raw[begin:close], close + len(ticks), raw, final)
         if whole:
             self._outlet.code(ticks, content)
             return stop
-        if content.endswith("`") or (len(ticks) == 1 and PATHLIKE.match(content)):
-            self._verifier.foresee(content.rstrip("`"))
+        if content.endswith("`") or (len(ticks) == 1 and self._may_cite(content)):
             return WAIT
         self._begin_code(ticks, content)
         return stop
 
-    def _span(self, ticks: str, content: str, after: int) -> int:
-        cited = Citation.parse(content) if len(ticks) == 1 else None
-        finding = self._verifier.verify(cited, self._outlet.written) if cited else None
+    def _may_cite(self, content: str) -> bool:
+        return self._verifier.may_grow(content) or PATHLIKE.match(content) is not None
+
+    def _span(self, ticks: str, content: str, after: int, raw: str, final: bool) -> int:
+        cited = self._verifier.read(content) if len(ticks) == 1 else None
+        finding: Finding | Literal["wait"] | None = None
+        if cited is not None:
+            alone = self._is_alone(raw, after, final or self._verifier.forcing)
+            if alone is None:
+                return WAIT
+            line = self._outlet.outline.line
+            finding = self._verifier.verify(cited, self._outlet.written, line, alone=alone)
         if finding == "wait":
             return WAIT
         if finding is not None:
@@ -164,6 +173,21 @@ class CodeText:
         name = EXPRESSION.match(content) if len(ticks) == 1 else None
         if name is not None:
             self._verifier.named(name[1], self._outlet.written)
+
+    def _is_alone(self, raw: str, after: int, final: bool) -> bool | None:
+        """Return whether a citation stands alone on its line; None: later text decides.
+
+        Only below a quoted block it matters: a citation within a sentence is not that block's.
+        """
+        if not self._verifier.is_beside_quote(self._outlet.written):
+            return False
+        if BARE_LINE.fullmatch(self._outlet.outline.line) is None:
+            return False
+        rest = BARE_LINE.match(raw, after)
+        assert rest is not None
+        if rest.end() == len(raw):
+            return True if final else None
+        return raw[rest.end()] == "\n"
 
     def _begin_code(self, ticks: str, content: str) -> None:
         """Let a span begin before its end is known; it will end on this line in any case."""
@@ -224,7 +248,7 @@ class CodeText:
         stop, _ = line_end(raw, run)
         close = closing_run(raw, run, stop, run)
         if close >= 0:
-            return self._span(raw[:run], raw[run:close], close + run)
+            return self._span(raw[:run], raw[run:close], close + run, raw, False)
         content = raw[run:stop].rstrip("`")
         self._begin_code(raw[:run], content)
         return run + len(content)

@@ -1,15 +1,38 @@
-"""The filter between the model's words and the screen: citations become links, bad links none.
+"""Checks the citations of an answer on its way from the model to the screen.
 
-Text and time come in, safe Markdown goes out, each character once. Only the shortest tail that can
-still change its meaning is held back, for at most `HELD` characters and `HOLD` seconds, or
-`READING` for a citation whose file is being read. Pure; the `Checker` beneath it is the thin shell
-that reads a snapshot's files in threads.
+Words come in pieces of any size and leave as Markdown in which each citation that holds is a link,
+each that does not is plain code, and no other link is alive. Three rules shape it.
+
+*Each character leaves once, in its order, and is never altered afterwards.* Slack has shown it by
+then. So the filter decides about a character before it lets it go, and holds back the shortest tail
+of the text whose meaning later words can change: a path that is still growing, an open bracket, a
+backtick whose partner is missing.
+
+*A right citation is never shown in part.* A model writes 30 to 200 tokens a second, so a citation
+of 60 characters may take two seconds to arrive. The tail is therefore held for as long as words go
+on to come. It is let go when the model has paused for `PAUSE` seconds, when it is longer than
+`HELD` characters, or when the answer ends. A clock that starts with the first character of a tail
+would cut citations at some speed.
+
+*A whole citation waits for its file.* The paths of the snapshot are listed, and the files that
+citations name are read, in threads; `wanted` names them, `know` and `supply` hand them in. Reading
+takes milliseconds, but after a push the first reading may have to look through a whole commit.
+`READING` seconds bound it. A citation whose file has not come by then is shown as plain code and
+counted as not found, since a link that was not checked is worse than none.
+
+Every piece of text takes the same path: `Scanner` recognises one construct at a time, `Verifier`
+judges the citations among them, `SafeMarkdownWriter` collects the result. The result does not
+depend on the pieces in which the text came, unless a limit above was reached. `CitationFilter` is
+pure: text and times come in, text comes out. `CheckedText` and `Checker` below it are the thin
+shell that reads a snapshot in threads. If a step let text go before its meaning is certain, or read
+the clock itself, the first two rules would break, and no test of a single piece would show it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict, deque
+import contextlib
+from collections import OrderedDict
 from collections.abc import Collection, Coroutine, Mapping, Sequence
 
 from bot.context.pack import Snapshot
@@ -18,14 +41,13 @@ from bot.delivery.citations.path_index import FileKey, PathIndex, Source, read_s
 from bot.delivery.citations.safe_output import SafeMarkdownWriter
 from bot.delivery.citations.scanner import Scanner
 from bot.delivery.citations.tokens import WAIT
-from bot.delivery.citations.verifier import Verifier
+from bot.delivery.citations.verifier import Checked, Verifier
 
-HOLD = 0.150
-"""Seconds that a tail is held back at most."""
-READING = 0.500
-"""The same for a whole citation whose file is being read, once first words are out: less than the
-gap between two calls of one answer, so that it costs at most one of them."""
-HELD = 200
+PAUSE = 1.5
+"""Seconds without new text after which a tail is let go: a pause that a reader notices."""
+READING = 5.0
+"""Seconds that a whole citation waits for its file."""
+HELD = 400
 """Characters that are held back at most."""
 KEPT_FILES = 256
 """Files of a snapshot that stay in memory for its next answers."""
@@ -36,8 +58,7 @@ class CitationFilter:
     """One answer's text on its way to the screen.
 
     `wanted` names the files that have to be read before a citation can be checked; hand them in
-    with `supply`, and the paths with `know`. What has not come in time leaves its citations as
-    plain text: what is on screen is not altered any more.
+    with `supply`, and the paths with `know`.
     """
 
     def __init__(
@@ -50,9 +71,9 @@ class CitationFilter:
         self._verifier = Verifier(hosts, index, sources or {})
         self._scanner = Scanner(self._outlet, self._verifier)
         self._raw = ""
-        self._fed = 0
-        self._begun = False
-        self._feeds: deque[tuple[int, float]] = deque()
+        self._fed_at = 0.0
+        self._waiting_since: float | None = None
+        self._ended = False
 
     def __repr__(self) -> str:
         return f"<CitationFilter {self._verifier} holding {len(self._raw)} characters>"
@@ -64,12 +85,23 @@ class CitationFilter:
         return counts.good, counts.corrected, counts.struck
 
     @property
+    def checked(self) -> Sequence[Checked]:
+        """The citations in the order of the text, each with its verdict."""
+        return tuple(self._verifier.checked)
+
+    @property
+    def reading(self) -> bool:
+        """Whether a whole citation waits for its file."""
+        return bool(self._raw) and self._verifier.waiting
+
+    @property
     def due(self) -> float | None:
-        """When what is held back must be shown; None: nothing is held."""
+        """When the tail that is held back must be shown; None: nothing is held."""
         if not self._raw:
             return None
-        patient = self._begun and self._verifier.waiting
-        return self._feeds[0][1] + (READING if patient else HOLD)
+        if self._verifier.waiting and self._waiting_since is not None:
+            return self._waiting_since + READING
+        return self._fed_at + PAUSE
 
     def wanted(self) -> Sequence[FileKey]:
         """Return the files that are needed and were not named before."""
@@ -85,43 +117,60 @@ class CitationFilter:
     def feed(self, text: str, now: float) -> None:
         """Take in the model's text as it arrives; `now` in seconds."""
         if text:
-            self._feeds.append((self._fed, now))
-            self._fed += len(text)
             self._raw += text
+            self._fed_at = now
+
+    def end(self) -> None:
+        """Take note that no more text will come: only files are waited for from now on."""
+        self._ended = True
 
     def settled(self, now: float, *, final: bool = False) -> str:
-        """Return what may be shown by now; `final`: everything, for no more text will come."""
-        self._scan(final=final)
-        while self._raw and (final or self._overdue(now)):
+        """Return the text that may be shown by now; `final`: all of it, for no more will come."""
+        self._scan(now, final=final)
+        while self._raw and (final or self._is_overdue(now)):
             self._verifier.forcing = True
-            self._drop(self._scanner.release(self._raw))
+            self._raw = self._raw[self._scanner.release(self._raw) :]
             self._verifier.forcing = False
-            self._scan(final=final)
+            self._scan(now, final=final)
         if final:
             self._scanner.close()
-        shown = self._outlet.taken()
-        self._begun = self._begun or bool(shown.strip())
-        return shown
+        return self._outlet.taken()
 
-    def _overdue(self, now: float) -> bool:
+    def _is_overdue(self, now: float) -> bool:
+        # Words behind a citation that waits for its file are no tail: they are only bound by time.
+        too_long = len(self._raw) > HELD and not self._verifier.waiting
         due = self.due
-        return len(self._raw) > HELD or (due is not None and now >= due)
+        return too_long or (due is not None and now >= due)
 
-    def _scan(self, *, final: bool) -> None:
+    def _scan(self, now: float, *, final: bool) -> None:
         raw, at = self._raw, 0
         self._verifier.waiting = False
         while at < len(raw):
-            after = self._scanner.step(raw, at, final)
+            after = self._scanner.step(raw, at, final or self._ended)
             if after == WAIT:
                 break
             at = after
-        self._drop(at)
+            self._waiting_since = None
+        self._raw = raw[at:]
+        if not self._verifier.waiting:
+            self._waiting_since = None
+        elif self._waiting_since is None:
+            self._waiting_since = now
 
-    def _drop(self, length: int) -> None:
-        self._raw = self._raw[length:]
-        begin = self._fed - len(self._raw)
-        while len(self._feeds) > 1 and self._feeds[1][0] <= begin:
-            self._feeds.popleft()
+
+def check_text(text: str, snapshot: Snapshot) -> tuple[str, tuple[Checked, ...]]:
+    """Check a whole text: return it as Slack would show it, and its citations. Blocks."""
+    states = snapshot.repositories()
+    check = CitationFilter(Hosts(states), PathIndex.of(snapshot))
+    check.feed(text, 0.0)
+    check.end()
+    shown = [check.settled(0.0)]
+    while wanted := check.wanted():
+        for key in wanted:
+            check.supply(key, read_source(snapshot, key))
+        shown.append(check.settled(0.0))
+    shown.append(check.settled(0.0, final=True))
+    return "".join(shown), tuple(check.checked)
 
 
 class Checker:
@@ -131,6 +180,7 @@ class Checker:
         self.hosts = Hosts(snapshot.repositories(), hosts)
         self._snapshot = snapshot
         self._index: asyncio.Task[PathIndex] | None = None
+        self._prepared: asyncio.Task[None] | None = None
         self._sources: OrderedDict[FileKey, Source] = OrderedDict()
 
     def __repr__(self) -> str:
@@ -138,9 +188,22 @@ class Checker:
 
     async def index(self) -> PathIndex:
         """Return the snapshot's paths, listed once."""
-        if self._index is None or self._index.cancelled():
+        failed = (
+            self._index is not None
+            and self._index.done()
+            and (self._index.cancelled() or self._index.exception() is not None)
+        )
+        if self._index is None or failed:
             self._index = asyncio.ensure_future(asyncio.to_thread(PathIndex.of, self._snapshot))
         return await asyncio.shield(self._index)
+
+    async def prepare(self) -> None:
+        """Look through the base commits once, so that no citation waits for that."""
+        if self._prepared is None:
+            self._prepared = asyncio.ensure_future(asyncio.to_thread(_survey, self._snapshot))
+        with contextlib.suppress(Exception):
+            # Reading the file will tell.
+            await asyncio.shield(self._prepared)
 
     async def source(self, key: FileKey) -> Source:
         """Return a file at head and base."""
@@ -151,6 +214,12 @@ class Checker:
                 self._sources.popitem(last=False)
         self._sources.move_to_end(key)
         return self._sources[key]
+
+
+def _survey(snapshot: Snapshot) -> None:
+    for state in snapshot.repositories():
+        if state.commit != state.base_commit:
+            snapshot.read_base(state.name, "")
 
 
 class CheckedText(CitationFilter):
@@ -166,7 +235,7 @@ class CheckedText(CitationFilter):
         work = [self._read(key) for key in self.wanted()]
         if not self._listing:
             self._listing = True
-            work.append(self._list())
+            work += [self._list(), self._checker.prepare()]
         return work
 
     async def _list(self) -> None:

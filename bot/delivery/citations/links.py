@@ -44,7 +44,7 @@ def permalink(state: RepositoryState, path: str, start: int, end: int) -> str | 
         return None
     values = {
         "{sha}": quote(state.commit, safe=""),
-        "{path}": quote(path, safe="/"),
+        "{path}": quote(path.encode("utf-8", "surrogateescape"), safe="/"),
         "{start}": str(start),
         "{end}": str(end),
     }
@@ -165,6 +165,14 @@ class Pages:
             if found is not None and anchor is not None:
                 start = int(anchor["start"])
                 return name, unquote(found["path"]), start, int(anchor["end"] or start)
+        return None
+
+    def path(self, url: str) -> str | None:
+        """Return the path of the file whose page an address is, None if it is no such page."""
+        page = url.split("#", 1)[0]
+        for _, pattern in self.patterns:
+            if (found := pattern.match(page)) is not None:
+                return unquote(found["path"])
         return None
 
 

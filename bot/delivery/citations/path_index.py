@@ -2,38 +2,49 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+import html
+import re
+import unicodedata
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
+from urllib.parse import unquote
 
+from bot.context.files.select import printable
+from bot.context.files.text import text_lines
 from bot.context.pack import RepositoryState, Snapshot
+from bot.context.render.definitions import Definitions, definitions
 
 FileKey: TypeAlias = tuple[str, str]
 """Repository and path."""
 
 _FEW = 4
+_PLAIN = re.compile(r"[^\s:#`'\"<>|*?\\(){}\[\]!&~,;]+")
+_ESCAPED = re.compile(r"\\([^\w\s])")
 
 
 @dataclass(frozen=True)
 class Source:
-    """One file at the head commit and at the base; None where it is not there or not readable.
+    """One file at the head commit and at the base; None if it is not there or not readable.
 
-    `base` is None as well where the base is the head: no line can have moved.
+    `base` is None as well if the base is the head: no line can have moved. `found` holds the file's
+    definitions; None: they are not known.
     """
 
     head: str | None
     base: str | None
+    found: Definitions | None = None
 
     @cached_property
     def lines(self) -> list[str]:
-        return (self.head or "").splitlines()
+        return text_lines(self.head or "")
 
     @cached_property
     def base_lines(self) -> list[str]:
-        return (self.base or "").splitlines()
+        return text_lines(self.base or "")
 
     @property
     def moved(self) -> bool:
@@ -41,17 +52,32 @@ class Source:
 
 
 def read_source(snapshot: Snapshot, key: FileKey) -> Source:
-    """Read a file at both commits. Blocks; run it in a thread.
+    """Read a file at both commits. Blocks: run it in a thread.
 
-    Each reading starts a git, and a citation waits for it: where both are one commit, one is read.
+    Each reading starts a git, and a citation waits for it: if both are one commit, one is read.
     """
     at = next((state for state in snapshot.repositories() if state.name == key[0]), None)
     moved = at is None or at.commit != at.base_commit
-    return Source(snapshot.read(*key), snapshot.read_base(*key) if moved else None)
+    head = snapshot.read(*key)
+    base = snapshot.read_base(*key) if moved and head is not None else None
+    return source_of(key[1], head, base)
+
+
+def source_of(path: str, head: str | None, base: str | None = None) -> Source:
+    """Return a file with its definitions."""
+    if head is None:
+        return Source(head, base)
+    return Source(head, base, definitions(path, head.encode("utf-8", "surrogatepass")))
+
+
+def plain(path: str) -> str:
+    """Return a path as paths are compared: one Unicode form, no leading `./` or `/`."""
+    path = path.removeprefix("./").lstrip("/")
+    return path if path.isascii() else unicodedata.normalize("NFC", path)
 
 
 class PathIndex:
-    """Every citable path of a snapshot. Built once, in a thread, and shared by its answers."""
+    """Every path of a snapshot that can be cited. Built once, in a thread; its answers share it."""
 
     def __init__(
         self, states: Sequence[RepositoryState], paths: Mapping[str, Sequence[str]]
@@ -62,9 +88,14 @@ class PathIndex:
         for repository, names in paths.items():
             for path in names:
                 key = (repository, path)
-                self._keys[path].append(key)
-                self._by_name[path.rsplit("/", 1)[-1]].append(key)
+                shown = plain(path)
+                self._keys[shown].append(key)
+                self._by_name[shown.rsplit("/", 1)[-1]].append(key)
+                # The prompt shows a path with control characters escaped.
+                if not path.isprintable():
+                    self._keys[printable(path)].append(key)
         self._sorted = sorted({*self._keys, *self._by_name})
+        self._odd = [text for text in self._sorted if _is_odd(text)]
         self._endings = {name.rsplit(".", 1)[-1] for name in self._by_name if "." in name}
 
     def __repr__(self) -> str:
@@ -72,32 +103,42 @@ class PathIndex:
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> PathIndex:
-        """Blocks; run it in a thread."""
+        """Blocks: run it in a thread."""
         states = snapshot.repositories()
         return cls(states, {state.name: snapshot.paths(state.name) for state in states})
 
+    def knows(self, text: str) -> bool:
+        """Return whether a path may mean a file."""
+        return bool(self.find(text)[0])
+
     def find(self, text: str) -> tuple[list[FileKey], bool]:
         """Return the files that a path may mean, and whether it was given in full."""
-        path = text.removeprefix("./").lstrip("/")
-        exact = self._within_named(path) or self._keys.get(path, [])
-        if exact:
-            return list(exact), True
+        near: list[FileKey] = []
+        for path in _readings(text):
+            exact = self._within_named(path) or self._keys.get(path, [])
+            if exact:
+                return list(exact), True
+            near = near or self._ending_with(path)
+        return near, False
+
+    def _ending_with(self, path: str) -> list[FileKey]:
         tail = "/" + path
         near = self._by_name.get(path.rsplit("/", 1)[-1], [])
-        return [key for key in near if ("/" + key[1]).endswith(tail)][:_FEW], False
+        return [key for key in near if ("/" + plain(key[1])).endswith(tail)][:_FEW]
 
     def _within_named(self, path: str) -> list[FileKey]:
         """Return the file whose path is given with its repository's name before it."""
         for name in self.states:
             for separator in "/:":
                 if path.startswith(name + separator):
-                    key = (name, path[len(name) + 1 :])
-                    if key in self._keys.get(key[1], []):
-                        return [key]
+                    rest = path[len(name) + 1 :]
+                    if found := [key for key in self._keys.get(rest, []) if key[0] == name]:
+                        return found
         return []
 
     def begins(self, text: str) -> bool:
-        """Whether a known path, or the name of a file, begins so."""
+        """Return whether a known path, or the name of a file, begins so."""
+        text = plain(text) if text else text
         at = bisect_left(self._sorted, text)
         if at < len(self._sorted) and self._sorted[at].startswith(text):
             return True
@@ -106,7 +147,55 @@ class PathIndex:
             for name in self.states
         )
 
+    def odd_at(self, raw: str, at: int) -> str | None:
+        """Return the longest path that stands at a place and that no pattern could find, if any.
+
+        Such a path has a blank, a bracket or a quotation mark in it, or neither a slash nor a dot.
+        """
+        text = raw[at : at + 300]
+        while text:
+            place = bisect_right(self._odd, text) - 1
+            if place < 0:
+                return None
+            known = self._odd[place]
+            if text.startswith(known):
+                return known
+            text = text[: _common(known, text)]
+        return None
+
+    def odd_begins(self, text: str) -> bool:
+        """Return whether such a path begins with a text."""
+        at = bisect_left(self._odd, text)
+        return at < len(self._odd) and self._odd[at].startswith(text)
+
+    @property
+    def has_odd(self) -> bool:
+        return bool(self._odd)
+
     def looks_like_file(self, path: str) -> bool:
-        """Whether a path that is not known ends as known files do."""
+        """Return whether a path that is not known ends as known files do."""
         name = path.rsplit("/", 1)[-1]
         return "." in name and name.rsplit(".", 1)[-1] in self._endings
+
+
+def _common(one: str, other: str) -> int:
+    """Return how many characters two texts have in common at their beginning."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def _is_odd(path: str) -> bool:
+    return ("/" not in path and "." not in path) or _PLAIN.fullmatch(path) is None
+
+
+def _readings(text: str) -> Iterator[str]:
+    """Yield the paths that a text may mean: as written, then without escapes."""
+    path = plain(text)
+    yield path
+    if "%" in path and (decoded := plain(unquote(path))) != path:
+        yield decoded
+    if "\\" in path:
+        yield _ESCAPED.sub(r"\1", path)
+        yield path.replace("\\", "/")
+    if "&" in path and (decoded := html.unescape(path)) != path:
+        yield decoded

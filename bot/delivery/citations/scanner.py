@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 
-from bot.delivery.citations.check import CITATION, Citation, Finding
+from bot.delivery.citations.check import Finding
+from bot.delivery.citations.citation import SHAPE, shaped
 from bot.delivery.citations.code_spans import CodeText
 from bot.delivery.citations.safe_output import TICK, SafeMarkdownWriter
 from bot.delivery.citations.tokens import (
@@ -29,8 +30,9 @@ from bot.delivery.citations.tokens import (
     target,
     without_tail,
 )
-from bot.delivery.citations.verifier import Verifier
+from bot.delivery.citations.verifier import Verifier, label_of
 
+WORD = re.compile(r"[A-Za-z0-9]")
 _WORD = re.compile(r"\s*[^\s`\[\]!\\&<@]*")
 
 
@@ -66,6 +68,8 @@ class Scanner:
             # The word has begun in an earlier piece.
             found = INNER_SPECIAL.search(raw)
         stop = found.start() if found else len(raw)
+        if (after := self._odd_path(raw, at, stop, final)) is not None:
+            return after
         if stop > at:
             return self._words(raw[at:stop], at, growing=found is None and not final)
         match raw[at]:
@@ -96,6 +100,32 @@ class Scanner:
             case _:
                 return self._address(raw, at, final)
 
+    def _odd_path(self, raw: str, at: int, stop: int, final: bool) -> int | None:
+        """Pass on words up to a citation whose path has blanks or brackets, then that citation."""
+        odd = self._verifier.odd_in_prose(
+            raw,
+            at,
+            stop,
+            within_word=self._outlet.within_word,
+            final=final or self._verifier.forcing,
+        )
+        if odd is None:
+            return None
+        begin, end, cited = odd
+        if begin > at:
+            return self._words(raw[at:begin], at, growing=False)
+        if cited is None:
+            return WAIT if end < 0 else None
+        line = self._outlet.outline.line
+        finding = self._verifier.verify(cited, self._outlet.written, line)
+        if finding == "wait":
+            return WAIT
+        if finding is None:
+            self._outlet.text(raw[at:end])
+        else:
+            self._verifier.show(self._outlet, finding, raw[at:end])
+        return end
+
     def _words(self, text: str, at: int, *, growing: bool) -> int:
         """Pass on running text up to the last word if that may still become something else."""
         if growing:
@@ -112,21 +142,24 @@ class Scanner:
     def _cite_words(self, text: str) -> int:
         """Pass on words, their citations checked; return how many characters that were."""
         done = 0
-        for found in CITATION.finditer(text) if ":" in text or "#" in text else ():
-            cited = Citation.of(found)
-            if cited is None or text[found.end() : found.end() + 1].isalnum():
+        for found in SHAPE.finditer(text) if ":" in text or "#" in text else ():
+            begin = found.start() + self._verifier.foreign_words(found[0])
+            cited = shaped(text[begin : found.end()])
+            if cited is None or WORD.match(text, found.end()):
                 continue
-            if found.start() == 0 and self._outlet.within_word:
+            if begin == 0 and self._outlet.within_word:
                 # Its beginning has left already.
-                self._verifier.struck()
+                self._verifier.struck(found[0])
                 continue
-            finding = self._verifier.verify(cited, self._outlet.written + found.start() - done)
+            line = self._outlet.outline.line + text[done:begin]
+            at = self._outlet.written + begin - done
+            finding = self._verifier.verify(cited, at, line)
             if finding == "wait":
-                self._outlet.text(text[done : found.start()])
-                return found.start()
+                self._outlet.text(text[done:begin])
+                return begin
             if finding is not None:
-                self._outlet.text(text[done : found.start()])
-                self._verifier.show(self._outlet, finding, found[0])
+                self._outlet.text(text[done:begin])
+                self._verifier.show(self._outlet, finding, cited.text)
                 done = found.end()
         self._outlet.text(text[done:])
         return len(text)
@@ -195,12 +228,20 @@ class Scanner:
     def _link(self, text: str, inner: str) -> bool:
         """Pass on a link: checked, allowed, or undone; False if a file must be read first."""
         address = target(inner)
-        cited = Citation.parse(address) or self._verifier.page(address)
+        cited = self._verifier.page(address) or self._verifier.read(address)
+        bare = text.strip("`*_ ")
+        named = self._verifier.read(bare)
+        # The label is what a reader believes: if it is a citation, the link leads there or nowhere.
+        if named is not None and self._verifier.names_file(named.path):
+            cited = cited if cited and self._verifier.is_same(cited, named) else named
         finding = self._verifier.verify(cited, self._outlet.written) if cited else None
         if finding == "wait":
             return False
+        path = self._verifier.file_named(bare)
         if cited is not None:
-            self._checked_link(text, finding)
+            self._checked_link(text, path, finding)
+        elif path is not None and not self._verifier.is_page_of(address, path):
+            self._named_elsewhere(text, address)
         elif (allowed := self._allowed(text, address)) is not None:
             self._outlet.link(label(text) or label(allowed), allowed)
         elif "://" in address or address.startswith("www."):
@@ -213,20 +254,37 @@ class Scanner:
             self._nested(f"{text}] ({inner})")
         return True
 
-    def _checked_link(self, text: str, finding: Finding | None) -> None:
+    def _checked_link(self, text: str, path: str | None, finding: Finding | None) -> None:
+        """Pass on a link to a citation. `path` is the file that its label names, or None."""
         url = self._verifier.permalink(finding) if finding is not None else None
         if finding is None or url is None:
+            self._verifier.muted = True
             self._nested(text)
+            self._verifier.muted = False
             return
         shown = label(text) or label(finding.label)
-        if _looks_like_citation(text):
+        differs = path is not None and (finding.fate == "corrected" or path != finding.key[1])
+        if differs or (path is None and _looks_like_citation(text)):
             # The label must name the lines that the link leads to.
-            shown = f"`{finding.label}`"
+            shown = f"`{label_of(finding)}`"
         self._outlet.link(shown, url)
 
     def _allowed(self, text: str, address: str) -> str | None:
         """Return the address if a link may lead there; a label like a citation must be one."""
         return None if _looks_like_citation(text) else self._verifier.hosts.allow(address)
+
+    def _named_elsewhere(self, text: str, address: str) -> None:
+        """Pass on a link that is labelled with a file's path and leads elsewhere."""
+        self._nested(text)
+        self._outlet.text(" (")
+        allowed = self._verifier.hosts.allow(address)
+        if allowed is not None:
+            self._outlet.link(label(address), allowed)
+        elif "://" in address or address.startswith("www."):
+            self._outlet.address(address)
+        else:
+            self._outlet.text(address)
+        self._outlet.text(")")
 
     def _address(self, raw: str, at: int, final: bool) -> int:
         found = ADDRESS_END.search(raw, at)
@@ -339,12 +397,12 @@ class Scanner:
     def _release_word(self, raw: str) -> int:
         found = _WORD.match(raw)
         length = max(1, found.end() if found else 1)
-        if Citation.parse(raw[:length]) is not None:
-            self._verifier.struck()
+        if shaped(raw[:length].strip()) is not None:
+            self._verifier.struck(raw[:length])
         self._outlet.text(raw[:length])
         return length
 
 
 def _looks_like_citation(label: str) -> bool:
-    found = CITATION.finditer(label.replace("\\", ""))
-    return any(Citation.of(one) is not None for one in found)
+    found = SHAPE.finditer(label.replace("\\", ""))
+    return any(shaped(one[0]) is not None for one in found)

@@ -31,6 +31,7 @@ _ARITY = re.compile(r"(?<=[\w?!])/\d{1,2}\Z")
 _GENERICS = re.compile(r"(?<=\w)(?:<[\w\s,.:&*'?<>]*>|\[[\w\s,.:&*'?]*\])")
 _SEPARATOR = re.compile(r"(?<=[\w?!)>\]])(?:::|\.|->|#)(?=[\w~$@#`<=>!+*/%&|^\[-])")
 _SIGIL = re.compile(r"\A(?:\$|@@?|:|&|\*)(?=\w)")
+_RECEIVER = re.compile(r"\([*&]?(\w+)\)")
 _SLUG = re.compile(r"[^\w\- ]")
 
 
@@ -47,7 +48,7 @@ def find_definition(
         return None
     named = [item for item in found.items if _is_named(item, parts[-1])]
     named += [] if named else [item for item in found.items if _is_named(item, symbol)]
-    within = [item for item in named if _is_within(item, parts[:-1])]
+    within = _within(named, parts[:-1])
     chosen = within or named
     if not chosen:
         return None
@@ -80,11 +81,21 @@ def _is_named(item: Definition, name: str) -> bool:
 
 
 def _key(name: str) -> str:
+    if receiver := _RECEIVER.fullmatch(name):
+        return receiver[1]
     return _SIGIL.sub("", _OPERATOR.sub("", " ".join(name.split()).strip("`")))
 
 
 def _slug(title: str) -> str:
     return _SLUG.sub("", title.lower()).strip().replace(" ", "-")
+
+
+def _within(items: Sequence[Definition], outer: Sequence[str]) -> list[Definition]:
+    """Return the items whose parents are as given. A package before them is not in the file."""
+    for dropped in range(max(1, len(outer))):
+        if found := [item for item in items if _is_within(item, outer[dropped:])]:
+            return found
+    return []
 
 
 def _is_within(item: Definition, outer: Sequence[str]) -> bool:

@@ -1,22 +1,46 @@
-"""One answer's citations: which files they need, where they hold, how many did. Pure."""
+"""One answer's citations: which files they need, if they hold, how many did. Pure."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
-from bot.delivery.citations.check import Citation, Evidence, Finding, candidates, check
+from bot.context.files.select import printable
+from bot.delivery.citations.check import Evidence, Finding, candidates, check
+from bot.delivery.citations.citation import Citation, may_locate, prose_end, read
 from bot.delivery.citations.links import Hosts, Pages, permalink
 from bot.delivery.citations.path_index import FileKey, PathIndex, Source
-from bot.delivery.citations.safe_output import SafeMarkdownWriter
+from bot.delivery.citations.safe_output import TICK, SafeMarkdownWriter
 
 NEAR_QUOTE = 80
 """Characters between a quoted block and the citation that belongs to it."""
 SHORTEST_PATH = 3
 """Characters of a word that are enough to take it for the beginning of a path."""
 NEAR_NAME = 90
-"""Characters between a name in backticks and the citation that belongs to it."""
+"""Characters between a name in backticks and a citation that may belong to it."""
+_BESIDE = re.compile(
+    r"[\s(*_,:;\u2013\u2014-]*(?:(?:is|was|are)\s+)?"
+    r"(?:(?:defined|declared|implemented|set|found|located|lives|see)\s+)?"
+    r"(?:(?:at|in|on|from)\s+)?(?:lines?\s+)?[\s(*_]*"
+)
+"""The words between a name and the citation of its place. A name that is farther off proves nothing
+about the lines that are cited."""
+_WORD_START = re.compile(r"(?<![\w./\\-])(?=[^\s`])|(?<=[^\x00-\x7f])(?=[^\s`])", re.ASCII)
+
+Verdict: TypeAlias = Literal["good", "corrected", "wrong", "unchecked"]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One citation as it was written, and the verdict. Lines are None if they are not known."""
+
+    text: str
+    path: str
+    first: int | None
+    last: int | None
+    verdict: Verdict
 
 
 @dataclass(slots=True)
@@ -29,9 +53,11 @@ class Counts:
 
 
 class Verifier:
-    """Checks citations as they come by; `forcing` means that no file is waited for any more.
+    """Checks citations as they come by.
 
-    `waiting` is set when a whole citation waits for a file; whoever looks for that clears it.
+    `forcing` means that no file is waited for any more. `muted` means that nothing is checked: the
+    text was checked before. `waiting` is set when a whole citation waits for a file; the filter
+    clears it.
     """
 
     def __init__(
@@ -40,6 +66,7 @@ class Verifier:
         self.hosts = hosts
         self.counts = Counts()
         self.forcing = False
+        self.muted = False
         self.waiting = False
         self.sources = dict(sources)
         self._index = index
@@ -49,6 +76,7 @@ class Verifier:
         self._quoted_at = 0
         self._name: str | None = None
         self._named_at = 0
+        self.checked: list[Checked] = []
 
     def __repr__(self) -> str:
         counts = self.counts
@@ -68,22 +96,75 @@ class Verifier:
         self._asked.update(dict.fromkeys(new, True))
         return new
 
-    def may_begin_path(self, word: str) -> bool:
-        """Whether a word at the text's end may be growing into a citation."""
-        if self._index is None or len(word) < SHORTEST_PATH:
+    def read(self, text: str) -> Citation | None:
+        """Return the citation that a whole text is, None if it is none."""
+        return read(text, self._index)
+
+    def may_grow(self, text: str) -> bool:
+        """Return whether the text of an unfinished code span may be growing into a citation."""
+        if self._index is None:
             return False
-        path = word.split(":", 1)[0].split("#", 1)[0]
-        return self._index.begins(word) if path == word else self.foresee(word)
+        return self._index.begins(text) or self.foresee(text)
+
+    def may_begin_path(self, word: str) -> bool:
+        """Return whether a word at the text's end may be growing into a citation."""
+        if len(word) < SHORTEST_PATH:
+            return False
+        if self._index is None:
+            return "/" in word or "." in word[1:]
+        return self._index.begins(word) or self.foresee(word)
 
     def foresee(self, text: str) -> bool:
         """Ask for the files that an unfinished citation names; False if it names none."""
         if self._index is None:
             return False
-        keys, _ = self._index.find(text.split(":", 1)[0].split("#", 1)[0])
-        for key in keys:
-            if key not in self.sources:
-                self._asked.setdefault(key, False)
-        return bool(keys)
+        for at in (place for place in range(1, len(text) + 1) if text[place : place + 1] in _ENDS):
+            keys, _ = self._index.find(text[:at])
+            if keys and may_locate(text[at:]):
+                for key in keys:
+                    if key not in self.sources:
+                        self._asked.setdefault(key, False)
+                return True
+        return False
+
+    def foreign_words(self, text: str) -> int:
+        """Return how many characters before a citation belong to words of another script.
+
+        Chinese and Japanese put no blank before a path.
+        """
+        if self._index is None or text[:1].isascii():
+            return 0
+        cited = self.read(text)
+        if cited is not None and self._index.knows(cited.path):
+            return 0
+        return next((at for at, letter in enumerate(text) if letter.isascii()), 0)
+
+    def odd_in_prose(
+        self, raw: str, at: int, stop: int, *, within_word: bool, final: bool
+    ) -> tuple[int, int, Citation | None] | None:
+        """Return where a citation stands in running text whose path no pattern could find.
+
+        That is its beginning, its end and what it is. An end of -1 means that more text may belong
+        to it. `raw[at:stop]` is where it must begin.
+        """
+        if self._index is None or not self._index.has_odd:
+            return None
+        for found in _WORD_START.finditer(raw, at, len(raw)):
+            begin = found.start()
+            if begin > stop or (begin == stop and raw[begin : begin + 1] != "["):
+                break
+            if begin == at and within_word:
+                continue
+            path = self._index.odd_at(raw, begin)
+            if path is not None:
+                end = prose_end(raw, begin + len(path), final=final)
+                if end is not None:
+                    return begin, end, self.read(raw[begin:end]) if end > 0 else None
+            rest = raw[begin : begin + 300]
+            growing = begin + len(rest) == len(raw) and not final
+            if growing and len(rest) >= SHORTEST_PATH and self._index.odd_begins(rest):
+                return begin, -1, None
+        return None
 
     def quoted(self, lines: Sequence[str], at: int) -> None:
         """A fenced block has ended after `at` characters."""
@@ -93,12 +174,24 @@ class Verifier:
         """A name has stood in backticks; None: its line is over."""
         self._name, self._named_at = name, at
 
-    def verify(self, cited: Citation, at: int) -> Finding | Literal["wait"] | None:
-        """Check a citation and count it; "wait" until what it needs has been read."""
+    def is_beside_quote(self, at: int) -> bool:
+        """Return whether a citation here may be that of the quoted block above."""
+        return bool(self._quote) and at - self._quoted_at <= NEAR_QUOTE
+
+    def verify(
+        self, cited: Citation, at: int, line: str = "", *, alone: bool = False
+    ) -> Finding | Literal["wait"] | None:
+        """Check a citation and count it; "wait" until the files that it needs have been read.
+
+        `at` counts the characters before it, `line` is its line up to it, `alone` means that the
+        line holds nothing else.
+        """
+        if self.muted:
+            return None
         if self._index is None:
             if not self.forcing:
                 return self._wait()
-            self.counts.struck += 1
+            self._count(cited, None, "wrong")
             return None
         keys, _ = candidates(cited, self._index)
         lacking = [key for key in keys if key not in self.sources]
@@ -108,18 +201,23 @@ class Verifier:
             return self._wait()
         if not keys and not self._index.looks_like_file(cited.path):
             return None
-        evidence = self._evidence(at)
-        finding = None if lacking else check(cited, self._index, self.sources, evidence)
-        self._count(finding)
-        return finding
+        evidence = self._evidence(at, line, alone)
+        found = "wrong" if lacking else check(cited, self._index, self.sources, evidence)
+        if isinstance(found, Finding):
+            self._count(cited, found, found.fate)
+            return found
+        self._count(cited, None, found)
+        return None
 
     def _wait(self) -> Literal["wait"]:
         self.waiting = True
         return "wait"
 
-    def struck(self) -> None:
-        """A citation has been shown before it could be checked."""
-        self._count(None)
+    def struck(self, text: str) -> None:
+        """Count a citation that was shown before it could be checked."""
+        cited = self.read(text)
+        if cited is not None:
+            self._count(cited, None, "wrong")
 
     def page(self, address: str) -> Citation | None:
         """Read an address of a repository's own pages as the citation that it is."""
@@ -127,37 +225,79 @@ class Verifier:
         if page is None:
             return None
         repository, path, start, end = page
-        return Citation(path, start, end, repository=repository)
+        return Citation(path, ((start, end),), repository=repository, text=address)
+
+    def is_page_of(self, address: str, path: str) -> bool:
+        """Return whether an address is a repository's own page of a file."""
+        return self._pages.path(address) == path
+
+    def names_file(self, text: str) -> bool:
+        """Return whether a text is the path of a file, with lines or without."""
+        return self.file_named(text) is not None
+
+    def file_named(self, text: str) -> str | None:
+        """Return the path of the file that a text names, with lines or without; None if none."""
+        if self._index is None or not text:
+            return None
+        cited = self.read(text)
+        keys, _ = self._index.find(cited.path if cited is not None else text)
+        return keys[0][1] if keys else None
+
+    def is_same(self, one: Citation, other: Citation) -> bool:
+        """Return whether two citations name the same file and the same lines."""
+        if self._index is None:
+            return True
+        files, _ = candidates(one, self._index)
+        others, _ = candidates(other, self._index)
+        same = bool(set(files) & set(others))
+        return same and (one.ranges, one.symbol) == (other.ranges, other.symbol)
 
     def permalink(self, finding: Finding) -> str | None:
         assert self._index is not None
         state = self._index.states[finding.key[0]]
-        return permalink(state, finding.key[1], finding.start, finding.end)
+        return permalink(state, finding.key[1], *finding.linked)
 
     def show(self, outlet: SafeMarkdownWriter, finding: Finding, written: str) -> None:
-        """Let out a citation that holds, as a link where a page shows it."""
-        shown = written if finding.fate == "good" else finding.label
+        """Write a citation that holds, as a link if a page shows it."""
+        shown = written if finding.fate == "good" else label_of(finding)
         url = self.permalink(finding)
-        if url is not None and "[" not in shown and "]" not in shown:
+        if url is not None and not _BREAKS_LABEL.search(shown):
             outlet.link(f"`{shown}`", url)
             return
         outlet.code("`", shown)
         if url is not None:
-            # Brackets within a link's label are read differently by different parsers.
+            # Parsers differ in how they read a bracket or a bar within a link's label.
             outlet.text(" ")
             outlet.link("\u2197", url)
 
-    def _evidence(self, at: int) -> Evidence:
-        quote = self._quote if at - self._quoted_at <= NEAR_QUOTE else ()
-        near = self._name is not None and at - self._named_at <= NEAR_NAME
-        names = (self._name,) if near and self._name else ()
+    def _evidence(self, at: int, line: str, alone: bool) -> Evidence:
+        quote = self._quote if alone and self.is_beside_quote(at) else ()
+        distance = at - self._named_at
+        names: tuple[str, ...] = ()
+        if self._name is not None and distance <= NEAR_NAME:
+            between = line[len(line) - distance :] if 0 < distance <= len(line) else ""
+            names = (self._name,) if _BESIDE.fullmatch(between) else ()
         self._quote, self._name = (), None
         return Evidence(quote, names)
 
-    def _count(self, finding: Finding | None) -> None:
-        if finding is None:
-            self.counts.struck += 1
-        elif finding.fate == "good":
-            self.counts.good += 1
-        else:
-            self.counts.corrected += 1
+    def _count(self, cited: Citation, finding: Finding | None, verdict: Verdict) -> None:
+        counts = self.counts
+        if verdict == "good":
+            counts.good += 1
+        elif verdict == "corrected":
+            counts.corrected += 1
+        elif verdict == "wrong":
+            counts.struck += 1
+        path, first, last = cited.path, cited.first, cited.last
+        if finding is not None:
+            path, first, last = finding.key[1], finding.first, finding.last
+        self.checked.append(Checked(cited.text, path, first, last, verdict))
+
+
+def label_of(finding: Finding) -> str:
+    """Return the right citation as text that can stand in code."""
+    return printable(finding.label).replace("`", TICK)
+
+
+_ENDS = (":", "#", "")
+_BREAKS_LABEL = re.compile(r"[\[\]|]")

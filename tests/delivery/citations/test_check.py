@@ -9,15 +9,15 @@ import pytest
 from bot.context.pack import RepositoryState
 from bot.delivery.citations.check import (
     CITING_RULES,
-    Citation,
     Evidence,
+    Failure,
     Finding,
     carried,
     check,
-    definition,
     find_quote,
 )
-from bot.delivery.citations.path_index import FileKey, PathIndex, Source
+from bot.delivery.citations.citation import read
+from bot.delivery.citations.path_index import FileKey, PathIndex, Source, source_of
 
 HEAD = """\
 import os
@@ -52,20 +52,25 @@ INDEX = PathIndex(
     },
 )
 SOURCES: dict[FileKey, Source] = {
-    ("app", "src/auth.py"): Source(HEAD, BASE),
-    ("app", "src/db/session.py"): Source(HEAD, HEAD),
+    ("app", "src/auth.py"): source_of("src/auth.py", HEAD, BASE),
+    ("app", "src/db/session.py"): source_of("src/db/session.py", HEAD, HEAD),
     ("app", "docs/a.md"): Source("one line", None),
     ("app", "same.py"): Source("a = 1\nb = 2\n", None),
     ("app", "gone.py"): Source(None, "a = 1\n"),
-    ("lib", "lib/auth.py"): Source(HEAD, None),
+    ("lib", "lib/auth.py"): source_of("lib/auth.py", HEAD),
     ("lib", "same.py"): Source("a = 1\nb = 2\n", None),
 }
 
 
-def found(text: str, evidence: Evidence = NOTHING) -> Finding | None:
-    citation = Citation.parse(text)
+def verdict(text: str, evidence: Evidence = NOTHING) -> Finding | Failure:
+    citation = read(text, INDEX)
     assert citation is not None
     return check(citation, INDEX, SOURCES, evidence)
+
+
+def found(text: str, evidence: Evidence = NOTHING) -> Finding | None:
+    finding = verdict(text, evidence)
+    return finding if isinstance(finding, Finding) else None
 
 
 @pytest.mark.parametrize(
@@ -92,7 +97,7 @@ def test_every_way_to_cite_that_models_use_is_read(text: str, start: int, end: i
     finding = found(text)
     assert finding is not None
     assert (finding.fate, finding.key) == ("good", ("app", "src/auth.py"))
-    assert (finding.start, finding.end) == (start, end)
+    assert (finding.first, finding.last) == (start, end)
 
 
 @pytest.mark.parametrize(
@@ -116,8 +121,8 @@ def test_what_does_not_hold_has_no_link(text: str) -> None:
 )
 def test_what_only_looks_like_a_citation_is_none(text: str) -> None:
     """Code in backticks is mostly just code."""
-    citation = Citation.parse(text)
-    assert citation is None or not INDEX.find(citation.path)[0]
+    citation = read(text, INDEX)
+    assert citation is None or not INDEX.knows(citation.path)
 
 
 def test_a_repository_name_tells_equal_paths_apart() -> None:
@@ -139,34 +144,34 @@ def test_a_range_beyond_the_end_is_cut_to_the_file() -> None:
     """The lines that exist are what was meant."""
     finding = found("src/db/session.py:12-40")
     assert finding is not None
-    assert (finding.fate, finding.start, finding.end) == ("corrected", 12, 14)
+    assert (finding.fate, finding.first, finding.last) == ("corrected", 12, 14)
 
 
 def test_lines_of_the_base_are_carried_to_the_head() -> None:
     """The model reads the base's numbers where a file has changed since."""
     beyond = found("src/auth.py:15-16")
     assert beyond is not None
-    assert (beyond.fate, beyond.start, beyond.end) == ("corrected", 12, 13)
+    assert (beyond.fate, beyond.first, beyond.last) == ("corrected", 12, 13)
     named = found("src/auth.py:7", Evidence(names=("login",)))
     assert named is not None
-    assert (named.fate, named.start) == ("corrected", 4)
+    assert (named.fate, named.first) == ("corrected", 4)
 
 
 def test_a_name_at_the_cited_line_keeps_it() -> None:
     """What stands where it was said to stand is not moved."""
     finding = found("src/auth.py:5", Evidence(names=("make_token",)))
     assert finding is not None
-    assert (finding.fate, finding.start) == ("good", 5)
+    assert (finding.fate, finding.first) == ("good", 5)
 
 
 def test_a_name_near_the_cited_line_corrects_it_only_if_there_is_one() -> None:
     """Models count lines a little wrong; but a guess between two is no correction."""
     near = found("src/db/session.py:7", Evidence(names=("login",)))
     assert near is not None
-    assert (near.fate, near.start) == ("corrected", 4)
+    assert (near.fate, near.first) == ("corrected", 4)
     several = found("src/db/session.py:8", Evidence(names=("token",)))
     assert several is not None
-    assert (several.fate, several.start) == ("good", 8)
+    assert (several.fate, several.first) == ("good", 8)
 
 
 QUOTE = ("def login(user):", "    token = make_token(user)")
@@ -188,7 +193,7 @@ def test_lines_follow_their_quoted_snippet(
     """What was quoted is what was read; its place is looked up, not believed."""
     finding = found(text, Evidence(quote=QUOTE))
     assert finding is not None
-    assert (finding.fate, finding.start, finding.end) == (fate, start, end)
+    assert (finding.fate, finding.first, finding.last) == (fate, start, end)
 
 
 def test_a_quote_that_stands_twice_corrects_nothing() -> None:
@@ -202,7 +207,7 @@ def test_a_quote_that_stands_twice_corrects_nothing() -> None:
 def test_a_quote_may_leave_lines_out() -> None:
     """Dots stand for anything, in a comment too."""
     quote = ("def login(user):", "    # ...", "    return token")
-    assert find_quote(quote, HEAD.splitlines()) == [(4, 6)]
+    assert find_quote(quote, HEAD.split("\n")) == [(4, 6)]
 
 
 def test_lines_that_changed_are_not_carried() -> None:
@@ -213,17 +218,8 @@ def test_lines_that_changed_are_not_carried() -> None:
     assert carried(Source("b\na\nb\n", "x\nb\ny\n"), 2, 2) is None
 
 
-def test_a_definition_comes_before_its_uses() -> None:
-    """A link to a name leads to where it is made."""
-    lines = ["print(run())", "x = run", "def run():", "    return 1"]
-    assert definition(lines, "run") == 3
-    assert definition(["const a = 1", "use(a)"], "a") == 1
-    assert definition(["func (s *Server) Start() error {"], "Server.Start") == 1
-    assert definition(["x = 1"], "y") is None
-
-
 def test_the_rules_name_the_form_that_is_checked() -> None:
     """What the model is told and what is checked must not drift apart."""
-    assert Citation.parse("src/auth.py#verify_token") is not None
+    assert read("src/auth.py#verify_token", INDEX) is not None
     assert "`src/auth.py#verify_token`" in CITING_RULES
     assert len(CITING_RULES) < 800

@@ -13,9 +13,9 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from bot.context.pack import RepositoryState
-from bot.delivery.citations.filter import HELD, HOLD, READING, CitationFilter
+from bot.delivery.citations.filter import HELD, PAUSE, READING, CitationFilter
 from bot.delivery.citations.links import Hosts
-from bot.delivery.citations.path_index import FileKey, PathIndex, Source
+from bot.delivery.citations.path_index import FileKey, PathIndex, Source, source_of
 from bot.delivery.markdown.escape import escape
 
 WEB = "https://github.com/acme/app/blob/{sha}/{path}#L{start}-L{end}"
@@ -24,7 +24,7 @@ PAGE = f"https://github.com/acme/app/blob/{'a' * 40}"
 CODE = "import os\n\ndef login(user):\n    token = make_token(user)\n    return token\n"
 PATHS = ["src/auth.py", "app/[slug]/page.tsx", "src/odd (1).py", "src/__init__.py", "README.md"]
 INDEX = PathIndex([STATE], {"app": PATHS})
-SOURCES: dict[FileKey, Source] = {("app", path): Source(CODE, CODE) for path in PATHS}
+SOURCES: dict[FileKey, Source] = {("app", path): source_of(path, CODE, CODE) for path in PATHS}
 HOSTS = Hosts([STATE], ["docs.example.com"])
 COMMON = MarkdownIt("commonmark").enable("table").enable("strikethrough")
 
@@ -112,8 +112,8 @@ def test_an_open_tail_waits_no_longer_than_its_time(tail: str) -> None:
     check = CitationFilter(HOSTS, INDEX, SOURCES)
     check.feed(f"Look at {tail}", 10.0)
     assert check.settled(10.0) == "Look at "
-    assert check.due == 10.0 + HOLD
-    released = check.settled(10.0 + HOLD)
+    assert check.due == 10.0 + PAUSE
+    released = check.settled(10.0 + PAUSE)
     assert released
     assert check.due is None
     assert "](" not in released
@@ -149,13 +149,16 @@ def test_a_citation_waits_for_its_file_but_not_for_long() -> None:
 
 
 @pytest.mark.parametrize("index", [INDEX, None])
-def test_first_words_wait_for_no_slow_file(index: PathIndex | None) -> None:
-    """Somebody waits for them; a missing link costs less than half a second of an empty screen."""
+def test_first_words_that_are_a_citation_wait_for_their_file(index: PathIndex | None) -> None:
+    """After a push the first reading may take seconds; its link must not be lost."""
     check = CitationFilter(HOSTS, index)
     check.feed("`src/auth.py:3` says so", 0.0)
     assert check.settled(0.0) == ""
-    assert check.due == HOLD
-    assert check.settled(HOLD) == "`src/auth.py:3` says so"
+    check.know(INDEX)
+    assert check.settled(READING - 0.1) == ""
+    check.supply(("app", "src/auth.py"), SOURCES["app", "src/auth.py"])
+    assert check.settled(READING - 0.1).startswith("[`src/auth.py:3`](")
+    assert check.counts == (1, 0, 0)
 
 
 @pytest.mark.parametrize("tail", ["`src/auth.py:1", "[a link](https://gi", "src/auth.py:1"])
@@ -165,8 +168,19 @@ def test_an_open_tail_is_held_no_longer_because_a_file_is_being_read(tail: str) 
     check.feed(f"Look at {tail}", 0.0)
     assert check.settled(0.0) == "Look at "
     check.wanted()
-    assert check.due == HOLD
-    assert check.settled(HOLD)
+    assert check.due == PAUSE
+    assert check.settled(PAUSE)
+
+
+def test_a_tail_that_grows_is_held_until_the_model_pauses() -> None:
+    """The limit is on the pause, not on the time that a long citation takes to arrive."""
+    check, now = CitationFilter(HOSTS, INDEX, SOURCES), 0.0
+    for letter in "`src/auth.py:3-5`":
+        check.feed(letter, now)
+        now += PAUSE - 0.1
+        assert check.settled(now) == ""
+    check.feed(".", now)
+    assert check.settled(now).startswith("[`src/auth.py:3-5`](")
 
 
 def test_before_the_paths_are_known_text_flows_and_citations_wait() -> None:
@@ -287,7 +301,7 @@ def test_files_that_come_late_lose_no_character_and_hold_none_for_long(
         check.feed(piece, now)
         shown += check.settled(now)
         if check.due is not None:
-            assert now < check.due <= now + (READING if shown.strip() else HOLD)
+            assert now < check.due <= now + READING
         now += gap
     shown += check.settled(now, final=True)
     unlinked = re.sub(r"\[(`[^`]*`)\]\(https://github[^)]*\)", r"\1", shown)

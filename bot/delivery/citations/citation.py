@@ -1,0 +1,139 @@
+"""What a citation is: a path, and behind it lines or a name. Pure.
+
+A path may hold any character, so a text is not split by a pattern. Each place at which lines or a
+name could begin is tried, and the longest path that the index knows counts. A text whose path is
+not known is a citation only if it has the shape of one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+LONGEST = 400
+"""Characters of the longest citation."""
+
+_LINE = r"L?\d{1,7}(?:C\d{1,5}|:\d{1,5})?"
+_RANGE = rf"{_LINE}(?:\s?(?:[-\u2013\u2014]|\.\.)\s?{_LINE})?"
+_LINES = re.compile(rf"[:#]\s?{_RANGE}(?:\s?[,;]\s?{_RANGE})*\Z")
+_PROSE_LINES = re.compile(rf"[:#]{_RANGE}(?:,{_RANGE})*")
+_NUMBERS = re.compile(r"L?(\d{1,7})(?:C\d{1,5}|:\d{1,5})?")
+_ITEM = re.compile(rf"{_LINE}(?:\s?(?:[-\u2013\u2014]|\.\.)\s?{_LINE})?")
+_PROSE_NAME = re.compile(r"#[A-Za-z_$][\w$]*(?:(?:\.|::)[A-Za-z_$][\w$]*)*")
+_GOES_ON = re.compile(r"[A-Za-z0-9_]")
+_IDENTIFIER = re.compile(r"::?([A-Za-z_$][\w$]*(?:(?:\.|::)[A-Za-z_$~][\w$]*)*[?!]?(?:\(\))?)\Z")
+_NAME = re.compile(r"#(operator\s\S.*|[^\s/][^\s]*(?:\([^()]*\)\S*)?)\Z")
+_TITLE = re.compile(r"#(\S.*)\Z")
+_MARKDOWN = (".md", ".mdx", ".markdown")
+
+SHAPE = re.compile(
+    r"(?P<path>[^\s:#`'\"<>|*?\\(){}]*[^\s:#`'\"<>|*?\\(){}./,])"
+    rf"(?P<rest>{_PROSE_LINES.pattern}"
+    r"|(?:#|::?)[A-Za-z_$][\w$.]*(?:::[A-Za-z_$][\w$]*)*(?:\(\))?)"
+)
+"""A citation in running text. A path in it has a slash or a dot, and no blank."""
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """What the model wrote: a path with ranges of lines or with a name. Lines count from 1."""
+
+    path: str
+    ranges: tuple[tuple[int, int], ...] = ()
+    symbol: str | None = None
+    repository: str | None = None
+    text: str = field(default="", compare=False)
+
+    @property
+    def first(self) -> int | None:
+        return self.ranges[0][0] if self.ranges else None
+
+    @property
+    def last(self) -> int | None:
+        return self.ranges[-1][1] if self.ranges else None
+
+
+class Paths(Protocol):
+    """The part of an index that reading needs."""
+
+    def knows(self, path: str) -> bool: ...
+
+
+def read(text: str, paths: Paths | None) -> Citation | None:
+    """Return the citation that a whole text is, None if it is none.
+
+    Without `paths` each text that ends like a citation is one, until the paths are known.
+    """
+    text = text.strip()
+    if not 3 <= len(text) <= LONGEST or "\n" in text:
+        return None
+    for path, locator in _splits(text):
+        if (paths is None or paths.knows(path)) and (found := _located(path, locator, text)):
+            return found
+    return shaped(text)
+
+
+def shaped(text: str) -> Citation | None:
+    """Return the citation that a text has the shape of, though its path need not exist."""
+    found = SHAPE.fullmatch(text)
+    if found is None or ("/" not in found["path"] and "." not in found["path"]):
+        return None
+    return _located(found["path"], found["rest"], text)
+
+
+def _splits(text: str) -> Iterator[tuple[str, str]]:
+    """Yield each way to split a text into a path and the rest, the longest path first."""
+    for at in range(len(text) - 1, 0, -1):
+        if text[at] in ":#" and not text[at - 1].isspace():
+            yield text[:at], text[at:]
+
+
+def _located(path: str, locator: str, text: str) -> Citation | None:
+    if _LINES.match(locator):
+        return Citation(path, ranges_of(locator), text=text)
+    found = _IDENTIFIER.match(locator) or _NAME.match(locator)
+    if found is None and path.lower().endswith(_MARKDOWN):
+        found = _TITLE.match(locator)
+    return Citation(path, symbol=found[1], text=text) if found else None
+
+
+def ranges_of(locator: str) -> tuple[tuple[int, int], ...]:
+    """Return the ranges of lines that a locator names, as they are written."""
+    ranges = []
+    for item in _ITEM.finditer(locator, 1):
+        numbers = [int(found[1]) for found in _NUMBERS.finditer(item[0])]
+        ranges.append((numbers[0], numbers[-1]))
+    return tuple(ranges)
+
+
+def prose_end(raw: str, at: int, *, final: bool) -> int | None:
+    """Return where a citation ends whose path ends at `at`; -1: later text decides; None: none.
+
+    In running text lines are listed without blanks, since a number may follow a comma there.
+    """
+    if at == len(raw):
+        return None if final else -1
+    if raw[at] not in ":#":
+        return None
+    if at + 1 == len(raw):
+        return None if final else -1
+    found = _PROSE_LINES.match(raw, at) or _PROSE_NAME.match(raw, at)
+    if found is None:
+        return None
+    if found.end() >= len(raw) - 1 and not final:
+        return -1
+    return None if _GOES_ON.match(raw, found.end()) else found.end()
+
+
+def may_locate(text: str) -> bool:
+    """Return whether a text may be the beginning of lines or of a name behind a path."""
+    return not text or (
+        text[0] in ":#" and len(text) < LONGEST and _GROWING.match(text) is not None
+    )
+
+
+_GROWING = re.compile(
+    r"(?:[:#]\s?[L\d,;:C.\s\u2013\u2014-]*|#\S*(?:\([^()]*)?|#operator\s.*|::?[\w$.:~?!()]*)\Z"
+)
