@@ -58,7 +58,7 @@ def addresses(text: str, kind: str) -> Iterator[Candidate]:
 
 
 def _candidate(match: re.Match[str], label: str = "password") -> Candidate:
-    return Candidate(match.start("value"), match.end("value"), label)
+    return Candidate(match.start("value"), match.end("value"), label, "form")
 
 
 def _in_urls(text: str) -> Iterator[Candidate]:
@@ -78,7 +78,7 @@ def _user_part(text: str, start: int, run: str) -> Iterator[Candidate]:
     if not colon or len(user) > last:
         user = run[: run.find("@")]
         if len(user) >= 20 and "/" not in user and is_random(user):
-            yield Candidate(start, start + len(user), "token")
+            yield Candidate(start, start + len(user), "token", "form")
         return
     if any(char in user for char in "/?#@"):
         return
@@ -90,7 +90,7 @@ def _user_part(text: str, start: int, run: str) -> Iterator[Candidate]:
     while not _HOST.match(run, begin + len(secret) + 1) and "@" in secret:
         secret = secret[: secret.rfind("@")]
     if _is_password(secret):
-        yield Candidate(start + begin, start + begin + len(secret), "password")
+        yield Candidate(start + begin, start + begin + len(secret), "password", "form")
 
 
 def _is_password(secret: str) -> bool:
@@ -180,4 +180,4 @@ def _cells(row: str, start: int, columns: list[int]) -> Iterator[Candidate]:
         value = cells[column].strip().strip("`*")
         if is_mixed(value):
             begin = start + len("|".join(cells[:column])) + 1 + cells[column].find(value)
-            yield Candidate(begin, begin + len(value), "password")
+            yield Candidate(begin, begin + len(value), "password", "form")

@@ -156,7 +156,7 @@ def assigned(text: str, hits: list[int], kind: str) -> Iterator[Candidate]:
                 value = text[at:to]
             certain = bool(scheme) or (len(value) >= 12 and _is_own(name) and is_mixed(value))
             if _counts(value, strength, certain):
-                yield Candidate(at, to, label, quoted=True)
+                yield Candidate(at, to, label, "quotes")
                 continue
         for candidate in _bare(text, start, end, name, strength, kind, label):
             done = max(done, candidate.end)
@@ -175,7 +175,7 @@ _CALLED = re.compile(
 def _called(text: str, end: int, name: str) -> Iterator[Candidate]:
     """Yield the second argument of a call that takes a user and a password."""
     if _CALLED.search(name) and (match := _CALL.match(text, end)) and is_mixed(match["value"]):
-        yield Candidate(match.start("value"), match.end("value"), "password", quoted=True)
+        yield Candidate(match.start("value"), match.end("value"), "password", "quotes")
 
 
 def _name_at(text: str, hit: int) -> tuple[int, int]:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 
 class Candidate(NamedTuple):
     """Characters `start:end` of a text and the kind of the secret, in a word or two.
 
-    A `quoted` value stands between quotes, which may still be the wrong ones: the end of a literal
-    and the beginning of the next.
+    A value in `quotes` may stand between the wrong ones: the end of a literal and the beginning of
+    the next. A `bare` one may be code. A value that its `form` gives away can be neither.
     """
 
     start: int
     end: int
     label: str
-    quoted: bool = False
+    written: Literal["bare", "quotes", "form"] = "bare"
 
 
 def places(text: str, word: str) -> Iterator[int]:

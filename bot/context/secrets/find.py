@@ -65,8 +65,9 @@ def _by_syntax(data: bytes, kind: ScanKind) -> Iterator[Span]:
 def _confirmed(data: bytes, kind: ScanKind, found: Iterable[Candidate]) -> Iterator[Span]:
     """Yield the candidates that stand where the language has text, never those in its code."""
     is_text: Callable[[int, int], bool] | None = None
-    for start, end, label, quoted in found:
-        if kind not in _TEXT_KINDS and not (quoted and is_text_on_line(data, start)):
+    for start, end, label, written in found:
+        certain = written == "form" or (written == "quotes" and is_text_on_line(data, start))
+        if kind not in _TEXT_KINDS and not certain:
             if is_text is None:
                 # Loading a grammar takes as long as scanning a megabyte.
                 from bot.context.secrets.syntax import text_finder

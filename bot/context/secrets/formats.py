@@ -84,34 +84,27 @@ _BY_NAME: dict[str, ScanKind] = {
     "rakefile": "ruby",
     "vagrantfile": "ruby",
     "readme": "prose",
+    "credentials": "config",
+    "inventory": "config",
 }
 _NAME_STARTS = tuple(_BY_NAME)
+_WITH_SUFFIX = ("dockerfile", "containerfile", "makefile", "gnumakefile")
+"""Names that keep their kind whatever follows a dot: `Dockerfile.dev`."""
+_WRAPPERS = frozenset(
+    ["sample", "example", "template", "dist", "tmpl", "tpl", "j2", "erb", "in", "orig", "bak"]
+)
+"""Endings that stand behind the one that counts: `config.yml.example`."""
 
 
 @lru_cache(maxsize=4096)
-def _by_extension(extension: str) -> ScanKind:
-    return _BY_EXTENSION.get(extension, "code")
-
-
 def scan_kind_of(path: str) -> ScanKind:
     """Return how the file writes values. `.env.local` and `Dockerfile.dev` are judged by name."""
     name = path.rpartition("/")[2].lower()
+    head, dot, extension = name.rpartition(".")
+    if head and extension in _WRAPPERS:
+        return scan_kind_of(head)
+    if extension in _BY_EXTENSION and not name.startswith(_WITH_SUFFIX):
+        return _BY_EXTENSION[extension]
     if name.startswith(_NAME_STARTS):
-        start = next(start for start in _NAME_STARTS if name.startswith(start))
-        if start != "readme" or "." not in name:
-            return _BY_NAME[start]
-    extension = name.rpartition(".")[2]
-    if extension in {
-        "sample",
-        "example",
-        "template",
-        "dist",
-        "tmpl",
-        "tpl",
-        "j2",
-        "erb",
-        "in",
-        "orig",
-    }:
-        extension = name.split(".")[-2] if name.count(".") else name
-    return _by_extension(extension)
+        return next(_BY_NAME[start] for start in _NAME_STARTS if name.startswith(start))
+    return "config" if dot and not head else "code"
