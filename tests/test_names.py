@@ -20,9 +20,9 @@ from typer.testing import CliRunner
 
 from bot.answer import tools
 from bot.app import clones, context_admin, replica_actions, warmth
+from bot.claude.model_check import ModelCheck
 from bot.claude.models import ModelSettings
-from bot.claude.probe import Probe
-from bot.claude.probed import Probed
+from bot.claude.probe_finding import ProbeFinding
 from bot.cli import build
 from bot.context.config.schema import ContextConfig
 from bot.context.secrets.mask import Span, mask
@@ -199,13 +199,13 @@ def test_check_model_keeps_its_keys() -> None:
         "model works problems settings max_input_tokens max_tokens warmed_tokens read_tokens"
         " cold_seconds warm_seconds usd"
     )
-    assert set(keys.split()) <= set(constants(Probe.as_json))
+    assert set(keys.split()) <= set(constants(ModelCheck.as_json))
     settings = dump(ModelSettings("claude-sonnet-5-5"))
     assert {"model", "thinking", "effort", "max_tokens"} <= settings.keys()
 
 
 def test_what_a_live_check_tells_keeps_its_keys() -> None:
-    line = json.loads(Probed("stream", "found", "It lives.").line())
+    line = json.loads(ProbeFinding("stream", "found", "It lives.").line())
     assert {"item", "outcome", "text", "facts"} <= line.keys()
 
 

@@ -10,7 +10,7 @@ import aiohttp
 
 from bot.claude.client import ClaudeClient
 from bot.claude.models import settle
-from bot.claude.probed import Probed
+from bot.claude.probe_finding import ProbeFinding
 from bot.claude.probes import SETTLE_SECONDS, ClaudeProbes
 from bot.clock import Now
 from bot.context.config.load import load_contexts
@@ -46,7 +46,7 @@ class LiveProbes:
         self._now = now
         self._pace = pace or Pace()
 
-    async def run(self) -> AsyncIterator[Probed]:
+    async def run(self) -> AsyncIterator[ProbeFinding]:
         """Yield what is found; every part goes on where an earlier one failed."""
         parts = (("claude", self._claude), ("slack", self._slack))
         for name, part in parts:
@@ -54,14 +54,14 @@ class LiveProbes:
                 async for found in part():
                     yield found
             except ForewarmError as error:
-                yield Probed(name, "failed", error.user_message)
+                yield ProbeFinding(name, "failed", error.user_message)
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 text = f"The network failed ({type(error).__name__}): check it and try again."
-                yield Probed(name, "failed", text)
+                yield ProbeFinding(name, "failed", text)
         for item, why in UNPROBED.items():
-            yield Probed(item, "unprobed", why)
+            yield ProbeFinding(item, "unprobed", why)
 
-    async def _claude(self) -> AsyncIterator[Probed]:
+    async def _claude(self) -> AsyncIterator[ProbeFinding]:
         settings = self._settings
         key = settings.anthropic_api_key
         client = ClaudeClient.connect(
@@ -79,10 +79,12 @@ class LiveProbes:
         finally:
             await client.close()
 
-    async def _slack(self) -> AsyncIterator[Probed]:
+    async def _slack(self) -> AsyncIterator[ProbeFinding]:
         token = self._settings.slack_bot_token
         if token is None:
-            yield Probed("slack", "failed", "SLACK_BOT_TOKEN is not set: set it and try again.")
+            yield ProbeFinding(
+                "slack", "failed", "SLACK_BOT_TOKEN is not set: set it and try again."
+            )
             return
         clients = connect(token.get_secret_value(), self._settings.slack_api_url)
         try:
@@ -103,7 +105,7 @@ class LiveProbes:
             finally:
                 left = await asyncio.shield(probes.clean())
             verdict = f"{left} messages could not be deleted." if left else "Everything is deleted."
-            yield Probed(
+            yield ProbeFinding(
                 "slack.cleaning up", "failed" if left else "found", verdict, {"left": left}
             )
             async for found in self._watched(clients):
@@ -111,11 +113,11 @@ class LiveProbes:
         finally:
             await clients.close()
 
-    async def _watched(self, clients: SlackClients) -> AsyncIterator[Probed]:
+    async def _watched(self, clients: SlackClients) -> AsyncIterator[ProbeFinding]:
         token, seconds = self._settings.slack_app_token, self._pace.listen
         if token is None or not seconds:
             why = "It needs SLACK_APP_TOKEN (Socket Mode)." if token is None else "Use --listen 60."
-            yield Probed("slack.what needs a person", "unprobed", why)
+            yield ProbeFinding("slack.what needs a person", "unprobed", why)
             return
         watch = Watch(clients, token.get_secret_value(), self._channel, self._now)
         for found in await watch.run(seconds):

@@ -14,7 +14,7 @@ from typing import Any
 import anthropic
 
 from bot.claude.models import ModelSettings
-from bot.claude.probed import Probed
+from bot.claude.probe_finding import ProbeFinding
 
 PREFIX_LINES = 900
 """About 9,000 tokens: longer than the least that is cached on any model, and slow enough to cut."""
@@ -46,9 +46,9 @@ class ClaudeProbes:
     def __repr__(self) -> str:
         return f"<ClaudeProbes of {self._settings.model}>"
 
-    async def run(self) -> AsyncIterator[Probed]:
+    async def run(self) -> AsyncIterator[ProbeFinding]:
         """Yield what is found, one after the other."""
-        probes: tuple[tuple[str, Callable[[], Awaitable[Probed]]], ...] = (
+        probes: tuple[tuple[str, Callable[[], Awaitable[ProbeFinding]]], ...] = (
             ("claude.warm-up with the context's thinking", self._warm_up),
             ("claude.refusals of max_tokens 0", self._refusals),
             ("claude.automatic caching beside four markers", self._five_markers),
@@ -64,8 +64,8 @@ class ClaudeProbes:
             try:
                 yield await probe()
             except anthropic.APIError as error:
-                yield Probed(item, "failed", _why(error), _error(error))
-        yield Probed(
+                yield ProbeFinding(item, "failed", _why(error), _error(error))
+        yield ProbeFinding(
             "claude.longer hit refreshes shorter entries",
             "unprobed",
             "It takes longer than an entry's five minutes to tell.",
@@ -73,18 +73,18 @@ class ClaudeProbes:
 
     # --- the probes -----------------------------------------------------------------------------
 
-    async def _warm_up(self) -> Probed:
+    async def _warm_up(self) -> ProbeFinding:
         item = "claude.warm-up with the context's thinking"
         chosen = {"thinking": self._settings.thinking, "effort": self._settings.effort}
         try:
             reply = await self._create(_prefix())
         except anthropic.BadRequestError as error:
             text = "max_tokens 0 is refused with this thinking; the bot warms with 1 instead."
-            return Probed(item, "found", text, {"accepted": False, **chosen, **_error(error)})
+            return ProbeFinding(item, "found", text, {"accepted": False, **chosen, **_error(error)})
         facts = {"accepted": True, **chosen, **_usage(reply), "stop_reason": reply["stop_reason"]}
-        return Probed(item, "found", "max_tokens 0 is accepted with this thinking.", facts)
+        return ProbeFinding(item, "found", "max_tokens 0 is accepted with this thinking.", facts)
 
-    async def _refusals(self) -> Probed:
+    async def _refusals(self) -> ProbeFinding:
         tool = {"name": "look", "description": "Look.", "input_schema": {"type": "object"}}
         tries: Mapping[str, Mapping[str, Any]] = {
             "stream": {"stream": True},
@@ -97,16 +97,16 @@ class ClaudeProbes:
         found = {name: await self._refusal(more) for name, more in tries.items()}
         refused = sum(1 for one in found.values() if one.get("message"))
         text = f"{refused} of {len(found)} combinations with max_tokens 0 are refused."
-        return Probed("claude.refusals of max_tokens 0", "found", text, found)
+        return ProbeFinding("claude.refusals of max_tokens 0", "found", text, found)
 
-    async def _five_markers(self) -> Probed:
+    async def _five_markers(self) -> ProbeFinding:
         mark = {"type": "ephemeral"}
         system = [{"type": "text", "text": f"part {n}", "cache_control": mark} for n in range(4)]
         found = await self._refusal({"system": system, "cache_control": mark})
         text = "It is refused." if found.get("message") else "It is accepted."
-        return Probed("claude.automatic caching beside four markers", "found", text, found)
+        return ProbeFinding("claude.automatic caching beside four markers", "found", text, found)
 
-    async def _refused_key(self) -> Probed:
+    async def _refused_key(self) -> ProbeFinding:
         wrong = "sk-ant-wrong"
         found = {}
         for name, header in (("key", "x-api-key"), ("bearer", "authorization")):
@@ -115,9 +115,9 @@ class ClaudeProbes:
             headers = {header: value, other: anthropic.Omit()}
             found[name] = await self._refusal({"extra_headers": headers})
         text = f"A wrong key is answered with {found['key'].get('status', 'success')}."
-        return Probed("claude.wording of a refused key", "found", text, found)
+        return ProbeFinding("claude.wording of a refused key", "found", text, found)
 
-    async def _cancelled(self) -> Probed:
+    async def _cancelled(self) -> ProbeFinding:
         left = {}
         for seconds in CANCEL_SECONDS:
             prefix = _prefix()
@@ -131,12 +131,12 @@ class ClaudeProbes:
             left[f"{seconds:g} s"] = {"ended_before": ended, "read_after": usage["read"]}
         kept = [name for name, one in left.items() if one["read_after"] and not one["ended_before"]]
         text = f"An entry was left after {', '.join(kept)}." if kept else "No entry was left."
-        return Probed("claude.cancelled warm-up leaves an entry", "found", text, left)
+        return ProbeFinding("claude.cancelled warm-up leaves an entry", "found", text, left)
 
-    async def _effort(self) -> Probed:
+    async def _effort(self) -> ProbeFinding:
         item = "claude.effort is part of the prefix"
         if self._settings.effort is None:
-            return Probed(item, "unprobed", "This model takes no effort.")
+            return ProbeFinding(item, "unprobed", "This model takes no effort.")
         prefix = _prefix()
         first = _usage(await self._create(prefix))
         same = _usage(await self._create(prefix))
@@ -144,12 +144,14 @@ class ClaudeProbes:
         other = await self._refusal({"output_config": changed}, prefix)
         facts = {"first": first, "same": same, "other": other}
         if other.get("message"):
-            return Probed(item, "found", "Another effort is refused with this thinking.", facts)
+            return ProbeFinding(
+                item, "found", "Another effort is refused with this thinking.", facts
+            )
         part = not other["read"]
         text = "Another effort misses the cache." if part else "Another effort reads the cache."
-        return Probed(item, "found", text, facts)
+        return ProbeFinding(item, "found", text, facts)
 
-    async def _thinking(self) -> Probed:
+    async def _thinking(self) -> ProbeFinding:
         """Whether thinking is rendered before tools and system: then another misses the cache."""
         item = "claude.thinking is part of the prefix"
         prefix = _prefix()
@@ -169,9 +171,9 @@ class ClaudeProbes:
         parts = [("reads the cache", read), ("misses it", missed)]
         told = [f"{' and '.join(kinds)} {what}" for what, kinds in parts if kinds]
         text = f"After {own or 'no thinking'}: {'; '.join(told)}." if told else "No other is taken."
-        return Probed(item, "found", text, {"first": first, "same": same, **found})
+        return ProbeFinding(item, "found", text, {"first": first, "same": same, **found})
 
-    async def _least(self) -> Probed:
+    async def _least(self) -> ProbeFinding:
         """How long a prefix must be before this model caches it: the length of the shortest."""
         sizes = {}
         for lines in _LEAST_LINES:
@@ -181,13 +183,13 @@ class ClaudeProbes:
                 break
         kept = [size for size, written in sizes.items() if written]
         text = f"A prefix of {kept[0]} tokens was cached." if kept else "None of these was cached."
-        return Probed("claude.least that is cached", "found", text, sizes)
+        return ProbeFinding("claude.least that is cached", "found", text, sizes)
 
-    async def _citations(self) -> Probed:
+    async def _citations(self) -> ProbeFinding:
         counts = {name: await self._counted(on) for name, on in (("off", False), ("on", True))}
         more = counts["on"] - counts["off"]
         text = f"Citations add {more} tokens to one document of {counts['off']}."
-        return Probed("claude.token overhead of citations", "found", text, counts)
+        return ProbeFinding("claude.token overhead of citations", "found", text, counts)
 
     async def _counted(self, citations: bool) -> int:
         """Return the tokens of a request with one document; counting costs nothing."""
@@ -199,7 +201,7 @@ class ClaudeProbes:
         )
         return counted.input_tokens
 
-    async def _limits(self) -> Probed:
+    async def _limits(self) -> ProbeFinding:
         body = self._body({}, _prefix(3))
         reply = await self._sdk.messages.with_raw_response.create(**body)
         limits = {
@@ -208,7 +210,7 @@ class ClaudeProbes:
             if name.startswith("anthropic-ratelimit-") and name.endswith("-limit")
         }
         text = f"The reply names {len(limits)} limits."
-        return Probed("claude.limits in the headers", "found", text, limits)
+        return ProbeFinding("claude.limits in the headers", "found", text, limits)
 
     # --- requests -------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from bot.app.check import Finding
+    from bot.app.installation_check import Finding
 
 MARKS = {"good": ("✓", "green"), "note": ("·", "yellow"), "bad": ("✗", "red")}
 
@@ -50,7 +50,7 @@ def check(
 async def _walk(*, show: bool) -> list[Finding]:
     from rich.console import Console
 
-    from bot.app.check import Checkup
+    from bot.app.installation_check import Checkup
     from bot.clock import system_now
     from bot.settings import read_settings
     from bot.telemetry.logs import configure

@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bot.claude.probe import Probe
+    from bot.claude.model_check import ModelCheck
 
 
 def model_check(
@@ -28,9 +28,9 @@ def model_check(
     from rich.console import Console
 
     from bot.claude.http import is_anthropics
-    from bot.claude.probe import probe
+    from bot.claude.model_check import check_model
 
-    async def run() -> Probe:
+    async def run() -> ModelCheck:
         from bot.claude.client import ClaudeClient
         from bot.settings import read_settings
 
@@ -38,7 +38,7 @@ def model_check(
         async with ClaudeClient.connect(
             api_key=key.get_secret_value() if key else None, base_url=base_url
         ) as client:
-            return await probe(client, model, uuid.uuid4().hex)
+            return await check_model(client, model, uuid.uuid4().hex)
 
     where = "Anthropic's API" if not base_url or is_anthropics(base_url) else base_url
     with Console(stderr=True).status(f"Warming and asking {model} at {where}…"):
@@ -51,7 +51,7 @@ def model_check(
         raise typer.Exit(1)
 
 
-def _show(found: Probe, console: Console) -> None:
+def _show(found: ModelCheck, console: Console) -> None:
     from rich.table import Table
 
     settings, can = found.settings, found.capabilities

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from slack_bolt.async_app import AsyncApp
 
 from bot.clock import Now
+from bot.slack.answer_buttons import AnswerButtons
 from bot.slack.ask.ask import Asking
 from bot.slack.ask.ask import Parts as AskingParts
 from bot.slack.client import SlackClients, quiet_logger
 from bot.slack.codebase.command import Codebase, Shelf
 from bot.slack.codebase.listeners import register_codebase
 from bot.slack.events.intake import Intake
-from bot.slack.feedback import Judging
 from bot.slack.home.home import Home, Standing
 from bot.slack.identity import Identity
 from bot.slack.interfaces import Answers, Contexts, Heard, Inbox, Opinions, Warmth
@@ -107,7 +107,9 @@ class Edge:
         register_signals(self.app, desk, home, lifecycle)
         register_asking(self.app, asking)
         register_answers(self.app, desk)
-        register_judging(self.app, Judging(writes, desk, n.answers, n.opinions, n.contexts, n.gate))
+        register_judging(
+            self.app, AnswerButtons(writes, desk, n.answers, n.opinions, n.contexts, n.gate)
+        )
         register_codebase(self.app, Codebase(writes, self.people, n.contexts, n.shelf), desk)
         register_rest(self.app)
 

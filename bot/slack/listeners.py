@@ -15,11 +15,11 @@ from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext
 from bot.answer.receipt import AGAIN_ACTION, FEEDBACK_ACTION, STOP_ACTION
 from bot.answer.thread import markup
 from bot.answer.thread.content import read_content
+from bot.slack.answer_buttons import COMMENT_CALLBACK, AnswerButtons
 from bot.slack.ask import context_picker, modal
 from bot.slack.ask.ask import Asking
 from bot.slack.events.intake import Intake
 from bot.slack.events.parse import read_edit, read_signal, workspace_of
-from bot.slack.feedback import COMMENT_CALLBACK, Judging
 from bot.slack.home.home import Home
 from bot.slack.home.views import CHARTS, REFRESH
 from bot.slack.interfaces import Heard
@@ -186,7 +186,7 @@ def register_answers(app: AsyncApp, desk: Desk) -> None:
         )
 
 
-def register_judging(app: AsyncApp, judging: Judging) -> None:
+def register_judging(app: AsyncApp, judging: AnswerButtons) -> None:
     @app.action(FEEDBACK_ACTION)
     async def judged(ack: AsyncAck, body: Body, action: Mapping[str, Any]) -> None:
         await ack()

@@ -15,7 +15,7 @@ from forewarm_playground.slack.local import LocalSlack
 from pydantic import SecretStr
 
 from bot.app.live_probes import UNPROBED, LiveProbes, Pace
-from bot.claude.probed import Probed
+from bot.claude.probe_finding import ProbeFinding
 from bot.clock import system_now
 from bot.settings import Settings
 from bot.slack.probes.interactive import KEYS, OPEN
@@ -73,7 +73,7 @@ def probed(tmp_path: Path) -> Begin:
 
 async def found_by(
     settings: Settings, channel: str = CHANNEL, pace: Pace = PACE
-) -> dict[str, Probed]:
+) -> dict[str, ProbeFinding]:
     probes = LiveProbes(settings, channel, system_now, pace)
     return {found.item: found async for found in probes.run()}
 

@@ -9,14 +9,14 @@ import pytest
 from forewarm_playground.claude import Config, Latency, LocalClaude
 
 from bot.claude.models import listed, settle
-from bot.claude.probed import Probed
+from bot.claude.probe_finding import ProbeFinding
 from bot.claude.probes import ClaudeProbes
 
 QUICK = Latency(base=0.0, per_uncached_token=0, per_cached_token=0, decode=9000.0)
 
 
-def found_with(model: str) -> dict[str, Probed]:
-    async def main() -> dict[str, Probed]:
+def found_with(model: str) -> dict[str, ProbeFinding]:
+    async def main() -> dict[str, ProbeFinding]:
         async with (
             LocalClaude(Config(latency=QUICK)).serve() as url,
             anthropic.AsyncAnthropic(api_key="k", base_url=url) as sdk,

@@ -16,7 +16,7 @@ from slack_bolt.response import BoltResponse
 
 from bot.answer.feedback import Mark, decode
 from bot.answer.receipt import blocks, stop_block
-from bot.slack import feedback, listeners, manifest
+from bot.slack import answer_buttons, listeners, manifest
 from bot.slack.ask import context_picker, modal
 from bot.slack.codebase import settings_form, views
 from bot.slack.codebase.blocks import Place, place_of
@@ -130,7 +130,7 @@ def test_what_is_shown_now_carries_no_other_names() -> None:
         *blocks(None, MARK),
         stop_block(QUESTION),
         *context_picker.context_picker(QUESTION, ["payments"]),
-        feedback.comment_view(MARK),
+        answer_buttons.comment_view(MARK),
         modal.ask(origin, [("payments", "Payments")], "payments", channel_name="pay"),
         views.summary_view(place, summary),
         views.repository_form(place, edit, ["github.com"]),
@@ -207,7 +207,7 @@ def test_old_views_know_what_they_are_about() -> None:
     assert json.loads(Place("T", "C", "n").encode()).keys() == {"workspace", "channel", "name"}
     assert json.loads(modal.Origin(channel="C0PAY").encode()) == {"channel": "C0PAY"}
     metadata = f'{{"question": "{QUESTION}", "context": "payments", "fingerprint": "f"}}'
-    shown = feedback.comment_view(Mark(QUESTION, "payments", "f"))
+    shown = answer_buttons.comment_view(Mark(QUESTION, "payments", "f"))
     assert json.loads(shown["private_metadata"]) == json.loads(metadata)
 
 

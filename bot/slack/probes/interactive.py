@@ -18,7 +18,7 @@ from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 
-from bot.claude.probed import Probed
+from bot.claude.probe_finding import ProbeFinding
 from bot.clock import Now
 from bot.slack.client import SlackClients, quiet_logger
 
@@ -57,7 +57,7 @@ class Watch:
     def __repr__(self) -> str:
         return f"<Watch in {self._channel}: {len(self.heard.delays)} events>"
 
-    async def run(self, seconds: float) -> list[Probed]:
+    async def run(self, seconds: float) -> list[ProbeFinding]:
         """Listen for `seconds` and return what was found; the button is deleted at the end."""
         await self._socket.connect()
         ts = ""
@@ -124,13 +124,13 @@ class Watch:
 
     # --- what it comes to -----------------------------------------------------------------------
 
-    def _found(self) -> Iterator[Probed]:
+    def _found(self) -> Iterator[ProbeFinding]:
         heard = self.heard
         delays = [round(delay, 3) for delay in heard.delays]
         text = (
             f"{len(delays)} events, the middle one after {median(delays):.2f} s." if delays else ""
         )
-        yield Probed(
+        yield ProbeFinding(
             "slack.delivery over Socket Mode",
             "found" if delays else "failed",
             text or "No event came: subscribe to message.channels and invite the bot.",
@@ -144,14 +144,14 @@ class Watch:
         text = f"{len(heard.links)} announcements of links came."
         yield _by_hand("slack.composer links for github.com", text, {"links": heard.links})
 
-    def _retries(self) -> Probed:
+    def _retries(self) -> ProbeFinding:
         again = self.heard.attempts[1:]
         when = ", ".join(f"{one['seconds']} s" for one in again)
         text = f"Sent again after {when}." if again else "Not sent again while this listened."
         facts = {"attempts": self.heard.attempts}
-        return Probed("slack.retries over Socket Mode", "found", text, facts)
+        return ProbeFinding("slack.retries over Socket Mode", "found", text, facts)
 
-    def _keystrokes(self) -> Probed:
+    def _keystrokes(self) -> ProbeFinding:
         times = [at for at, _ in self.heard.keys]
         gaps = [round(later - at, 3) for at, later in pairwise(times)]
         facts = {"gaps": gaps, "lengths": [length for _, length in self.heard.keys]}
@@ -159,10 +159,10 @@ class Watch:
         return _by_hand("slack.debounce of keystrokes", text, facts if times else {})
 
 
-def _by_hand(item: str, text: str, facts: Mapping[str, Any]) -> Probed:
+def _by_hand(item: str, text: str, facts: Mapping[str, Any]) -> ProbeFinding:
     if any(facts.values()):
-        return Probed(item, "found", text, facts)
-    return Probed(item, "person", f"Nothing came. {WANTED}")
+        return ProbeFinding(item, "found", text, facts)
+    return ProbeFinding(item, "person", f"Nothing came. {WANTED}")
 
 
 def _form() -> dict[str, Any]:

@@ -15,7 +15,7 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.claude.probed import Probed
+from bot.claude.probe_finding import ProbeFinding
 from bot.clock import Now
 from bot.slack.client import SlackClients
 
@@ -60,9 +60,9 @@ class SlackProbes:
     def _calls(self) -> AsyncWebClient:
         return self._clients.writes
 
-    async def run(self) -> AsyncIterator[Probed]:
+    async def run(self) -> AsyncIterator[ProbeFinding]:
         """Yield what is found; messages stand until `clean`."""
-        probes: tuple[tuple[str, Callable[[], Awaitable[Probed]]], ...] = (
+        probes: tuple[tuple[str, Callable[[], Awaitable[ProbeFinding]]], ...] = (
             ("slack.entities inside fences", self._fences),
             ("slack.a stream's most bytes", self._bytes),
             ("slack.a stream's life", self._lives),
@@ -73,13 +73,13 @@ class SlackProbes:
             self._reader = await self._a_reader()
             self._root = await self._post("Forewarm is probing this channel; it will clean up.")
         except _REFUSALS as error:
-            yield Probed("slack", "failed", _why(error), {"error": _code(error)})
+            yield ProbeFinding("slack", "failed", _why(error), {"error": _code(error)})
             return
         for item, probe in probes:
             try:
                 yield await probe()
             except _REFUSALS as error:
-                yield Probed(item, "failed", _why(error), {"error": _code(error)})
+                yield ProbeFinding(item, "failed", _why(error), {"error": _code(error)})
 
     async def clean(self) -> int:
         """Delete what was posted, replies first; return how many messages are left."""
@@ -94,7 +94,7 @@ class SlackProbes:
 
     # --- the probes -----------------------------------------------------------------------------
 
-    async def _fences(self) -> Probed:
+    async def _fences(self) -> ProbeFinding:
         ts = await self._start(FENCED)
         await self._calls.chat_stopStream(channel=self._channel, ts=ts)
         held = await self._stored(ts)
@@ -108,9 +108,9 @@ class SlackProbes:
             "blocks": _bare(held.get("blocks")),
         }
         text = f"Entities inside a fence {words[decoded]}; compare what a client shows."
-        return Probed("slack.entities inside fences", "found", text, facts)
+        return ProbeFinding("slack.entities inside fences", "found", text, facts)
 
-    async def _bytes(self) -> Probed:
+    async def _bytes(self) -> ProbeFinding:
         ts = await self._start("x" * APPEND_BYTES)
         taken, error = APPEND_BYTES, ""
         while taken < MOST_BYTES and not error:
@@ -123,9 +123,9 @@ class SlackProbes:
         text = f"A stream takes {taken:,} bytes" + (
             f", then says {error}." if error else " at least."
         )
-        return Probed("slack.a stream's most bytes", "found", text, facts)
+        return ProbeFinding("slack.a stream's most bytes", "found", text, facts)
 
-    async def _lives(self) -> Probed:
+    async def _lives(self) -> ProbeFinding:
         """Two streams side by side: one is appended to steadily, the other left alone."""
         steady, idle = await self._start("steady"), await self._start("idle")
         begun = self._now()
@@ -144,17 +144,17 @@ class SlackProbes:
             text = (
                 f"A stream ended after {ended['steady']['seconds']} s in spite of steady appends."
             )
-        return Probed("slack.a stream's life", "found", text, ended | {"step": self._step})
+        return ProbeFinding("slack.a stream's life", "found", text, ended | {"step": self._step})
 
-    async def _stopped_twice(self) -> Probed:
+    async def _stopped_twice(self) -> ProbeFinding:
         ts = await self._start("once")
         first, second = await self._stop(ts), await self._stop(ts)
         again = await self._append(ts, "more")
         facts = {"first": first, "second": second, "append": again}
         text = f"A second stop says {second or 'nothing'}, an append {again or 'nothing'}."
-        return Probed("slack.stop of a stream that ended", "found", text, facts)
+        return ProbeFinding("slack.stop of a stream that ended", "found", text, facts)
 
-    async def _sessions(self) -> Probed:
+    async def _sessions(self) -> ProbeFinding:
         tries = {
             "unknown channel": {"channel_id": "C0000000000", "status": "active"},
             "unknown status": {"channel_id": self._channel, "status": "asleep"},
@@ -166,7 +166,7 @@ class SlackProbes:
             call = self._calls.api_call("agents.sessions.setStatus", json={**arguments, **more})
             found[name] = await _said(call)
         said = ", ".join(sorted({one or "ok" for one in found.values()}))
-        return Probed("slack.errors of agents.sessions", "found", f"It says {said}.", found)
+        return ProbeFinding("slack.errors of agents.sessions", "found", f"It says {said}.", found)
 
     # --- calls ----------------------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ _QUESTION = [{"role": "user", "content": "Reply with the single word: ready"}]
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
+class ModelCheck:
     """What trying out a model found. Seconds run from sending to the first event of the reply."""
 
     capabilities: Capabilities
@@ -71,7 +71,7 @@ class Probe:
 
     def __repr__(self) -> str:
         state = "warmth works" if self.works else "warmth does not work"
-        return f"<Probe of {self.settings.model}: {state}, {len(self.problems)} problems>"
+        return f"<ModelCheck of {self.settings.model}: {state}, {len(self.problems)} problems>"
 
     def as_json(self) -> dict[str, Any]:
         """Return the findings for machines."""
@@ -90,7 +90,7 @@ class Probe:
         }
 
 
-async def probe(client: ClaudeClient, model: str, salt: str) -> Probe:
+async def check_model(client: ClaudeClient, model: str, salt: str) -> ModelCheck:
     """Warm a prefix nobody has used before, ask on it, and report. Raises `ClaudeError`.
 
     `salt` must be new each time, or an entry of the last probe would pass for a warm-up's work.
@@ -100,7 +100,7 @@ async def probe(client: ClaudeClient, model: str, salt: str) -> Probe:
     prefix = _prefix(capabilities, settings, salt)
     warmed = await client.warm(prefix, label=Label("warm"))
     ended, seconds, usd = await _ask(client, prefix)
-    return Probe(
+    return ModelCheck(
         capabilities=capabilities,
         settings=settings,
         priced=is_priced(model),

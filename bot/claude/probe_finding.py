@@ -13,7 +13,7 @@ Outcome = Literal["found", "person", "unprobed", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
-class Probed:
+class ProbeFinding:
     """One thing that was not established before. `facts` hold no token, name, id or address.
 
     `person` means that somebody has to do something for it, `unprobed` that it cannot be told from

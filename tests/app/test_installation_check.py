@@ -13,7 +13,7 @@ from forewarm_playground.slack.config import ALL_SCOPES
 from forewarm_playground.slack.local import LocalSlack
 from pydantic import SecretStr
 
-from bot.app.check import Checkup, Finding
+from bot.app.installation_check import Checkup, Finding
 from bot.clock import system_now
 from bot.settings import Settings
 from tests.app.conftest import commit

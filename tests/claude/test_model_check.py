@@ -11,8 +11,8 @@ from forewarm_playground.claude import Chaos, Config, LocalClaude
 
 from bot.claude.client import ClaudeClient
 from bot.claude.errors import ClaudeError
+from bot.claude.model_check import ModelCheck, check_model
 from bot.claude.prices import priced_models
-from bot.claude.probe import Probe, probe
 
 
 @asynccontextmanager
@@ -24,10 +24,10 @@ async def speaking(claude: LocalClaude) -> AsyncIterator[ClaudeClient]:
         yield client
 
 
-def tried(model: str, claude: LocalClaude | None = None) -> Probe:
-    async def main() -> Probe:
+def tried(model: str, claude: LocalClaude | None = None) -> ModelCheck:
+    async def main() -> ModelCheck:
         async with speaking(claude or LocalClaude()) as client:
-            return await probe(client, model, "salt")
+            return await check_model(client, model, "salt")
 
     return virtual_time.run(main())
 
@@ -41,7 +41,7 @@ def test_every_model_passes_on_a_faithful_server(model: str) -> None:
     assert found.read == found.warmed.tokens
     assert found.warm_seconds < found.cold_seconds
     assert 0 < found.usd < 0.2
-    assert repr(found) == f"<Probe of {model}: warmth works, 0 problems>"
+    assert repr(found) == f"<ModelCheck of {model}: warmth works, 0 problems>"
     assert found.as_json()["works"] is True
 
 

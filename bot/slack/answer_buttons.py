@@ -21,7 +21,7 @@ COMMENT_BLOCK, COMMENT_ACTION = "comment", "comment"
 COMMENT_LIMIT = 2000
 
 
-class Judging:
+class AnswerButtons:
     """Keeps opinions; opens the comment box under a thumb down."""
 
     def __init__(
