@@ -118,6 +118,9 @@ class Surroundings:
     ) -> None:
         return None
 
+    async def forget_message(self, workspace: str, channel: str, thread: str, ts: str) -> None:
+        return None
+
     async def permits(self, user: str, question: Question, context: ContextConfig) -> bool:
         return True
 

@@ -46,6 +46,9 @@ class Turns(Protocol):
     ) -> None:
         """Keep a turn. A question that has one already gets the new one in the same place."""
 
+    async def forget_message(self, workspace: str, channel: str, thread: str, ts: str) -> None:
+        """Take a message that was deleted in Slack out of a thread's turns."""
+
 
 @dataclass(frozen=True, slots=True)
 class SavedAnswer:

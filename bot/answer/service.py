@@ -113,9 +113,16 @@ class Answerer:
             return False
         return await self._anew(found, edited)
 
-    async def deleted(self, workspace: str, channel: str, ts: str) -> None:
-        """Stop the answer to a question that was deleted; what was said is kept."""
+    async def deleted(
+        self, workspace: str, channel: str, ts: str, thread: str | None = None
+    ) -> None:
+        """Stop the answer to a question that was deleted, and forget what the message said.
+
+        `thread` is the message's thread, if it is not known to open one itself.
+        """
         self._cut(lambda q: (q.workspace, q.channel, q.ts) == (workspace, channel, ts), "deleted")
+        with suppressed_store_failures(f"{workspace}-{channel}-{ts}"):
+            await self._parts.turns.forget_message(workspace, channel, thread or ts, ts)
 
     async def stop(self, workspace: str, channel: str, thread: str, user: str) -> None:
         """Stop what is being answered in a thread, at a user's request."""

@@ -53,6 +53,7 @@ from bot.slack.people.directory import People
 from bot.slack.people.gate import Gate
 from bot.slack.transport import EventsEntry, Sockets, prime
 from bot.slack.web_api import WebCalls
+from bot.store.deletions import DELETED_MESSAGES
 from bot.store.retention import Retention
 from bot.store.sql.url import default_url
 from bot.store.store import Store
@@ -377,7 +378,9 @@ class Bot:
             self.tasks.start(self._purge())
 
     async def _purge(self) -> None:
-        await self.store.retention.run(Retention(state={DRAFTS: 1.0, INTERRUPTIONS: 1.0}))
+        await self.store.retention.run(
+            Retention(state={DRAFTS: 1.0, INTERRUPTIONS: 1.0, DELETED_MESSAGES: 2.0})
+        )
         await self.store.ledger.expire()
 
     def _run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

@@ -102,8 +102,10 @@ class SharedAnswers:
         )
         return False
 
-    async def deleted(self, workspace: str, channel: str, ts: str) -> None:
-        await self._here.deleted(workspace, channel, ts)
+    async def deleted(
+        self, workspace: str, channel: str, ts: str, thread: str | None = None
+    ) -> None:
+        await self._here.deleted(workspace, channel, ts, thread)
         await self._tell(
             RemoteAction("deleted", self._now(), workspace=workspace, channel=channel, ts=ts)
         )

@@ -71,7 +71,10 @@ class Answers(Protocol):
     async def edited(self, workspace: str, channel: str, ts: str, text: str) -> bool:
         """Answer an edited question anew, in place; False where nothing is to be done."""
 
-    async def deleted(self, workspace: str, channel: str, ts: str) -> None: ...
+    async def deleted(
+        self, workspace: str, channel: str, ts: str, thread: str | None = None
+    ) -> None:
+        """Stop the answer to a deleted question; forget what a deleted message said."""
 
     async def stop(self, workspace: str, channel: str, thread: str, user: str) -> None:
         """Somebody pressed Slack's own Stop in a thread."""

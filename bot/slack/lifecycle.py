@@ -76,8 +76,8 @@ class Lifecycle:
             self._forget(channel)
 
     async def ended(self, body: Mapping[str, Any], event: Mapping[str, Any]) -> None:
-        """A channel was archived, the app removed or its token revoked: stop and let go."""
-        log.warning("ended", event=event.get("type"))
+        """Forget a channel that was archived, or everything if the app was removed."""
+        log.warning("installation_ended", kind=event.get("type"))
         if event.get("channel"):
             self._forget(str(event["channel"]))
         else:

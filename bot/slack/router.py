@@ -243,7 +243,9 @@ class Desk:
     async def changed(self, change: Edited | Deleted) -> None:
         """Answer an edited question anew; stop for a deleted one."""
         if isinstance(change, Deleted):
-            await self._p.answers.deleted(change.workspace, change.channel, change.ts)
+            await self._p.answers.deleted(
+                change.workspace, change.channel, change.ts, change.thread
+            )
             kind: SignalKind = "message_deleted"
         else:
             self.tasks.start(self._edited(change))

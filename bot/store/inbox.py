@@ -18,6 +18,7 @@ from bot.answer.events import Outcome
 from bot.answer.interfaces import SavedAnswer
 from bot.clock import Now
 from bot.delivery.slack_api import JsonObject
+from bot.store.deletions import without_deleted
 from bot.store.errors import LeaseLost
 from bot.store.sql import dialect
 from bot.store.sql.database import Database
@@ -219,7 +220,21 @@ class Inbox:
 
     async def save_answer(self, id: str, owner: str, answer: SavedAnswer) -> None:
         """Keep the whole answer, so that whoever takes over completes it. Raises `LeaseLost`."""
-        await self._change("save an answer", id, owner, {"answer": _answer_row(answer)})
+        c = questions.c
+        row = _answer_row(answer)
+
+        async def work(connection: AsyncConnection) -> bool:
+            place = (
+                await connection.execute(select(c.workspace, c.channel).where(*_held(id, owner)))
+            ).one_or_none()
+            if place is None:
+                return False
+            row["messages"] = await without_deleted(connection, *place, answer.messages)
+            change = update(questions).where(*_held(id, owner)).values(answer=row)
+            return (await connection.execute(change)).rowcount == 1
+
+        if not await self._database.change("save an answer", work):
+            raise LeaseLost(id)
 
     async def finish(self, id: str, owner: str, outcome: Outcome) -> None:
         """Nothing is left to do for the question. Raises `LeaseLost`.

@@ -7,6 +7,7 @@ first version: an older replica on the same database goes on working, and no tab
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.answer.interfaces import Turn
 from bot.clock import Now
 from bot.delivery.slack_api import JsonObject
+from bot.store.deletions import forget_message, without_deleted
 from bot.store.sql import dialect
 from bot.store.sql.database import Database
 from bot.store.sql.schema import questions, turns
@@ -58,17 +60,18 @@ class Turns:
         context: str,
     ) -> None:
         """Keep a turn and its context. A second turn of a question replaces the first."""
-        row = {
+        row: dict[str, Any] = {
             "workspace": workspace,
             "channel": channel,
             "thread": thread,
             "question": question,
-            "messages": [dict(message) for message in messages],
             "at": self._now(),
         }
 
         async def work(connection: AsyncConnection) -> None:
             added = dialect.insert(connection, turns)
+            sent = await without_deleted(connection, workspace, channel, messages)
+            row["messages"] = [dict(message) for message in sent]
             await connection.execute(
                 added.on_conflict_do_update(
                     index_elements=["workspace", "channel", "thread", "question"],
@@ -85,3 +88,12 @@ class Turns:
                 )
 
         await self._database.change("keep a turn", work)
+
+    async def forget_message(self, workspace: str, channel: str, thread: str, ts: str) -> None:
+        """Take a message that was deleted in Slack out of all that is kept of its thread."""
+        now = self._now()
+
+        async def work(connection: AsyncConnection) -> None:
+            await forget_message(connection, workspace, channel, thread, ts, now)
+
+        await self._database.change("forget a message", work)

@@ -13,7 +13,7 @@ from collections.abc import (
     Sequence,
 )
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -29,6 +29,7 @@ from bot.answer.service import Answerer
 from bot.answer.thread.cache import Threads
 from bot.answer.thread.message import BotIdentity
 from bot.answer.thread.prompt import Limits
+from bot.answer.thread.redact import without_message
 from bot.answer.tools import DECLARATIONS
 from bot.claude.errors import ClaudeError
 from bot.claude.events import Label
@@ -301,6 +302,13 @@ class Store:
         self._check()
         kept = self.turns.setdefault((workspace, channel, thread), {})
         kept[question] = Turn(question, tuple(messages), context)
+
+    async def forget_message(self, workspace: str, channel: str, thread: str, ts: str) -> None:
+        self._check()
+        kept = self.turns.get((workspace, channel, thread), {})
+        for id, turn in kept.items():
+            cleaned = without_message(turn.messages, ts)
+            kept[id] = replace(turn, messages=cleaned or turn.messages)
 
     async def note_message(self, question: str, ts: str) -> None:
         self._check()

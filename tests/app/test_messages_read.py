@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 from typing import TYPE_CHECKING, Any
@@ -181,3 +182,29 @@ async def test_bad_input_is_acknowledged_and_loses_nothing(product: Begin) -> No
         await running.answered(CHANNEL, root)
         body = sent(running)
         assert "alert\\nseen\\ndeep" in body
+
+
+async def test_a_deleted_message_leaves_the_replay_and_the_store(product: Begin) -> None:
+    async with product() as running:
+        asker, peer = running.slack.user("U0ASKER"), running.slack.user("U0PEER")
+        root = asker.post(CHANNEL, "it fails")
+        oops = peer.post(CHANNEL, "the token is HUNTER2, oops", root)
+        asker.mention(CHANNEL, "why?", root)
+        await running.answered(CHANNEL, root)
+        assert "HUNTER2" in sent(running)
+        store = running.bot.store
+        team = running.bot.me.workspace
+        peer.delete(CHANNEL, oops)
+
+        async def kept() -> str:
+            return str(await store.turns.load(team, CHANNEL, root))
+
+        async with asyncio.timeout(running.patience):
+            while "HUNTER2" in await kept():
+                await asyncio.sleep(0.02)
+        before = len(running.asked)
+        asker.mention(CHANNEL, "and now?", root)
+        await running.until(lambda: len(running.asked) > before, "the second question")
+        assert "HUNTER2" not in sent(running)
+        assert "(deleted)" in sent(running)
+        await running.until(lambda: len(running.slack.bot_messages(CHANNEL, root)) == 2, "it")

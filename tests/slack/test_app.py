@@ -142,7 +142,9 @@ class Rooms:
         self.edits.append((ts, text))
         return True
 
-    async def deleted(self, workspace: str, channel: str, ts: str) -> None:
+    async def deleted(
+        self, workspace: str, channel: str, ts: str, thread: str | None = None
+    ) -> None:
         self.deletions.append(ts)
 
     async def stop(self, workspace: str, channel: str, thread: str, user: str) -> None:

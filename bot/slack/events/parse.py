@@ -75,9 +75,12 @@ class Edited:
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
+    """A message is gone. `thread` is set for a reply."""
+
     workspace: str
     channel: str
     ts: str
+    thread: str | None = None
 
 
 def workspace_of(body: Body) -> str:
@@ -159,7 +162,10 @@ def read_edit(body: Body, me: str) -> Edited | Deleted | None:
     event = body.get("event") or {}
     workspace, channel = workspace_of(body), str(event.get("channel") or "")
     if event.get("subtype") == "message_deleted" and event.get("deleted_ts"):
-        return Deleted(workspace, channel, str(event["deleted_ts"]))
+        before = event.get("previous_message")
+        thread = before.get("thread_ts") if isinstance(before, Mapping) else None
+        gone = str(event["deleted_ts"])
+        return Deleted(workspace, channel, gone, str(thread) if thread else None)
     if event.get("subtype") != "message_changed":
         return None
     now, before = event.get("message") or {}, event.get("previous_message") or {}

@@ -1,0 +1,92 @@
+"""Messages that were deleted in Slack: taken out of turns, saved answers and questions.
+
+An answer may be under way when a message of its thread is deleted, at another replica even. So each
+deletion is remembered, and what is kept later is cleaned by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.answer.thread.redact import stamps, without_message
+from bot.delivery.slack_api import JsonObject
+from bot.store.sql import dialect
+from bot.store.sql.schema import questions, state, turns
+
+DELETED_MESSAGES = "deleted_message"
+"""The kind of state under which deletions are remembered."""
+_WORDS = ("text", "files", "quoted", "unread")
+"""What a stored question says, as against when and where it was asked."""
+
+
+async def forget_message(
+    connection: AsyncConnection, workspace: str, channel: str, thread: str, ts: str, now: float
+) -> None:
+    """Take a message out of everything that is kept of its thread, and remember that it is gone."""
+    await _remember(connection, workspace, channel, ts, now)
+    kept = await connection.execute(
+        select(turns.c.id, turns.c.question, turns.c.messages).where(
+            turns.c.workspace == workspace, turns.c.channel == channel, turns.c.thread == thread
+        )
+    )
+    asked = []
+    for id, question, messages in kept.all():
+        asked.append(question)
+        cleaned = without_message(messages, ts)
+        if cleaned is not None:
+            await connection.execute(
+                update(turns).where(turns.c.id == id).values(messages=list(cleaned))
+            )
+    c = questions.c
+    concerned = or_(c.ts == ts, c.id.in_(asked), c.finished_at.is_(None))
+    rows = await connection.execute(
+        select(c.id, c.ts, c.question, c.answer).where(
+            c.workspace == workspace, c.channel == channel, concerned
+        )
+    )
+    for id, own, question, answer in rows.all():
+        if changed := _cleaned(question if own == ts else None, answer, ts):
+            await connection.execute(update(questions).where(c.id == id).values(**changed))
+
+
+def _cleaned(question: Any, answer: Any, ts: str) -> dict[str, Any]:
+    """Return the columns of a question that change."""
+    changed: dict[str, Any] = {}
+    if question:
+        changed["question"] = {k: v for k, v in question.items() if k not in _WORDS} | {"text": ""}
+    cleaned = without_message(answer["messages"], ts) if answer else None
+    if cleaned is not None:
+        changed["answer"] = {**answer, "messages": list(cleaned)}
+    return changed
+
+
+async def _remember(
+    connection: AsyncConnection, workspace: str, channel: str, ts: str, now: float
+) -> None:
+    row = {
+        "kind": DELETED_MESSAGES,
+        "key": f"{workspace}:{channel}:{ts}",
+        "value": b"",
+        "version": 1,
+        "at": now,
+    }
+    await connection.execute(dialect.insert(connection, state).on_conflict_do_nothing(), row)
+
+
+async def without_deleted(
+    connection: AsyncConnection, workspace: str, channel: str, messages: Sequence[JsonObject]
+) -> list[JsonObject]:
+    """Return a turn without the messages that were deleted while it was made."""
+    found = {f"{workspace}:{channel}:{ts}": ts for ts in stamps(messages)}
+    if not found:
+        return list(messages)
+    gone = await connection.scalars(
+        select(state.c.key).where(state.c.kind == DELETED_MESSAGES, state.c.key.in_(found))
+    )
+    for key in gone.all():
+        messages = without_message(messages, found[key]) or messages
+    return list(messages)
