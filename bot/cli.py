@@ -135,6 +135,12 @@ def _playground(error: Exception) -> str | None:
     errors = sys.modules.get("forewarm_playground.errors")
     if errors is not None and isinstance(error, errors.PlaygroundError):
         return str(error)
+    missing = error.name if isinstance(error, ModuleNotFoundError) else None
+    if missing is not None and missing.partition(".")[0] == "forewarm_playground":
+        return (
+            "This command needs the playground, which is not installed: run"
+            ' `pip install "forewarm-bot[demo]"`, or `make demo` in a clone.'
+        )
     return None
 
 

@@ -211,10 +211,10 @@ def test_what_a_live_check_tells_keeps_its_keys() -> None:
 
 def test_the_local_servers_keep_their_keys() -> None:
     """Scripts read from them where the servers listen."""
-    from bot.commands import local_claude, local_slack
+    from forewarm_playground import commands
 
-    assert {"url", "api_url"} <= set(constants(local_slack._serve))
-    assert "url" in set(constants(local_claude._serve))
+    assert {"url", "api_url"} <= set(constants(commands.slack_addresses))
+    assert "url" in set(constants(commands.claude_addresses))
 
 
 def test_bench_ttft_keeps_its_keys() -> None:

