@@ -15,15 +15,15 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from bot.answer.interfaces import JoinTicket
+from bot.answer.next_turn import NextTurn
 from bot.answer.result import Ending, ending_for, ending_of
-from bot.answer.thread.prompt import NEXT_TURN
 from bot.answer.tools import ToolResult, look_up_in, title
 from bot.claude.errors import ClaudeError, CutStream
 from bot.claude.events import Label, Purpose
 from bot.claude.prefix import Prefix
 from bot.claude.prices import cost
 from bot.claude.request import Request, question_request
-from bot.claude.stream import Ended, Event, Started, Text
+from bot.claude.stream import OUTPUT_CHARACTERS, Ended, Event, Started, Text
 from bot.claude.usage import Usage
 from bot.clock import Now
 from bot.context.pack import Snapshot
@@ -32,6 +32,11 @@ from bot.delivery.slack_api import JsonObject, TaskStatus
 NO_MORE = "(No more look-ups are possible. Answer now with what you know; say what is missing.)"
 NO_ROOM = "There is no room left for this result; answer with what you know."
 TOO_MANY = "Too many look-ups at once; ask for this one again if you still need it."
+GO_ON = "(Your reply ended before it was complete. Please continue.)"
+NO_LOOK_UP = (
+    "(Your look-up did not arrive: its input was no valid JSON. Ask for it again, or answer with "
+    "what you know.)"
+)
 WAITING = "is waiting for Claude, which is busy…"
 RETRIED = frozenset({"rate_limited", "overloaded", "server", "connection", "timeout", "cut"})
 
@@ -150,28 +155,28 @@ class Loop:
         self._characters = 0
         self.progress = Progress()
 
-    def __repr__(self) -> str:
-        p = self.progress
-        return (
-            f"<Loop {self._asked.id}: {p.replies} replies, {p.look_ups} look-ups,"
-            f" {len(p.text)} characters>"
-        )
-
     async def run(self) -> Ending:
         """Answer; return how it ended. Raises nothing of Claude's: an error is an ending too."""
         began = asyncio.get_running_loop().time()
+        continued = False
         try:
             while True:
                 last = self._is_last(began)
                 if last:
-                    self._close_look_ups()
+                    self._note(NO_MORE)
                 ended = await self._reply()
                 uses = [block for block in ended.content if block["type"] == "tool_use"]
-                if ended.stop_reason != "tool_use" or not uses:
-                    return self._end(ended)
-                if last:
-                    return Ending("exhausted")
-                await self._look_up(ended, uses)
+                if ended.stop_reason == "tool_use" and uses:
+                    if last:
+                        return Ending("exhausted")
+                    await self._look_up(ended, uses)
+                elif not self._is_unfinished(ended):
+                    return ending_of(ended.stop_reason)
+                elif continued:
+                    return Ending("unfinished" if self.progress.text.strip() else "empty")
+                else:
+                    continued = True
+                    self._continue(ended)
         except ClaudeError as error:
             self._asked.ticket.report_failure(error.kind, error.retry_after)
             return ending_for(error)
@@ -189,23 +194,37 @@ class Loop:
             or elapsed >= allowed.seconds
         )
 
-    def _end(self, ended: Ended) -> Ending:
-        ending = ending_of(ended.stop_reason)
-        if ending.kind == "complete" and not self.progress.text.strip():
-            return Ending("empty")
-        return ending
+    def _is_unfinished(self, ended: Ended) -> bool:
+        """Return whether a reply claims to be complete and is not.
+
+        It announces a look-up that did not come, pauses, or says nothing. The last reply counts:
+        words before a look-up are no answer.
+        """
+        if ended.stop_reason in ("tool_use", "pause_turn"):
+            return True
+        return ending_of(ended.stop_reason).kind == "complete" and not self.progress.reply.strip()
+
+    def _continue(self, ended: Ended) -> None:
+        """Add to the conversation that the model should go on."""
+        progress = self.progress
+        note = NO_LOOK_UP if ended.stop_reason == "tool_use" else GO_ON
+        if progress.reply.strip():
+            said = {"role": "assistant", "content": [_text(progress.reply)]}
+            progress.rounds += [said, {"role": "user", "content": [_text(note)]}]
+            progress.settled, progress.reply = progress.text, ""
+        elif progress.rounds:
+            # An empty reply cannot be sent back, so the note goes beside the last results.
+            self._note(note)
 
     # --- one reply ------------------------------------------------------------------------------
 
     async def _reply(self) -> Ended:
-        """Return a complete reply; one that broke off, or came to nothing, is asked for again."""
+        """Return a complete reply; one that broke off is asked for again."""
         attempt = 0
         while True:
             attempt += 1
             try:
-                ended = await self._stream()
-                if attempt > 1 or not self._is_blank(ended):
-                    return ended
+                return await self._stream()
             except ClaudeError as error:
                 pause = self._pause(error, attempt)
                 if pause is None:
@@ -216,9 +235,6 @@ class Loop:
                 else:
                     await self._screen.say(WAITING)
                 await asyncio.sleep(pause)
-
-    def _is_blank(self, ended: Ended) -> bool:
-        return ended.stop_reason == "end_turn" and not self.progress.text.strip()
 
     def _pause(self, error: ClaudeError, attempt: int) -> float | None:
         """Return the seconds to wait before asking again; None where it would not help.
@@ -246,12 +262,11 @@ class Loop:
             messages,
             diagnose=ticket.previous is not None,
             previous=ticket.previous,
-            stops=(NEXT_TURN,),
         )
         sent_at = self._now()
         if progress.requested_at is None:
             progress.requested_at = sent_at
-        usage, ended = Usage(), None
+        usage, ended, turn = Usage(), None, NextTurn()
         try:
             async with aclosing(self._model.stream(request, label=self._label())) as events:
                 async for event in events:
@@ -260,9 +275,14 @@ class Loop:
                             usage = event.usage
                             self._started(event, sent_at)
                         case Text():
-                            await self._words(event)
+                            await self._words(turn.feed(event.text), event.at)
                         case Ended():
+                            await self._words(turn.end(), event.at)
                             usage, ended = event.usage, event
+                    if turn.found:
+                        usage = self._estimated(usage)
+                        ended = self._ended_here(usage)
+                        break
         finally:
             self._account(usage)
         if ended is None:
@@ -295,13 +315,34 @@ class Loop:
         if progress.first_text_at is None and progress.replies == 0:
             progress.started_at, progress.usage = event.at, event.usage
 
-    async def _words(self, event: Text) -> None:
+    async def _words(self, text: str, at: float) -> None:
         progress = self.progress
+        if not text:
+            return
         if progress.first_text_at is None:
-            progress.first_text_at = event.at
+            progress.first_text_at = at
         opening = not progress.reply
-        progress.reply += event.text
-        await self._screen.feed(progress.gap + event.text if opening else event.text)
+        progress.reply += text
+        await self._screen.feed(progress.gap + text if opening else text)
+
+    def _estimated(self, usage: Usage) -> Usage:
+        """Return the usage of a reply that is left: its output is told at the end only."""
+        return replace(usage, output=round(len(self.progress.reply) / OUTPUT_CHARACTERS))
+
+    def _ended_here(self, usage: Usage) -> Ended:
+        """Return the end of a reply that goes on with a turn that is not the model's."""
+        now, progress = self._now(), self.progress
+        content = (_text(progress.reply),) if progress.reply.strip() else ()
+        return Ended(
+            at=now,
+            stop_reason="stop_sequence",
+            usage=usage,
+            message_id=None,
+            content=content,
+            started_at=now,
+            first_text_at=progress.first_text_at,
+            thinking_at=None,
+        )
 
     def _account(self, usage: Usage) -> None:
         progress = self.progress
@@ -312,11 +353,10 @@ class Loop:
 
     # --- look-ups -------------------------------------------------------------------------------
 
-    def _close_look_ups(self) -> None:
+    def _note(self, text: str) -> None:
         """Tell the model beside the last results; another `tool_choice` would cost the cache."""
         final = self.progress.rounds[-1]
-        note = {"type": "text", "text": NO_MORE}
-        self.progress.rounds[-1] = {**final, "content": [*final["content"], note]}
+        self.progress.rounds[-1] = {**final, "content": [*final["content"], _text(text)]}
 
     async def _look_up(self, ended: Ended, uses: Sequence[JsonObject]) -> None:
         """Run the look-ups of one reply side by side and add the round to the conversation."""
@@ -351,6 +391,10 @@ class Loop:
         if self._characters > self._allowance.characters:
             return replace(looked, text=NO_ROOM, error=True)
         return looked
+
+
+def _text(text: str) -> JsonObject:
+    return {"type": "text", "text": text}
 
 
 def _result(use: JsonObject, looked: ToolResult) -> JsonObject:

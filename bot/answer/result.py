@@ -18,8 +18,10 @@ EndingKind = Literal[
     "length",  # max_tokens
     "window",  # model_context_window_exceeded
     "refused",  # the model declined
+    "filtered",  # the provider's output filter stopped it
     "exhausted",  # it went on asking for look-ups after the last one
     "empty",  # it ended without a word, twice
+    "unfinished",  # it ended before the answer, twice
     "stopped",  # by the asker
     "deleted",  # the question is gone
     "superseded",  # the question was edited: another answer takes this one's place
@@ -45,7 +47,7 @@ class Ending:
 
     def outcome(self, said: bool) -> Outcome:
         """Return what the journal calls it; `said` tells whether any words were shown."""
-        if self.kind in ("length", "window", "exhausted"):
+        if self.kind in ("length", "window", "exhausted", "unfinished"):
             return "answered" if said else "failed"
         return _OUTCOMES[self.kind]
 
@@ -55,7 +57,14 @@ class Ending:
 
         Not on a refusal, which would be refused again, nor on what broke off by accident.
         """
-        return self.kind in ("complete", "length", "window", "exhausted", "stopped")
+        return self.kind in (
+            "complete",
+            "length",
+            "window",
+            "exhausted",
+            "unfinished",
+            "stopped",
+        )
 
 
 _LINES: dict[EndingKind, str] = {
@@ -63,6 +72,8 @@ _LINES: dict[EndingKind, str] = {
     "length": "_The answer reached its length limit here. Ask me to go on and I will._",
     "window": "_The model's context is full here. Ask in a new thread to go on._",
     "refused": "_Claude declined to go on with this question. Rephrase it to try again._",
+    "filtered": "_The output filter of the model's provider stopped this answer. Ask another way._",
+    "unfinished": "_Claude stopped before the answer was complete. Ask me to go on._",
     "exhausted": "_I reached the limit of look-ups for one question. Ask about one part of it._",
     "empty": "_Claude ended without an answer. Ask again in other words._",
     "stopped": "_Stopped at your request._",
@@ -75,6 +86,7 @@ _LINES: dict[EndingKind, str] = {
 _OUTCOMES: dict[EndingKind, Outcome] = {
     "complete": "answered",
     "refused": "refused",
+    "filtered": "refused",
     "empty": "failed",
     "stopped": "stopped",
     "deleted": "stopped",
@@ -85,9 +97,17 @@ _OUTCOMES: dict[EndingKind, Outcome] = {
 }
 _STOP_REASONS: dict[str, EndingKind] = {
     "max_tokens": "length",
+    "length": "length",
     "model_context_window_exceeded": "window",
     "refusal": "refused",
+    "content_filter": "filtered",
+    "content_filtered": "filtered",
+    "guardrail_intervened": "filtered",
+    "safety": "filtered",
+    "sensitive": "filtered",
+    "error": "unfinished",
 }
+"""Anthropic's stop reasons, and those that gateways pass on from Bedrock, vLLM and others."""
 _PRESSED: frozenset[ErrorKind] = frozenset({"overloaded", "rate_limited"})
 
 
@@ -107,4 +127,6 @@ def ending_for(error: ForewarmError) -> Ending:
         return Ending("cut")
     if error.kind == "refusal":
         return Ending("refused")
+    if error.kind == "filtered":
+        return Ending("filtered")
     return Ending("overloaded" if error.kind in _PRESSED else "failed", error)

@@ -148,13 +148,31 @@ class Answering:
                 self._prepared.ticket.report_failure("cancelled")
 
     async def _fitted(self, prepared: Prepared) -> Ending:
-        """Attempt with ever less of the thread, where our reckoning of the window was wrong."""
+        """Attempt with ever less of the thread if the model says that the prompt is too long."""
         limits = prepared.limits(self._parts.limits)
+        talk = prepared.conversation(self.question, self.context, limits)
         while True:
-            ending = await self._attempt(prepared, limits)
-            if not self._was_too_long(ending) or limits.message < SMALLEST_MESSAGE:
+            ending = await self._attempt(prepared, talk)
+            if not self._was_too_long(ending):
                 return ending
+            shorter = self._shorter(prepared, limits, talk)
+            if shorter is None:
+                return ending
+            limits, talk = shorter
+
+    def _shorter(
+        self, prepared: Prepared, limits: Limits, talk: Conversation
+    ) -> tuple[Limits, Conversation] | None:
+        """Return a conversation with less of the thread; None if nothing more can be left out.
+
+        What was too long is never sent again unchanged.
+        """
+        while limits.message >= SMALLEST_MESSAGE:
             limits = limits.halved()
+            less = prepared.conversation(self.question, self.context, limits)
+            if less.messages != talk.messages:
+                return limits, less
+        return None
 
     async def _hand_over(self, begun: SpeculativeAnswer) -> Ending:
         """Show the answer that was begun on the draft: what is there at once, then the rest."""
@@ -179,8 +197,8 @@ class Answering:
         seconds = progress.started_at - progress.requested_at
         ticket.report_start(progress.usage, seconds=seconds)
 
-    async def _attempt(self, prepared: Prepared, limits: Limits) -> Ending:
-        self._talk = prepared.conversation(self.question, self.context, limits)
+    async def _attempt(self, prepared: Prepared, talk: Conversation) -> Ending:
+        self._talk = talk
         asked = Asked(
             id=self.question.id,
             context=self.context.name,

@@ -1,8 +1,14 @@
-"""What the SDK raises, as errors of ours."""
+"""Map the exceptions of the SDK to `ClaudeError`.
+
+Servers that speak Anthropic's protocol word the same error in different ways, and some give it a
+status of its own. So the words decide first, then the status, then the type. Wordings are those of
+Anthropic, Bedrock, vLLM, llama.cpp and Ollama: docs/platform/claude.md#error-wording.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 
 import aiohttp
@@ -32,6 +38,7 @@ _BY_TYPE: dict[str, ErrorKind] = {
     "overloaded_error": "overloaded",
     "timeout_error": "timeout",
     "api_error": "server",
+    "invalid_request_error": "invalid",
     "exceed_context_size_error": "too_long",  # llama.cpp's word for it
 }
 _BROKEN = (
@@ -41,7 +48,21 @@ _BROKEN = (
     anthropic.APIConnectionError,
     httpx2.TransportError,
 )
-_TOO_LONG = ("prompt is too long", "exceeds the available context size")
+_TOO_LONG = re.compile(
+    r"\b(?:prompt|input|request|context)\b[^.]{0,80}\btoo (?:long|large|many tokens)\b"
+    r"|\bexceed\w*\b[^.]{0,80}\b(?:context|maximum input|number of (?:input )?tokens allowed)\b"
+    r"|\bmaximum context length\b|\bmaximum (?:model|sequence) length\b"
+    r"|\bcontext (?:length|window|size)\b[^.]{0,60}\b(?:exceed\w*|is only)\b"
+    r"|\bcontext_length_exceeded\b|\bmax_model_len\b",
+    re.IGNORECASE,
+)
+_FILTERED = re.compile(
+    r"\bcontent[ _-](?:filter\w*|management polic\w+)|\bguardrails? (?:blocked|intervened)\b",
+    re.IGNORECASE,
+)
+_NO_CREDIT = re.compile(r"\bcredit balance is too low\b|\binsufficient (?:credits?|funds)\b", re.I)
+_USAGE_LIMIT = re.compile(r"\b(?:api )?usage limits?\b|\bspend limit\b", re.IGNORECASE)
+_REGAINED = re.compile(r"\bregain access on (\d{4}-\d\d-\d\d(?: at \d\d:\d\d UTC)?)")
 
 
 def no_key() -> ClaudeError:
@@ -100,26 +121,59 @@ def cut(error: Exception | None, model: str, request_id: str | None) -> ClaudeEr
 
 
 def _of_status(error: anthropic.APIStatusError, model: str) -> ClaudeError:
+    kind = _kind(error)
     return ClaudeError(
-        _kind(error),
+        kind,
         model=model,
         status=error.status_code,
         retry_after=_retry_after(error.response.headers),
         request_id=error.request_id or _body_request_id(error.body),
         detail=error.api_message or str(error),
+        user_message=_money_sentence(error.api_message or "") if kind == "spend_limit" else None,
     )
+
+
+def _money_sentence(message: str) -> str | None:
+    """Return the sentence for money that is not there; None for the general one."""
+    if _NO_CREDIT.search(message):
+        return (
+            "The organisation has no credit left at Claude, so nothing can be answered; "
+            "add credit under Billing in the Claude Console."
+        )
+    if found := _REGAINED.search(message):
+        return (
+            f"The usage limit that the organisation set at Claude is reached until {found[1]}; "
+            "raise it in the Claude Console to be answered earlier."
+        )
+    return None
 
 
 def _kind(error: anthropic.APIStatusError) -> ErrorKind:
     message = error.api_message or ""
-    named = _BY_TYPE.get(str(error.type)) if error.type else None
-    if error.error_code == "enforced_spend_limit_reached" or "spend limit" in message.lower():
+    status, named = error.status_code, _BY_TYPE.get(str(error.type)) if error.type else None
+    if status in (429, 529):
+        return _pressure(error, message)
+    if error.error_code == "enforced_spend_limit_reached" or _is_about_money(message):
         return "spend_limit"
-    if any(words in message for words in _TOO_LONG):
+    if _FILTERED.search(message):
+        return "filtered"
+    # An answer that is too long for its setting is not a prompt that is too long.
+    if _TOO_LONG.search(message) and named not in ("rate_limited", "overloaded"):
         return "too_long"
-    if error.status_code == 200:
+    if status == 200:
+        # An error within a stream: of an unknown type it may pass, and is tried again.
         return named or "cut"
-    return _BY_STATUS.get(error.status_code) or named or _by_class(error.status_code)
+    return _BY_STATUS.get(status) or named or _by_class(status)
+
+
+def _pressure(error: anthropic.APIStatusError, message: str) -> ErrorKind:
+    """Tell a limit that time lifts from one that only money lifts."""
+    spent = error.error_code == "enforced_spend_limit_reached" or _is_about_money(message)
+    return "spend_limit" if spent else _BY_STATUS[error.status_code]
+
+
+def _is_about_money(message: str) -> bool:
+    return bool(_NO_CREDIT.search(message) or _USAGE_LIMIT.search(message))
 
 
 def _by_class(status: int) -> ErrorKind:

@@ -26,6 +26,7 @@ ErrorKind = Literal[
     "timeout",  # connected, but silent for too long
     "cut",  # a reply began and did not end as it should
     "refusal",  # the model declined
+    "filtered",  # the provider's filter stopped the answer, before or after its first words
 ]
 
 _SENTENCES: dict[ErrorKind, str] = {
@@ -60,6 +61,7 @@ _SENTENCES: dict[ErrorKind, str] = {
     "connection": ("The model server cannot be reached; check the network and ANTHROPIC_BASE_URL."),
     "timeout": "The model server stopped responding, so there is no answer; please ask again.",
     "cut": "The answer broke off on its way from the model; please ask again.",
+    "filtered": ("The output filter of the model's provider stopped this answer; ask another way."),
     "refusal": "Claude declined to answer this question; rephrase it to go on.",
 }
 

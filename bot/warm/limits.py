@@ -137,6 +137,7 @@ FIRST_BACK_OFF: dict[ErrorKind, float] = {
     "unknown_model": 600.0,
     "invalid": 600.0,
     "too_long": 600.0,
+    "filtered": 600.0,
 }
 """Seconds to leave a model alone after the first failure of a kind; doubled with each next."""
 LONGEST_BACK_OFF = HOUR

@@ -221,6 +221,15 @@ async def test_a_prompt_over_the_window_is_sent_again_with_less_of_the_thread(ro
     assert room.shown[-1].text == "Short enough."
 
 
+async def test_a_prompt_over_the_window_is_never_sent_twice_unchanged(room: Room) -> None:
+    """Each try costs the whole prefix, and nothing can be left out of a short question."""
+    room.model.says(ClaudeError("too_long", status=400))
+    question = room.question()
+    await room.answerer().answer(question, room.context)
+    assert len(room.model.requests) == 1
+    assert "longer than the model can read" in room.shown[-1].last_line
+
+
 @pytest.mark.parametrize("slow", ["thread", "warm-up"])
 async def test_a_question_that_ends_before_its_request_lets_nobody_wait_for_it(
     room: Room, slow: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import get_args
 
+import anthropic
 import httpx2
 import pytest
 
@@ -71,3 +72,93 @@ def test_errors_tell_what_they_are() -> None:
     error = ClaudeError("overloaded", status=529, request_id="req_1")
     assert repr(error) == "<ClaudeError overloaded, status 529, req_1>"
     assert repr(CutStream()) == "<CutStream cut, status 200>"
+
+
+def status_error(status: int, kind: str, message: str) -> anthropic.APIStatusError:
+    """Return what the SDK raises for such a reply; status 200 is an error within a stream."""
+    body = {"type": "error", "error": {"type": kind, "message": message}}
+    request = httpx2.Request("POST", "https://api.example.com/v1/messages")
+    response = httpx2.Response(status, json=body, request=request)
+    client = anthropic.AsyncAnthropic(api_key="x")
+    return client._make_status_error(str(body), body=body, response=response)
+
+
+BAD = "invalid_request_error"
+
+
+@pytest.mark.parametrize(
+    ("status", "type_", "message", "kind"),
+    [
+        (400, BAD, "prompt is too long: 210340 tokens > 200000 maximum", "too_long"),
+        (
+            400,
+            BAD,
+            "input length and `max_tokens` exceed context limit: 199000 + 8192 > 200000, decrease "
+            "input length or `max_tokens` and try again",
+            "too_long",
+        ),
+        (400, BAD, "Input is too long for requested model.", "too_long"),
+        (
+            400,
+            BAD,
+            "The model returned the following errors: Input is too long for requested model.",
+            "too_long",
+        ),
+        (
+            400,
+            "BadRequestError",
+            "This model's maximum context length is 4096 tokens. However, you requested 5000 "
+            "tokens in the messages, please reduce the length of the messages.",
+            "too_long",
+        ),
+        (
+            400,
+            "BadRequestError",
+            "The decoder prompt (length 9000) is longer than the maximum model length of 8192.",
+            "too_long",
+        ),
+        (
+            400,
+            "exceed_context_size_error",
+            "the request exceeds the available context size, try increasing it",
+            "too_long",
+        ),
+        (500, "api_error", "request (9001 tokens) exceeds the available context size", "too_long"),
+        (413, "request_too_large", "Request exceeds the maximum size", "too_long"),
+        (200, BAD, "prompt is too long: 1 tokens > 0 maximum", "too_long"),
+        (400, BAD, "Your credit balance is too low to access the Anthropic API.", "spend_limit"),
+        (
+            400,
+            BAD,
+            "You have reached your specified API usage limits. You will regain access on "
+            "2026-12-01 at 00:00 UTC.",
+            "spend_limit",
+        ),
+        (400, BAD, "Output blocked by content filtering policy", "filtered"),
+        (200, BAD, "Output blocked by content filtering policy", "filtered"),
+        (400, "BadRequestError", "The response was filtered by content_filter", "filtered"),
+        (200, BAD, "messages: something else", "invalid"),
+        (200, "overloaded_error", "Overloaded", "overloaded"),
+        (200, "some_new_error", "No words for it", "cut"),
+        (400, BAD, "max_tokens: 100000 > 8192, the maximum allowed output tokens", "invalid"),
+        (429, "rate_limit_error", "This request would exceed your rate limit of tokens", "limited"),
+        (429, "rate_limit_error", "too many tokens: input exceeds the context of it", "limited"),
+        (529, "overloaded_error", "Overloaded", "overloaded"),
+        (500, "api_error", "Internal server error", "server"),
+    ],
+)
+def test_a_message_tells_what_is_wrong_in_the_words_of_each_server(
+    status: int, type_: str, message: str, kind: str
+) -> None:
+    """One sentence and the right retry: none, with less, or later."""
+    error = failure(status_error(status, type_, message), "m")
+    assert error.kind == ("rate_limited" if kind == "limited" else kind)
+
+
+def test_missing_money_is_told_in_its_own_words() -> None:
+    """An administrator adds credit in one place, raises a limit in another, or waits for a date."""
+    low = failure(status_error(400, BAD, "Your credit balance is too low to access it."), "m")
+    assert "no credit left" in low.user_message
+    limit = "You have reached your specified API usage limits. You will regain access on 2026-12-01"
+    reached = failure(status_error(400, BAD, limit + " at 00:00 UTC."), "m")
+    assert "until 2026-12-01 at 00:00 UTC" in reached.user_message
