@@ -1,6 +1,6 @@
 """Which question is being worked on, for the log: its id stands on every line written meanwhile.
 
-What a question sets in motion for everybody, such as a prefix's timers, is begun in its name and
+Work that a question starts for all, such as a prefix's timers, is begun in its name and
 outlives it. So a line carries an id only while that question is worked on.
 """
 
@@ -32,6 +32,6 @@ def about_question(question: str) -> Iterator[None]:
 
 
 def question_in_work() -> str | None:
-    """Return the id of the question that the caller works on; None where it works on none."""
+    """Return the id of the question that the caller works on; None if it works on none."""
     question = _about.get()
     return question if question in _in_work else None

@@ -39,7 +39,7 @@ class Tasks:
         """Wait for what is running, at most `seconds`; then cancel what is left."""
         loop = asyncio.get_running_loop()
         deadline = None if seconds is None else loop.time() + seconds
-        # What runs may start more.
+        # A running task may start more.
         while self._running and (deadline is None or loop.time() < deadline):
             left = None if deadline is None else deadline - loop.time()
             await asyncio.wait(self._running, timeout=left)

@@ -1,4 +1,4 @@
-"""What Slack's side needs of the store and the journal: the audit log, and the day's money."""
+"""Adapters from the store and the journal to Slack's side: the audit log and the day's money."""
 
 from __future__ import annotations
 

@@ -77,8 +77,8 @@ LOOK_UP_THREADS = 4
 class Bot:
     """One process of the bot.
 
-    `start` builds the parts from the store upwards, each whole when it is built. What was opened
-    is put on a stack, so that `stop` closes it in the reverse order, however far `start` came.
+    `start` builds the parts from the store upwards, each whole when it is built. Opened parts
+    are put on a stack, so that `stop` closes them in the reverse order, however far `start` came.
     """
 
     def __init__(
@@ -333,7 +333,7 @@ class Bot:
             self._opened.callback(pages.close)
 
     async def missing(self) -> Iterable[str]:
-        """Return what is not there yet to answer with; nothing where the bot is ready."""
+        """Return the parts that are missing before the bot can answer; nothing if it is ready."""
         missing = []
         if self._stopping:
             missing.append("time: it is stopping")
@@ -348,7 +348,7 @@ class Bot:
         return [*missing, *(f"context {name}" for name in self.readiness.waited_for())]
 
     async def forget_cache(self) -> None:
-        """Give every prefix a new salt: whatever Claude holds is not read again."""
+        """Give every prefix a new salt: Claude's present cache entries are not read again."""
         await self.library.forget_cache(secrets.token_hex(4))
 
     async def _pushed(self, push: Push) -> None:
@@ -361,7 +361,7 @@ class Bot:
         self.tasks.start(self.library.refresh(names))
 
     async def _keep_fresh(self) -> None:
-        """Look for pushes; what could not be built, for whatever reason, is tried again sooner."""
+        """Look for pushes. A context that could not be built is tried again sooner."""
         again = FIRST_AGAIN_SECONDS
         while True:
             await self.library.refresh()

@@ -33,7 +33,7 @@ REFRESHES_AN_HOUR = 12
 
 
 class NotAllowed(ForewarmError):
-    """A repository may not be attached from Slack. `host` is where it lives."""
+    """A repository may not be attached from Slack. `host` is its host."""
 
     def __init__(self, host: str, hosts: Sequence[str]) -> None:
         super().__init__(
@@ -45,7 +45,7 @@ class NotAllowed(ForewarmError):
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What Slack's side holds of a context, and the version it was stored with."""
+    """The part of a context that was set in Slack, and the version of its record."""
 
     workspace: str
     body: Mapping[str, Any]
@@ -117,7 +117,7 @@ class SlackShelf:
         """Take over what other replicas have changed; return the names that are to be built."""
         before, self._slack = self._slack, await self._stored()
         for name in before.keys() - self._slack.keys():
-            # Whoever removed it could do so because no file gives it a repository.
+            # It could be removed because no file gives it a repository.
             self._library.drop(name)
         changed = [name for name, known in self._slack.items() if known != before.get(name)]
         return [name for name in changed if self._use(name)]
@@ -145,7 +145,7 @@ class SlackShelf:
     # --- what /codebase asks --------------------------------------------------------------------
 
     async def held(self, workspace: str, channel: str) -> StoredContext:
-        """Return what Slack holds for a channel; a name of its own where there is nothing."""
+        """Return the context set in Slack for a channel; an empty one if there is none."""
         context = self._library.for_channel(channel)
         name = context.name if context is not None else f"slack-{channel.lower()}"
         known = self._slack.get(name)

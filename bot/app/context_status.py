@@ -25,7 +25,7 @@ class StandingOf:
         return f"<StandingOf {self._state!r}>"
 
     def shown(self, context: ContextConfig) -> ContextShown:
-        """Return a context as anybody who may ask it sees it."""
+        """Return a context as people who may ask it see it."""
         today = self._summary(day_of(self._now()), context.name)
         return ContextShown(name=context.name, standing=self.describe(context), waits=_waits(today))
 

@@ -35,7 +35,7 @@ class CodeSource(Protocol):
     """A context's repositories on disk (`bot.context.codebase.Codebase`)."""
 
     async def sync(self) -> bool:
-        """Fetch; True where a head has moved."""
+        """Fetch; return True if a head has moved."""
 
     async def pack(self, *, cold: bool = False) -> Pack: ...
 
@@ -73,7 +73,7 @@ class ContextState:
 
 @dataclass(frozen=True, slots=True)
 class Current:
-    """What an answer is made from: one prefix and the files at the very same commit."""
+    """One prefix and the files at the very same commit: an answer is made from both."""
 
     prefix: Prefix
     pack: Pack
@@ -213,14 +213,14 @@ class Library:
                     await self._rebuild(live, asyncio.get_running_loop().time())
 
     async def try_out(self, config: ContextConfig) -> Current:
-        """Build a context without using it; raise a `ForewarmError` where it cannot be built."""
+        """Build a context without using it. Raises a `ForewarmError` if it cannot be built."""
         source = self._open(config)
         await source.sync()
         pack = await source.pack()
         return Current(await self._build(config, pack, self._salt), pack, source.snapshot())
 
     async def current(self, name: str) -> Current:
-        """Return what to answer from; raise `NotReady` where there is nothing."""
+        """Return the prefix and files to answer from. Raises `NotReady` if there are none."""
         live = self._lives.get(name)
         if live is None:
             raise NotReady(name, "it has been taken away.")

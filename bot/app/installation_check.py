@@ -1,4 +1,4 @@
-"""What `forewarm check` looks at, step by step: each finding says what to do about it.
+"""The steps of `forewarm check`. Each finding says how to fix it.
 
 Nothing is changed and nothing is spent but one tiny warm-up per model, and only if asked for.
 """
@@ -32,7 +32,7 @@ KEYS_PAGE = "https://platform.claude.com/settings/keys"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at. `text` says what to do where the verdict is not good."""
+    """One finding. If the verdict is not good, `text` says how to fix it."""
 
     part: str
     verdict: Verdict
@@ -40,7 +40,7 @@ class Finding:
 
 
 class Checkup:
-    """Walks through an installation. Every step goes on where an earlier one failed."""
+    """Checks an installation, step by step. A failed step does not stop the next."""
 
     def __init__(self, settings: Settings, now: Now) -> None:
         self._settings = settings

@@ -47,7 +47,7 @@ class LiveProbes:
         self._pace = pace or Pace()
 
     async def run(self) -> AsyncIterator[ProbeFinding]:
-        """Yield what is found; every part goes on where an earlier one failed."""
+        """Yield the findings. A failed part does not stop the next."""
         parts = (("claude", self._claude), ("slack", self._slack))
         for name, part in parts:
             try:
@@ -133,4 +133,4 @@ UNPROBED = {
     "claude.how long fingerprints are kept": "It takes longer than a check may.",
     "claude.price of mythos-5-2": "Only the price list says it.",
 }
-"""What stands open in the facts and cannot be probed from here, and why."""
+"""Open questions about the platforms that cannot be probed from here, and why."""

@@ -18,8 +18,8 @@ class Readiness:
     def waited_for(self) -> list[str]:
         """Return the names of the contexts that are waited for.
 
-        One that cannot be built holds the others up for a few attempts only. Where there are
-        contexts and none can be built, the bot stays unready: it could answer nobody.
+        One that cannot be built holds the others up for a few attempts only. If there are
+        contexts and none can be built, the bot stays unready: it could not answer.
         """
         if self._was_ready:
             return []

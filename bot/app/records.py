@@ -1,4 +1,4 @@
-"""What the library's changes leave in the journal."""
+"""Journal records of contexts that were built or dropped."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bot.telemetry.journal import Journal
 
 
 def note_built(journal: Journal, now: Now, move: PrefixChanged) -> None:
-    """Write that a context's prefix was built, with where its repositories stand."""
+    """Write that a context's prefix was built, with the commits of its repositories."""
     pack, prefix = move.pack, move.new
     journal.write(
         PrefixBuilt(

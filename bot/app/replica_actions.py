@@ -1,4 +1,4 @@
-"""What people do to an answer that another replica gives: told through the store, done there.
+"""Actions on an answer that another replica gives: passed through the store, carried out there.
 
 Slack delivers an edit, a deletion or a stop to any replica. The one that answers finds it within
 about a second; one that takes the question over later finds it as well.
@@ -38,7 +38,7 @@ SKEW_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class RemoteAction:
-    """What was done, and to what: a message by `ts`, a thread, or a question by its id.
+    """An action and its object: a message by `ts`, a thread, or a question by its id.
 
     `at` is when a replica heard of it, in Unix seconds.
     """
@@ -65,7 +65,7 @@ class RemoteAction:
 
 
 class SharedAnswers:
-    """`bot.slack.interfaces.Answers` where several replicas answer, each its own questions."""
+    """`bot.slack.interfaces.Answers` for several replicas, each with questions of its own."""
 
     def __init__(self, here: Answerer, inbox: QuestionInbox, now: Now) -> None:
         self._here = here
@@ -92,7 +92,7 @@ class SharedAnswers:
         await self._here.again(question, user)
 
     async def edited(self, workspace: str, channel: str, ts: str, text: str) -> bool:
-        """Answer anew where this replica gave the answer; False where another one may do so."""
+        """Answer again if this replica gave the answer; return False if another one may have."""
         if await self._here.edited(workspace, channel, ts, text):
             return True
         await self._tell(
@@ -210,7 +210,7 @@ class SharedAnswers:
             await self._here.stop_question(question.id, one.user)
 
     async def _edit(self, key: str, one: RemoteAction) -> None:
-        """Answer anew, once; where the answer is not known here, look again the next time."""
+        """Answer again, once. If the answer is not known here, look again the next time."""
         mine = (key, "")
         if mine in self._done:
             return

@@ -26,7 +26,7 @@ from bot.store.ledger import Cap, Ledger, Refusal
 AGAIN_SECONDS = 60.0
 """After a refusal; by then this replica has learned what the others spent."""
 PATIENCE = 0.5
-"""Seconds for which a store that is away is waited for: somebody waits for an answer."""
+"""Seconds to wait for a store that does not answer: a user waits for the answer."""
 WAIT_SECONDS, POLL_SECONDS = 15.0, 0.25
 """A cold prefix of 400,000 tokens takes longer than this; its reservation is then too large."""
 MARGIN = 1.1
@@ -63,7 +63,7 @@ class SpendingLedger:
             _log.warning("reservation_not_reduced", error=str(error))
 
     async def settle(self, id: str, usd: float) -> None:
-        """Replace the reservation by what was spent, whoever is cancelled meanwhile."""
+        """Replace the reservation by the amount spent, even if the caller is cancelled."""
         await asyncio.shield(self._settle(id, usd))
 
     async def _settle(self, id: str, usd: float) -> None:
@@ -100,7 +100,7 @@ class CappedWarmer:
         label: Label | None = None,
         previous: str | None = None,
     ) -> WarmResult:
-        """Warm within the caps. Raises `ClaudeError`, also where a cap refuses."""
+        """Warm within the caps. Raises `ClaudeError`, also if a cap refuses."""
         context = label.context if label else ""
         caps = [Cap("warmth/*", self._daily_usd), Cap(f"warmth/{context}", self._cap_of(context))]
         spent = _write_usd(prefix, ttl)
@@ -112,7 +112,7 @@ class CappedWarmer:
             spent = 0.0
             raise
         finally:
-            # Cancelled: nobody knows what was written, so that the most counts.
+            # If it was cancelled, the amount written is not known, so the most counts.
             await self._treasury.settle(id, spent)
         return done
 
@@ -150,7 +150,7 @@ class CappedModel:
     async def stream(
         self, request: Request, *, label: Label | None = None
     ) -> AsyncGenerator[Event, None]:
-        """Stream within the caps. Raises `ClaudeError`, also where a cap refuses."""
+        """Stream within the caps. Raises `ClaudeError`, also if a cap refuses."""
         spent = answer_usd(request)
         # A local model costs nothing, so nothing is reserved.
         id = await self._reserve(request, spent, label) if spent > 0 else None

@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 30.0
 NOTHING_THERE = frozenset({"gone", "forbidden"})
-"""What Slack says of a thread that cannot be read: nothing can be shown in it either."""
+"""Slack's errors for a thread that cannot be read: nothing can be shown in it either."""
 
 NOTED_SECONDS = 1.0
 """Time for those who live to note a message that they have posted this moment."""
@@ -87,7 +87,7 @@ class Takeovers:
         elif claimed.messages:
             await self._carry_on(question, Takeover(standing))
         else:
-            # Nobody can tell how far it had come: it is judged like any other, access and all.
+            # Its progress is not known, so it is judged like a new question, access included.
             await self._desk.converse(question, standing=standing)
 
     async def _carry_on(self, question: Question, left: Takeover) -> None:
@@ -118,14 +118,14 @@ class Takeovers:
             found = tuple(ts for ts in found if ts not in others)
         for ts in found:
             log.info("orphan_found", question=question.id)
-            # Noted at once, so that whoever carries on the thread's next question leaves it.
+            # Noted at once, so that the next takeover in this thread leaves it alone.
             await self._inbox.note_message(question.id, ts)
         return tuple(sorted({*claimed.messages, *found}))
 
     async def _own_since(
         self, question: Question, asked: str, noted: frozenset[str]
     ) -> Sequence[str]:
-        """Return our own messages in the thread that nobody noted.
+        """Return our own messages in the thread that are noted for no question.
 
         Slack is asked until it says: an answer given without having looked could be the second.
         """

@@ -67,7 +67,7 @@ class WebServer:
 
     @property
     def port(self) -> int:
-        """The port that is listened on; chosen by the system where 0 was asked for."""
+        """The port that is listened on; chosen by the system if 0 was asked for."""
         if self._server is None or not self._server.sockets:
             return self._port
         return int(self._server.sockets[0].getsockname()[1])

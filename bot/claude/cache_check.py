@@ -8,7 +8,7 @@ from bot.claude.usage import Ttl, Usage
 
 PLACEHOLDER_TOKENS = 8
 MOST_PLACEHOLDER_TOKENS = 32
-"""What a warm-up's prompt holds behind the prefix: as it is found, and at the very most."""
+"""Tokens of a warm-up's prompt behind the prefix: as measured, and at the very most."""
 
 COVERED = 0.98
 """Share of a prefix's tokens that must be cached for it to count as warm.
@@ -22,9 +22,9 @@ EXPLAINS_A_MISS = frozenset({"model_changed", "system_changed", "tools_changed"}
 
 @dataclass(frozen=True, slots=True)
 class WarmResult:
-    """What a warm-up came to. `started_at` is Unix seconds at sending: lives count from there.
+    """Result of a warm-up. `started_at` is Unix seconds at sending: a TTL counts from there.
 
-    `seconds` is how long it took, which is the prefill where `usage` shows a write. `tokens` is
+    `seconds` is how long it took, which is the prefill if `usage` shows a write. `tokens` is
     the prefix's length as the server measured it, as against the estimate in the Prefix.
     `complete` tells whether the prefix may be taken as cached; `missed` says in words why not, or
     why less was read than was expected.
@@ -53,7 +53,7 @@ def covered_tokens(usage: Usage, reports_writes: bool) -> int:
 def measured_tokens(usage: Usage, reports_writes: bool) -> int:
     """Return the length of a warmed prefix as the server counted it.
 
-    Where writing is reported the cached part is exactly the prefix; elsewhere the placeholder's
+    If writing is reported, the cached part is exactly the prefix. If not, the placeholder's
     turn, about as long as in Anthropic's own example, is taken off the whole prompt.
     """
     covered = covered_tokens(usage, reports_writes)
@@ -65,7 +65,7 @@ def measured_tokens(usage: Usage, reports_writes: bool) -> int:
 def measured_by_question(usage: Usage, tail: int) -> int | None:
     """Return the prefix's length by the reply to a question whose own turns are `tail` tokens.
 
-    The tail is an estimate, so it must be small beside the prefix; None where it is not.
+    The tail is an estimate, so it must be small beside the prefix. Returns None if it is not.
     """
     if usage.total_input == 0 or tail > (1 - COVERED) * usage.total_input:
         return None
@@ -83,7 +83,7 @@ def is_complete(usage: Usage, reports_writes: bool) -> bool:
 
 
 def explain_warm_up(usage: Usage, reports_writes: bool) -> str | None:
-    """Say why a warm-up left the prefix cold; None where it did not."""
+    """Return why a warm-up left the prefix cold, or None if it did not."""
     if is_complete(usage, reports_writes):
         return None
     covered = covered_tokens(usage, reports_writes)
@@ -95,10 +95,10 @@ def explain_warm_up(usage: Usage, reports_writes: bool) -> str | None:
 def explain_read(
     usage: Usage, expected: int, miss: str | None = None, changed: str | None = None
 ) -> str | None:
-    """Say why fewer tokens were read than were believed to be cached; None where enough were.
+    """Return why fewer tokens were read than were believed to be cached, or None if enough were.
 
     `changed` is what of the prefix differs from the last request by our own fingerprints, `miss`
-    the API's diagnosis. Where neither explains it, the entry is gone.
+    the API's diagnosis. If neither explains it, the entry is gone.
     """
     if usage.cache_read >= COVERED * expected:
         return None

@@ -1,4 +1,4 @@
-"""What the server says of its models, asked once per model and kept."""
+"""The server's description of its models, asked once per model and kept."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Catalogue:
-    """The Models API, where there is one; models.toml where there is none."""
+    """The Models API if the server has one, else models.toml."""
 
     def __init__(self, sdk: anthropic.AsyncAnthropic) -> None:
         self._sdk = sdk
@@ -30,7 +30,7 @@ class Catalogue:
     async def capabilities(self, model: str) -> Capabilities:
         """Return what the model accepts.
 
-        Raises `ClaudeError` where the key is refused or the server says that it has no such model.
+        Raises `ClaudeError` if the key is refused or the server says that it has no such model.
         Any other failure, a server without a Models API among them, yields what models.toml knows;
         what could not be asked is asked again the next time.
         """
@@ -63,7 +63,7 @@ class Catalogue:
         return listed(model)
 
     async def _get(self, path: str, model: str) -> Mapping[str, Any] | None:
-        """Return the object at a path, or None where the server has no such endpoint."""
+        """Return the object at a path, or None if the server has no such endpoint."""
         try:
             found = await self._sdk.get(
                 path, cast_to=object, options={"max_retries": 0, "timeout": LOOK_UP_SECONDS}

@@ -151,7 +151,7 @@ class ClaudeClient:
     ) -> AsyncGenerator[Event, None]:
         """Send a question and yield the events of its reply, `Started` first, `Ended` last.
 
-        Raises `ClaudeError`, in the middle too; `CutStream` where the stream broke or ended
+        Raises `ClaudeError`, in the middle too, and `CutStream` if the stream broke or ended
         without `message_stop`. Close the iterator (`contextlib.aclosing`) or cancel the task to
         stop the model: either closes the connection.
         """
@@ -291,7 +291,7 @@ class ClaudeClient:
 
 
 def _measure(request: Request, usage: Usage) -> None:
-    """Take a prefix's length from a question where no warm-up has told it yet."""
+    """Take a prefix's length from a question if no warm-up has measured it yet."""
     measure = request.prefix.measure
     if measure.tokens is None:
         measure.tokens = measured_by_question(usage, request.tail_tokens)

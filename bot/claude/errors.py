@@ -1,4 +1,4 @@
-"""What can go wrong at the Anthropic edge, as one error with a kind.
+"""Failures of requests to Claude, as one error with a kind.
 
 Statuses, types and codes are those of docs/platform/claude.md#rate-limits-and-errors
 and docs/platform/claude.md#error-wording. The text that the server sent is kept,
@@ -16,13 +16,13 @@ ErrorKind = Literal[
     "authentication",  # no key, or a wrong one
     "permission",  # the key may not do this
     "unknown_model",  # 404 that names the model, or a server without this endpoint
-    "rate_limited",  # 429; retry_after in seconds where the server said it
+    "rate_limited",  # 429; retry_after in seconds if the server gave it
     "spend_limit",  # the money agreed with Anthropic is spent: waiting does not help
     "overloaded",  # 529
     "server",  # any other 5xx
     "too_long",  # the prompt exceeds the model's window, or the body the server's
     "invalid",  # any other 4xx: a bug of ours, or a setting the model refuses
-    "connection",  # nobody answered, or the connection broke before the reply began
+    "connection",  # no answer, or the connection broke before the reply began
     "timeout",  # connected, but silent for too long
     "cut",  # a reply began and did not end as it should
     "refusal",  # the model declined
@@ -76,7 +76,7 @@ def scrubbed(text: str) -> str:
 class ClaudeError(ForewarmError):
     """A request to Claude failed.
 
-    `kind` says how, `status` is the HTTP status (200 for an error inside a stream, None where
+    `kind` says how, `status` is the HTTP status (200 for an error inside a stream, None if
     there was no reply), `retry_after` seconds if the server named them, `request_id` what
     Anthropic's support asks for, `detail` the server's own words, scrubbed, for the log only.
     """

@@ -1,4 +1,4 @@
-"""What the journal keeps of requests to Claude."""
+"""Journal records of requests to Claude. Their names are stored."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class RequestStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestEnded:
-    """A request came to its end, at `at`; it had left at `started_at`, from where lives count.
+    """A request came to its end, at `at`; it had left at `started_at`, the start of a TTL.
 
     `seconds` runs from sending to the response's first event. `complete` says of a warm-up that
     the prefix is cached, of anything else that the reply came to its proper end.
     `expected` is what the ledger believed to be cached; `missed` says in words why the read fell
-    short of it, where it did. `error` is a kind (`overloaded_error`, `connection`), never a text.
+    short of it, if it did. `error` is a kind (`overloaded_error`, `connection`), never a text.
     """
 
     at: float
@@ -61,7 +61,7 @@ class RequestEnded:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What a request is for, as its records tell it. `expected` tokens are believed cached."""
+    """The purpose of a request, for its records. `expected` tokens are believed cached."""
 
     purpose: Purpose
     context: str = ""
@@ -70,7 +70,7 @@ class Label:
 
 
 class Journal(Protocol):
-    """Where records go. Returns at once; the store writes them in order."""
+    """Takes records. Returns at once; the store writes them in order."""
 
     def write(self, record: object) -> None: ...
 

@@ -43,7 +43,7 @@ def connect(api_key: str | None, base_url: str | None) -> anthropic.AsyncAnthrop
     """Return the SDK's client over aiohttp, which resends nothing by itself.
 
     A server of one's own needs no key. Without one for Anthropic's, the SDK's other ways of
-    finding credentials are left to it; `ClaudeError` where they are there but broken.
+    finding credentials are left to it. Raises `ClaudeError` if they are there but broken.
     """
     anthropics = base_url is None or is_anthropics(base_url)
     try:
@@ -100,7 +100,7 @@ async def events(
     """Send a streamed request and yield its events as plain objects.
 
     `opened` is told Anthropic's request id when the reply begins. Closing the generator closes
-    the connection. Raises `ClaudeError`; `CutStream` where the stream breaks.
+    the connection. Raises `ClaudeError`, and `CutStream` if the stream breaks.
     """
     model, body = request.prefix.model, request.encoded()
 
@@ -147,7 +147,7 @@ def _options(body: bytes, seconds: float) -> Any:
 
 
 async def _sent(model: str, send: Callable[[], Awaitable[_Reply]]) -> _Reply:
-    """Send; send once more where a kept connection turned out to be closed before it was used.
+    """Send; send once more if a kept connection turned out to be closed before it was used.
 
     That is no retry: nothing had left this machine.
     """

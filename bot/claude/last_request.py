@@ -1,4 +1,4 @@
-"""What was last sent on each prefix, to explain a miss against."""
+"""The last request on each prefix, with which a cache miss is compared."""
 
 from __future__ import annotations
 

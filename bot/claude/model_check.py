@@ -30,7 +30,7 @@ _QUESTION = [{"role": "user", "content": "Reply with the single word: ready"}]
 
 @dataclass(frozen=True, slots=True)
 class ModelCheck:
-    """What trying out a model found. Seconds run from sending to the first event of the reply."""
+    """Findings about one model. Seconds run from sending to the first event of the reply."""
 
     capabilities: Capabilities
     settings: ModelSettings
@@ -48,7 +48,7 @@ class ModelCheck:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What somebody should know before relying on this model: a sentence each."""
+        """Problems to know before relying on this model, a sentence each."""
         model, found = self.settings.model, []
         if not self.capabilities.known:
             found.append(
@@ -91,7 +91,7 @@ class ModelCheck:
 
 
 async def check_model(client: ClaudeClient, model: str, salt: str) -> ModelCheck:
-    """Warm a prefix nobody has used before, ask on it, and report. Raises `ClaudeError`.
+    """Warm a prefix that was never used, ask on it, and report. Raises `ClaudeError`.
 
     `salt` must be new each time, or an entry of the last probe would pass for a warm-up's work.
     """

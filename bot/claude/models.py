@@ -1,4 +1,4 @@
-"""What a model accepts: windows, ways of thinking, effort; and the least of these.
+"""Capabilities of models: windows, thinking, effort; and the least of these that is accepted.
 
 The Models API is asked first (docs/platform/claude.md#models). A server without one, or
 one with empty fields, gets what models.toml knows of the Claude model, and a model of another
@@ -51,9 +51,9 @@ class SettingError(ForewarmError):
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
-    """What a request says of the model. All but `max_tokens` decide whether a cache entry fits.
+    """Settings of the model in a request. All but `max_tokens` belong to the cache key.
 
-    `thinking` and `effort` are None where the field is not sent. `max_tokens` is the cap of an
+    `thinking` and `effort` are None if the field is not sent. `max_tokens` is the cap of an
     answer, in tokens.
     """
 
@@ -69,7 +69,7 @@ class Capabilities:
 
     `cacheable` is the least number of tokens that a marked prefix must have to be cached. `images`
     says whether messages may hold pictures.
-    `known` is false where the limits are defaults and not the server's or our list's word.
+    `known` is false if the limits are defaults, neither from the server nor from our list.
     """
 
     model: str
@@ -93,8 +93,8 @@ class Capabilities:
 def least_thinking(capabilities: Capabilities) -> tuple[Thinking | None, Effort | None]:
     """Return the setting under which visible words come soonest (docs/claude.md#thinking).
 
-    Not thinking at all where that is accepted; else thinking between tools only, else adaptively,
-    both with low effort where the model has effort. Of a model that says nothing: nothing is sent.
+    No thinking if that is accepted; else thinking between tools only, else adaptively,
+    both with low effort if the model has effort. If nothing is known, nothing is sent.
     """
     low: Effort | None = "low" if "low" in capabilities.effort else None
     if "disabled" in capabilities.thinking:
@@ -115,8 +115,8 @@ def settle(
 ) -> ModelSettings:
     """Turn a context's wishes into settings that its model accepts.
 
-    The answer's cap is `max_tokens`, or less where the model or its window is small. An effort
-    that is wished for counts where the model has effort at all; a model without any is
+    The answer's cap is `max_tokens`, or less if the model or its window is small. An effort
+    that is wished for counts if the model has effort at all; a model without any is
     sent none. Raises `SettingError` for a value that the model is known to refuse.
     """
     model = capabilities.model

@@ -25,7 +25,7 @@ CHARACTERS_PER_TOKEN = 2.5
 
 @dataclass(frozen=True, slots=True)
 class SystemBlock:
-    """One `system` text block; `marked` where a cache marker stands on it."""
+    """One `system` text block; `marked` if it carries a cache marker."""
 
     section: Section
     text: str
@@ -48,7 +48,7 @@ class Measure:
 
 @dataclass(frozen=True, eq=False)
 class Prefix:
-    """What is cached: tools and system blocks, with the settings that decide about a hit.
+    """The cached part of a request: tools and system blocks, with the settings of the cache key.
 
     `key` names the prefix across pushes: same repositories, selection, settings, tools, preamble
     and salt. `fingerprint` names the very bytes and settings that are sent: two prefixes with the
@@ -150,7 +150,7 @@ def build_prefix(
 
 
 def estimated_tokens(text: str) -> int:
-    """Estimate the tokens of a text where nobody has counted them."""
+    """Estimate the tokens of a text that was not counted."""
     return round(len(text) / CHARACTERS_PER_TOKEN)
 
 

@@ -1,4 +1,4 @@
-"""What tokens cost, from one data file."""
+"""Prices of tokens, from one data file."""
 
 from __future__ import annotations
 

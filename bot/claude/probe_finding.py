@@ -1,4 +1,4 @@
-"""What a probe of a real service found, in words and in a form that can be sent to others."""
+"""Finding of a probe of a real service, in words and in a form that can be sent to others."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Outcome = Literal["found", "person", "unprobed", "failed"]
 class ProbeFinding:
     """One thing that was not established before. `facts` hold no token, name, id or address.
 
-    `person` means that somebody has to do something for it, `unprobed` that it cannot be told from
+    `person` means that a person has to act for it, `unprobed` that it cannot be told from
     outside, or not within minutes; `text` says what, or why.
     """
 

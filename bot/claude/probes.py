@@ -245,7 +245,7 @@ class ClaudeProbes:
 
 
 def _prefix(lines: int = PREFIX_LINES) -> str:
-    """Return text that nobody has sent before."""
+    """Return text that was never sent before."""
     mark = secrets.token_hex(8)
     return f"probe {mark}\n" + "".join(
         f"constant_{n} = {n * 7919 % 10_007}\n" for n in range(lines)

@@ -101,7 +101,7 @@ class Account:
         return max(0.0, reached - self.started_at)
 
     def end(self, error: str | None = None) -> None:
-        """Write the end; `error` is its kind where there was one."""
+        """Write the end; `error` is its kind if there was one."""
         prefix = self._request.prefix
         usage = self.read()
         self.usd = cost(prefix.model, usage)

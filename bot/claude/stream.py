@@ -24,7 +24,7 @@ _PRODUCED = ("text", "partial_json", "thinking")
 class Started:
     """The reply began: the prefix is read or written now, and its usage is known.
 
-    `miss` is the API's own diagnosis of a cache miss, where one was asked for and made.
+    `miss` is the API's own diagnosis of a cache miss, if one was asked for and made.
     `reports_writes` is false for servers that do not say what they wrote to their cache.
     """
 
@@ -67,7 +67,7 @@ class Ended:
     `content` holds its blocks as they are to be sent back in the next round or turn: text and
     tool_use, in order, without thinking, which is bound to one model and conversation. Times are
     Unix seconds by the clock handed in; None for what never came. `refusal` is the category of a
-    refusal, where the server named one.
+    refusal, if the server named one.
     """
 
     at: float
@@ -111,7 +111,7 @@ class Reader:
 
     @property
     def usage(self) -> Usage:
-        """What the stream has told so far."""
+        """The usage that the stream has reported so far."""
         return usage_of(self._usage, self._ttl)
 
     def usage_so_far(self) -> Usage:

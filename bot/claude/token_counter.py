@@ -27,10 +27,10 @@ class TokenCounter:
         self._missing = False
 
     async def count(self, text: str) -> int | None:
-        """Return the tokens of a text as a `system` block, or None where nobody can count.
+        """Return the tokens of a text as a `system` block, or None if they cannot be counted.
 
         None means that the server has no such endpoint; it is not asked again. Raises
-        `ClaudeError` where counting failed otherwise.
+        `ClaudeError` if counting failed otherwise.
         """
         if not text.strip():
             return 0

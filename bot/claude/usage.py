@@ -1,4 +1,4 @@
-"""What a reply says it used, in tokens."""
+"""Usage of a reply, in tokens."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def reports_writes(raw: Mapping[str, Any]) -> bool:
 def usage_of(raw: Mapping[str, Any], ttl: Ttl = "5m") -> Usage:
     """Read the `usage` object of a reply (docs/platform/claude.md#usage-fields).
 
-    Fields may be absent or null. Where the breakdown of the written tokens by life is missing,
-    they count as written with `ttl`, the life that the request asked for.
+    Fields may be absent or null. If the breakdown of the written tokens by TTL is missing,
+    they count as written with `ttl`, the TTL that the request asked for.
     """
     written = _tokens(raw, "cache_creation_input_tokens")
     lives = raw.get("cache_creation")

@@ -142,7 +142,7 @@ def _of_context(name: str) -> tuple[Subject, str]:
         Path(os.environ.get("FOREWARM_HOME") or ".forewarm"),
         now=system_now,
         tokens=Tokens.from_environment(os.environ),
-        # Whoever can run this command can read those folders anyway.
+        # A user who can run this command can read those folders anyway.
         sources=Sources(local=(Path("/"),)),
     )
     asyncio.run(codebase.sync())

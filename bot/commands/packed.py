@@ -1,4 +1,4 @@
-"""What `forewarm pack` tells of a pack: figures for machines, a tree for people."""
+"""Output of `forewarm pack`: figures for machines, a tree for people."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MODEL = "claude-sonnet-5-5"
 
 @dataclass
 class Packed:
-    """What came of it. `omitted` holds repository, path and reason."""
+    """Result of packing. `omitted` holds repository, path and reason."""
 
     title: str
     blocks: list[dict[str, Any]] = field(default_factory=list)

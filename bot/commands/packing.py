@@ -1,4 +1,4 @@
-"""What `forewarm pack` does: build one context or path, and show it or write it.
+"""The work of `forewarm pack`: build one context or path, and show it or write it.
 
 The plain case, one repository and no state, streams from git to the file and imports little: it is
 timed as a whole process beside other packers. `main` therefore reads its arguments with argparse.
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for on the command line."""
+    """The arguments of the command line."""
 
     target: str
     at: str | None = None
@@ -116,7 +116,7 @@ def _masked(files: Mapping[str, File]) -> dict[str, str | None]:
 
 
 def cache_file(repository: GitRepository, folder_name: str = "facts", suffix: str = "json") -> Path:
-    """Return where a cache of a repository is kept: in the bot's home or the user's cache."""
+    """Return the folder of a repository's cache: in the bot's home or the user's cache."""
     home = os.environ.get("FOREWARM_HOME")
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "forewarm"
     folder = Path(home) if home else cache
@@ -237,7 +237,7 @@ async def _pack_context_async(config: ContextConfig, request: Request) -> Packed
         now=system_now,
         state=None if request.state is None else DirectoryState(request.state),
         tokens=Tokens.from_environment(os.environ),
-        # Whoever can run this command can read those folders anyway.
+        # A user who can run this command can read those folders anyway.
         sources=Sources(local=(Path("/"),)),
         progress=show_progress(),
     )

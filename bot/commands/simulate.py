@@ -34,7 +34,7 @@ NOTEBOOK_KEY = f"the {_FIRST_NAME}'s warming at typing"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """What is simulated. Tokens, seconds, USD an hour."""
+    """Settings of a simulation. Tokens, seconds, USD an hour."""
 
     tokens: int
     model: str

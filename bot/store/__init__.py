@@ -1,1 +1,1 @@
-"""What outlives the process: SQLAlchemy Core over SQLite or PostgreSQL."""
+"""Storage that outlives the process: SQLAlchemy Core over SQLite or PostgreSQL."""

@@ -28,7 +28,7 @@ class SlackContext:
 
 
 class Contexts:
-    """Contexts set inside Slack; files win where both speak, which is not this room's business."""
+    """Contexts set inside Slack. Their merge with context files is not done here."""
 
     def __init__(self, database: Database, now: Now) -> None:
         self._database = database
@@ -52,7 +52,7 @@ class Contexts:
         *,
         expected: int | None = None,
     ) -> bool:
-        """Save a context; return False where its version is not `expected` any more (None: new).
+        """Save a context; return False if its version is not `expected` any more (None: new).
 
         Two people who edit at once cannot overwrite each other unseen.
         """
@@ -76,7 +76,7 @@ class Contexts:
         return await swap(self._database, "save a context", contexts, row, given, mine)
 
     async def remove(self, workspace: str, name: str, *, expected: int) -> bool:
-        """Remove a context; return False where its version is not `expected` any more."""
+        """Remove a context; return False if its version is not `expected` any more."""
         tries = 0
         where = (contexts.c.workspace == workspace, contexts.c.name == name)
         gone = delete(contexts).where(*where, contexts.c.version == expected)

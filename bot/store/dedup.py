@@ -21,7 +21,7 @@ class Events:
         self._now = now
 
     async def first_sight(self, id: str) -> bool:
-        """Remember the id; return False where it was known."""
+        """Remember the id; return False if it was known."""
         claim = uuid.uuid4().hex
         row = {"id": id, "at": self._now(), "claim": claim}
 

@@ -1,4 +1,4 @@
-"""What can go wrong with the store, told apart by what helps.
+"""Failures of the store, told apart by their remedy.
 
 Every failure of the database leaves this room as one `StoreError`. Nothing is half written: each
 operation is one transaction.
@@ -17,7 +17,7 @@ from bot.errors import ForewarmError
 
 Reason = Literal[
     "full",  # no room left on the disk
-    "locked",  # somebody else holds the lock for too long
+    "locked",  # another transaction holds the lock for too long
     "unreachable",  # the server or the file's folder cannot be reached, or the connection died
     "refused",  # wrong password, no such database, no right to write
     "corrupt",  # the file is damaged or is no database
@@ -106,7 +106,7 @@ class LeaseLost(ForewarmError):
 
 
 def reason_of(error: BaseException) -> Reason | None:
-    """Return why the database failed, or None where the error is not the database's doing."""
+    """Return why the database failed, or None if the error is not the database's."""
     if isinstance(error, PoolTimeout):
         return "locked"
     if isinstance(error, DBAPIError):

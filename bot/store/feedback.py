@@ -22,7 +22,7 @@ class Feedback:
         self._now = now
 
     async def give(self, opinion: Opinion) -> None:
-        """Keep an opinion; its time is now. A comment given before stays where none is given."""
+        """Keep an opinion; its time is now. An earlier comment stays if none is given."""
         row = {
             "question": opinion.question,
             "user": opinion.user,

@@ -1,4 +1,4 @@
-"""What is known of questions that are over: who asked in a thread, what stands of an answer."""
+"""Reads of questions that are over: the askers of a thread, the messages of an answer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bot.store.sql.schema import messages, questions, turns
 class Asked:
     """A question of any age and the messages noted for its answer, oldest first.
 
-    `outcome` is None where it has no end.
+    `outcome` is None if it has no end.
     """
 
     question: JsonObject
@@ -61,7 +61,7 @@ class History:
         return frozenset(str(one["user"]) for one in found if one.get("surface") != "thread")
 
     async def past(self, id: str) -> Asked | None:
-        """Return a question and where its answer stands; None where it is purged."""
+        """Return a question and the messages of its answer; None if it is purged."""
         asked = select(questions.c.question, questions.c.outcome).where(questions.c.id == id)
         noted = select(messages.c.ts).where(messages.c.question == id).order_by(messages.c.ts)
 

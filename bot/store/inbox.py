@@ -36,7 +36,7 @@ class Claimed:
     """A question that was taken over, and what its former holders left behind.
 
     `messages` are the time stamps of messages noted in Slack, oldest first; `saved` is the whole
-    answer where it was stored. `claims` counts the holders. `too_old` asks for an apology.
+    answer if it was stored. `claims` counts the holders. `too_old` asks for an apology.
     """
 
     id: str
@@ -53,7 +53,7 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A question without an end. `owner` is None where nobody holds it."""
+    """A question without an end. `owner` is None if no process holds it."""
 
     id: str
     at: float
@@ -81,7 +81,7 @@ class Inbox:
         lease_seconds: float,
         event: str | None = None,
     ) -> bool:
-        """Keep a question and hold it for `owner`; return False where it is known already.
+        """Keep a question and hold it for `owner`; return False if it is known already.
 
         Known means: the same id, the same event id, or the same (workspace, channel, ts).
         """
@@ -170,14 +170,14 @@ class Inbox:
         return await self._database.change("renew leases", work)
 
     async def release(self, id: str, owner: str) -> None:
-        """Hand the question over: anybody may claim it at once."""
+        """Release the question: any process may claim it at once."""
         values = {"owner": None, "lease_until": 0.0}
         await self._change("release a question", id, owner, values, must=False)
 
     async def reopen(self, id: str, owner: str, question: JsonObject, lease_seconds: float) -> bool:
         """Open a question anew for `owner`, finished or not; forget its answer.
 
-        False where somebody else holds it, or where it is purged.
+        Returns False if another process holds it, or if it is purged.
         """
         c, now = questions.c, self._now()
         free = or_(c.finished_at.is_not(None), c.owner == owner, c.lease_until <= now)
@@ -202,7 +202,7 @@ class Inbox:
     async def note_message(self, id: str, owner: str, ts: str) -> None:
         """Remember that a message of this answer stands in Slack. Raises `LeaseLost`."""
         c = questions.c
-        # Locked while it is looked at: nobody takes the question over without seeing the message.
+        # Locked while it is looked at: a takeover always sees the message.
         held = (
             select(c.id, literal(ts), literal(self._now(), Double))
             .where(*_held(id, owner))
@@ -219,7 +219,7 @@ class Inbox:
             raise LeaseLost(id)
 
     async def save_answer(self, id: str, owner: str, answer: SavedAnswer) -> None:
-        """Keep the whole answer, so that whoever takes over completes it. Raises `LeaseLost`."""
+        """Keep the whole answer, so that a takeover completes it. Raises `LeaseLost`."""
         c = questions.c
         row = _answer_row(answer)
 
@@ -259,7 +259,7 @@ class Inbox:
     async def is_with_others(
         self, workspace: str, channel: str, ts: str, owner: str, *, since: float
     ) -> bool:
-        """Tell whether a message is a question that another than `owner` holds, or nobody.
+        """Tell whether a message is a question that `owner` does not hold.
 
         One that was finished counts as long as that was after `since`.
         """

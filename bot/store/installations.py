@@ -1,4 +1,4 @@
-"""Where Slack's OAuth keeps its tokens: slack_sdk's own store, on our engine and our migrations."""
+"""Storage of Slack's OAuth tokens: slack_sdk's own store, on our engine and our migrations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The journal's rows: appended in batches, read by everybody since a sequence number."""
+"""The journal's rows: appended in batches, read by every replica from a sequence number on."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class JournalTable:
             after = page[-1].seq
 
     async def last(self) -> int:
-        """Return the newest sequence number, 0 where the journal is empty."""
+        """Return the newest sequence number, 0 if the journal is empty."""
 
         async def work(connection: AsyncConnection) -> int:
             return await connection.scalar(select(func.max(journal.c.seq))) or 0

@@ -25,7 +25,7 @@ class Versioned:
 
 
 class State:
-    """What one replica writes, every replica reads."""
+    """Values by kind and key. Every replica reads the value that one wrote."""
 
     def __init__(self, database: Database, now: Now) -> None:
         self._database = database
@@ -60,7 +60,7 @@ class State:
         return await self._database.read("read state", work)
 
     async def put(self, kind: str, key: str, value: bytes) -> None:
-        """Set the value, whatever stood there."""
+        """Set the value, also if there is one."""
         row = {"kind": kind, "key": key, "value": value, "version": 1, "at": self._now()}
 
         async def work(connection: AsyncConnection) -> None:
@@ -80,7 +80,7 @@ class State:
         await self._database.change("write state", work)
 
     async def swap(self, kind: str, key: str, value: bytes, expected: int | None) -> bool:
-        """Set the value where its version is still `expected` (None: absent); say whether it was.
+        """Set the value if its version is still `expected` (None: absent); tell whether it was.
 
         A try that was committed although its reply was lost counts as done.
         """

@@ -1,6 +1,6 @@
 """Leases by name, with an expiry and a published result: one warm-up in flight anywhere.
 
-A lease's `term` grows with each holder. Whoever waits for a lease reads the result of the term it
+A lease's `term` grows with each holder. A process that waits reads the result of the term it
 saw, so a result of an earlier warm-up is never taken for this one's.
 """
 
@@ -20,12 +20,12 @@ from bot.store.sql.database import Database
 from bot.store.sql.schema import leases
 
 POLL = 0.05
-"""Seconds between two looks at a lease that somebody waits for."""
+"""Seconds between two looks at a lease that is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """How a lease stands. `owner` is None where it is free; `result` is that of `result_term`."""
+    """The state of a lease. `owner` is None if it is free; `result` is that of `result_term`."""
 
     name: str
     owner: str | None
@@ -46,7 +46,7 @@ class Leases:
         self._now = now
 
     async def acquire(self, name: str, owner: str, seconds: float) -> Lease | None:
-        """Take the lease and return it, or None where somebody else holds it.
+        """Take the lease and return it, or None if another owner holds it.
 
         One owner asking twice gets None the second time: a lease is not reentrant.
         """
@@ -78,16 +78,16 @@ class Leases:
         return await self._database.change("take a lease", work)
 
     async def renew(self, lease: Lease, seconds: float) -> bool:
-        """Hold it for longer; return False where it was lost."""
+        """Hold it for longer; return False if it was lost."""
         return await self._change("renew a lease", lease, {"until": self._now() + seconds})
 
     async def release(self, lease: Lease, result: bytes | None = None) -> bool:
-        """Free the lease and publish the result of its term; False where it was lost before."""
+        """Free the lease and publish the result of its term; return False if it was lost before."""
         values = {"owner": None, "until": 0.0, "result": result, "result_term": lease.term}
         return await self._change("release a lease", lease, values)
 
     async def look(self, name: str) -> Lease | None:
-        """Return how the lease stands, or None where there never was one."""
+        """Return the state of the lease, or None if there never was one."""
         query = select(*_COLUMNS).where(leases.c.name == name)
 
         async def work(connection: AsyncConnection) -> Lease | None:
@@ -99,7 +99,7 @@ class Leases:
     async def wait(self, lease: Lease, deadline: float, poll: float = POLL) -> Lease | None:
         """Wait until the term that `lease` shows has ended; return how the lease stands then.
 
-        Returns None where it still runs after `deadline` seconds of the event loop's own time.
+        Returns None if it still runs after `deadline` seconds of the event loop's own time.
         """
         loop = asyncio.get_running_loop()
         end = loop.time() + deadline

@@ -1,4 +1,4 @@
-"""What may still be spent today: shared daily caps that no number of replicas passes together.
+"""The ledger of money: daily caps that all replicas together never pass.
 
 Before a request leaves, the most that it can cost is reserved in every scope it counts for (its
 context's answers, the installation's warmth…); when it has ended, the reservation is settled with
@@ -126,12 +126,12 @@ class Ledger:
         await self._settle("settle money", reservations.c.id == id, cost)
 
     async def expire(self) -> None:
-        """Count as spent what was reserved by somebody who died."""
+        """Count the reservations of dead processes as spent."""
         late = reservations.c.until <= self._now()
         await self._settle("expire money", late, reservations.c.amount)
 
     async def spent(self, day: str | None = None) -> Mapping[str, tuple[float, float]]:
-        """Return (spent, reserved) in USD by scope, of today where no day is given."""
+        """Return (spent, reserved) in USD by scope, of today if no day is given."""
         c = spending.c
         query = (
             select(c.scope, c.spent, c.reserved)

@@ -1,6 +1,6 @@
 """Bring the tables to the newest version, at start, however many replicas start at once.
 
-Alembic is imported only where there is something to do: it takes longer to import than the
+Alembic is imported only if there is something to do: it takes longer to import than the
 version takes to read.
 """
 
@@ -27,7 +27,7 @@ _LOCK = 0x666F7265
 async def migrate(database: Database) -> bool:
     """Upgrade to the newest version; return whether there was anything to do.
 
-    Raises `StoreError` with reason `schema` where a newer version of Forewarm wrote the database.
+    Raises `StoreError` with reason `schema` if a newer version of Forewarm wrote the database.
     """
     if await _revision(database) == REVISION:
         return False
@@ -76,7 +76,7 @@ def _run_alembic(connection: Connection) -> None:
 
 
 def alembic_config(connection: Connection | None = None) -> Any:
-    """Return Alembic's configuration for these migrations, on `connection` where one is given."""
+    """Return Alembic's configuration for these migrations, on `connection` if one is given."""
     from alembic.config import Config
 
     config = Config()

@@ -1,6 +1,6 @@
 """How long each kind is kept, and the purge that keeps to it.
 
-The purge deletes in small transactions, so that nobody waits behind it, and gives SQLite's freed
+The purge deletes in small transactions, so that no question waits for it, and gives SQLite's freed
 pages back to the disk. Every table is ruled here or named in `FOR_EVER`.
 """
 

@@ -30,7 +30,7 @@ from bot.store.turns import Turns
 
 
 class Store:
-    """What outlives the process. Every part raises `StoreError` and nothing else of the engine."""
+    """The store. Every part raises `StoreError` and nothing else of the engine."""
 
     def __init__(self, database: Database, now: Now) -> None:
         self._database = database
@@ -60,7 +60,7 @@ class Store:
         """Open the database and bring its tables to this version.
 
         `one_clock` sets `now` by the database's clock, so that replicas whose own clocks differ
-        agree on when a lease ends; by default where `now` is the system's own. Without `set_up`
+        agree on when a lease ends; by default if `now` is the system's own. Without `set_up`
         nothing is created or changed: tables of another version are a `StoreError`. Raises
         `BadDatabaseUrl`, `StoreError`.
         """

@@ -68,7 +68,7 @@ def decode(kind: str, body: str) -> Any:
     except json.JSONDecodeError:
         raise UnreadableValue(kind, "no JSON") from None
     except UnreadableValue as error:
-        # Told by the stored name, whatever the class is called.
+        # Told by the stored name; the class may be renamed.
         raise UnreadableValue(kind, error.problem) from None
 
 

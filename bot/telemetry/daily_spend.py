@@ -37,7 +37,7 @@ class Caps:
             self.nanos[key] += nano(record.usd)
 
     def spent(self, day: str, *, context: str | None = None, on: Spent | None = None) -> float:
-        """Return USD; of every context and everything where none is named."""
+        """Return USD; of every context and purpose if none is named."""
         return usd(
             sum(
                 nanos

@@ -18,7 +18,7 @@ from bot.telemetry.quantiles import percentile
 from bot.telemetry.warmup_usage import Chains
 
 UNANSWERED = frozenset({"failed", "overloaded", "expired", "no_context", "refused"})
-"""Outcomes that left somebody without an answer; stopping or being denied does not."""
+"""Outcomes that left a user without an answer; stopping or being denied does not count."""
 
 REASONS_KEPT = 100
 NO_CONTEXT = ""
@@ -56,7 +56,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waits:
-    """Perceived waits in seconds; None where nobody waited."""
+    """Perceived waits in seconds; None if there was none."""
 
     count: int
     p50: float | None
@@ -146,7 +146,7 @@ class Figures:
         )
 
     def become(self, other: Figures) -> None:
-        """Hold what another fold holds, which is given up: whoever looks at this one sees it."""
+        """Take over the content of another projection, which is given up."""
         self._days, self._cells, self._chains = other._days, other._cells, other._chains
         self._opinions, self._open = other._opinions, other._open
 

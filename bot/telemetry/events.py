@@ -1,4 +1,4 @@
-"""What the journal keeps of the installation itself; every other room has records of its own."""
+"""Journal records of the installation itself. Other packages have records of their own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepositoryAt:
-    """Where a repository of a prefix stands."""
+    """The commit at which a repository of a prefix is."""
 
     name: str
     ref: str

@@ -1,4 +1,4 @@
-"""What telemetry needs of the store: a place for lines, kept in one order that all replicas see."""
+"""Telemetry's need of the store: lines, kept in one order that all replicas see."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Entry:
 
 
 class JournalStore(Protocol):
-    """Where lines are kept. Each call raises `ForewarmError` where the store is away."""
+    """Keeps lines. Each call raises `ForewarmError` if the store does not answer."""
 
     async def append(self, source: str, lines: Sequence[Line]) -> None:
         """Store the lines in order; a line that is there already is left alone."""
@@ -51,4 +51,4 @@ class JournalStore(Protocol):
         """Return at most `limit` entries with `after < seq <= upto`, in order."""
 
     async def last(self) -> int:
-        """Return the newest sequence number, 0 where there is none."""
+        """Return the newest sequence number, 0 if there is none."""

@@ -1,6 +1,6 @@
 """The one journal: a record is folded at once, and stored in order soon after.
 
-What was accepted is lost only with the process: records wait in memory for at most the flush
+An accepted record is lost only with the process: records wait in memory for at most the flush
 interval, or for as long as the store is away. While it is away, memory is bounded: beyond its room
 the journal refuses records, frequent kinds first, counts them and says so once.
 """
@@ -104,7 +104,7 @@ class Journal:
         return self._reader.unread.total()
 
     async def replay(self, fold: Fold, since: float, *, kinds: Sequence[str] | None = None) -> int:
-        """Fold what was stored since a Unix time, up to where this journal began.
+        """Fold the records stored since a Unix time, up to the beginning of this journal.
 
         It begins at the first call of this method: from there on `follow` reads.
         """
@@ -146,7 +146,7 @@ class Journal:
             if self._on_other is not None:
                 self._tell(self._on_other, page)
             count += len(page)
-            # Own records lie in between: where nothing foreign is left, the end is reached.
+            # Own records lie in between: if none of another replica is left, the end is reached.
             self._seen = page[-1].seq if page else end
         return count
 
@@ -233,5 +233,5 @@ def _fold(fold: Fold, record: object) -> None:
     try:
         fold.apply(record)
     except Exception:
-        # A figure that is wrong must not cost anybody an answer.
+        # A wrong figure must not cost a user an answer.
         _log.exception("a fold failed", fold=repr(fold), record=type(record).__name__)

@@ -1,8 +1,8 @@
 """JSON logs on stderr, one line an event, with the question's id on everything done for it.
 
-What libraries log goes through here too, without the values they put in, and cut where it begins
+Lines of libraries go through here too, without the values they put in, and cut before they begin
 to quote: Bolt quotes the events it could not handle. Exceptions are shown by kind and place; the
-text of one is shown only where this program wrote it, since a library's may quote a message.
+text of one is shown only if this program wrote it, since a library's may quote a message.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def name_question(logger: object, name: str, event: Event) -> Event:
 
 
 def show_exception(logger: object, name: str, event: Event) -> Event:
-    """Replace an exception by its kind, its place, and its text where that is safe to show."""
+    """Replace an exception by its kind, its place, and its text if that is safe to show."""
     info = event.pop("exc_info", None)
     if info is True:
         info = sys.exc_info()
@@ -93,7 +93,7 @@ def show_exception(logger: object, name: str, event: Event) -> Event:
 
 
 def clean(logger: object, name: str, event: Event) -> Event:
-    """Take out tokens and text, whoever put them there."""
+    """Take out tokens and text of messages."""
     record = event.pop("_record", None)
     from_structlog = event.pop("_from_structlog", None)
     said, cleaned = str(event.get("event", "")), redact_fields(event)

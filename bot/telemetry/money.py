@@ -1,6 +1,6 @@
 """Money as whole nano-dollars, counted by UTC days.
 
-Whole numbers add up to the same sum in whatever order replicas add them.
+Whole numbers add up to the same sum in any order.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What a fold is: something that takes one record after another and can be asked at any time.
+"""A fold (projection): takes one record after another and can be asked at any time.
 
-A fold has no clock of its own: where time matters, `now` is an argument of the question. Folding
+A fold has no clock of its own: if time matters, `now` is an argument of the query. Folding
 again from the first record gives the same state.
 """
 

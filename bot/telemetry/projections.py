@@ -57,7 +57,7 @@ class LiveProjections:
 
     @contextmanager
     def tap(self) -> Iterator[asyncio.Event]:
-        """Yield an event that is set at every record, for as long as somebody looks."""
+        """Yield an event that is set at every record, for as long as a reader looks."""
         event = asyncio.Event()
         self._taps.add(event)
         try:

@@ -49,7 +49,7 @@ class Receipts:
         self._receipts: OrderedDict[str, Receipt] = OrderedDict()
 
     def of(self, question: str) -> Receipt:
-        """Return the receipt as it stands; an empty one for a question nobody heard of."""
+        """Return the receipt as it is now; an empty one for an unknown question."""
         return self._receipts.get(question) or Receipt(question=question)
 
     def apply(self, record: object) -> None:

@@ -1,4 +1,4 @@
-"""What must never stand in a log: tokens, and the text of messages. Pure.
+"""Redaction: tokens and the text of messages never reach a log. Pure.
 
 Tokens are known by their form wherever they stand; text is known by the names under which Slack,
 Claude and this program pass it around.
@@ -55,7 +55,7 @@ def redact_text(text: str) -> str:
 
 
 def outline(text: str) -> str:
-    """Return the start of a library's line, up to where it begins to quote something."""
+    """Return the start of a library's line, up to the first quotation."""
     return _QUOTING.split(redact_text(text), maxsplit=1)[0].rstrip(" :")
 
 

@@ -121,7 +121,7 @@ def _table(
     for head, foot in zip(heads, footer, strict=True):
         table.add_column(head, footer=foot, justify="right", no_wrap=True)
     for name, summary in rows.items():
-        # A context's name is not markup, whatever brackets it holds.
+        # A context's name is not markup, even if it holds brackets.
         table.add_row(Text(name), *cells(summary))
     return table
 
@@ -165,7 +165,7 @@ def _misses(total: Summary) -> RenderableType:
 def plot(report: Report, path: Path) -> None:
     """Write a chart of money and waits by day; the ending of `path` chooses the format.
 
-    Raises `ForewarmError` where matplotlib is not installed or cannot write there.
+    Raises `ForewarmError` if matplotlib is not installed or cannot write there.
     """
     try:
         import matplotlib

@@ -1,4 +1,4 @@
-"""After a start the folds stand where they stood: what answers need at once, the rest beside them.
+"""Restoring the folds after a start: those that answers need at once, the rest in the background.
 
 Readiness waits for the last two hours, in which everything cached was written, and for today's
 money. The figures of two months are read in the background; until then they are empty.

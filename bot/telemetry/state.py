@@ -63,7 +63,7 @@ class State:
     """Prefixes by key, contexts with their current prefix, the newest questions, today's money."""
 
     def __init__(self, caps: Caps | None = None) -> None:
-        """Show the money of `caps`, which somebody else folds, or fold it here."""
+        """Show the money of `caps`, which another fold keeps, or keep it here."""
         self._prefixes: OrderedDict[str, _Prefix] = OrderedDict()
         self._current: dict[str, str] = {}
         self._questions: OrderedDict[str, _Question] = OrderedDict()

@@ -1,4 +1,4 @@
-"""What changed between two state documents, and the document after a change: pure, exact.
+"""Differences between two state documents, and the document after a change. Pure and exact.
 
 `patch(old, changes(old, new)) == new` for all documents.
 """

@@ -1,4 +1,4 @@
-"""Which warm-ups were used: each belongs to a chain of warmth that a question reads, or nobody."""
+"""Use of warm-ups: each belongs to a chain of warmth that is read by a question or lapses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _Chain(Generic[K]):
 
 
 class Chains(Generic[K]):
-    """Unread warm-ups by prefix, each under a key of whoever counts them.
+    """Unread warm-ups by prefix, each under a key of its counter.
 
     A warm-up is used when a question read its prefix while it lived, and so are the refreshes
     that kept it alive until then. It is wasted when its life ran out unread, or when a question

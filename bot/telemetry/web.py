@@ -1,7 +1,7 @@
 """`/state`, `/state/stream` and `/metrics`: the folds of the journal, for pages and scrapers.
 
 All of them want `Authorization: Bearer <FOREWARM_STATE_TOKEN>` and answer 401 without it; they do
-not exist where no token is set. A token never stands in a URL: pages read the stream with `fetch`,
+not exist if no token is set. A token never stands in a URL: pages read the stream with `fetch`,
 which can send the header, not with `EventSource`, which cannot.
 
 **`GET /state`** answers with one JSON object. Times are Unix seconds with a fraction, money is USD,

@@ -1,4 +1,4 @@
-"""What Alembic runs: the migrations, on the connection and in the transaction of `migrate`."""
+"""Alembic's entry: the migrations, on the connection and in the transaction of `migrate`."""
 
 from __future__ import annotations
 

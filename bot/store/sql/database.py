@@ -1,4 +1,4 @@
-"""One transaction at a time, retried where waiting helps, failing as `StoreError`.
+"""One transaction at a time, retried if waiting helps, failing as `StoreError`.
 
 SQLite: one connection writes, in the order of asking, and a few read; WAL with
 `synchronous=FULL`, so that a committed write outlives the machine. PostgreSQL: one pool.
@@ -88,7 +88,7 @@ class Database:
     async def change(self, operation: str, work: Work[T], *, patience: float | None = None) -> T:
         """Run `work`, each of whose statements is committed by itself: fewer trips than `write`.
 
-        For changes that one statement makes. What is said of `write` holds here too.
+        For changes that one statement makes. The rules of `write` hold here too.
         """
         return await self._shielded(self._persist(operation, work, self._commit_each, patience))
 
@@ -196,7 +196,7 @@ def _sqlite(path: Path, connections: int, prepare: Callable[[Any, object], None]
         pool_size=connections,
         max_overflow=0,
         pool_timeout=30.0,
-        # Every transaction is ended where it is begun; a rollback more costs a hop of threads.
+        # The function that began a transaction ends it; one more rollback costs a thread hop.
         pool_reset_on_return=None,
         hide_parameters=True,
     )
@@ -218,7 +218,7 @@ def _prepare_writer(connection: Any, record: object) -> None:
 
 
 def _prepare_reader(connection: Any, record: object) -> None:
-    # Nothing here may need the lock, or a reader could not be opened while somebody writes.
+    # Nothing here may need the lock, or a reader could not be opened during a write.
     connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in (*_EVERY, "PRAGMA query_only = ON"):

@@ -64,7 +64,7 @@ class SingleHopConnection(aiosqlite.Connection):
 
 
 class HopCursor:
-    """What SQLAlchemy's adapter needs of a cursor, and no more."""
+    """The part of a cursor that SQLAlchemy's adapter needs."""
 
     def __init__(self, connection: SingleHopConnection) -> None:
         self._connection = connection
@@ -103,7 +103,7 @@ class HopCursor:
 
 
 async def connect(path: Path) -> SingleHopConnection:
-    """Open the file, creating it where it is not there."""
+    """Open the file; create it if it is not there."""
     connection = SingleHopConnection(partial(sqlite3.connect, path), iter_chunk_size=64)
     # A process that dies without closing must not hang on this thread.
     connection._thread.daemon = True

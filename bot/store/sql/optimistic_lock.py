@@ -1,4 +1,4 @@
-"""Writing a row only where its version is still the expected one, through lost replies."""
+"""Writing a row only if its version is still the expected one, also through lost replies."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ async def swap(
     change: Update | None,
     mine: Select[Any],
 ) -> bool:
-    """Make the change, or add `row` where there is none to change; say whether it was done.
+    """Make the change, or add `row` if there is none to change; tell whether it was done.
 
     A try may have been committed although its reply was lost: a later one then finds nothing to do,
     and what `mine` selects tells that it was ours.

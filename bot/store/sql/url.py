@@ -32,7 +32,7 @@ class BadDatabaseUrl(ForewarmError):
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where the database is: a file for SQLite, a DSN for PostgreSQL."""
+    """Address of the database: a file for SQLite, a DSN for PostgreSQL."""
 
     kind: Kind
     path: Path | None = None
@@ -45,7 +45,7 @@ class Location:
 
 
 def default_url(home: Path) -> str:
-    """Return the URL of the file that is used where DATABASE_URL is not set."""
+    """Return the URL of the file that is used if DATABASE_URL is not set."""
     return f"sqlite:///{home / 'forewarm.db'}"
 
 
