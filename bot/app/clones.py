@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 from bot.claude.client import ClaudeClient
 from bot.clock import Now
-from bot.context.codebase import Codebase
+from bot.context.child import in_children
+from bot.context.codebase import Codebase, limits_of
 from bot.context.config.load import ContextConfig
 from bot.context.errors import UrlError
 from bot.context.git.clone import Sources as AllowedSources
@@ -91,6 +92,7 @@ class Clones:
                 trusts=self.trusts,
                 may_be_private=self._may_be_private,
             ),
+            sessions=in_children(limits_of(config.limits)),
         )
 
 

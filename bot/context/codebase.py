@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.clock import Now
+from bot.context.child import Limits, Sessions, in_threads
 from bot.context.config.load import ContextConfig, RepositoryConfig
+from bot.context.config.schema import LimitsConfig
 from bot.context.errors import BusyError, RepositoryError
 from bot.context.files.blob_cache import FactsCache, Progress
 from bot.context.files.select import Rules, masked_note, printable
@@ -63,6 +65,7 @@ class Codebase:
         sources: Sources | None = None,
         bounds: Bounds | None = None,
         progress: Progress | None = None,
+        sessions: Sessions = in_threads,
     ) -> None:
         self.config = config
         self._now = now
@@ -79,6 +82,7 @@ class Codebase:
             estimator=estimator,
             count=count,
             progress=progress,
+            sessions=sessions,
         )
         self._pack: Pack | None = None
         self._lock = asyncio.Lock()
@@ -241,6 +245,15 @@ def _follow(
     cache = FactsCache(home / "facts" / f"{clone.git_dir.stem}.json")
     source = Source(rules_of(repository), GitRepository(clone.git_dir, repository.name), cache)
     return _Followed(repository, clone, source)
+
+
+def limits_of(limits: LimitsConfig) -> Limits:
+    """Return the limits of the child that packs a context."""
+    return Limits(
+        memory_bytes=limits.pack_memory_mb * 1_000_000,
+        processor_seconds=limits.pack_seconds,
+        seconds=limits.pack_seconds * 1.5,
+    )
 
 
 def rules_of(repository: RepositoryConfig) -> Rules:

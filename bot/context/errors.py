@@ -155,6 +155,18 @@ class TooLargeError(RepositoryError):
         self.bound = bound
 
 
+class LimitError(RepositoryError):
+    """Work on a context's repositories took more than its limits. `limit` says which one."""
+
+    def __init__(self, name: str, limit: str) -> None:
+        super().__init__(
+            name,
+            f"Packing {name} took more than {limit}, so it was stopped: narrow it with `include` "
+            "or `max_file_bytes`, or raise `pack_memory_mb` and `pack_seconds` in [limits].",
+        )
+        self.limit = limit
+
+
 class BusyError(RepositoryError):
     """Another process has held the clone's lock for too long."""
 

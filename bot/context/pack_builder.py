@@ -14,12 +14,13 @@ from types import MappingProxyType
 from bot.context.errors import GitFailedError
 from bot.context.files.blob_cache import FactsCache, Progress
 from bot.context.files.select import File, Rules
-from bot.context.files.tree import Survey, survey, survey_next
+from bot.context.files.tree import Survey, survey, survey_next, texts
 from bot.context.git.repository import GitRepository
 from bot.context.pack import Block
 from bot.context.render.base_block import BasePlan, files_tokens, plan_base
+from bot.context.render.blocks import body, file_marker
 from bot.context.render.budget import RESERVE, base_room, split
-from bot.context.render.token_estimate import Estimator
+from bot.context.render.token_estimate import Estimator, Slice
 from bot.context.update.build import Standing, Update, tell
 from bot.context.update.policy import Decision, Part, decide
 
@@ -101,6 +102,22 @@ class Assembler:
             _surveyed(source, commit, last, progress)
             for source, commit, last in zip(self.sources, commits, known, strict=True)
         ]
+
+    def sample(
+        self, surveys: Sequence[Survey], calls: Sequence[Sequence[Slice]]
+    ) -> dict[str, bytes]:
+        """Return the texts of the files that `calls` name, by repository and path.
+
+        A text is counted as it will be sent: markers and line numbers are tokens too.
+        """
+        wanted = {path for call in calls for path, _, _ in call}
+        found: dict[str, bytes] = {}
+        for source, at_commit in zip(self.sources, surveys, strict=True):
+            name = at_commit.rules.name
+            files = [f for f in at_commit.files.values() if f"{name}/{f.path}" in wanted]
+            for file, text in zip(files, texts(source.repository, files), strict=True):
+                found[f"{name}/{file.path}"] = file_marker(file) + body(text)
+        return found
 
     def first(self, surveys: Sequence[Survey], estimator: Estimator) -> Assembly:
         """Build every base anew."""

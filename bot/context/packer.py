@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
+from bot.context.child import Run, Sessions, in_threads
 from bot.context.errors import RepositoryError
 from bot.context.files.blob_cache import Progress
-from bot.context.files.tree import Survey, texts
+from bot.context.files.tree import Survey
 from bot.context.pack import Block
 from bot.context.pack_builder import Assembler, Assembly, Member, Source
 from bot.context.pack_manifest import Manifest, pack_text, unpack_text
 from bot.context.pack_store import PackState
 from bot.context.render.base_block import file_bytes
-from bot.context.render.blocks import body, file_marker
 from bot.context.render.token_estimate import (
     UNMEASURED,
     CountTokens,
     Estimator,
-    Slice,
     calibrate,
     draw,
 )
-from bot.context.secrets.find import preload
 from bot.context.update.policy import Decision
 from bot.errors import ForewarmError
 
@@ -58,6 +55,7 @@ class Keeper:
         estimator: Estimator | None = None,
         count: CountTokens | None = None,
         progress: Progress | None = None,
+        sessions: Sessions = in_threads,
     ) -> None:
         self.assembler = Assembler(sources, budget)
         self.assembly: Assembly | None = None
@@ -73,6 +71,8 @@ class Keeper:
         self._calibrated = estimator is not None
         self._kept: bytes | None = None
         self._unsaved = False
+        self._sessions = sessions
+        self._run: Run
 
     def __repr__(self) -> str:
         return f"<Keeper of {self._name}: {self.assembly!r}>"
@@ -85,6 +85,10 @@ class Keeper:
         `refresh` fetches anew and returns the heads: where a replica has gone further than these,
         they are out of date, and going back to them would tell the prefix to and fro.
         """
+        async with self._sessions(self._name) as self._run:
+            return await self._bring(heads, cold, refresh)
+
+    async def _bring(self, heads: Sequence[str], cold: bool, refresh: Refresh | None) -> Assembly:
         for _ in range(_TRIES):
             kept = await self._state.load(self._key("manifest"))
             if kept != self._kept or self.assembly is None:
@@ -123,7 +127,9 @@ class Keeper:
         known: list[Survey | None] = [None] * len(heads)
         if assembly is not None:
             known = [member.standing.survey for member in assembly.members]
-        surveys = await asyncio.to_thread(self.assembler.surveys, heads, known, self._progress)
+        surveys = await self._run(self.assembler.surveys, heads, known, self._progress)
+        for source in self.assembler.sources:
+            source.cache.forget()
         await self._calibrate(surveys)
         if self._unsaved:
             await self._state.save(self._estimator_key(), self.estimator.dump())
@@ -144,7 +150,7 @@ class Keeper:
         """Decide on a push by what the server counts of its update, where it can count."""
         counted: dict[bytes, int] = {}
         while True:
-            made, decision = await asyncio.to_thread(
+            made, decision = await self._run(
                 partial(
                     self.assembler.advance,
                     assembly,
@@ -179,8 +185,6 @@ class Keeper:
     async def _measured(self, surveys: Sequence[Survey], made: Assembly | None = None) -> Assembly:
         """Build all bases; have them counted where that is possible, and refit what is too much."""
         if made is None:
-            # The next push should not pay for loading the detectors.
-            await asyncio.to_thread(preload)
             made = await self._first(surveys)
         for _ in range(_REFITS):
             counts = await self._counted(made.members)
@@ -196,7 +200,7 @@ class Keeper:
         return made if counts is None else _recounted(made, counts)
 
     async def _first(self, surveys: Sequence[Survey]) -> Assembly:
-        return await asyncio.to_thread(self.assembler.first, surveys, self.estimator)
+        return await self._run(self.assembler.first, surveys, self.estimator)
 
     def _fits(self, tokens: int) -> bool:
         budget = self.assembler.budget
@@ -240,22 +244,9 @@ class Keeper:
         ]
         calls = draw(files)
         kinds = {path: kind for path, kind, _ in files}
-        sampled = await asyncio.to_thread(self._sample, surveys, calls)
+        sampled = await self._run(self.assembler.sample, surveys, calls)
         self.estimator = await calibrate(self.estimator, calls, kinds, sampled, self._ask)
         await self._state.save(self._estimator_key(), self.estimator.dump())
-
-    def _sample(
-        self, surveys: Sequence[Survey], calls: Sequence[Sequence[Slice]]
-    ) -> dict[str, bytes]:
-        wanted = {path for call in calls for path, _, _ in call}
-        found: dict[str, bytes] = {}
-        for source, survey in zip(self.assembler.sources, surveys, strict=True):
-            name = survey.rules.name
-            files = [f for f in survey.files.values() if f"{name}/{f.path}" in wanted]
-            # Counted as it will be sent: markers and line numbers are tokens too.
-            for file, text in zip(files, texts(source.repository, files), strict=True):
-                found[f"{name}/{file.path}"] = file_marker(file) + body(text)
-        return found
 
     # --- keeping ---------------------------------------------------------------------------------
 
@@ -279,19 +270,10 @@ class Keeper:
             except ValueError:
                 return None
         with contextlib.suppress(RepositoryError):
-            surveys = await asyncio.to_thread(self._surveys_at, manifest)
+            surveys = await self._run(_surveys_at, self.assembler, manifest, self._progress)
             if surveys is not None:
                 return manifest.restore(surveys, blocks)
         return None
-
-    def _surveys_at(self, manifest: Manifest) -> list[Survey] | None:
-        """Survey the kept commits, if the repositories still hold them and the bases'."""
-        for source, member in zip(self.assembler.sources, manifest.members, strict=True):
-            if not all(map(source.repository.has, (member.commit, member.base_commit))):
-                return None
-        commits = [member.commit for member in manifest.members]
-        known: list[Survey | None] = [None] * len(commits)
-        return self.assembler.surveys(commits, known, self._progress)
 
     async def _keep(self, made: Assembly) -> bool:
         """Store what was made; False where another replica has stored something meanwhile."""
@@ -310,6 +292,18 @@ class Keeper:
             await self._state.delete(self._key(fingerprint))
         self.assembly, self._kept = made, manifest
         return True
+
+
+def _surveys_at(
+    assembler: Assembler, manifest: Manifest, progress: Progress | None
+) -> list[Survey] | None:
+    """Survey the kept commits, if the repositories still hold them and the bases'."""
+    for source, member in zip(assembler.sources, manifest.members, strict=True):
+        if not all(map(source.repository.has, (member.commit, member.base_commit))):
+            return None
+    commits = [member.commit for member in manifest.members]
+    known: list[Survey | None] = [None] * len(commits)
+    return assembler.surveys(commits, known, progress)
 
 
 def _commits(assembly: Assembly) -> list[str]:

@@ -131,6 +131,10 @@ class LimitsConfig(_Part):
     answers_daily_usd: float | None = Field(default=20.0, ge=0)
     user_per_hour: int | None = Field(default=30, ge=1)
     channel_per_hour: int | None = Field(default=120, ge=1)
+    pack_memory_mb: int = Field(default=2_000, ge=200, le=1_000_000)
+    """The most memory of the process that reads and packs the repositories."""
+    pack_seconds: int = Field(default=600, ge=10, le=86_400)
+    """The most processor time of that process in one go."""
 
 
 class WarmConfig(_Part):

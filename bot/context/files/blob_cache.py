@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -110,13 +111,21 @@ class FactsCache:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._rows: dict[str, list[object]] = {}
+        self._loaded: dict[str, list[object]] | None = None
         self._fresh = 0
-        if path is not None:
-            self._rows = _load(path)
 
     def __repr__(self) -> str:
         return f"<FactsCache {len(self._rows)} blobs>"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _cache_at, (self._path,)
+
+    @property
+    def _rows(self) -> dict[str, list[object]]:
+        """The rows, read when they are first needed."""
+        if self._loaded is None:
+            self._loaded = {} if self._path is None else _load(self._path)
+        return self._loaded
 
     def get(self, wanted: Wanted) -> Facts | None:
         row = self._rows.get(wanted.key)
@@ -126,6 +135,11 @@ class FactsCache:
         self._rows[wanted.key] = _to_row(facts)
         self._fresh += 1
 
+    def forget(self) -> None:
+        """Drop the rows in memory if none is new. Another process has written the file since."""
+        if not self._fresh:
+            self._loaded = None
+
     def save(self, at_least: int = 1) -> None:
         """Write if that many blobs are new. Two writers at once lose work, never correctness."""
         if self._path is None or self._fresh < at_least:
@@ -134,6 +148,12 @@ class FactsCache:
         data = json.dumps(document, separators=(",", ":")).encode()
         write_atomically(self._path, data, durable=False)
         self._fresh = 0
+
+
+@lru_cache(maxsize=64)
+def _cache_at(path: Path | None) -> FactsCache:
+    """Return one cache for all the calls of a child process."""
+    return FactsCache(path)
 
 
 def _load(path: Path) -> dict[str, list[object]]:
@@ -178,11 +198,12 @@ def gather(
     limit: int,
     cache: FactsCache,
     progress: Progress | None = None,
+    in_children_from: int | None = None,
 ) -> dict[Wanted, Facts | int]:
     """Return the facts of every wanted blob, from the cache or anew.
 
     A blob with more bytes than `limit` is never read: its size stands in place of facts. A missing
-    blob has -1.
+    blob has -1. Child processes look at blobs of more than `in_children_from` bytes together.
     """
     found: dict[Wanted, Facts | int] = {}
     unknown: list[Wanted] = []
@@ -200,7 +221,7 @@ def gather(
         else:
             found[item] = size
     if missing:
-        found.update(_look(repository, missing, cache, progress))
+        found.update(_look(repository, missing, cache, progress, in_children_from))
     return found
 
 
@@ -209,9 +230,11 @@ def _look(
     missing: Mapping[Wanted, int],
     cache: FactsCache,
     progress: Progress | None,
+    in_children_from: int | None,
 ) -> Iterator[tuple[Wanted, Facts]]:
     total = sum(missing.values())
-    look = _look_in_children if total > _PARALLEL_BYTES else _look_here
+    most_here = _PARALLEL_BYTES if in_children_from is None else in_children_from
+    look = _look_in_children if total > most_here else _look_here
     done = 0
     for item, facts in look(repository, missing):
         cache.put(item, facts)

@@ -32,6 +32,8 @@ from bot.context.git.urls import without_credentials
 
 _MODULES = ".gitmodules"
 _LARGEST_MODULES = 200_000
+_MOST_HERE = 200_000
+"""Bytes that a look-up examines in the bot's own process. The scan holds the interpreter's lock."""
 _WORTH_WRITING = 50
 """A push's few blobs are not worth writing the whole cache again: they can be looked at again."""
 
@@ -216,7 +218,13 @@ def read_left_out(
         for path in paths
         if (item := found.readable.get(path)) is not None
     }
-    facts = gather(repository, dict.fromkeys(wanted.values()), LARGEST_READABLE, cache)
+    facts = gather(
+        repository,
+        dict.fromkeys(wanted.values()),
+        LARGEST_READABLE,
+        cache,
+        in_children_from=_MOST_HERE,
+    )
     return {
         path: file_of(path, item, known)
         for path, item in wanted.items()

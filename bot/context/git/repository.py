@@ -13,6 +13,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Literal, NamedTuple, Self
 
@@ -417,7 +418,9 @@ class GitRepository:
         return sizes + [-1] * (len(oids) - len(sizes))
 
 
+@lru_cache(maxsize=64)
 def _opened(git_dir: Path, name: str, seconds: float) -> GitRepository:
+    """Return one object for all the calls of a child process: it remembers what it has read."""
     return GitRepository(git_dir, name, seconds=seconds)
 
 

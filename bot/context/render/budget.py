@@ -22,7 +22,7 @@ LARGEST_SHARE: dict[Group, float] = {
 }
 """The most that one file may take of the room, by group, while other files wait."""
 LARGEST_OTHER = 0.04
-_ALWAYS_FITS = 4_000
+_ALWAYS_FITS = 6_000
 _ALWAYS_FITS_SHARE = 0.10
 """Up to so many tokens, and such a share of the room, a file that is no changelog may be taken: the
 README of a small repository is more than four hundredths of a small budget."""

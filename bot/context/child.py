@@ -1,0 +1,248 @@
+"""Runs the work on a stranger's repository in a child process with limits.
+
+A repository of a few hundred bytes can ask for all of a machine's memory, and a parser can hold the
+interpreter's lock for seconds. So the bot lists, reads, parses and packs in a child. Memory,
+processor time, wall time and output are limited there; the processes that the child starts (git)
+inherit the first two. The parent waits without blocking its event loop, and takes the result apart
+in a way that lets other threads run.
+
+The child is `python -m bot.context.child`. It reads frames (a length and a pickle) from its
+standard input: a function of a module and its arguments. It answers each with one frame. One child
+serves one `ChildSession`, and ends with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import os
+import pickle
+import resource
+import signal
+import struct
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Protocol, TypeVar, cast
+
+from bot.context.errors import LimitError
+from bot.context.git.safety import hardened_environment
+from bot.errors import ForewarmError
+
+R = TypeVar("R")
+
+_LENGTH = struct.Struct("!Q")
+_WHOLE = 4_000_000
+"""Bytes of a result that are taken apart at once. A larger one is taken apart by a slower reader
+that lets the interpreter's lock go: the event loop must not stand still."""
+_PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
+_DONE, _FAILED, _MEMORY, _CRASHED = range(4)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The most that the work on one context's repositories may take, in one go.
+
+    `memory_bytes` bounds each process, `processor_seconds` each process, `seconds` the wall time of
+    one call, `output_bytes` its result.
+    """
+
+    memory_bytes: int = 2_000_000_000
+    processor_seconds: int = 600
+    seconds: float = 900.0
+    output_bytes: int = 600_000_000
+
+
+class Run(Protocol):
+    """Calls a function with its arguments, somewhere else than on the event loop."""
+
+    def __call__(self, function: Callable[..., R], /, *arguments: Any) -> Awaitable[R]: ...
+
+
+@asynccontextmanager
+async def in_threads(name: str) -> AsyncIterator[Run]:
+    """Run in threads of this process, without limits: for commands that people run themselves."""
+
+    async def run(function: Callable[..., R], /, *arguments: Any) -> R:
+        return await asyncio.to_thread(function, *arguments)
+
+    yield run
+
+
+class ChildSession:
+    """One child process, started by the first call."""
+
+    def __init__(self, name: str, limits: Limits) -> None:
+        self._name = name
+        self._limits = limits
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def run(self, function: Callable[..., R], /, *arguments: Any) -> R:
+        """Call a module's function in the child and return its result.
+
+        Raises:
+            LimitError: the call took more than a limit, or the child died of it.
+            ForewarmError: the function raised it.
+        """
+        asked = await asyncio.to_thread(pickle.dumps, (function, arguments))
+        try:
+            kind, data = await asyncio.wait_for(self._call(asked), self._limits.seconds)
+        except TimeoutError:
+            self.stop()
+            raise LimitError(self._name, f"{self._limits.seconds:g} seconds") from None
+        except (asyncio.IncompleteReadError, ConnectionError):
+            raise await self._death() from None
+        if kind == _MEMORY:
+            self.stop()
+            raise LimitError(self._name, f"{self._limits.memory_bytes / 1e6:,.0f} MB of memory")
+        result = await asyncio.to_thread(_loads, data)
+        if kind == _FAILED:
+            raise _rebuilt(*result)
+        if kind == _CRASHED:
+            raise RuntimeError(f"the child process failed: {result}")
+        return cast(R, result)
+
+    def stop(self) -> None:
+        """End the child and the processes that it started."""
+        if self._process is not None and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+    async def close(self) -> None:
+        self.stop()
+        if self._process is not None:
+            await self._process.wait()
+
+    async def _call(self, asked: bytes) -> tuple[int, bytes]:
+        if self._process is None:
+            self._process = await self._start()
+        process = self._process
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(_LENGTH.pack(len(asked)))
+        process.stdin.write(asked)
+        await process.stdin.drain()
+        head = await process.stdout.readexactly(1 + _LENGTH.size)
+        length = _LENGTH.unpack(head[1:])[0]
+        if length > self._limits.output_bytes:
+            self.stop()
+            raise LimitError(self._name, f"{self._limits.output_bytes / 1e6:,.0f} MB of text")
+        return head[0], await process.stdout.readexactly(length)
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        limits = self._limits
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "bot.context.child",
+            str(limits.memory_bytes),
+            str(limits.processor_seconds),
+            # The child needs no token of the bot.
+            env={**hardened_environment(), "PYTHONPATH": _PACKAGE_ROOT},
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    async def _death(self) -> LimitError:
+        assert self._process is not None
+        code = await self._process.wait()
+        if code in (-signal.SIGXCPU, -signal.SIGKILL):
+            return LimitError(
+                self._name, f"{self._limits.processor_seconds:,} seconds of processor time"
+            )
+        return LimitError(self._name, f"{self._limits.memory_bytes / 1e6:,.0f} MB of memory")
+
+
+def in_children(limits: Limits) -> Sessions:
+    """Return a way to open sessions whose calls run in a child process with these limits."""
+
+    @asynccontextmanager
+    async def opened(name: str) -> AsyncIterator[Run]:
+        session = ChildSession(name, limits)
+        try:
+            yield session.run
+        finally:
+            await session.close()
+
+    return opened
+
+
+Sessions = Callable[[str], contextlib.AbstractAsyncContextManager[Run]]
+"""Opens a session for the repositories of one context, which is named in errors."""
+
+
+def _loads(data: bytes) -> Any:
+    if len(data) <= _WHOLE:
+        return pickle.loads(data)  # noqa: S301 - the sender is our own child
+    return pickle._Unpickler(io.BytesIO(data)).load()
+
+
+def _rebuilt(kind: type[ForewarmError], text: str, facts: dict[str, Any]) -> ForewarmError:
+    """Make an error anew: its own constructor wants other arguments than its text."""
+    error = kind.__new__(kind)
+    error.args = (text,)
+    error.__dict__.update(facts)
+    return error
+
+
+# --- in the child --------------------------------------------------------------------------------
+
+
+def limit_process(memory_bytes: int, processor_seconds: int) -> None:
+    """Limit this process and all that it starts."""
+    for what, most in (
+        (resource.RLIMIT_DATA, memory_bytes),
+        (resource.RLIMIT_CPU, processor_seconds),
+    ):
+        _, hard = resource.getrlimit(what)
+        allowed = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        # A kernel that does not know the limit leaves the others in force.
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(what, (allowed, hard))
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def serve(asked: IO[bytes], answered: IO[bytes]) -> None:
+    """Answer each call in turn until the parent closes its end."""
+    while len(head := asked.read(_LENGTH.size)) == _LENGTH.size:
+        data = asked.read(_LENGTH.unpack(head)[0])
+        kind, result = _answer(data)
+        answered.write(bytes([kind]) + _LENGTH.pack(len(result)))
+        answered.write(result)
+        answered.flush()
+
+
+def _answer(data: bytes) -> tuple[int, bytes]:
+    try:
+        function, arguments = pickle.loads(data)  # noqa: S301 - the sender is our own parent
+        del data
+        return _DONE, pickle.dumps(function(*arguments))
+    except ForewarmError as error:
+        return _FAILED, pickle.dumps((type(error), str(error), error.__dict__))
+    except MemoryError:
+        return _MEMORY, b""
+    except Exception as error:
+        return _CRASHED, pickle.dumps(f"{type(error).__name__}: {error}"[:2_000])
+
+
+def main() -> None:
+    memory_bytes, processor_seconds = map(int, sys.argv[1:3])
+    limit_process(memory_bytes, processor_seconds)
+    os.nice(5)
+    answered = os.fdopen(os.dup(1), "wb")
+    # Nothing that is called may write between the frames.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    serve(sys.stdin.buffer, answered)
+
+
+if __name__ == "__main__":
+    # The functions that are called import this module by its name.
+    from bot.context import child
+
+    child.main()
