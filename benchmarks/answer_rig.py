@@ -51,7 +51,7 @@ BOUNDLESS = Rates(**{kind: Rate(1e9) for kind in Rates.__dataclass_fields__})
 
 @dataclass(frozen=True)
 class Ground:
-    """What is answered from: a prefix of a given size, and the files it shows."""
+    """The source of answers: a prefix of a given size, and the files that it shows."""
 
     prefix: Prefix
     pack: Pack

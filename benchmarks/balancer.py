@@ -33,7 +33,7 @@ class Balancer:
             await self._session.close()
 
     async def passed_on(self, request: web.Request) -> web.Response:
-        """Pass a request on to the next bot that takes it; 503 where none does.
+        """Pass a request on to the next bot that takes it; 503 if none does.
 
         One that refuses the connection or says 503 has not begun: the next one is tried. One that
         dies over a request may have done what it says, and the sender is to ask again: 502.

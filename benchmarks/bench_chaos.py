@@ -40,7 +40,7 @@ def chaos(
     """Kill bots with SIGKILL, drop and double deliveries, cut connections; count the answers.
 
     PostgreSQL by DATABASE_URL, if that is one: a database is made there for the run, and dropped.
-    Ends with status 1 where a question has no complete answer, or more than one.
+    Ends with status 1 if a question has no complete answer, or more than one.
     """
     import json
 

@@ -34,7 +34,7 @@ def load(
 ) -> None:
     """Measure acknowledgements, loss and memory under load: 0.4 % questions, 2 %, and in steps.
 
-    On PostgreSQL where DATABASE_URL names one, else on SQLite. Ends with status 1 where anything
+    On PostgreSQL if DATABASE_URL names one, else on SQLite. Ends with status 1 if anything
     is lost, or an acknowledgement's p99 is above 100 ms at the steady rate.
     """
     import json

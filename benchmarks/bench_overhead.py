@@ -256,7 +256,7 @@ async def _sample(url: str, standing: Ground, number: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """What the model says: so many tokens, so many a second, the first after so many seconds."""
+    """The model's reply: tokens, tokens a second, and seconds before the first."""
 
     tokens: int
     per_second: float

@@ -2,8 +2,8 @@
 
 People talk, announce questions by what they do before asking, and ask; a small app warms at the
 announcements, asks the local Claude and streams its answer into the local Slack. No socket is
-opened and nothing waits: one schedule is the clock of both. What must hold over any length of time
-is checked while it runs, so a figure is only shown for a run that was right.
+opened and nothing waits: one schedule is the clock of both. The rules that hold over any length of
+time are checked while it runs, so a figure is only shown for a run that was right.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ class WentWrong(ForewarmError):
 
 @dataclass(frozen=True, slots=True)
 class LongRun:
-    """What happened: virtual hours, how often each side was used, money in USD.
+    """Result of a run: virtual hours, uses of each side, money in USD.
 
-    `seconds` are real ones; `cpu_seconds` are those of this process alone, whatever else runs.
+    `seconds` are real ones; `cpu_seconds` are those of this process alone.
     """
 
     hours: float
@@ -82,7 +82,7 @@ class LongRun:
 
 
 class Schedule:
-    """What happens when; the clock stands where the latest act happened."""
+    """A schedule of acts; its clock shows the time of the latest."""
 
     def __init__(self) -> None:
         self.at = EPOCH
@@ -202,7 +202,7 @@ class App:
 
 
 def _announces(event: Json) -> bool:
-    """Tell whether somebody is about to ask: an opened direct message, a link being written."""
+    """Tell whether a user is about to ask: an opened direct message, a link being written."""
     kind: str = event["type"]
     if kind == "app_home_opened":
         tab: str = event["tab"]

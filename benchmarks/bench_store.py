@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from bot.store.store import Store
 
 BEFORE_FIRST_WORDS = ("record", "load thread", "reserve")
-"""What a question waits for; the rest happens while words are on screen, or after.
+"""The calls that a question waits for; the rest happens while words are on screen, or after.
 
-Money is reserved where several replicas share the database: one process knows what it spends.
+Money is reserved before each request leaves.
 """
 
 

@@ -53,7 +53,7 @@ MODEL_FAULTS: tuple[Kind, ...] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a run is made of. `every`, `down`: mean seconds between kills and until a restart.
+    """Settings of a run. `every`, `down`: mean seconds between kills and until a restart.
 
     `asks` are questions a second, `troubles` other mishaps a second. `settle` is the longest that
     the end is waited for: the bot keeps to Slack's budgets, 50 edits a minute, also in a backlog.
@@ -76,7 +76,7 @@ class Plan:
 
 @dataclass(slots=True)
 class Report:
-    """What came of it: questions by verdict, with those that are not right named."""
+    """Result of a run: questions by verdict, with those that are not right named."""
 
     plan: Plan
     kills: int = 0
@@ -220,7 +220,7 @@ class Run:
             await asyncio.sleep(TICK)
 
     async def _started(self, replica: Replica) -> bool:
-        """Start a bot and wait until it is ready or killed; False where it ended by itself."""
+        """Start a bot and wait until it is ready or killed; return False if it ended by itself."""
         await self._c.start(replica)
         pid = replica.pid
         assert pid is not None
@@ -294,7 +294,7 @@ class Run:
         while True:
             await asyncio.sleep(TICK)
             if not self._ready:
-                # Nobody is there to take over: the seconds count from when somebody is again.
+                # No bot is there to take over: the seconds count from the next start.
                 self._waiting = dict.fromkeys(self._waiting, time.time())
             with suppress(sqlite3.OperationalError):
                 held = {f"{o.id} {o.owner}" for o in await self._c.unfinished()}
@@ -310,7 +310,7 @@ class Run:
         self._c.claude.faults.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(self.plan.settle):
-                while not await self._at_rest():  # noqa: ASYNC110 - the database tells nobody
+                while not await self._at_rest():  # noqa: ASYNC110 - the database has no notification
                     await asyncio.sleep(1.0)
         self.report.settling = time.monotonic() - began
 

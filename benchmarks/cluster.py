@@ -173,7 +173,7 @@ async def cluster(
 
     With `http` Slack posts its events to a load balancer before the bots; else they open sockets.
 
-    `born` is where the bots are born, a place of their own by default. `server` is the URL of a
+    `born` is the fork server of the bots, one of their own by default. `server` is the URL of a
     PostgreSQL on which a database is made for them, and dropped at the end; without one the bots
     (one, then) use SQLite. `slack` are tables over the local Slack's configuration.
     """

@@ -42,7 +42,7 @@ def answer_pieces(number: int, tokens: int) -> list[str]:
 
 @dataclass(slots=True)
 class Seen:
-    """What happened to one question; seconds of the monotonic clock, None for what did not."""
+    """Times of one question in monotonic seconds; None for steps that did not happen."""
 
     asked: float | None = None
     requested: float | None = None

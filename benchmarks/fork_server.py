@@ -58,7 +58,7 @@ class Nursery:
 
 @contextmanager
 def nursery() -> Iterator[Nursery]:
-    """Open a nursery; whatever lives in it is killed at the end."""
+    """Open a fork server; its processes are killed at the end."""
     command = [sys.executable, "-m", "benchmarks.fork_server"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None

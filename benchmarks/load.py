@@ -31,7 +31,7 @@ LIMITS = {"events_per_hour": 100_000_000, "log_entries": 400_000, "rates": True}
 
 @dataclass(slots=True)
 class Loaded:
-    """What one stretch of load came to. Seconds, bytes."""
+    """Result of one stretch of load. Seconds, bytes."""
 
     rate: float
     share: float
@@ -164,14 +164,14 @@ class Load:
 
 
 def _memory(replica: Replica) -> int:
-    """Return a bot's resident bytes, 0 where the system does not tell."""
+    """Return a bot's resident bytes, 0 if the system does not tell."""
     with suppress(OSError, IndexError):
         return int(Path(f"/proc/{replica.pid}/statm").read_text().split()[1]) * PAGE
     return 0
 
 
 def _cpu(replica: Replica) -> float:
-    """Return the seconds of processor that a bot has used, 0 where the system does not tell."""
+    """Return the processor seconds that a bot has used, 0 if the system does not tell."""
     with suppress(OSError, IndexError):
         fields = Path(f"/proc/{replica.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

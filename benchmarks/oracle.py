@@ -103,7 +103,7 @@ def unexpected_messages(messages: Iterable[Message]) -> list[str]:
 
 
 def is_open(message: Message) -> bool:
-    """Tell whether a message is a stream that nobody has ended."""
+    """Tell whether a message is a stream that was not ended."""
     return message.stream is not None and message.stream.state == "in_progress"
 
 

@@ -1,4 +1,4 @@
-"""How long somebody waits whose draft was answered before Enter: the whole bot, a slow model.
+"""The wait of a user whose draft was answered before Enter: the whole bot, a slow model.
 
 The wait runs from the press of the form's button to the answer's first words in Slack, by one
 clock, as the person sees it: delivery, posting of the question and painting are in it.

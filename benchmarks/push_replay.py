@@ -30,7 +30,7 @@ BOUNDS = [percent / 200 for percent in range(2, 160)]
 
 @dataclass
 class Ours:
-    """What our prefix did, push by push. `fresh` is what a newly built base would take."""
+    """Our prefix, push by push. `fresh` is the size of a newly built base."""
 
     written: list[int] = field(default_factory=list)
     written_tokens: list[int] = field(default_factory=list)
@@ -177,7 +177,7 @@ def _fresh_bytes(found: Survey) -> int:
 
 
 class Orders:
-    """What pushes write where the whole is packed anew in some fixed order of files.
+    """Tokens that pushes write if the whole is packed again in a fixed order of files.
 
     Bytes before the first difference are taken as cached, which is more than a cache with four
     breakpoints can keep.
@@ -232,7 +232,7 @@ def _after_common(old: Sequence[File], new: Sequence[File]) -> int:
 
 
 class PlainDiffs:
-    """What appending plain unified diffs, three lines of context, writes by rebuild bound."""
+    """Tokens that appended unified diffs with three lines of context write, by rebuild bound."""
 
     def __init__(self, repository: GitRepository, found: Survey) -> None:
         self._repository = repository

@@ -49,8 +49,8 @@ def choice(
 ) -> Choice | None:
     """Choose at a quarter of all tokens a hundred commits before the end; None if there are fewer.
 
-    The order of paths fills the same budget to the brim; our choice holds the map besides. What a
-    running bot leaves to updates is taken from neither.
+    The order of paths fills the same budget to the brim; our choice holds the map besides. The
+    a part that a running bot leaves to updates is taken from neither.
     """
     if len(walk) <= AHEAD:
         return None

@@ -1,4 +1,4 @@
-"""What people do with an answer: judge it, comment on it, have it again, stop a running one."""
+"""Buttons of an answer: feedback, a comment, a new answer, and Stop."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class AnswerButtons:
         await self._opinions.give(workspace_of(body), _user(body), mark, value, comment)
 
     async def again(self, body: Mapping[str, Any], action: Mapping[str, Any]) -> None:
-        """Answer anew; the stream's recipient is whoever clicked."""
+        """Answer again; the stream's recipient is the person who clicked."""
         channel = str((body.get("channel") or {}).get("id") or "")
         question = str(action.get("value") or "")
         await self._desk.again(question, workspace_of(body), channel, _user(body))

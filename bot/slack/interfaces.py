@@ -1,4 +1,4 @@
-"""What the Slack edge needs of the rest: small protocols of its own."""
+"""Protocols through which Slack's side uses the rest of the product."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ class Inbox(Protocol):
     """Questions, recorded before they are acknowledged."""
 
     async def record(self, question: Question) -> bool:
-        """Record and claim a question; False where it (or its message) is recorded already."""
+        """Record and claim a question; return False if it (or its message) is recorded already."""
 
     async def first(self, event: str) -> bool:
-        """Tell whether nobody has heard of this event yet; remember it."""
+        """Tell whether no replica has seen this event yet; remember it."""
 
     async def askers(self, workspace: str, channel: str, thread: str) -> frozenset[str]:
-        """Return who has asked in a thread; nobody where the bot is not in it."""
+        """Return the askers of a thread; empty if the bot is not in it."""
 
     async def revise(self, question: Question) -> bool:
-        """Keep what has become known of a question since; False where it is not ours any more."""
+        """Store a question as it is now; return False if another process holds it."""
 
     async def load(self, question: str) -> Question | None:
-        """Return a question that waits for its asker to choose a context, whoever took it."""
+        """Return a question that waits for its asker to choose a context."""
 
     async def finish(self, question_id: str, outcome: Outcome) -> None:
         """End a question. Raises `NotOurs` if another process holds it by now."""
@@ -63,13 +63,13 @@ class Answers(Protocol):
         """Answer; `takeover` is what a bot that died left of an answer."""
 
     def typed(self, question: Question, context: ContextConfig, order: str = "") -> None:
-        """A draft as the question it would be; ignored where the context answers no drafts."""
+        """Take a draft as the question it would be; ignored if the context answers no drafts."""
 
     def closed(self, question: str) -> None:
         """The modal was closed without asking."""
 
     async def edited(self, workspace: str, channel: str, ts: str, text: str) -> bool:
-        """Answer an edited question anew, in place; False where nothing is to be done."""
+        """Answer an edited question again, in place; return False if nothing is to be done."""
 
     async def deleted(
         self, workspace: str, channel: str, ts: str, thread: str | None = None
@@ -77,13 +77,13 @@ class Answers(Protocol):
         """Stop the answer to a deleted question; forget what a deleted message said."""
 
     async def stop(self, workspace: str, channel: str, thread: str, user: str) -> None:
-        """Somebody pressed Slack's own Stop in a thread."""
+        """A user pressed Slack's own Stop in a thread."""
 
     async def stop_question(self, question: str, user: str) -> None:
-        """Somebody pressed the Stop button under a running answer."""
+        """A user pressed the Stop button under a running answer."""
 
     async def again(self, question: str, user: str) -> None:
-        """Answer a question anew, in place, for whoever asked for that."""
+        """Answer a question again, in place, for the person who asked for that."""
 
 
 class Opinions(Protocol):

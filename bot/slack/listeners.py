@@ -209,7 +209,7 @@ def register_judging(app: AsyncApp, judging: AnswerButtons) -> None:
 
 
 def register_rest(app: AsyncApp) -> None:
-    """Acknowledge whatever nobody listens to, or Slack sends it again."""
+    """Acknowledge everything without a listener, or Slack sends it again."""
 
     async def ignored(ack: AsyncAck) -> None:
         await ack()

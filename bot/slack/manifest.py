@@ -27,7 +27,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Features:
-    """What this installation does. `url` is the public address for HTTP mode, None for sockets."""
+    """Features of this installation. `url` is the public address in HTTP mode, else None."""
 
     name: str = "Forewarm"
     url: str | None = None

@@ -47,7 +47,7 @@ PROVES_PRESENCE: frozenset[SignalKind] = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the desk works with."""
+    """The router's dependencies."""
 
     calls: SlackCalls
     gate: Gate
@@ -194,7 +194,7 @@ class Desk:
             return
         blocks = context_picker(question.id, [c.name for c in choice.among])
         await self._say(question, texts.WHICH_CONTEXT, standing, blocks)
-        # Nobody holds it until the asker has chosen, which may be tomorrow, at another replica.
+        # No process holds it until the asker has chosen, perhaps tomorrow, at another replica.
         await self._finish(question, "no_context")
 
     async def _bare_mention(self, message: Message) -> None:
@@ -209,7 +209,7 @@ class Desk:
     # --- signals --------------------------------------------------------------------------------
 
     async def signalled(self, signal: Signal, context: ContextConfig | None = None) -> None:
-        """Pass a signal on to warmth where somebody stands behind it who may ask."""
+        """Pass a signal on to warmth if it comes from a person who may ask."""
         meant = context or await self._signal_context(signal)
         if meant is None:
             return
@@ -260,7 +260,7 @@ class Desk:
     # --- what people do with answers ------------------------------------------------------------
 
     async def chosen(self, question: str, context: str, user: str) -> None:
-        """The asker said which codebase the question is about; nobody else may."""
+        """Take the asker's choice of a codebase; a choice by another person is ignored."""
         asked = await self._p.inbox.load(question)
         if asked is None or asked.user != user:
             return
@@ -302,7 +302,7 @@ class Desk:
     ) -> None:
         """Say why a question is not answered, unless that was said enough.
 
-        What stands of an answer is replaced in any case.
+        Messages of an earlier answer are replaced in any case.
         """
         speaker = _speaker_of(question, message)
         if standing or await self._p.limits.may_explain(speaker, rule):

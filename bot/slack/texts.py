@@ -1,6 +1,6 @@
-"""What the bot says when it does not answer: one place, one voice, Slack markdown.
+"""The sentences that the bot says instead of an answer, in Slack markdown.
 
-Names that come from Slack or from files are escaped by whoever puts them in.
+Names that come from Slack or from files are escaped by the caller that inserts them.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ class Sockets:
         return f"<Sockets: {len(self._handlers)} opened>"
 
     async def start(self) -> None:
-        """Open both connections; raise `ConnectionRefused` where the token is no good."""
+        """Open both connections. Raises `ConnectionRefused` if the token is not accepted."""
         await self._try_token()
         for _ in range(SOCKETS):
             handler = AsyncSocketModeHandler(
@@ -136,6 +136,6 @@ class EventsEntry:
 
 
 async def prime(app: AsyncApp) -> None:
-    """Dispatch one event that nobody sent, so that no question waits for Bolt's `auth.test`."""
+    """Dispatch one made-up event, so that no question waits for Bolt's `auth.test`."""
     body = {"type": "event_callback", "event": {"type": "forewarm_start"}, "authorizations": []}
     await app.async_dispatch(AsyncBoltRequest(mode="socket_mode", body=body))

@@ -60,7 +60,7 @@ FAILURES: dict[str, CallFailure] = {
 
 
 def failure_of(error: BaseException) -> SlackCallError:
-    """Translate whatever the SDK or aiohttp raised."""
+    """Translate the exceptions of the SDK and aiohttp."""
     if isinstance(error, SlackApiError):
         return _api_failure(error)
     if isinstance(error, aiohttp.ClientConnectorError):
@@ -238,7 +238,7 @@ def _notification(text: str) -> str:
 
 
 async def best_effort(what: str, call: Awaitable[AsyncSlackResponse]) -> Mapping[str, Any] | None:
-    """Await a call; return what Slack answered, or None where it failed in whatever way."""
+    """Await a call; return Slack's answer, or None if the call failed."""
     try:
         response = await call
     except (TimeoutError, SlackApiError, aiohttp.ClientError, OSError) as error:

@@ -1,6 +1,6 @@
 """The ways to ask that open a modal: `/ask`, the global and the message shortcut.
 
-A trigger lives three seconds and is good once, so the modal opens with whatever is known at once
+A trigger lives three seconds and is good once, so the modal opens with the facts at hand
 and is filled in after the look-ups.
 """
 
@@ -104,7 +104,7 @@ class Asking:
     async def submitted(
         self, workspace: str, enterprise: str | None, user: str, view: Mapping[str, Any]
     ) -> Question | None:
-        """Record what was asked, before it is acknowledged; None where it was before.
+        """Record the question before it is acknowledged. Return None if it was recorded before.
 
         It has no place yet: an empty channel means the asker's DM.
         """
@@ -148,7 +148,7 @@ class Asking:
     async def place(self, question: Question, *, anew: bool = True) -> Question:
         """Post a question that has no place yet; that message opens its thread.
 
-        Unless it is `anew`, somebody may have posted it and died: then it is looked for first.
+        Unless it is `anew`, another process may have posted it and died: it is looked for first.
         """
         placed = await self._placed(question, anew=anew)
         await self._p.inbox.revise(placed)
@@ -167,7 +167,7 @@ class Asking:
             posted = await self._p.client.chat_postMessage(
                 channel=channel,
                 text=text,
-                # What somebody typed makes no links under our name.
+                # Text that a user typed makes no links under our name.
                 parse="none",
                 unfurl_links=False,
                 unfurl_media=False,
@@ -182,7 +182,7 @@ class Asking:
             "find a question",
             self._p.client.conversations_history(channel=channel, oldest=oldest, limit=200),
         )
-        # Slack gives back what it was sent with `&`, `<` and `>` escaped where they were not.
+        # Slack returns the text with `&`, `<` and `>` escaped.
         wanted = html.unescape(text)
         for message in (found or {}).get("messages", ()):
             if message.get("bot_id") and html.unescape(str(message.get("text"))) == wanted:

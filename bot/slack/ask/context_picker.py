@@ -30,7 +30,7 @@ def context_picker(question: str, names: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def chosen(action: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Return (question id, context name) of a choice, or None where it is not one of ours."""
+    """Return (question id, context name) of a choice, or None if it is not one of ours."""
     block, value = action.get("block_id"), (action.get("selected_option") or {}).get("value")
     if not isinstance(block, str) or not block.startswith(PREFIX) or not value:
         return None

@@ -23,7 +23,7 @@ CUT = "\n[… the rest of this message is left out …]"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Where the modal was opened: what its submission needs and a view can carry for us.
+    """The origin of the modal: the facts that its submission needs, carried by the view.
 
     `thread` is set by the message shortcut alone: a slash command and a global shortcut know of
     no thread (docs/platform/slack.md#interaction-payloads). `quote` is what the shortcut's message
@@ -52,7 +52,7 @@ class Origin:
 
 
 def origin_of(view: Mapping[str, Any]) -> Origin:
-    """Return where a view was opened; a view without metadata was opened nowhere in particular."""
+    """Return the origin of a view; one without metadata has an empty origin."""
     try:
         return load(Origin, json.loads(view.get("private_metadata") or "{}"))
     except (ValueError, UnreadableValue):
@@ -65,7 +65,7 @@ def skeleton(origin: Origin) -> View:
 
 
 def nothing_to_ask(origin: Origin) -> View:
-    """Return the view for somebody who may ask about nothing."""
+    """Return the view for a person who may ask about nothing."""
     text = (
         "There is no code you can ask about yet. Ask in a channel that I was invited to, or have"
         " one attached there with /codebase."
@@ -176,7 +176,7 @@ def _note(text: str) -> View:
 
 @dataclass(frozen=True, slots=True)
 class Entered:
-    """What stands in the modal's fields right now."""
+    """The present content of the modal's fields."""
 
     question: str
     context: str | None

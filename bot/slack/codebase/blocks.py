@@ -1,4 +1,4 @@
-"""What the views of `/codebase` are made of, and how a sent form is read. Pure."""
+"""Blocks of the views of `/codebase`, and the reading of a sent form. Pure."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def plain(text: str) -> View:
 
 
 def section(text: str) -> View:
-    # Verbatim: an address that somebody gave as a name becomes no link.
+    # Verbatim: an address that was given as a name becomes no link.
     shown = {"type": "mrkdwn", "text": text[:SECTION_LIMIT], "verbatim": True}
     return {"type": "section", "text": shown}
 

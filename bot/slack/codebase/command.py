@@ -1,6 +1,6 @@
 """`/codebase`: shows and changes what a channel answers from. Nothing changes before Save.
 
-What a form holds becomes a draft, the draft a preview, and only a preview can be saved. Drafts
+The content of a form becomes a draft, the draft a preview, and only a preview can be saved. Drafts
 live in the store under a name of their own, since a view carries no more than 3,000 characters.
 """
 
@@ -32,7 +32,7 @@ SETTLE_SECONDS = 0.4
 
 @dataclass(frozen=True, slots=True)
 class StoredContext:
-    """A context as Slack's side holds it. `version` is None where it is not stored yet."""
+    """The part of a context that was set in Slack. `version` is None if it is not stored yet."""
 
     name: str
     body: Mapping[str, Any]
@@ -70,7 +70,7 @@ class Shelf(Protocol):
     def summary(self, name: str, body: Mapping[str, Any]) -> Summary: ...
 
     async def preview(self, held: StoredContext, body: Mapping[str, Any]) -> Preview:
-        """Build the context without showing it to anybody; raise a `ForewarmError` if it fails."""
+        """Build the context without using it. Raises a `ForewarmError` if it fails."""
 
     async def keep_draft(self, key: str, draft: Draft) -> None: ...
 
@@ -84,7 +84,7 @@ class Shelf(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
-    """Access rules of a channel without a context: nobody is allowed anything by them."""
+    """Access rules of a channel without a context: they allow nothing."""
 
     guests: bool = False
     external: bool = False
@@ -202,7 +202,7 @@ class Codebase:
             await self._preview(shown, place, held, body)
 
     def _settings(self, name: str) -> edits.SettingsEdit:
-        """Return what counts now, whoever has said it."""
+        """Return the settings in force, from files or from Slack."""
         context = self._contexts.named(name)
         return DEFAULTS if context is None else settings_of(context)
 
@@ -279,7 +279,7 @@ def settings_of(context: ContextConfig) -> edits.SettingsEdit:
 
 
 DEFAULTS = settings_of(ContextConfig.model_construct(name="", repositories=()))
-"""What counts where nobody says anything."""
+"""The settings in force if neither a file nor Slack sets them."""
 
 
 def _repository_of(body: Mapping[str, Any], name: str) -> edits.RepositoryEdit | None:

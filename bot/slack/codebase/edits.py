@@ -1,7 +1,7 @@
 """Changes to a context made inside Slack, as data. Pure.
 
-A context set in Slack is kept as what a file would hold. Where a file speaks too, the file wins
-key by key; `merged` says so once, and `origins` tells which key came from where.
+A context set in Slack has the form of a context file. If a file sets a key too, the file wins
+key by key; `merged` does that in one place, and `origins` tells the origin of each key.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def with_repository(body: Data, edit: RepositoryEdit, name: str) -> dict[str, An
 
 
 def without_repository(body: Data, name: str) -> dict[str, Any]:
-    """Return the context without the repository; nothing changes where there is none."""
+    """Return the context without the repository; unchanged if it has none of this name."""
     kept = [r for r in body.get("repositories") or () if r.get("name") != name]
     return {**body, "repositories": kept}
 
@@ -86,7 +86,7 @@ def with_settings(
 ) -> dict[str, Any]:
     """Return the context with what the form says otherwise than what it was `shown` with.
 
-    What was left as it stood is not stored, and what is emptied or set to what it is by default is
+    An unchanged value is not stored, and a value that is emptied or set to its default is
     stored no longer, so that the default goes on counting. `fixed` keys belong to a file.
     """
     changed = dict(body)
@@ -116,7 +116,7 @@ def with_channel(body: Data, channel: str) -> dict[str, Any]:
 
 
 def merged(file: Data, slack: Data) -> dict[str, Any]:
-    """Return what counts where both speak: the file's word, key by key, tables included."""
+    """Return the settings in force: the file's value, key by key, tables included."""
     result = {**slack, **file}
     for table in TABLES:
         both = {**(slack.get(table) or {}), **(file.get(table) or {})}
@@ -126,7 +126,7 @@ def merged(file: Data, slack: Data) -> dict[str, Any]:
 
 
 def origins(file: Data, slack: Data) -> dict[str, Origin]:
-    """Return where each key that somebody set came from; keys of tables are `table.key`."""
+    """Return the origin of each key that was set; keys of tables are `table.key`."""
     told: dict[str, Origin] = dict.fromkeys(_keys(slack), "Slack")
     told.update(dict.fromkeys(_keys(file), "file"))
     return told

@@ -1,4 +1,4 @@
-"""The form of a channel's settings: filled in with what counts now, whoever has said it. Pure."""
+"""The form of a channel's settings, filled in with the settings in force. Pure."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def settings_form(
 ) -> View:
     """Return the form of everything but the repositories, filled in with what counts now.
 
-    What a file decides is told and cannot be entered; `fixed` holds its keys. An emptied field
-    shows what counts without it.
+    Keys that a file sets are shown and cannot be entered; `fixed` holds them. An emptied field
+    shows the default.
     """
     decided = [field for field, key in SETTINGS.items() if key in fixed]
     free = [field for field in SETTINGS if field not in decided]

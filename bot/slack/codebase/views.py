@@ -48,7 +48,7 @@ class RepositoryShown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What a channel answers from. `facts` are (what, value, origin) in order; money in USD."""
+    """The codebase of a channel. `facts` are (name, value, origin) in order; money in USD."""
 
     name: str
     repositories: Sequence[RepositoryShown] = ()
@@ -63,7 +63,7 @@ class Summary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """What a change would come to: tokens, USD of a day kept warm, files left out with reasons."""
+    """Effect of a change: tokens, USD of a day kept warm, files left out with reasons."""
 
     tokens: int
     files: int

@@ -18,7 +18,7 @@ MISSES_SHOWN = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContextShown:
-    """A context as anybody who may ask it sees it."""
+    """A context as people who may ask it see it."""
 
     name: str
     standing: str
@@ -27,7 +27,7 @@ class ContextShown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MoneyShown:
-    """What one context cost, today and this month, in USD."""
+    """Cost of one context, today and this month, in USD."""
 
     name: str
     today_answers: float
@@ -49,7 +49,7 @@ class DayShown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorShown:
-    """What operators see beside it. Rates run from 0 to 1; None is unknown."""
+    """Figures for operators. Rates run from 0 to 1; None is unknown."""
 
     money: Sequence[MoneyShown]
     days: Sequence[DayShown]
@@ -89,7 +89,7 @@ def home_view(
 
 
 def charts_message(days: Sequence[DayShown]) -> tuple[str, list[Block]]:
-    """Return the figures as a message: the text that stands where charts cannot, and charts."""
+    """Return the figures as a message: charts, and a text for clients without charts."""
     return _table(days), _charts(days)
 
 
@@ -157,7 +157,7 @@ def _charts(days: Sequence[DayShown]) -> list[Block]:
     labels = [day.day[5:] for day in last]
     return [
         _chart("Money by day", "bar", labels, money, "USD"),
-        # Bars, since a day on which nobody asked is no day on which nobody waited.
+        # Bars, since a day without questions is no day without waits.
         _chart("Median wait for the first words", "bar", labels, waits, "seconds"),
     ]
 
@@ -227,6 +227,6 @@ def _header(text: str) -> Block:
 
 
 def _section(text: str) -> Block:
-    # Verbatim: an address that somebody gave as a name becomes no link.
+    # Verbatim: an address that was given as a name becomes no link.
     shown = {"type": "mrkdwn", "text": text[:2900], "verbatim": True}
     return {"type": "section", "text": shown}

@@ -32,7 +32,7 @@ Json = Mapping[str, Any]
 
 @dataclass(slots=True)
 class Heard:
-    """What came in: times in Unix seconds on this machine's clock."""
+    """Events that came in: times in Unix seconds on this machine's clock."""
 
     delays: list[float] = field(default_factory=list)
     held: str = ""
@@ -93,7 +93,7 @@ class Watch:
             await self._interaction(payload)
 
     def _event(self, payload: Json, request: SocketModeRequest) -> bool:
-        """Note an event; False where it is to stay unacknowledged."""
+        """Note an event; return False if it is to stay unacknowledged."""
         event, ident, at = payload.get("event") or {}, str(payload.get("event_id")), self._now()
         if not request.retry_attempt:
             self.heard.delays.append(at - float(event.get("event_ts") or at))

@@ -171,7 +171,7 @@ class SlackProbes:
     # --- calls ----------------------------------------------------------------------------------
 
     async def _a_reader(self) -> str:
-        """Return somebody to stream to; Slack wants a reader named in a channel."""
+        """Return a user to stream to; Slack wants a reader named in a channel."""
         members = await self._clients.reads.conversations_members(channel=self._channel, limit=50)
         for user in members["members"]:
             info = (await self._clients.reads.users_info(user=user))["user"]
