@@ -124,5 +124,7 @@ def _bolt(clients: SlackClients, signing_secret: str | None) -> AsyncApp:
         # Socket Mode carries no signatures; Bolt still wants a secret to build its middleware.
         signing_secret=signing_secret or "unused-over-sockets",
         request_verification_enabled=signing_secret is not None,
+        # `register_rest` acknowledges what no listener takes.
+        raise_error_for_unhandled_request=True,
         logger=logger,
     )

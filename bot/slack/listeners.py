@@ -10,7 +10,10 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+import structlog
+from slack_bolt import BoltResponse
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext
+from slack_bolt.error import BoltUnhandledRequestError
 
 from bot.answer.receipt import AGAIN_ACTION, FEEDBACK_ACTION, STOP_ACTION
 from bot.answer.thread import markup
@@ -25,6 +28,8 @@ from bot.slack.home.views import CHARTS, REFRESH
 from bot.slack.interfaces import Heard
 from bot.slack.lifecycle import Lifecycle
 from bot.slack.router import Desk
+
+log = structlog.get_logger(__name__)
 
 Body = dict[str, Any]
 Next = Callable[[], Awaitable[Any]]
@@ -209,10 +214,19 @@ def register_judging(app: AsyncApp, judging: AnswerButtons) -> None:
 
 
 def register_rest(app: AsyncApp) -> None:
-    """Acknowledge everything without a listener, or Slack sends it again."""
+    """Acknowledge everything without a listener, or Slack sends it again; log failures."""
 
     async def ignored(ack: AsyncAck) -> None:
         await ack()
+
+    @app.error
+    async def failed(error: Exception, body: Body) -> BoltResponse | None:
+        # A payload of a type that Bolt does not know, such as `app_rate_limited`.
+        if isinstance(error, BoltUnhandledRequestError):
+            log.info("payload_ignored", kind=str(body.get("type"))[:40])
+            return BoltResponse(status=200)
+        log.error("listener_failed", exc_info=error)
+        return None
 
     everything = re.compile(".*")
     app.event(everything)(ignored)
