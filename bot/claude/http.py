@@ -28,6 +28,9 @@ WARM_SECONDS = 600.0
 KEEP_ALIVE_SECONDS = 55.0
 """An idle connection is kept for the next question; load balancers drop theirs at 60 s."""
 
+NO_KEEP_ALIVE = 1e-9
+"""Seconds; the pool takes 0 for no limit on idle connections that it does not use."""
+
 CHUNK_BYTES = 1 << 18
 _PATH = "/v1/messages"
 _Reply = TypeVar("_Reply")
@@ -53,14 +56,16 @@ def connect(api_key: str | None, base_url: str | None) -> anthropic.AsyncAnthrop
 
 
 def _sdk(api_key: str | None, base_url: str | None) -> anthropic.AsyncAnthropic:
+    local = _is_on_this_machine(base_url or "")
+    kept = NO_KEEP_ALIVE if local else KEEP_ALIVE_SECONDS
     return anthropic.AsyncAnthropic(
         api_key=api_key,
         base_url=base_url,
         max_retries=0,
         timeout=anthropic.Timeout(WARM_SECONDS, connect=CONNECT_SECONDS),
-        default_headers=_connection_headers(base_url or ""),
+        default_headers={"Connection": "close"} if local else {},
         http_client=anthropic.DefaultAioHttpClient(
-            limits=httpx2.Limits(max_connections=1000, keepalive_expiry=KEEP_ALIVE_SECONDS)
+            limits=httpx2.Limits(max_connections=1000, keepalive_expiry=kept)
         ),
     )
 
@@ -162,12 +167,13 @@ async def _sent(model: str, send: Callable[[], Awaitable[_Reply]]) -> _Reply:
         raise failure(error, model) from error
 
 
-def _connection_headers(base_url: str) -> dict[str, str]:
-    """Ask a server on this machine to close each connection.
+def _is_on_this_machine(base_url: str) -> bool:
+    """Return whether each connection to a server is used once.
 
-    A new one costs nothing there, while llama.cpp's server closes the old one after a stream
-    although it has promised to keep it, and the next request would meet the closing.
+    A new one costs nothing on this machine, while llama.cpp's server closes the old one after a
+    stream although it has promised to keep it, and the next request would meet the closing. We say
+    `Connection: close`, and must then send no further request on it, whatever the server replies
+    (RFC 9112, section 9.6).
     """
     host = urlsplit(base_url).hostname or ""
-    local = host in ("localhost", "::1") or host.startswith("127.")
-    return {"Connection": "close"} if local else {}
+    return host in ("localhost", "::1") or host.startswith("127.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -20,6 +21,7 @@ from forewarm_playground.claude import ToolUse as Call
 from bot.claude.client import ClaudeClient
 from bot.claude.errors import ClaudeError, CutStream
 from bot.claude.events import Label, RequestEnded, RequestStarted
+from bot.claude.http import connect, whole
 from bot.claude.models import ModelSettings, settle
 from bot.claude.prefix import Prefix, build_prefix
 from bot.claude.prices import priced_models
@@ -652,3 +654,43 @@ def test_counting_agrees_with_the_server() -> None:
         assert counter.calls == 2
 
     play(act)
+
+
+REPLY = (
+    b'{"id":"msg_1","type":"message","role":"assistant","model":"m","content":[],'
+    b'"stop_reason":"end_turn","stop_sequence":null,'
+    b'"usage":{"input_tokens":1,"output_tokens":1}}'
+)
+
+
+async def test_a_connection_is_not_used_again_after_we_said_close() -> None:
+    """Servers of Node refuse a second request on it, although they replied `keep-alive`."""
+    connections: list[int] = []
+    said_close = True
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal said_close
+        connections.append(0)
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).lower()
+                said_close &= b"connection: close" in head
+                await reader.readexactly(int(head.split(b"content-length: ")[1].split(b"\r")[0]))
+                connections[-1] += 1
+                writer.write(
+                    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                    b"Connection: keep-alive\r\nContent-Length: %d\r\n\r\n%b" % (len(REPLY), REPLY)
+                )
+                await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        sdk = connect("key", f"http://127.0.0.1:{port}")
+        prefix = build_prefix(Pack((Block("base", "app", "x", 1),), (), (), 1), [TOOL], LEAST)
+        for _ in range(5):
+            await whole(sdk, question_request(prefix, "5m", ASKED))
+        await sdk.close()
+    assert connections == [1] * 5
+    assert said_close
