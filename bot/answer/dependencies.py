@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from bot.answer.interfaces import (
     Attachments,
+    ExcerptSource,
     Gate,
     Inbox,
     People,
@@ -58,6 +59,7 @@ class Dependencies:
     gate: Gate
     attachments: Attachments | None = None
     people: People | None = None
+    excerpts: ExcerptSource | None = None
     limits: Limits = field(default_factory=Limits)
     allowance: Allowance = field(default_factory=Allowance)
     window: Callable[[str], int] = listed_window

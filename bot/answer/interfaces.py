@@ -177,6 +177,38 @@ class Current(Protocol):
     def snapshot(self) -> Snapshot: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Excerpts:
+    """Excerpts for one question as one text for the prompt, empty if there are none."""
+
+    text: str = ""
+    count: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedExcerpts:
+    """What excerpts are found by.
+
+    `thread` is what people said before, `sent` the texts of the excerpts that the conversation
+    holds: their lines are not sent again.
+    """
+
+    context: str
+    question: str
+    thread: str = ""
+    sent: tuple[str, ...] = ()
+
+
+class ExcerptSource(Protocol):
+    """Finds excerpts of files that the prefix does not show in full."""
+
+    async def find(self, pack: Pack, wanted: WantedExcerpts, most_tokens: int) -> Excerpts:
+        """Return excerpts from the commits of the pack.
+
+        Never raises, and returns within half a second.
+        """
+
+
 class Sources(Protocol):
     """The contexts as they live."""
 

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import structlog
 
 from bot.answer.dependencies import Dependencies
-from bot.answer.interfaces import Attachments, Current, JoinTicket, Turn
+from bot.answer.interfaces import (
+    Attachments,
+    Current,
+    Excerpts,
+    JoinTicket,
+    Turn,
+    WantedExcerpts,
+)
 from bot.answer.loop import Allowance
 from bot.answer.question import File, Question
 from bot.answer.thread.files import (
@@ -30,16 +37,26 @@ from bot.answer.thread.files import (
 )
 from bot.answer.thread.message import ThreadMessage
 from bot.answer.thread.names import Described, wanted_ids
-from bot.answer.thread.prompt import Conversation, Limits, attached_files, conversation
+from bot.answer.thread.prompt import (
+    Conversation,
+    Limits,
+    attached_files,
+    conversation,
+    texts_of,
+)
 from bot.claude.usage import Ttl, Usage
 from bot.context.config.load import ContextConfig
 from bot.delivery.slack_api import SlackCallError
 from bot.errors import ForewarmError
+from bot.retrieval.search import is_excerpts
 
 log = structlog.get_logger(__name__)
 
 CHARACTERS_PER_TOKEN = 2.0
 """Of a conversation, at worst: what is fitted into a window must not overflow it."""
+LEAST_ROOM = 2_000
+EXCERPT_SHARE = 0.25
+"""The most of the room beside the prefix and the answer that excerpts take."""
 READ_SECONDS = 5.0
 NAME_SECONDS = 1.5
 CHARACTERS_PER_IMAGE = 16_000
@@ -68,6 +85,7 @@ class Prepared:
     at: float
     room: int
     notices: tuple[str, ...] = ()
+    excerpts: Excerpts = field(default_factory=Excerpts)
 
     def limits(self, wanted: Limits) -> Limits:
         return wanted.within(int(self.room * 0.6))
@@ -86,12 +104,13 @@ class Prepared:
             limits,
             self.files,
             self.described,
+            self.excerpts.text,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class _Talk:
-    """What was said before: in Slack, and to Claude."""
+    """What was said before, in Slack and to Claude, and the code that belongs to it."""
 
     thread: Sequence[ThreadMessage]
     turns: Sequence[Turn]
@@ -99,6 +118,7 @@ class _Talk:
     described: Mapping[str, Described]
     at: float
     notices: tuple[str, ...]
+    excerpts: Excerpts
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +180,9 @@ def _prepared(parts: Dependencies, current: Current, talk: _Talk, ticket: JoinTi
         described=talk.described,
         ticket=ticket,
         at=talk.at,
-        room=_room(parts, current),
+        room=max(LEAST_ROOM, _room(parts, current) - len(talk.excerpts.text)),
         notices=talk.notices,
+        excerpts=talk.excerpts,
     )
 
 
@@ -174,7 +195,7 @@ def _let_go(joining: asyncio.Future[JoinTicket]) -> None:
 def _room(parts: Dependencies, current: Current) -> int:
     prefix = current.prefix
     free = parts.window(prefix.model) - prefix.tokens - prefix.settings.max_tokens
-    return max(2_000, int(free * CHARACTERS_PER_TOKEN))
+    return max(LEAST_ROOM, int(free * CHARACTERS_PER_TOKEN))
 
 
 async def _talk(
@@ -191,7 +212,32 @@ async def _talk(
     files, described = await asyncio.gather(
         _read_files(parts, attached, current), _described(parts, question, said)
     )
-    return _Talk(said, replayed, files, described, parts.now(), tuple(notices))
+    excerpts = Excerpts()
+    if parts.excerpts is not None:
+        wanted = _wanted(question, context, said, replayed, files)
+        tokens = int(_room(parts, current) * EXCERPT_SHARE / CHARACTERS_PER_TOKEN)
+        excerpts = await parts.excerpts.find(current.pack, wanted, tokens)
+    return _Talk(said, replayed, files, described, parts.now(), tuple(notices), excerpts)
+
+
+def _wanted(
+    question: Question,
+    context: ContextConfig,
+    thread: Sequence[ThreadMessage],
+    turns: Sequence[Turn],
+    files: Mapping[str, ReadFile],
+) -> WantedExcerpts:
+    """Return what excerpts are found by: the question, what people said, what was sent before."""
+    attached = [*question.files, *(file for quote in question.quoted for file in quote.files)]
+    read = (files[file.id].text for file in attached if file.id in files)
+    quoted = (quote.text for quote in question.quoted)
+    sent = (text for turn in turns for text in texts_of(turn.messages) if is_excerpts(text))
+    return WantedExcerpts(
+        context=context.name,
+        question="\n".join([question.text, *quoted, *(text for text in read if text)]),
+        thread="\n".join(one.text for one in thread if one.speaker != "own"),
+        sent=tuple(sent),
+    )
 
 
 def _of_context(

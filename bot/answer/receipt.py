@@ -34,6 +34,7 @@ class Receipt:
     cited: int = 0
     struck: int = 0
     look_ups: int = 0
+    excerpts: int = 0
     behind: Mapping[str, int] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
 
@@ -50,6 +51,8 @@ class Receipt:
         if self.wait is not None:
             yield f"{_seconds(self.wait)} to the first words"
         yield _money(self.usd)
+        if self.excerpts:
+            yield _plural(self.excerpts, "excerpt")
         if self.look_ups:
             yield _plural(self.look_ups, "look-up")
         if self.cited or self.struck:

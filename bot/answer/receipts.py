@@ -49,6 +49,7 @@ async def blocks_for(parts: Dependencies, finished: Finished) -> tuple[JsonObjec
         cited=good + corrected,
         struck=struck,
         look_ups=progress.look_ups,
+        excerpts=prepared.excerpts.count,
         behind=await behind(parts, finished.mark.context, prepared.current),
         notices=(*prepared.notices, *notices),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -12,7 +13,7 @@ import structlog
 from bot.answer.dependencies import Dependencies
 from bot.answer.events import FirstWords, Outcome, QuestionEnded
 from bot.answer.feedback import Mark
-from bot.answer.interfaces import Current, NotOurs, SavedAnswer, Takeover
+from bot.answer.interfaces import Current, Excerpts, NotOurs, SavedAnswer, Takeover
 from bot.answer.latency import Moments, slack_wait, split
 from bot.answer.loop import Asked, Loop, Progress
 from bot.answer.mishaps import suppressed_store_failures
@@ -155,6 +156,11 @@ class Answering:
             ending = await self._attempt(prepared, talk)
             if not self._was_too_long(ending):
                 return ending
+            if prepared.excerpts.text:
+                # Excerpts are a guess, the thread is what people said.
+                prepared = self._prepared = replace(prepared, excerpts=Excerpts())
+                talk = prepared.conversation(self.question, self.context, limits)
+                continue
             shorter = self._shorter(prepared, limits, talk)
             if shorter is None:
                 return ending

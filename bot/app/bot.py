@@ -26,6 +26,7 @@ from bot.app.context_admin import DRAFTS, SlackShelf
 from bot.app.context_status import StandingOf
 from bot.app.contexts import Library
 from bot.app.data_removal import Forgetting
+from bot.app.excerpts import ExcerptSearch
 from bot.app.inbox import QuestionInbox
 from bot.app.prefixes import Prefixes
 from bot.app.readiness import Readiness
@@ -160,6 +161,9 @@ class Bot:
         prefixes = Prefixes(self.claude)
         self.clones = clones = Clones(settings, self.store, self.claude, self.now)
         self.library = Library(clones.open, prefixes.build, salt=settings.salt)
+        self.excerpts = ExcerptSearch(settings.home)
+        self._opened.push_async_callback(self.excerpts.close)
+        self.library.subscribe_packs(self.excerpts.packed)
         self.readiness = Readiness(self.library)
         self.limits = SpendingLimits(self.live.caps, settings.daily_limit_usd, self.now)
         self.ledger = SpendingLedger(self.store.ledger, settings.daily_limit_usd)
@@ -218,6 +222,7 @@ class Bot:
             now=self.now,
             gate=self.gate,
             people=self.people,
+            excerpts=self.excerpts,
             attachments=SlackAttachments(
                 self.clients.reads,
                 self.clients.session,

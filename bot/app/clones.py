@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable
 
 from bot.claude.client import ClaudeClient
+from bot.claude.prices import is_claude, price_of
 from bot.clock import Now
 from bot.context.child import in_children
 from bot.context.codebase import Codebase, limits_of
@@ -14,10 +16,17 @@ from bot.context.errors import UrlError
 from bot.context.git.clone import Sources as AllowedSources
 from bot.context.git.credentials import Tokens
 from bot.context.git.urls import RepositoryUrl, parse_url
+from bot.context.sizing import Rates, SizePolicy, Speed
 from bot.settings import Settings
 from bot.store.store import Store
 
 PUBLIC_HOSTS = frozenset(("github.com", "gitlab.com"))
+WRITE_SHARE = 0.25
+"""The part of a day's money for warmth that one cold write may take."""
+PREFIX_SHARE = 0.7
+"""The part of a model's window that a prefix may take."""
+LOCAL_SPEED = Speed(uncached=0.005, cached=0.0)
+"""Of a model on the team's own processor, until it was measured."""
 KIND = "pack"
 REPOSITORIES = "repositories"
 
@@ -93,6 +102,23 @@ class Clones:
                 may_be_private=self._may_be_private,
             ),
             sessions=in_children(limits_of(config.limits)),
+            policy=self._policy(config),
+        )
+
+    def _policy(self, config: ContextConfig) -> SizePolicy:
+        """Return what `budget_tokens = "auto"` goes by: speed, prices, the day's money, the window.
+
+        One cold write takes at most a part of what a day's warmth may cost.
+        """
+        price = price_of(config.model)
+        daily = config.warm.daily_limit_usd
+        capabilities = self._claude.known(config.model)
+        return SizePolicy(
+            Speed() if is_claude(config.model) else LOCAL_SPEED,
+            Rates(price.read / 1e6, price.write_1h / 1e6, price.input / 1e6),
+            config.max_wait,
+            daily * WRITE_SHARE if daily else math.inf,
+            int(capabilities.max_input_tokens * PREFIX_SHARE),
         )
 
 

@@ -297,6 +297,12 @@ def warm_day_usd(model: str, tokens: int) -> float:
     return tokens * (price.write_5m + refreshes * price.read) / 1e6
 
 
+def _budget(config: ContextConfig) -> str:
+    if config.budget_tokens == "auto":
+        return f"chosen for a wait of {config.max_wait:g} s"
+    return f"{config.budget_tokens:,} tokens"
+
+
 def _facts(
     config: ContextConfig, told: Mapping[str, edits.Origin]
 ) -> list[tuple[str, str, edits.Origin | None]]:
@@ -309,7 +315,7 @@ def _facts(
     ]
     return [
         ("Model", config.model, told.get("model")),
-        ("Budget", f"{config.budget_tokens:,} tokens", told.get("budget_tokens")),
+        ("Budget", _budget(config), told.get("budget_tokens")),
         ("Answers when", config.mode, told.get("mode")),
         ("Answers a day", answers, told.get("limits.answers_daily_usd")),
         ("Warmth a day", f"${warm.daily_limit_usd:g}", told.get("warm.daily_limit_usd")),

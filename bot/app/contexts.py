@@ -110,6 +110,7 @@ class Library:
         self._salt = salt
         self._lives: dict[str, ContextState] = {}
         self._subscribers: list[Callable[[PrefixChanged], None]] = []
+        self._packed: list[Callable[[str, CodeSource], None]] = []
 
     def __repr__(self) -> str:
         ready = sum(1 for live in self._lives.values() if live.prefix is not None)
@@ -118,6 +119,10 @@ class Library:
     def subscribe(self, subscriber: Callable[[PrefixChanged], None]) -> None:
         """Call `subscriber` with every prefix that is built or moves from now on."""
         self._subscribers.append(subscriber)
+
+    def subscribe_packs(self, subscriber: Callable[[str, CodeSource], None]) -> None:
+        """Call `subscriber` with a context's name and its code after every pack from now on."""
+        self._packed.append(subscriber)
 
     # --- what the Slack edge asks ---------------------------------------------------------------
 
@@ -185,6 +190,8 @@ class Library:
                 if moved or live.pack is None or live.prefix is None:
                     live.pack = await live.source.pack()
                     live.snapshot = live.source.snapshot()
+                    for packed in self._packed:
+                        packed(live.config.name, live.source)
                     await self._rebuild(live, began)
                 live.problem, live.failures = None, 0
                 live.ready.set()

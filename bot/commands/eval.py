@@ -51,8 +51,8 @@ def evaluate(
     from bot.commands.eval_run import Plan
     from bot.commands.eval_run import evaluate as run
     from bot.commands.packing import show_progress
+    from bot.context.sizing import Speed
     from bot.retrieval.coverage import read_rows
-    from bot.retrieval.sizing import Speed
 
     plan = Plan(
         _numbers("budget", budget), _numbers("excerpts", excerpts), model, Speed(), max_wait

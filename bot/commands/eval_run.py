@@ -15,6 +15,7 @@ from bot.context.git.repository import GitRepository
 from bot.context.render.base_block import BasePlan, files_tokens, plan_base
 from bot.context.render.budget import base_room
 from bot.context.render.token_estimate import Estimator
+from bot.context.sizing import Rates, Size, Speed, choose_size
 from bot.retrieval.coverage import (
     Coverage,
     EvidenceRow,
@@ -26,7 +27,6 @@ from bot.retrieval.coverage import (
 )
 from bot.retrieval.index import Matches, RepositoryIndex, View
 from bot.retrieval.ranking import rarest_terms, score_chunks
-from bot.retrieval.sizing import Rates, Size, Speed, choose_size
 
 SEARCHED_TERMS = 4
 FOUND_FILES = 60

@@ -27,6 +27,7 @@ from bot.context.pack_builder import Assembly, Member, Source, omissions
 from bot.context.pack_store import MemoryState, PackState
 from bot.context.packer import Keeper
 from bot.context.render.token_estimate import CountTokens, Estimator
+from bot.context.sizing import Size, SizePolicy
 from bot.context.snapshot import GitSnapshot, View
 from bot.context.update.policy import Decision
 
@@ -66,8 +67,10 @@ class Codebase:
         bounds: Bounds | None = None,
         progress: Progress | None = None,
         sessions: Sessions = in_threads,
+        policy: SizePolicy | None = None,
     ) -> None:
         self.config = config
+        self._policy = policy or SizePolicy(max_wait=config.max_wait)
         self._now = now
         self._followed = [
             _follow(repository, home, tokens, sources, bounds) for repository in config.repositories
@@ -76,13 +79,14 @@ class Codebase:
             config.name,
             config.pack_fingerprint,
             [followed.source for followed in self._followed],
-            config.budget_tokens,
+            None if config.budget_tokens == "auto" else config.budget_tokens,
             config.model,
             MemoryState() if state is None else state,
             estimator=estimator,
             count=count,
             progress=progress,
             sessions=sessions,
+            policy=self._policy if config.budget_tokens == "auto" else None,
         )
         self._pack: Pack | None = None
         self._lock = asyncio.Lock()
@@ -188,6 +192,20 @@ class Codebase:
         """What the last `pack` did and why; None for a first build."""
         return self._keeper.decision
 
+    @property
+    def size(self) -> Size | None:
+        """What `budget_tokens = "auto"` chose for the last pack; None if the budget is set."""
+        return self._keeper.assembler.size
+
+    @property
+    def excerpt_tokens(self) -> int:
+        """The most tokens that excerpts of one question take."""
+        if self.config.excerpt_tokens != "auto":
+            return self.config.excerpt_tokens
+        if self.size is not None:
+            return self.size.excerpt_tokens
+        return self._policy.excerpts_beside(self._keeper.assembler.budget or 0)
+
     # --- telling ---------------------------------------------------------------------------------
 
     def repositories(self) -> tuple[RepositoryState, ...]:
@@ -213,6 +231,11 @@ class Codebase:
                 )
             ]
         )
+
+    def members(self) -> list[tuple[Source, Member]]:
+        """Return each repository with its place in the last pack."""
+        sources = (followed.source for followed in self._followed)
+        return list(zip(sources, self.assembly.members, strict=True))
 
     def _describe(self, assembly: Assembly) -> Pack:
         members = assembly.members

@@ -21,6 +21,7 @@ from bot.context.render.base_block import BasePlan, files_tokens, plan_base
 from bot.context.render.blocks import body, file_marker
 from bot.context.render.budget import RESERVE, base_room, split
 from bot.context.render.token_estimate import Estimator, Slice
+from bot.context.sizing import Size, SizePolicy
 from bot.context.update.build import Standing, Update, tell
 from bot.context.update.policy import Decision, Part, decide
 
@@ -83,9 +84,17 @@ class Assembly:
 class Assembler:
     """Builds and advances assemblies of one context. `budget` is in tokens, None for no bound."""
 
-    def __init__(self, sources: Sequence[Source], budget: int | None) -> None:
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        budget: int | None,
+        policy: SizePolicy | None = None,
+    ) -> None:
         self.sources = tuple(sources)
         self.budget = budget
+        self.size: Size | None = None
+        """What `policy` has chosen; None before the first pack, and without a policy."""
+        self._policy = policy
 
     def __repr__(self) -> str:
         names = ", ".join(source.rules.name for source in self.sources)
@@ -173,6 +182,13 @@ class Assembler:
             for member, update, part in zip(assembly.members, updates, decision.parts, strict=True)
         )
         return Assembly(members, tuple(overlays)), decision
+
+    def choose_size(self, surveys: Sequence[Survey], estimator: Estimator) -> None:
+        """Set the budget by the policy, if there is one, for what the surveys hold."""
+        if self._policy is not None:
+            whole = sum(files_tokens(found.files, estimator) for found in surveys)
+            self.size = self._policy.choose(whole)
+            self.budget = self.size.budget_tokens
 
     # --- bases -----------------------------------------------------------------------------------
 

@@ -24,6 +24,7 @@ from bot.context.render.token_estimate import (
     calibrate,
     draw,
 )
+from bot.context.sizing import SizePolicy
 from bot.context.update.policy import Decision
 from bot.errors import ForewarmError
 
@@ -56,8 +57,9 @@ class Keeper:
         count: CountTokens | None = None,
         progress: Progress | None = None,
         sessions: Sessions = in_threads,
+        policy: SizePolicy | None = None,
     ) -> None:
-        self.assembler = Assembler(sources, budget)
+        self.assembler = Assembler(sources, budget, policy)
         self.assembly: Assembly | None = None
         self.estimator = estimator or Estimator.of(model)
         self.decision: Decision | None = None
@@ -148,6 +150,8 @@ class Keeper:
         self, assembly: Assembly, surveys: Sequence[Survey], cold: bool
     ) -> tuple[Assembly, Decision]:
         """Decide on a push by what the server counts of its update, where it can count."""
+        if self.assembler.size is None:
+            self.assembler.choose_size(surveys, self.estimator)
         counted: dict[bytes, int] = {}
         while True:
             made, decision = await self._run(
@@ -200,6 +204,7 @@ class Keeper:
         return made if counts is None else _recounted(made, counts)
 
     async def _first(self, surveys: Sequence[Survey]) -> Assembly:
+        self.assembler.choose_size(surveys, self.estimator)
         return await self._run(self.assembler.first, surveys, self.estimator)
 
     def _fits(self, tokens: int) -> bool:

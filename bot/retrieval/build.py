@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
+from bot.context.child import limit_process
 from bot.context.errors import RepositoryError
 from bot.context.files.select import File
 from bot.context.files.tree import texts
@@ -24,7 +25,11 @@ from bot.context.secrets.mask import Span
 from bot.retrieval.document import build_document
 
 BUILD_SECONDS = 900.0
-_PARALLEL_BYTES = 2_000_000
+PROCESSOR_SECONDS = 600
+MEMORY_BYTES = 2_000_000_000
+"""The most that a child process may take: a file can be made to ask for all of a machine."""
+_PARALLEL_BYTES = 300_000
+"""Bytes up to which entries are computed in this process, in some 50 ms."""
 _WORKERS = 2
 _LENGTH = struct.Struct("<I")
 
@@ -129,5 +134,7 @@ def _serve(arguments: Sequence[str], asked: bytes) -> Iterator[bytes]:
 
 
 if __name__ == "__main__":
+    limit_process(MEMORY_BYTES, PROCESSOR_SECONDS)
+    os.nice(5)
     for packed in _serve(sys.argv[1:], sys.stdin.buffer.read()):
         sys.stdout.buffer.write(packed)

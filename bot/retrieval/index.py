@@ -8,7 +8,7 @@ old what a push did not touch, so a query that runs meanwhile is not disturbed.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -63,7 +63,7 @@ THREAD_WEIGHT = 0.3
 """Weight of a term that only the thread holds."""
 
 MoveLines = Callable[[str, LinesOf], LinesOf | None]
-"""Returns where lines of a file at a commit are now; None if they are no more."""
+"""Returns where lines of a file at a commit are now; None if the commit or file is unknown."""
 
 
 @dataclass(frozen=True)
@@ -129,13 +129,28 @@ class View:
         named: list[LinesOf] = []
         files: list[str] = []
         for location in find_locations(f"{question}\n{thread}"):
-            for path in self.resolver.resolve(location.path):
-                lines = _lines_now(location, path, move)
+            for path, lines in self._resolve(location, move):
                 if lines is None:
                     files.append(path)
                 else:
                     named.append(lines)
         return Matches(self.corpus, favour_files(self.corpus, scores, files), named)
+
+    def _resolve(
+        self, location: Location, move: MoveLines | None
+    ) -> Iterator[tuple[str, LinesOf | None]]:
+        """Yield the files that a location means, with its lines in our commit if it has any."""
+        if location.first is None or location.last is None:
+            yield from ((path, None) for path in self.resolver.resolve(location.path))
+            return
+        lines = LinesOf(location.path, location.first, location.last)
+        if move is not None and location.ref is not None and location.is_at_commit:
+            moved = move(location.ref, lines)
+            if moved is not None and moved.path in self.files:
+                yield moved.path, moved
+                return
+        for path in self.resolver.resolve(location.path):
+            yield path, lines._replace(path=path)
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,16 +183,6 @@ def _wanted(question: str, thread: str) -> dict[int, float]:
     for term, weight in question_terms(thread[-MOST_THREAD:]).items():
         wanted.setdefault(term, weight * THREAD_WEIGHT)
     return wanted
-
-
-def _lines_now(location: Location, path: str, move: MoveLines | None) -> LinesOf | None:
-    """Return the lines that a location means in our commit; None if it means the whole file."""
-    if location.first is None or location.last is None:
-        return None
-    lines = LinesOf(path, location.first, location.last)
-    if move is None or location.ref is None or not location.is_at_commit:
-        return lines
-    return move(location.ref, lines)
 
 
 @dataclass(frozen=True, eq=False)

@@ -47,6 +47,8 @@ class Weights:
     feedback_chunks: int = 5
     feedback_terms: int = 30
     feedback: float = 0.3
+    feedback_share: float = 0.4
+    """The most weight of all feedback terms, as a share of the question's own."""
     neighbours: float = 0.15
     neighbour_files: int = 10
 
@@ -251,7 +253,13 @@ def _feedback(
             rated[term] = weight * math.log(corpus.chunks / count)
     chosen = sorted(rated, key=lambda term: (-rated[term], term))[: weights.feedback_terms]
     highest = rated[chosen[0]] if chosen else 0.0
-    return {term: weights.feedback * rated[term] / highest for term in chosen if highest > 0}
+    if highest <= 0:
+        return {}
+    # A question of two words must not be drowned by thirty words that it does not hold.
+    asked = sum(weight for term, weight in wanted.items() if corpus.chunk_count(term))
+    added = weights.feedback * sum(rated[term] for term in chosen) / highest
+    share = min(1.0, weights.feedback_share * asked / added)
+    return {term: share * weights.feedback * rated[term] / highest for term in chosen}
 
 
 def best(scores: Floats, count: int) -> list[int]:

@@ -337,7 +337,7 @@ async def test_the_settings_form_shows_what_counts_and_untouched_changes_nothing
         assert "*Questions of one person an hour*: 7" in told["text"]["text"]
         shown = {block["block_id"]: block["element"] for block in inputs}
         assert shown.keys().isdisjoint({"model", "user_per_hour"})
-        assert shown["budget_tokens"]["initial_value"] == "400000"
+        assert shown["budget_tokens"]["placeholder"]["text"] == "chosen by size"
         assert "Nothing was changed" in await previewed(running, you)
         assert await running.bot.store.contexts.all() == []
         you.close_modal(all_of_them=True)

@@ -100,11 +100,13 @@ def conversation(
     limits: Limits | None = None,
     files: Mapping[str, ReadFile] | None = None,
     described: Mapping[str, Described] | None = None,
+    excerpts: str = "",
 ) -> Conversation:
     """Return what Claude is sent for a question.
 
     `turns` are the thread's earlier ones, `thread` the messages that stand there, `files` what was
     read of attached files and `described` what is known of users and channels, by their ids.
+    `excerpts` are lines of the repositories that were found for the question.
     """
     limits = limits or Limits()
     writer = _Writer(limits, files or {}, described or {})
@@ -113,10 +115,12 @@ def conversation(
     rendered = [writer.message(one, edited) for one, edited in news]
     block, left_out = _thread_block([one.ts for one, _ in news], rendered, limits)
     asking = writer.question(question)
-    texts = (*_instructions(instructions, list(_texts(earlier))), *block)
+    texts = (*_instructions(instructions, list(texts_of(earlier))), *block)
     content = [
         *({"type": "text", "text": text} for text in texts),
         *writer.pictures(),
+        # Lines of a repository may hold our tags: none of them may pass for one.
+        *({"type": "text", "text": shield(text)} for text in (excerpts,) if text),
         {"type": "text", "text": asking},
     ]
     told_of = _notices(question, [one for one, _ in news], limits, left_out, dropped)
@@ -186,7 +190,7 @@ def _blocks(message: JsonObject) -> list[JsonObject]:
     return [{"type": "text", "text": content}] if isinstance(content, str) else list(content)
 
 
-def _texts(messages: Iterable[JsonObject]) -> Iterator[str]:
+def texts_of(messages: Iterable[JsonObject]) -> Iterator[str]:
     """Yield the texts that we wrote: not the model's, and not what tools returned."""
     for message in messages:
         if message["role"] == "user":
@@ -211,7 +215,7 @@ def _news(
 
     Our own messages are news only where no turns are left: otherwise the turns hold them, whole.
     """
-    texts = "\n".join(_texts(message for turn in turns for message in turn.messages))
+    texts = "\n".join(texts_of(message for turn in turns for message in turn.messages))
     sent, gaps = _sent(texts), [(_order(m[1]), _order(m[2])) for m in _GAP.finditer(texts)]
     until = _order(question.ts) if question.is_stamped else None
     news = []

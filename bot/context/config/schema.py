@@ -8,10 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    field_validator,
+    model_validator,
+)
 
 from bot.context.config.globs import glob_regex
 from bot.context.errors import GlobError, UrlError
@@ -45,6 +53,19 @@ def _user(value: str) -> str:
     return value
 
 
+def _tokens(least: int, most: int) -> Callable[[object], int | Literal["auto"]]:
+    """Return a check of a number of tokens, or the word `auto`."""
+
+    def check(value: object) -> int | Literal["auto"]:
+        if value == "auto":
+            return "auto"
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            raise ValueError(f'it must be a number from {least} to {most:_} or "auto"')
+        return value
+
+    return check
+
+
 def _template(value: str) -> str:
     try:
         shown = value.format(sha="0", path="a", start=1, end=2)
@@ -57,6 +78,8 @@ def _template(value: str) -> str:
     return value
 
 
+BudgetTokens = Annotated[int | Literal["auto"], PlainValidator(_tokens(500, 2_000_000))]
+ExcerptTokens = Annotated[int | Literal["auto"], PlainValidator(_tokens(0, 100_000))]
 Glob = Annotated[str, AfterValidator(_glob)]
 ChannelId = Annotated[str, AfterValidator(_channel)]
 UserId = Annotated[str, AfterValidator(_user)]
@@ -151,7 +174,12 @@ class ContextConfig(_Part):
     channels: tuple[ChannelId, ...] = ()
     model: str = Field(default="claude-sonnet-5-5", min_length=1)
     instructions: str = Field(default="", max_length=20_000)
-    budget_tokens: int = Field(default=400_000, ge=500, le=2_000_000)
+    budget_tokens: BudgetTokens = "auto"
+    """Tokens of bases and updates together; `auto` chooses by size, speed and money."""
+    excerpt_tokens: ExcerptTokens = "auto"
+    """Tokens of the excerpts that are found for one question."""
+    max_wait: float = Field(default=2.0, ge=0.5, le=60)
+    """Seconds to the first words that `auto` keeps to."""
     thinking: Thinking = "least"
     effort: Effort = "low"
     mode: Mode = "mentions"
@@ -180,6 +208,7 @@ class ContextConfig(_Part):
         """Changes when, and only when, a setting changes that can change the packed bytes."""
         picked = {
             "budget": self.budget_tokens,
+            **({"max_wait": self.max_wait} if self.budget_tokens == "auto" else {}),
             "repositories": [
                 repository.model_dump(exclude={"web", "depth"}) for repository in self.repositories
             ],

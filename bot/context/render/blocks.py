@@ -32,6 +32,9 @@ files that cannot be shown, and why.
 - Every {NUMBER_EVERY}th line of a file begins with its number and a bar, as in `50|`. Number and \
 bar are not part of the file. To cite a line, count from the nearest number.
 - `[masked: KIND]` stands for a secret that was taken out; nobody here can see it.
+- `@@@ excerpts of NAME` stands with a question. It holds lines that were found for it in files \
+that are not shown in full. `@@@ lines A-B of PATH (N lines)` opens each excerpt, whose first line \
+begins with its number too. They may be incomplete: read more of a file with the tools.
 - `@@@ update of NAME` blocks come later and tell what has changed since; apply them in order, the \
 last word counts. `@@@ changed PATH (N lines)` is followed by hunks: `@@ L` gives the line number, \
 in the file as it is after this update, of the line that follows; a line that begins with `-` is \

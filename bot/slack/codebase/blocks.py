@@ -82,7 +82,7 @@ def text_input(
 
 
 def number_input(
-    key: str, label: str, value: float | None, *, decimal: bool, placeholder: float | None
+    key: str, label: str, value: float | None, *, decimal: bool, placeholder: float | str | None
 ) -> View:
     element: View = {
         "type": "number_input",
@@ -95,8 +95,8 @@ def number_input(
     return labelled(key, label, element, True, None)
 
 
-def _digits(value: float) -> str:
-    """Return a number as it reads back to the very same."""
+def _digits(value: float | str) -> str:
+    """Return a number as it reads back to the very same; words as they are."""
     return str(value).removesuffix(".0")
 
 

@@ -267,7 +267,7 @@ def settings_of(context: ContextConfig) -> edits.SettingsEdit:
     return edits.SettingsEdit(
         model=context.model,
         instructions=context.instructions,
-        budget_tokens=context.budget_tokens,
+        budget_tokens=None if context.budget_tokens == "auto" else context.budget_tokens,
         mode=context.mode,
         answers_daily_usd=limits.answers_daily_usd,
         warm_daily_usd=context.warm.daily_limit_usd,

@@ -35,6 +35,7 @@ LABELS: Mapping[str, str] = {
     "external": "People of other organisations may ask",
     "answer_drafts": "Start on the answer while the question is being typed",
 }
+AUTO_BUDGET = "chosen by size"
 SWITCHES = ("guests", "external", "answer_drafts")
 MODES = {"mentions": "Answer when mentioned", "questions": "Answer unmentioned questions too"}
 
@@ -66,8 +67,10 @@ def _setting(field: str, shown: SettingsEdit, defaults: SettingsEdit) -> View:
         return text_input(
             field, label, value or "", multiline=long, optional=True, placeholder=falls_back
         )
-    decimal = field.endswith("_usd")
-    return number_input(field, label, value, decimal=decimal, placeholder=getattr(defaults, field))
+    decimal, placeholder = field.endswith("_usd"), getattr(defaults, field)
+    if field == "budget_tokens" and placeholder is None:
+        placeholder = AUTO_BUDGET
+    return number_input(field, label, value, decimal=decimal, placeholder=placeholder)
 
 
 def _decided(fields: Sequence[str], shown: SettingsEdit) -> str:

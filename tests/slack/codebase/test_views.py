@@ -169,7 +169,7 @@ def test_the_settings_form_shows_what_counts_and_what_would_count_without_it() -
     form = settings_form(PLACE, SETTINGS, DEFAULTS)
     shown = {block["block_id"]: block["element"] for block in form["blocks"]}
     assert shown["budget_tokens"]["initial_value"] == "5000"
-    assert shown["budget_tokens"]["placeholder"]["text"] == "400000"
+    assert shown["budget_tokens"]["placeholder"]["text"] == "chosen by size"
     assert shown["warm_daily_usd"]["initial_value"] == "2"
     assert shown["mode"]["initial_option"]["value"] == "questions"
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.retrieval.sizing import FREE, Rates, Speed, choose_size
+from bot.context.sizing import FREE, Rates, Speed, choose_size
 
 SONNET = Rates(0.2e-6, 4e-6, 2e-6)
 

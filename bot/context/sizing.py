@@ -16,6 +16,7 @@ MAX_WAIT = 2.0
 SLOW_PREFILL = 2_000
 """Tokens a second below which excerpts in the prompt cost more wait than they are worth."""
 SMALLEST_PREFIX = 10_000
+LEAST_EXCERPTS = 3_000
 _MOST_EXCERPTS = 12_000
 _STEP = 1_000
 _MARGIN = 1e-9
@@ -75,6 +76,38 @@ class Size:
     reason: str
 
 
+@dataclass(frozen=True)
+class SizePolicy:
+    """What sizes are chosen by. `most_cold` in USD, `max_wait` in seconds, `window` in tokens."""
+
+    speed: Speed = Speed()
+    rates: Rates = FREE
+    max_wait: float = MAX_WAIT
+    most_cold: float = math.inf
+    window: int = 1_000_000
+
+    def choose(self, whole: int) -> Size:
+        """Return the sizes for repositories of `whole` tokens."""
+        return choose_size(
+            whole,
+            self.speed,
+            self.rates,
+            max_wait=self.max_wait,
+            most_cold=self.most_cold,
+            window=self.window,
+        )
+
+    def excerpts_beside(self, budget: int) -> int:
+        """Return the tokens of excerpts beside a prefix whose size is set by hand.
+
+        A prefix that takes the whole wait by itself still gets the fewest that help.
+        """
+        if self.speed.is_slow:
+            return 0
+        left = (self.max_wait - self.speed.base - self.speed.cached * budget) / self.speed.uncached
+        return max(LEAST_EXCERPTS, min(_MOST_EXCERPTS, int(left + _MARGIN) // 100 * 100))
+
+
 def choose_size(
     whole: int,
     speed: Speed,
@@ -90,12 +123,13 @@ def choose_size(
     """
     affordable = most_cold / rates.write if rates.write else math.inf
     room = int(min(window, affordable))
-    # A prefix is built with room for later pushes and for the error of the estimate.
-    needed = math.ceil(whole * 1.25)
-    if needed <= room and speed.wait(whole, 0) <= max_wait:
+    # A prefix has room for later pushes, for the error of the estimate and for its frame.
+    least, wanted = math.ceil(whole * 1.25) + 1_500, math.ceil(whole * 1.3) + 12_000
+    if least <= room and speed.wait(whole, 0) <= max_wait:
         why = f"the whole repository fits into a predicted wait of {max_wait:.1f} s"
-        return _size(needed, 0, whole, speed, rates, why)
-    most = min(room, int(max(0.0, (max_wait - speed.base) / speed.cached)))
+        return _size(min(room, wanted), 0, whole, speed, rates, why)
+    left = max(0.0, max_wait - speed.base)
+    most = min(room, int(left / speed.cached)) if speed.cached else room
     if speed.is_slow:
         budget = max(SMALLEST_PREFIX, most)
         why = "prefill is too slow for excerpts, so the prefix takes the whole wait"

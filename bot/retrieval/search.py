@@ -1,0 +1,178 @@
+"""Search the repositories of one context, and write excerpts as they stand in a prompt.
+
+Excerpts stand in the user's message, behind everything that questions share, so a warm prefix stays
+warm. Their text is read from the repository with its secrets masked, like that of the prefix. It is
+marked like the prefix's text too, and every excerpt says its lines, so that it can be cited.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from bot.context.files.text import split_lines
+from bot.context.files.tree import Survey, texts
+from bot.context.git.repository import GitRepository
+from bot.context.render.blocks import NUMBER_EVERY, escaped, marker, plural
+from bot.retrieval.excerpts import Excerpt
+from bot.retrieval.index import View
+from bot.retrieval.move_lines import line_mover
+
+_HEAD = "excerpts of"
+_OPEN = re.compile(r"^@@@ excerpts of (.+) at commit ([0-9a-f]{7,64}):", re.MULTILINE)
+_LINES = re.compile(r"^@@@ lines (\d+)-(\d+) of (.+) \(\d+ lines?\)$", re.MULTILINE)
+_SHORT = 12
+"""Digits of a commit's id in a marker."""
+
+
+@dataclass(frozen=True, eq=False)
+class Searchable:
+    """One repository of a context at the commit of its pack.
+
+    `shown` are the files that the prefix shows in full, `complete` tells that these are all.
+    """
+
+    repository: GitRepository
+    survey: Survey
+    shown: frozenset[str]
+    complete: bool
+    view: View = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        return self.survey.rules.name
+
+
+@dataclass(frozen=True, slots=True)
+class FoundExcerpt:
+    """An excerpt of one repository with its text, one item a line."""
+
+    repository: str
+    commit: str
+    excerpt: Excerpt
+    file_lines: int
+    lines: tuple[bytes, ...] = field(repr=False)
+
+
+class ContextSearch:
+    """Finds excerpts in a context's repositories. Its methods block and are meant for a thread."""
+
+    def __init__(self, parts: Sequence[Searchable]) -> None:
+        self._parts = tuple(parts)
+
+    def __repr__(self) -> str:
+        return f"<ContextSearch of {', '.join(part.name for part in self._parts)}>"
+
+    @property
+    def is_needed(self) -> bool:
+        """Return whether any file is not in the prefix in full."""
+        return not all(part.complete for part in self._parts)
+
+    def find(
+        self, question: str, thread: str, tokens: int, before: Iterable[str] = ()
+    ) -> list[FoundExcerpt]:
+        """Return excerpts of at most so many tokens, the best file first.
+
+        `before` are the texts of earlier excerpts in the conversation: their lines are not
+        repeated.
+
+        Raises:
+            RepositoryError: a repository cannot be read.
+        """
+        if tokens <= 0 or not self.is_needed:
+            return []
+        shown = parse_excerpts(before)
+        chosen: list[tuple[int, Excerpt]] = []
+        for at, part in enumerate(self._parts):
+            if part.complete:
+                continue
+            mover = line_mover(part.repository, part.survey)
+            matches = part.view.match(question, thread, mover)
+            known = shown.get((part.name, part.survey.commit[:_SHORT]), ())
+            chosen += [(at, one) for one in matches.choose(tokens, part.shown, known)]
+        return self._read(_within(chosen, tokens))
+
+    def places(self, question: str, thread: str, tokens: int) -> list[FoundExcerpt]:
+        """Return the best places for a question, files that the prefix shows included."""
+        chosen: list[tuple[int, Excerpt]] = []
+        for at, part in enumerate(self._parts):
+            matches = part.view.match(question, thread, line_mover(part.repository, part.survey))
+            chosen += [(at, one) for one in matches.choose(tokens)]
+        return self._read(_within(chosen, tokens))
+
+    def _read(self, chosen: Sequence[tuple[int, Excerpt]]) -> list[FoundExcerpt]:
+        found: list[FoundExcerpt] = []
+        for at, part in enumerate(self._parts):
+            own = [one for owner, one in chosen if owner == at]
+            files = [part.survey.files[path] for path in dict.fromkeys(one.path for one in own)]
+            read = zip(files, texts(part.repository, files), strict=True)
+            lines = {file.path: split_lines(text) for file, text in read}
+            found += [
+                FoundExcerpt(
+                    part.name,
+                    part.survey.commit,
+                    one,
+                    len(lines[one.path]),
+                    tuple(lines[one.path][one.first - 1 : one.last]),
+                )
+                for one in own
+            ]
+        return found
+
+
+def _within(chosen: Sequence[tuple[int, Excerpt]], tokens: int) -> list[tuple[int, Excerpt]]:
+    """Return the best excerpts of all repositories that fit, file by file as they came."""
+    left = tokens
+    kept: set[int] = set()
+    for at in sorted(range(len(chosen)), key=lambda at: (-chosen[at][1].score, at)):
+        if chosen[at][1].tokens <= left:
+            kept.add(at)
+            left -= chosen[at][1].tokens
+    return [pair for at, pair in enumerate(chosen) if at in kept]
+
+
+# --- in the prompt -------------------------------------------------------------------------------
+
+
+def render_excerpts(found: Sequence[FoundExcerpt]) -> str:
+    """Return the excerpts as one text, an empty one if there are none."""
+    parts: list[bytes] = []
+    for name in dict.fromkeys(one.repository for one in found):
+        own = [one for one in found if one.repository == name]
+        head = f"{_HEAD} {name} at commit {own[0].commit[:_SHORT]}: found for this question"
+        parts.append(marker(head))
+        parts += [piece for one in own for piece in _render(one)]
+    if parts:
+        parts.append(marker("end of excerpts"))
+    return b"".join(parts).decode("utf-8", "replace").rstrip("\n")
+
+
+def _render(one: FoundExcerpt) -> Iterable[bytes]:
+    excerpt = one.excerpt
+    place = f"lines {excerpt.first}-{excerpt.last} of {excerpt.path}"
+    yield marker(f"{place} ({plural(one.file_lines, 'line')})")
+    for number, line in enumerate(one.lines, excerpt.first):
+        numbered = number == excerpt.first or number % NUMBER_EVERY == 0
+        yield (b"%d|" % number if numbered else b"") + escaped(line) + b"\n"
+
+
+def is_excerpts(text: str) -> bool:
+    """Return whether a text of a stored turn is one that `render_excerpts` wrote."""
+    return text.startswith(f"@@@ {_HEAD} ")
+
+
+def parse_excerpts(sent: Iterable[str]) -> dict[tuple[str, str], list[Excerpt]]:
+    """Read back which lines were sent, by repository and the first digits of the commit.
+
+    The texts themselves are the record: a second one could disagree with them.
+    """
+    found: dict[tuple[str, str], list[Excerpt]] = {}
+    for text in sent:
+        opened = list(_OPEN.finditer(text))
+        ends = [match.start() for match in opened[1:]] + [len(text)]
+        for match, end in zip(opened, ends, strict=True):
+            own = found.setdefault((match[1], match[2]), [])
+            for place in _LINES.finditer(text, match.end(), end):
+                own.append(Excerpt(place[3], int(place[1]), int(place[2]), 0, 0.0))
+    return found
