@@ -19,7 +19,7 @@ from bot.answer.question import File, Question, Quoted
 from bot.answer.thread.files import Picture, ReadFile, preview_of, told
 from bot.answer.thread.message import ThreadMessage
 from bot.answer.thread.names import Described, title, with_names, without_names
-from bot.answer.thread.untrusted import cut, shield, tag
+from bot.answer.thread.untrusted import cut, shield, shield_tags, tag
 from bot.delivery.slack_api import JsonObject
 
 THREAD_RULES = """\
@@ -120,7 +120,7 @@ def conversation(
         *({"type": "text", "text": text} for text in texts),
         *writer.pictures(),
         # Lines of a repository may hold our tags: none of them may pass for one.
-        *({"type": "text", "text": shield(text)} for text in (excerpts,) if text),
+        *({"type": "text", "text": shield_tags(text)} for text in (excerpts,) if text),
         {"type": "text", "text": asking},
     ]
     told_of = _notices(question, [one for one, _ in news], limits, left_out, dropped)

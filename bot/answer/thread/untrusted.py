@@ -27,9 +27,17 @@ def shield(text: str) -> str:
     Control characters and invisible tag characters are dropped, lone surrogates replaced: the
     result can always be sent as UTF-8.
     """
-    text = text.encode("utf-8", "replace").decode("utf-8").replace("\r\n", "\n")
-    text = _TAG.sub("&lt;", _INVISIBLE.sub("", text))
+    text = shield_tags(text)
     return _MARKER.sub(r"\\", text) if "@@@" in text else text
+
+
+def shield_tags(text: str) -> str:
+    """Return the text with nothing in it that could be read as one of our tags.
+
+    Text of a repository has its markers set by us, and its own escaped, when it comes here.
+    """
+    text = text.encode("utf-8", "replace").decode("utf-8").replace("\r\n", "\n")
+    return _TAG.sub("&lt;", _INVISIBLE.sub("", text))
 
 
 def attribute(value: str, limit: int = 120) -> str:
