@@ -44,9 +44,6 @@ class SlackAttachments:
         own = urlsplit(api_url)
         self._own = (own.scheme, own.netloc)
 
-    def __repr__(self) -> str:
-        return f"<SlackAttachments from {self._own[1]}>"
-
     async def fetch(self, file: File, limit: int) -> FetchedFile:
         """Return at most `limit` bytes of a file, or the problem why there are none."""
         if not self._may_read:

@@ -37,9 +37,6 @@ class StoredPacks:
     def __init__(self, store: Store) -> None:
         self._state = store.state
 
-    def __repr__(self) -> str:
-        return "<StoredPacks>"
-
     async def load(self, key: str) -> bytes | None:
         return await self._state.get(KIND, key)
 
@@ -70,9 +67,6 @@ class Clones:
         self._now = now
         self._tokens = Tokens.from_environment(os.environ)
         self._trusted: set[str] = set()
-
-    def __repr__(self) -> str:
-        return f"<Sources under {self._settings.home / REPOSITORIES}>"
 
     def trust(self, urls: Iterable[str]) -> None:
         """Note addresses that a context file or an operator named."""

@@ -75,9 +75,6 @@ class SlackShelf:
         self._files: dict[str, Mapping[str, Any]] = {}
         self._slack: dict[str, _Known] = {}
 
-    def __repr__(self) -> str:
-        return f"<SlackShelf: {len(self._files)} from files, {len(self._slack)} from Slack>"
-
     @property
     def hosts(self) -> tuple[str, ...]:
         return self._settings.repository_hosts

@@ -21,9 +21,6 @@ class StandingOf:
         self._figures = live.figures
         self._now = now
 
-    def __repr__(self) -> str:
-        return f"<StandingOf {self._state!r}>"
-
     def shown(self, context: ContextConfig) -> ContextShown:
         """Return a context as people who may ask it see it."""
         today = self._summary(day_of(self._now()), context.name)

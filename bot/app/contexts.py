@@ -112,10 +112,6 @@ class Library:
         self._subscribers: list[Callable[[PrefixChanged], None]] = []
         self._packed: list[Callable[[str, CodeSource], None]] = []
 
-    def __repr__(self) -> str:
-        ready = sum(1 for live in self._lives.values() if live.prefix is not None)
-        return f"<Library: {ready} of {len(self._lives)} contexts ready>"
-
     def subscribe(self, subscriber: Callable[[PrefixChanged], None]) -> None:
         """Call `subscriber` with every prefix that is built or moves from now on."""
         self._subscribers.append(subscriber)

@@ -20,9 +20,6 @@ class Forgetting:
         self._tasks = tasks
         self._workspace = workspace
 
-    def __repr__(self) -> str:
-        return f"<Forgetting in {self._workspace}>"
-
     def forget_channel(self, channel: str) -> None:
         """The bot was removed from a channel: nothing is warmed for it any more."""
         self._warmth.forget_channel(channel)

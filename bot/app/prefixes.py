@@ -27,9 +27,6 @@ class Prefixes:
         self._claude = claude
         self._ratios: dict[str, float] = {}
 
-    def __repr__(self) -> str:
-        return f"<Prefixes by {self._claude!r}>"
-
     async def build(self, config: ContextConfig, pack: Pack, salt: str) -> Prefix:
         """Return the prefix that warm-ups and questions of a context share.
 

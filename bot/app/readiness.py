@@ -12,9 +12,6 @@ class Readiness:
         self._library = library
         self._was_ready = False
 
-    def __repr__(self) -> str:
-        return f"<Readiness, {'ready' if self._was_ready else 'not yet'}: {self._library!r}>"
-
     def waited_for(self) -> list[str]:
         """Return the names of the contexts that are waited for.
 

@@ -74,9 +74,6 @@ class SharedAnswers:
         self._now = now
         self._done: set[tuple[str, str]] = set()
 
-    def __repr__(self) -> str:
-        return f"<SharedAnswers over {self._here!r}>"
-
     async def answer(
         self, question: Question, context: ContextConfig, takeover: Takeover | None = None
     ) -> None:

@@ -46,9 +46,6 @@ class SpendingLedger:
         self._ledger = ledger
         self._whole = Cap("all/*", daily_usd)
 
-    def __repr__(self) -> str:
-        return f"<Treasury: ${self._whole.usd:g} a day>"
-
     async def reserve(self, usd: float, caps: Sequence[Cap]) -> str | Refusal:
         """Return what names the reservation, or the cap that refused. Raises `StoreError`."""
         id = uuid.uuid4().hex
@@ -88,9 +85,6 @@ class CappedWarmer:
         self._treasury = treasury
         self._daily_usd = daily_usd
         self._cap_of = cap_of
-
-    def __repr__(self) -> str:
-        return f"<CappedWarmer: ${self._daily_usd:g} a day>"
 
     async def warm(
         self,
@@ -143,9 +137,6 @@ class CappedModel:
         self._model = model
         self._treasury = treasury
         self._cap_of = cap_of
-
-    def __repr__(self) -> str:
-        return f"<CappedModel over {self._model!r}>"
 
     async def stream(
         self, request: Request, *, label: Label | None = None

@@ -55,9 +55,6 @@ class Takeovers:
         self._now = now
         self._taking: set[str] = set()
 
-    def __repr__(self) -> str:
-        return f"<Takeovers: {len(self._taking)} under way>"
-
     async def take(self, claimed: Claimed, question: Question) -> None:
         """Begin to carry a question on; returns at once."""
         log.info("taken_over", question=question.id, claims=claimed.claims)

@@ -101,9 +101,6 @@ class Warmth:
             single_slot=settings.single_slot,
         )
 
-    def __repr__(self) -> str:
-        return f"<Warmth by {self.driver.governor!r}>"
-
     async def start(self) -> None:
         await self.driver.start()
 

@@ -61,10 +61,6 @@ class WebServer:
         self._runner: web.AppRunner | None = None
         self._server: asyncio.Server | None = None
 
-    def __repr__(self) -> str:
-        state = "listening" if self._runner else "not listening"
-        return f"<WebServer {self._host}:{self.port}, {state}>"
-
     @property
     def port(self) -> int:
         """The port that is listened on; chosen by the system if 0 was asked for."""

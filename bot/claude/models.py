@@ -19,7 +19,6 @@ from bot.errors import ForewarmError
 
 Thinking = Literal["disabled", "between_tools", "adaptive", "enabled"]
 Effort = Literal["low", "medium", "high", "xhigh", "max"]
-ThinkingChoice = Literal["least", "disabled", "between_tools", "adaptive", "enabled"]
 THINKING: tuple[Thinking, ...] = get_args(Thinking)
 EFFORT: tuple[Effort, ...] = get_args(Effort)
 QUIET_EFFORT: frozenset[Effort] = frozenset({"low", "medium", "high"})

@@ -43,9 +43,6 @@ class ClaudeProbes:
         self._settings = settings
         self._settle = settle
 
-    def __repr__(self) -> str:
-        return f"<ClaudeProbes of {self._settings.model}>"
-
     async def run(self) -> AsyncIterator[ProbeFinding]:
         """Yield what is found, one after the other."""
         probes: tuple[tuple[str, Callable[[], Awaitable[ProbeFinding]]], ...] = (

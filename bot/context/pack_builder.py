@@ -96,10 +96,6 @@ class Assembler:
         """What `policy` has chosen; None before the first pack, and without a policy."""
         self._policy = policy
 
-    def __repr__(self) -> str:
-        names = ", ".join(source.rules.name for source in self.sources)
-        return f"<Assembler of {names}, budget {self.budget}>"
-
     def surveys(
         self,
         commits: Sequence[str],

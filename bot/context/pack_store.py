@@ -42,9 +42,6 @@ class MemoryState:
     def __init__(self) -> None:
         self._data: dict[str, bytes] = {}
 
-    def __repr__(self) -> str:
-        return f"<MemoryState {len(self._data)} keys>"
-
     async def load(self, key: str) -> bytes | None:
         return self._data.get(key)
 
@@ -66,9 +63,6 @@ class DirectoryState:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-
-    def __repr__(self) -> str:
-        return f"<DirectoryState {self._folder}>"
 
     async def load(self, key: str) -> bytes | None:
         return await asyncio.to_thread(self._read, key)

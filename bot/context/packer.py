@@ -76,9 +76,6 @@ class Keeper:
         self._sessions = sessions
         self._run: Run
 
-    def __repr__(self) -> str:
-        return f"<Keeper of {self._name}: {self.assembly!r}>"
-
     async def bring(
         self, heads: Sequence[str], *, cold: bool = False, refresh: Refresh | None = None
     ) -> Assembly:

@@ -66,10 +66,6 @@ class GitSnapshot:
     def __init__(self, views: Sequence[View]) -> None:
         self._views = {view.state.name: view for view in views}
 
-    def __repr__(self) -> str:
-        at = ", ".join(f"{name}@{view.state.commit[:7]}" for name, view in self._views.items())
-        return f"<GitSnapshot {at}>"
-
     def repositories(self) -> Sequence[RepositoryState]:
         return [view.state for view in self._views.values()]
 

@@ -40,9 +40,6 @@ class AnswerButtons:
         self._contexts = contexts
         self._gate = gate
 
-    def __repr__(self) -> str:
-        return "<Judging>"
-
     async def judged(self, body: Mapping[str, Any], action: Mapping[str, Any]) -> None:
         """Keep a thumb; after one that points down, ask what was wrong."""
         judged = decode(str(action.get("value") or ""))

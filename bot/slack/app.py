@@ -86,9 +86,6 @@ class Edge:
         self.app = _bolt(clients, signing_secret)
         self._register(clients, n, now)
 
-    def __repr__(self) -> str:
-        return f"<Edge {self.desk!r}, {self.people!r}>"
-
     def _register(self, clients: SlackClients, n: Services, now: Now) -> None:
         desk, writes = self.desk, clients.writes
         parts = AskingParts(writes, desk, self.people, n.gate, n.contexts, n.inbox, n.answers, now)

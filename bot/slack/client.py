@@ -20,7 +20,6 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 CALL_TIMEOUT = 30.0
 # The SDK logs whole requests, message text included, at DEBUG: its loggers never go below INFO.
-SDK_LOGGERS = ("slack_sdk", "slack_bolt")
 
 
 @dataclass(frozen=True, slots=True)

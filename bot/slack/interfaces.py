@@ -100,14 +100,6 @@ class SpendingLimits(Protocol):
     def answers_left(self, context: ContextConfig) -> bool: ...
 
 
-class Memory(Protocol):
-    """A small durable memory by kind and key."""
-
-    async def get(self, kind: str, key: str) -> dict[str, Any] | None: ...
-
-    async def put(self, kind: str, key: str, value: dict[str, Any]) -> None: ...
-
-
 class Heard(Protocol):
     """Keeps up with threads: told of every event that carries a message, ours included."""
 

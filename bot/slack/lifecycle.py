@@ -42,9 +42,6 @@ class Lifecycle:
         self._contexts = contexts
         self._forgetting = forgetting
 
-    def __repr__(self) -> str:
-        return "<Lifecycle>"
-
     async def joined(self, body: Mapping[str, Any], me: str) -> None:
         """Note who joined; where it was the bot, say one short thing, then warm."""
         event = body["event"]

@@ -69,9 +69,6 @@ class Desk:
         self.tasks = Tasks()
         self._conversing: Counter[str] = Counter()
 
-    def __repr__(self) -> str:
-        return f"<Desk: {len(self.tasks)} running>"
-
     # --- messages -------------------------------------------------------------------------------
 
     async def heard(self, taken: IncomingMessage) -> None:

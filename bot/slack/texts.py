@@ -32,7 +32,6 @@ EXPIRED = (
     " out of the blue: please ask again if it still matters."
 )
 ASKED_BY = "<@{user}> asked about {name}:"
-FAILED = "Something went wrong on my side and this question was not answered; please ask again."
 GREETING = (
     "I answer questions about {names} here: mention me with your question, or use `/ask`."
     " Answers stream into the thread with links into the code."

@@ -38,9 +38,6 @@ class Sockets:
         self._clients = clients
         self._handlers: list[AsyncSocketModeHandler] = []
 
-    def __repr__(self) -> str:
-        return f"<Sockets: {len(self._handlers)} opened>"
-
     async def start(self) -> None:
         """Open both connections. Raises `ConnectionRefused` if the token is not accepted."""
         await self._try_token()

@@ -101,9 +101,6 @@ class WebCalls:
         self._writes = clients.writes
         self._reads = clients.reads
 
-    def __repr__(self) -> str:
-        return f"<WebCalls to {self._writes.base_url}>"
-
     async def start_stream(
         self, target: Target, text: str, chunks: Sequence[JsonObject] = ()
     ) -> str:

@@ -87,13 +87,6 @@ class StoreError(ForewarmError):
         self.operation = operation
         self.detail = detail
 
-    @property
-    def transient(self) -> bool:
-        return self.reason in TRANSIENT
-
-    def __repr__(self) -> str:
-        return f"<StoreError {self.reason} in {self.operation}: {self.detail}>"
-
 
 class LeaseLost(ForewarmError):
     """Another process has taken this question over: nothing more may be shown or stored for it."""

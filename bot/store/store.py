@@ -99,6 +99,3 @@ class Store:
     async def close(self) -> None:
         """Wait for the writes under way and let go of every connection."""
         await self._database.close()
-
-    def __repr__(self) -> str:
-        return f"<Store {self._database!r}>"

@@ -56,6 +56,3 @@ class Caps:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Caps) and self.nanos == other.nanos
-
-    def __repr__(self) -> str:
-        return f"<Caps: ${usd(sum(self.nanos.values())):.2f} over {len(self.nanos)} entries>"

@@ -220,9 +220,6 @@ class Figures:
             and self._open == other._open
         )
 
-    def __repr__(self) -> str:
-        return f"<Figures of {len(self.days())} days and {len(self.contexts())} contexts>"
-
 
 def _key(at: float, context: str | None) -> Key:
     return day_of(at), context or NO_CONTEXT

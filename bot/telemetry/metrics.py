@@ -175,6 +175,3 @@ class Metrics(Collector):
             return "other"
         self._reasons.add(missed)
         return missed
-
-    def __repr__(self) -> str:
-        return f"<Metrics: {len(self._open_ids)} questions open, {len(self._watched)} watched>"

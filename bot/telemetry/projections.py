@@ -64,6 +64,3 @@ class LiveProjections:
             yield event
         finally:
             self._taps.discard(event)
-
-    def __repr__(self) -> str:
-        return f"<LiveProjections {self.state!r}, {self.figures!r}, {len(self._taps)} onlookers>"

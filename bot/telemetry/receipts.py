@@ -33,13 +33,6 @@ class Receipt:
     def usd(self) -> float:
         return usd(self.nanos)
 
-    @property
-    def skew(self) -> float | None:
-        """The wait by both clocks less the wait by Slack's alone, in seconds."""
-        if self.wait is None or self.slack_wait is None:
-            return None
-        return self.wait.total - self.slack_wait
-
 
 class Receipts:
     """The newest questions' receipts; the oldest are forgotten beyond `keep`."""
@@ -75,9 +68,6 @@ class Receipts:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Receipts) and self._receipts == other._receipts
-
-    def __repr__(self) -> str:
-        return f"<Receipts of {len(self._receipts)} questions>"
 
 
 def _with_request(receipt: Receipt, record: RequestEnded) -> Receipt:

@@ -78,10 +78,6 @@ class Chains(Generic[K]):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Chains) and self._chains == other._chains
 
-    def __repr__(self) -> str:
-        unread = sum(len(chain.keys) for chain in self._chains.values())
-        return f"<Chains: {unread} unread on {len(self._chains)} prefixes>"
-
 
 def _closed(chain: _Chain[K], end: End) -> list[tuple[K, End]]:
     closed: list[tuple[K, End]] = [(key, end) for key in chain.keys]

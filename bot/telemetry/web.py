@@ -218,9 +218,6 @@ class StatePages:
             return {}
         return {hdrs.ACCESS_CONTROL_ALLOW_ORIGIN: origin, hdrs.VARY: hdrs.ORIGIN}
 
-    def __repr__(self) -> str:
-        return f"<StatePages over {self._live!r}>"
-
 
 def _json(value: object) -> str:
     return json.dumps(value, separators=(",", ":"))

@@ -137,9 +137,6 @@ class Clone:
         self._bounds = bounds or Bounds()
         self._found = ""
 
-    def __repr__(self) -> str:
-        return f"<Clone of {self.name} ({self.ref}) at {self.git_dir}>"
-
     def repository(self) -> GitRepository:
         return GitRepository(self.git_dir, self.name)
 

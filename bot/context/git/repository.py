@@ -99,9 +99,6 @@ class GitRepository:
         self._times: dict[str, float] = {}
         self._compared: dict[tuple[str, str], list[TreeChange]] = {}
 
-    def __repr__(self) -> str:
-        return f"<GitRepository {self.name} at {self.git_dir}>"
-
     def __reduce__(self) -> tuple[object, ...]:
         return _opened, (self.git_dir, self.name, self._seconds)
 

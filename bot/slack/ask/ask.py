@@ -48,9 +48,6 @@ class Asking:
     def __init__(self, parts: Parts) -> None:
         self._p = parts
 
-    def __repr__(self) -> str:
-        return f"<Asking for {self._p.desk!r}>"
-
     async def open(
         self, workspace: str, user: str, trigger: str, origin: modal.Origin, draft: str = ""
     ) -> None:

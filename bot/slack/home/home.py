@@ -44,9 +44,6 @@ class Home:
         self._operators = operators
         self._missing = [(ask.name, ask.why) for ask in missing]
 
-    def __repr__(self) -> str:
-        return "<Home>"
-
     async def publish(self, workspace: str, user: str) -> None:
         """Publish the tab for one person: what they may ask, and for operators what it costs."""
         askable = await self._desk.askable(user)

@@ -54,9 +54,6 @@ class Watch:
         self._socket = SocketModeClient(app_token, quiet_logger(), clients.reads)
         self._socket.socket_mode_request_listeners.append(self._take)
 
-    def __repr__(self) -> str:
-        return f"<Watch in {self._channel}: {len(self.heard.delays)} events>"
-
     async def run(self, seconds: float) -> list[ProbeFinding]:
         """Listen for `seconds` and return what was found; the button is deleted at the end."""
         await self._socket.connect()

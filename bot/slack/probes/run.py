@@ -53,9 +53,6 @@ class SlackProbes:
         self._posted: list[str] = []
         self._reader = ""
 
-    def __repr__(self) -> str:
-        return f"<SlackProbes in {self._channel}: {len(self._posted)} messages to delete>"
-
     @property
     def _calls(self) -> AsyncWebClient:
         return self._clients.writes

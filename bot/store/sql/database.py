@@ -173,9 +173,6 @@ class Database:
         if not task.cancelled():
             task.exception()  # A caller that was cancelled cannot look at it any more.
 
-    def __repr__(self) -> str:
-        return f"<Database {self.location!r}: {len(self._running)} writes under way>"
-
 
 def _make_private(path: Path) -> None:
     """Create the file readable by its owner alone: it holds text of threads and bot tokens."""
