@@ -75,6 +75,9 @@ class Ground:
     def search(self, pattern: str, **_: Any) -> Sequence[Match]:
         return []
 
+    def at(self, repository: str, ref: str) -> Ground:
+        return self
+
     def history(self, repository: str, path: str, limit: int) -> Sequence[Change]:
         return []
 

@@ -1,9 +1,10 @@
-"""What the model may look up beyond the prefix: on the pinned commit, inside the context's globs.
+"""The model's look-ups beyond the prefix: inside the context's globs, at the pinned commit.
 
-`DECLARATIONS` are part of the warm prefix: constant, always sent, the same bytes for everybody.
-What a tool returns is bounded in lines and characters and says so where it was cut, so that the
-model can ask for the rest. Files that the pack left out as secret stay unreadable here, since the
-snapshot does not have them.
+`DECLARATIONS` are part of the warm prefix: constant, always sent, the same bytes in each request. A
+result is bounded in lines and characters, and says if it was cut, so that the model can ask for the
+rest. A look-up at another `ref` marks each path with the commit (`PATH@COMMIT`): a citation that
+carries the mark is checked and linked there. Files that the pack left out as secret stay unreadable
+here, since the snapshot does not have them.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextvars import copy_context
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import partial
 from typing import Any, Final
 
@@ -21,6 +23,8 @@ import structlog
 
 from bot.context.files.text import text_lines
 from bot.context.pack import Change, Match, Snapshot
+from bot.context.render.definitions import Definition, Definitions, definitions, is_known
+from bot.delivery.citations.symbols import find_definition
 from bot.delivery.slack_api import JsonObject
 from bot.errors import ForewarmError
 
@@ -33,12 +37,18 @@ MAX_CHANGES: Final = 20
 MAX_CHARACTERS: Final = 20_000
 MAX_LINE: Final = 400
 MAX_PATTERN: Final = 300
+DEFINITIONS_SECONDS: Final = 2.0
+"""Seconds after which a search no longer looks up the definitions around its lines."""
 
 _REPOSITORY = {
     "type": "string",
-    "description": "Name of the repository; needed only where there are several.",
+    "description": "Name of the repository; needed only if there are several.",
 }
 _PATH = {"type": "string", "description": "Path of the file from the repository's root."}
+_REF = {
+    "type": "string",
+    "description": "Another branch, tag or commit; the pinned commit by default.",
+}
 
 
 def _tool(
@@ -51,8 +61,8 @@ def _tool(
 DECLARATIONS: Final[tuple[JsonObject, ...]] = (
     _tool(
         "search",
-        "Find lines in the repositories at their pinned commits, also in files not shown above. "
-        f"Returns path:line and the line, at most {MAX_MATCHES} of them.",
+        "Find lines in the repositories, also in files not shown above. Returns the lines by file, "
+        f"each with its number and the definition that it is in, at most {MAX_MATCHES} lines.",
         {
             "pattern": {"type": "string", "description": "What to look for."},
             "regex": {
@@ -61,17 +71,24 @@ DECLARATIONS: Final[tuple[JsonObject, ...]] = (
             },
             "under": {"type": "string", "description": "Only in this directory or file."},
             "repository": _REPOSITORY,
+            "ref": _REF,
         },
         ["pattern"],
     ),
     _tool(
         "read",
-        f"Read a file at its pinned commit with line numbers, at most {MAX_LINES} lines at once.",
+        "Read a file, or one definition in it, with line numbers, "
+        f"at most {MAX_LINES} lines at once.",
         {
             "path": _PATH,
+            "name": {
+                "type": "string",
+                "description": "Only this function, class or other definition (`Class.method`).",
+            },
             "start": {"type": "integer", "description": "First line, from 1."},
             "end": {"type": "integer", "description": "Last line, included."},
             "repository": _REPOSITORY,
+            "ref": _REF,
         },
         ["path"],
     ),
@@ -111,8 +128,10 @@ def title(name: str, wanted: Mapping[str, Any]) -> str:
         case "search":
             text = f"Searching for {_word(wanted, 'pattern')}"
         case "read":
-            lines = f", line {wanted['start']} on" if isinstance(wanted.get("start"), int) else ""
-            text = f"Reading {_word(wanted, 'path')}{lines}"
+            start = _number(wanted, "start", 0)
+            lines = f", line {start} on" if start > 0 else ""
+            name = f"{_word(wanted, 'name')} in " if _word(wanted, "name") else ""
+            text = f"Reading {name}{_word(wanted, 'path')}{lines}"
         case "list":
             text = f"Listing {_word(wanted, 'under') or 'the files'}"
         case "history":
@@ -166,6 +185,8 @@ def _search(snapshot: Snapshot, wanted: Mapping[str, Any]) -> str:
     if not pattern or len(pattern) > MAX_PATTERN:
         raise _Refused(f"`pattern` must have 1 to {MAX_PATTERN} characters.")
     repository = _optional_repository(snapshot, wanted)
+    several = len(snapshot.repositories()) > 1
+    snapshot, mark = _at(snapshot, wanted)
     under = _text(wanted, "under").strip("/") or None
     found = snapshot.search(
         pattern,
@@ -176,31 +197,98 @@ def _search(snapshot: Snapshot, wanted: Mapping[str, Any]) -> str:
     )
     if not found:
         return "Nothing was found."
-    several = len(snapshot.repositories()) > 1
-    lines = [_match(one, several) for one in found[:MAX_MATCHES]]
-    more = ["[… there are more; narrow the pattern or the directory …]"]
-    return "\n".join(lines + (more if len(found) > MAX_MATCHES else []))
+    by_file: dict[tuple[str, str], list[Match]] = {}
+    for one in found[:MAX_MATCHES]:
+        by_file.setdefault((one.repository, one.path), []).append(one)
+    until = time.monotonic() + DEFINITIONS_SECONDS
+    parts = []
+    for (name, path), matches in by_file.items():
+        shown = f"{name}/{path}{mark}" if several else f"{path}{mark}"
+        known = _definitions(snapshot, name, path) if time.monotonic() < until else None
+        parts.append("\n".join([shown, *_matches(matches, known)]))
+    if len(found) > MAX_MATCHES:
+        parts.append("[… there are more; narrow the pattern or the directory …]")
+    return "\n\n".join(parts)
 
 
-def _match(one: Match, several: bool) -> str:
-    place = f"{one.repository}:{one.path}" if several else one.path
-    return f"{place}:{one.line}: {_line(one.text.strip())}"
+def _matches(matches: Sequence[Match], known: Definitions | None) -> list[str]:
+    """Return the lines found in one file, each definition before the first line in it."""
+    shown: list[str] = []
+    last: Definition | None = None
+    for one in matches:
+        inside = known.enclosing(one.line) if known is not None else None
+        if inside is not None and inside != last and inside.line != one.line:
+            shown.append(f"  in {_line(inside.qualified)}, lines {inside.first}-{inside.last}:")
+        last = inside
+        shown.append(f"  {one.line}: {_line(one.text.strip())}")
+    return shown
+
+
+def _definitions(snapshot: Snapshot, repository: str, path: str) -> Definitions | None:
+    if not is_known(path):
+        return None
+    text = snapshot.read(repository, path)
+    return None if text is None else definitions(path, text.encode("utf-8", "surrogatepass"))
 
 
 def _read(snapshot: Snapshot, wanted: Mapping[str, Any]) -> str:
     repository, path = _repository(snapshot, wanted), _path(wanted)
+    snapshot, mark = _at(snapshot, {**wanted, "repository": repository})
     text = snapshot.read(repository, path)
     if text is None:
         near = _like(snapshot, repository, path)
-        raise _Refused(f"There is no readable file {path!r} in {repository}.{near}")
+        raise _Refused(f"There is no readable file {path!r} in {repository}{mark}.{near}")
     lines = text_lines(text)
+    name = _text(wanted, "name").strip()
+    if name:
+        return _read_definition(path + mark, text, lines, name)
     start = max(1, _number(wanted, "start", 1))
-    end = min(len(lines), start + MAX_LINES - 1, max(start, _number(wanted, "end", len(lines))))
     if start > len(lines):
         raise _Refused(f"{path} has only {len(lines)} lines.")
+    end = max(start, _number(wanted, "end", len(lines)))
+    return _numbered(lines, start, end, mark and f"; cite it as {path}{mark}:LINE")
+
+
+def _read_definition(path: str, text: str, lines: Sequence[str], name: str) -> str:
+    known = definitions(path.partition("@")[0], text.encode("utf-8", "surrogatepass"))
+    if known is None:
+        raise _Refused(f"The definitions of {path} are not known here: read it by lines.")
+    chosen = find_definition(known, name)
+    if chosen is None:
+        raise _Refused(f"{path} has no definition {name!r}.{_close_names(known, name)}")
+    item = chosen[0]
+    beside = [one for one in known.items if one.parent == item.parent and one.kind != "field"]
+    at = beside.index(item) if item in beside else 0
+    around = [*beside[max(0, at - 2) : at], *beside[at + 1 : at + 3]]
+    notes = [f"{_line(one.name)} (lines {one.first}-{one.last})" for one in around]
+    also = [str(one.line) for one in known.items if one.name == item.name and one != item]
+    note = f"; {_line(item.qualified)}" + (f"; beside it: {', '.join(notes)}" if notes else "")
+    note += f"; {_line(item.name)} also on lines {', '.join(also[:10])}" if also else ""
+    note += f"; cite it as {path}#{_line(item.qualified)}" if "@" in path else ""
+    return _numbered(lines, item.first, item.last, note)
+
+
+def _close_names(known: Definitions, name: str) -> str:
+    names = list(dict.fromkeys(item.qualified for item in known.items))[:2_000]
+    last = name.rpartition(".")[2]
+    near = get_close_matches(last, names, 5, 0.5) or names[:10]
+    return f" It has: {', '.join(map(_line, near))}." if near else ""
+
+
+def _numbered(lines: Sequence[str], start: int, end: int, note: str) -> str:
+    """Return the lines with their numbers, then what was shown of how many."""
+    end = min(len(lines), start + MAX_LINES - 1, end)
     shown = [f"{at}\t{_line(lines[at - 1])}" for at in range(start, end + 1)]
-    rest = f"[lines {start}-{end} of {len(lines)}]"
-    return "\n".join([*shown, rest])
+    return "\n".join([*shown, f"[lines {start}-{end} of {len(lines)}{note}]"])
+
+
+def _at(snapshot: Snapshot, wanted: Mapping[str, Any]) -> tuple[Snapshot, str]:
+    """Return the files at the commit that was asked for, and the mark that cites it."""
+    ref = _text(wanted, "ref").strip()
+    if not ref:
+        return snapshot, ""
+    other = snapshot.at(_repository(snapshot, wanted), ref)
+    return other, f"@{other.repositories()[0].commit[:12]}"
 
 
 def _list(snapshot: Snapshot, wanted: Mapping[str, Any]) -> str:
@@ -287,6 +375,9 @@ def _word(wanted: Mapping[str, Any], key: str) -> str:
 
 def _number(wanted: Mapping[str, Any], key: str, default: int) -> int:
     value = wanted.get(key)
+    if isinstance(value, str) and value.strip().isdecimal() and len(value) < 10:
+        # Models write numbers as text now and then.
+        return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else default
 
 

@@ -136,3 +136,10 @@ class Snapshot(Protocol):
     ) -> Sequence[Match]: ...
 
     def history(self, repository: str, path: str, limit: int) -> Sequence[Change]: ...
+
+    def at(self, repository: str, ref: str) -> Snapshot:
+        """Return one repository's files at another branch, tag or commit, by the same rules.
+
+        Raises:
+            ForewarmError: the clone has no such ref.
+        """

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import subprocess
 import tempfile
+import threading
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
-from bot.context.errors import GitMissingError
+from bot.context.errors import GitMissingError, RefMissingError
 from bot.context.files.select import File
 from bot.context.files.tree import Survey, read_left_out, survey, texts, uncut_text
 from bot.context.git.repository import GitRepository, decode_path, encode_path, unix_time
@@ -32,6 +34,10 @@ _MOST_COMMITS = 1_000
 # No name is empty, so that two null bytes come before a record alone; `_NAMES` is where its begin.
 _COMMIT = re.compile(rb"\0\0+h(?=[0-9a-f]{40,64}\0)")
 _NAMES = 4
+_MOST_OTHERS = 4
+"""Other commits that one snapshot keeps in memory."""
+# A name of a ref or a commit, and how many commits before it: no search through the history.
+_REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/@+-]{0,199}(?:[~^]\d{0,4}){0,3}")
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,7 @@ class View:
     head: Survey
     base_commit: str
     _base: list[Survey] = field(default_factory=list, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     @property
     def repository(self) -> GitRepository:
@@ -52,12 +59,14 @@ class View:
         """Survey the base commit, once."""
         if self.base_commit == self.head.commit:
             return self.head
-        if not self._base:
-            source = self.source
-            self._base.append(
-                survey(source.repository, self.base_commit, source.rules, source.cache)
-            )
-        return self._base[0]
+        with self._lock:
+            if not self._base:
+                self._base.append(self.survey(self.base_commit))
+            return self._base[0]
+
+    def survey(self, commit: str) -> Survey:
+        """Look at another commit by the same rules."""
+        return survey(self.repository, commit, self.source.rules, self.source.cache)
 
 
 class GitSnapshot:
@@ -65,6 +74,8 @@ class GitSnapshot:
 
     def __init__(self, views: Sequence[View]) -> None:
         self._views = {view.state.name: view for view in views}
+        self._lock = threading.Lock()
+        self._others: OrderedDict[tuple[str, str], GitSnapshot] = OrderedDict()
 
     def repositories(self) -> Sequence[RepositoryState]:
         return [view.state for view in self._views.values()]
@@ -106,6 +117,36 @@ class GitSnapshot:
             if len(found) < limit:
                 found += islice(_search(view, under, pattern, regex), limit - len(found))
         return found
+
+    def at(self, repository: str, ref: str) -> GitSnapshot:
+        """Return one repository at another branch, tag or commit that its clone has.
+
+        The first look at a commit reads the files that differ from those seen before.
+
+        Raises:
+            RepositoryError: there is no such repository, or no such ref in its clone.
+        """
+        view = self._views.get(repository)
+        if view is None or _REF.fullmatch(ref) is None or ".." in ref:
+            raise RefMissingError(repository, ref)
+        commit = view.repository.resolve(ref)
+        with self._lock:
+            key = (repository, commit)
+            if key not in self._others:
+                found = view.survey(commit)
+                state = replace(
+                    view.state,
+                    ref=ref,
+                    commit=commit,
+                    base_commit=commit,
+                    committed_at=found.committed_at,
+                )
+                other = View(view.source, state, found, commit)
+                self._others[key] = GitSnapshot([other])
+                if len(self._others) > _MOST_OTHERS:
+                    self._others.popitem(last=False)
+            self._others.move_to_end(key)
+            return self._others[key]
 
     def history(self, repository: str, path: str, limit: int) -> Sequence[Change]:
         """Return the latest commits that touched a readable path or folder, newest first.

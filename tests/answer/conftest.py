@@ -99,6 +99,9 @@ class Files:
         ]
         return found[:limit]
 
+    def at(self, repository: str, ref: str) -> Files:
+        return self
+
     def history(self, repository: str, path: str, limit: int) -> Sequence[Change]:
         return self.changes[:limit]
 

@@ -64,9 +64,11 @@ def test_a_path_that_is_not_there_is_answered_with_those_that_are(files: Files) 
 
 def test_search_names_place_and_line_and_says_when_there_is_more(files: Files) -> None:
     """What was cut must not pass for everything there is."""
-    assert look_up(files, "search", {"pattern": "[::-1]"}).text == ("a.py:2: return question[::-1]")
-    many = look_up(files, "search", {"pattern": "x", "under": "src/"}).text.splitlines()
-    assert len(many) == MAX_MATCHES + 1
+    assert look_up(files, "search", {"pattern": "[::-1]"}).text == (
+        "a.py\n  in answer, lines 1-2:\n  2: return question[::-1]"
+    )
+    many = look_up(files, "search", {"pattern": "x", "under": "src/"}).text.split("\n")
+    assert sum(line.startswith("  ") for line in many) == MAX_MATCHES
     assert "there are more" in many[-1]
     assert look_up(files, "search", {"pattern": "nowhere"}).text == "Nothing was found."
 
@@ -120,7 +122,73 @@ def test_among_several_repositories_one_must_be_named(
     assert "payments, web" in looked.text
     assert not look_up(files, "read", {"path": "a.py", "repository": "payments"}).error
     assert look_up(files, "read", {"path": "a.py", "repository": "nope"}).error
-    assert look_up(files, "search", {"pattern": "def"}).text.startswith("payments:a.py:1:")
+    shown = look_up(files, "search", {"pattern": "def"}).text
+    assert shown.startswith("payments/a.py\n  1: def answer")
+
+
+TILL = """\
+import os
+
+RETRIES = 3
+
+
+class Till:
+    def open(self):
+        return 1
+
+    @traced
+    def charge(self, card):
+        if card:
+            return card.charge()
+
+    def close(self):
+        return 2
+
+
+def charge(card):
+    return Till().charge(card)
+"""
+
+
+def test_search_groups_lines_by_file_and_names_the_definition(files: Files) -> None:
+    """The model sees where a line stands without another look-up."""
+    files.files = {"till.py": TILL, "notes.txt": "charge nothing\n"}
+    assert look_up(files, "search", {"pattern": "charge"}).text == (
+        "notes.txt\n"
+        "  1: charge nothing\n\n"
+        "till.py\n"
+        "  11: def charge(self, card):\n"
+        "  13: return card.charge()\n"
+        "  19: def charge(card):\n"
+        "  20: return Till().charge(card)"
+    )
+    assert look_up(files, "search", {"pattern": "card"}).text.count("in Till.charge") == 0
+    assert "  in Till.charge, lines 10-13:\n  12: if card:" in (
+        look_up(files, "search", {"pattern": "if card"}).text
+    )
+
+
+def test_read_takes_a_name(files: Files) -> None:
+    """One definition with its decorators, and the names beside it."""
+    files.files = {"till.py": TILL, "notes.txt": "charge\n"}
+    shown = look_up(files, "read", {"path": "till.py", "name": "Till.charge"}).text.split("\n")
+    assert shown[0] == "10\t    @traced"
+    assert shown[3] == "13\t            return card.charge()"
+    assert shown[4].startswith("[lines 10-13 of 20; Till.charge; beside it: open (lines 7-8)")
+    top = look_up(files, "read", {"path": "till.py", "name": "charge"}).text.split("\n")
+    assert top[0] == "19\tdef charge(card):"
+    assert "charge also on lines 11" in top[-1]
+    absent = look_up(files, "read", {"path": "till.py", "name": "chargee"})
+    assert absent.error
+    assert "It has: " in absent.text
+    assert "charge" in absent.text
+    assert look_up(files, "read", {"path": "notes.txt", "name": "charge"}).error
+
+
+@pytest.mark.parametrize("start", ["2", " 2 ", 2])
+def test_a_number_may_come_as_text(files: Files, start: object) -> None:
+    """Models write numbers as text now and then."""
+    assert look_up(files, "read", {"path": "a.py", "start": start}).text.startswith("2\t")
 
 
 JSON = st.recursive(
@@ -133,7 +201,9 @@ JSON = st.recursive(
 @given(
     st.sampled_from(["search", "read", "list", "history", "rm"]),
     st.dictionaries(
-        st.sampled_from(["path", "pattern", "regex", "under", "start", "end", "repository", "x"]),
+        st.sampled_from(
+            ["path", "pattern", "regex", "under", "start", "end", "repository", "name", "ref", "x"]
+        ),
         JSON,
     ),
 )
@@ -165,6 +235,9 @@ def _files() -> Any:
 
         def history(self, *_: Any) -> list[Any]:
             return []
+
+        def at(self, *_: Any) -> Any:
+            return self
 
     return Small()
 

@@ -50,7 +50,7 @@ async def snapshot(tmp_path: Path) -> Snapshot:
 def test_files_are_found_read_listed_and_their_history_told(snapshot: Snapshot) -> None:
     """The four tools, on what is really there."""
     found = look_up(snapshot, "search", {"pattern": r"def \w+", "regex": True})
-    assert found.text == "src/parse.py:1: def parse(text):"
+    assert found.text == "src/parse.py\n  1: def parse(text):"
     assert "2\t    return text.split()" in look_up(snapshot, "read", {"path": "src/parse.py"}).text
     assert "src/parse.py" in look_up(snapshot, "list", {"under": "src"}).text
     assert "Ann: Split on blanks" in look_up(snapshot, "history", {"path": "src"}).text

@@ -244,3 +244,32 @@ def test_windows_line_ends_are_searched_too(bench: Bench, repo: Repo) -> None:
     """A line end is no part of a line."""
     repo.commit({"a.txt": b"one\r\ntwo\r\n"})
     assert [m.text for m in _search(_snapshot(bench, repo), "two")] == ["two"]
+
+
+def test_another_commit_is_read_by_the_same_rules(bench: Bench, repo: Repo) -> None:
+    """A branch, a tag or a commit: the same globs, secrets masked there too."""
+    first = repo.commit(FILES)
+    bench.git(repo.path, "tag", "v1")
+    repo.commit({"src/a.py": b"def send(x):\n    return None\n", "src/deep/b.py": None})
+    snapshot = _snapshot(bench, repo)
+    for ref in ("v1", first, first[:12], "HEAD~1", "main~1"):
+        other = snapshot.at("repo", ref)
+        assert other.repositories()[0].commit == first
+        assert other.read("repo", "src/a.py") == SOURCE.decode()
+        assert SECRET not in (other.read("repo", "src/deep/b.py") or "")
+        assert other.read("repo", ".env") is None
+        assert other.read("repo", "out/d.py") is None
+    assert snapshot.at("repo", first) is snapshot.at("repo", "v1")
+    assert snapshot.read("repo", "src/deep/b.py") is None
+
+
+@pytest.mark.parametrize(
+    "ref",
+    ["nowhere", "-x", ":/send", "main..v1", "main:src/a.py", "", "a" * 300, "main@{1}", "^main"],
+)
+def test_a_ref_that_is_none_is_a_sentence(snapshot: GitSnapshot, ref: str) -> None:
+    """No option of git, no search through the history, no range."""
+    with pytest.raises(RepositoryError):
+        snapshot.at("repo", ref)
+    with pytest.raises(RepositoryError):
+        snapshot.at("other", "main")

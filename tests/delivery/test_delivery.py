@@ -46,6 +46,9 @@ class Files:
     ) -> Sequence[Match]:
         return []
 
+    def at(self, repository: str, ref: str) -> Files:
+        return self
+
     def history(self, repository: str, path: str, limit: int) -> Sequence[Change]:
         return []
 

@@ -79,10 +79,15 @@ class Finding:
 
 def candidates(citation: Citation, index: PathIndex) -> tuple[list[FileKey], bool]:
     """Return the files a citation may mean, and whether it names them in full."""
+    keys, exact = index.find(citation.path)
     if citation.repository is not None:
-        keys, exact = index.find(citation.path)
-        return [key for key in keys if key[0] == citation.repository], exact
-    return index.find(citation.path)
+        keys = [key for key in keys if key[0] == citation.repository]
+    if citation.commit is None:
+        return keys, exact
+    if not keys:
+        # The file may be gone at the head.
+        return [(name, f"{citation.path}@{citation.commit}") for name in index.states], True
+    return [(name, f"{path}@{citation.commit}") for name, path in keys], exact
 
 
 def check(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 LONGEST = 400
@@ -28,6 +28,8 @@ _NAME = re.compile(r"#(operator\s\S.*|[^\s/][^\s]*(?:\([^()]*\)\S*)?)\Z")
 _TITLE = re.compile(r"#(\S.*)\Z")
 _MARKDOWN = (".md", ".mdx", ".markdown")
 
+MARKED = re.compile(r"(?P<path>.+)@(?P<commit>[0-9a-f]{7,64})")
+"""A path at another commit than the head."""
 SHAPE = re.compile(
     r"(?P<path>[^\s:#`'\"<>|*?\\(){}]*[^\s:#`'\"<>|*?\\(){}./,])"
     rf"(?P<rest>{_PROSE_LINES.pattern}"
@@ -38,12 +40,16 @@ SHAPE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """What the model wrote: a path with ranges of lines or with a name. Lines count from 1."""
+    """What the model wrote: a path with ranges of lines or with a name. Lines count from 1.
+
+    `commit` is the beginning of a commit's id if the path is marked with one (`PATH@COMMIT`).
+    """
 
     path: str
     ranges: tuple[tuple[int, int], ...] = ()
     symbol: str | None = None
     repository: str | None = None
+    commit: str | None = None
     text: str = field(default="", compare=False)
 
     @property
@@ -60,6 +66,8 @@ class Paths(Protocol):
 
     def knows(self, path: str) -> bool: ...
 
+    def looks_like_file(self, path: str) -> bool: ...
+
 
 def read(text: str, paths: Paths | None) -> Citation | None:
     """Return the citation that a whole text is, None if it is none.
@@ -72,7 +80,19 @@ def read(text: str, paths: Paths | None) -> Citation | None:
     for path, locator in _splits(text):
         if (paths is None or paths.knows(path)) and (found := _located(path, locator, text)):
             return found
-    return shaped(text)
+    return _marked(text, paths) or shaped(text)
+
+
+def _marked(text: str, paths: Paths | None) -> Citation | None:
+    """Return the citation of a path at another commit; the path need not exist at the head."""
+    for path, locator in _splits(text) if paths is not None else ():
+        mark = MARKED.fullmatch(path)
+        if mark is None or paths is None:
+            continue
+        known = paths.knows(mark["path"]) or paths.looks_like_file(mark["path"])
+        if known and (found := _located(mark["path"], locator, text)):
+            return replace(found, commit=mark["commit"])
+    return None
 
 
 def shaped(text: str) -> Citation | None:

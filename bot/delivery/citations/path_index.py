@@ -8,7 +8,7 @@ import unicodedata
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeAlias
 from urllib.parse import unquote
@@ -17,9 +17,11 @@ from bot.context.files.select import printable
 from bot.context.files.text import text_lines
 from bot.context.pack import RepositoryState, Snapshot
 from bot.context.render.definitions import Definitions, definitions
+from bot.delivery.citations.citation import MARKED
+from bot.errors import ForewarmError
 
 FileKey: TypeAlias = tuple[str, str]
-"""Repository and path."""
+"""Repository and path. The path has a mark (`PATH@COMMIT`) if it is at another commit."""
 
 _FEW = 4
 _PLAIN = re.compile(r"[^\s:#`'\"<>|*?\\(){}\[\]!&~,;]+")
@@ -31,12 +33,13 @@ class Source:
     """One file at the head commit and at the base; None if it is not there or not readable.
 
     `base` is None as well if the base is the head: no line can have moved. `found` holds the file's
-    definitions; None: they are not known.
+    definitions; None: they are not known. `commit` is set if `head` is from another commit.
     """
 
     head: str | None
     base: str | None
     found: Definitions | None = None
+    commit: str | None = None
 
     @cached_property
     def lines(self) -> list[str]:
@@ -56,11 +59,22 @@ def read_source(snapshot: Snapshot, key: FileKey) -> Source:
 
     Each reading starts a git, and a citation waits for it: if both are one commit, one is read.
     """
+    if (mark := MARKED.fullmatch(key[1])) and key[1] not in snapshot.paths(key[0]):
+        return _read_at(snapshot, key[0], mark["path"], mark["commit"])
     at = next((state for state in snapshot.repositories() if state.name == key[0]), None)
     moved = at is None or at.commit != at.base_commit
     head = snapshot.read(*key)
     base = snapshot.read_base(*key) if moved and head is not None else None
     return source_of(key[1], head, base)
+
+
+def _read_at(snapshot: Snapshot, repository: str, path: str, commit: str) -> Source:
+    try:
+        other = snapshot.at(repository, commit)
+    except ForewarmError:
+        return Source(None, None)
+    source = source_of(path, other.read(repository, path))
+    return replace(source, commit=other.repositories()[0].commit)
 
 
 def source_of(path: str, head: str | None, base: str | None = None) -> Source:

@@ -33,6 +33,7 @@ from bot.delivery.citations.tokens import (
 from bot.delivery.citations.verifier import Verifier, label_of
 
 WORD = re.compile(r"[A-Za-z0-9]")
+ASCII_TAIL = re.compile(r"(?<=[^\x00-\x7f])[\x00-\x7f]+\Z")
 _WORD = re.compile(r"\s*[^\s`\[\]!\\&<@]*")
 
 
@@ -137,17 +138,22 @@ class Scanner:
         return at + done if done else WAIT
 
     def _may_grow(self, word: str) -> bool:
-        return bool(word) and self._verifier.may_begin_path(word)
+        tail = ASCII_TAIL.search(word)
+        return bool(word) and (
+            self._verifier.may_begin_path(word)
+            or (tail is not None and self._verifier.may_begin_path(tail[0]))
+        )
 
     def _cite_words(self, text: str) -> int:
         """Pass on words, their citations checked; return how many characters that were."""
         done = 0
         for found in SHAPE.finditer(text) if ":" in text or "#" in text else ():
             begin = found.start() + self._verifier.foreign_words(found[0])
-            cited = shaped(text[begin : found.end()])
+            piece = text[begin : found.end()]
+            cited = self._verifier.read(piece) if shaped(piece) is not None else None
             if cited is None or WORD.match(text, found.end()):
                 continue
-            if begin == 0 and self._outlet.within_word:
+            if begin == 0 and self._outlet.within_word and self._outlet.last.isascii():
                 # Its beginning has left already.
                 self._verifier.struck(found[0])
                 continue

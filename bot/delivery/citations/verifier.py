@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from bot.context.files.select import printable
@@ -16,8 +16,6 @@ from bot.delivery.citations.safe_output import TICK, SafeMarkdownWriter
 
 NEAR_QUOTE = 80
 """Characters between a quoted block and the citation that belongs to it."""
-SHORTEST_PATH = 3
-"""Characters of a word that are enough to take it for the beginning of a path."""
 NEAR_NAME = 90
 """Characters between a name in backticks and a citation that may belong to it."""
 _BESIDE = re.compile(
@@ -108,8 +106,6 @@ class Verifier:
 
     def may_begin_path(self, word: str) -> bool:
         """Return whether a word at the text's end may be growing into a citation."""
-        if len(word) < SHORTEST_PATH:
-            return False
         if self._index is None:
             return "/" in word or "." in word[1:]
         return self._index.begins(word) or self.foresee(word)
@@ -119,8 +115,11 @@ class Verifier:
         if self._index is None:
             return False
         for at in (place for place in range(1, len(text) + 1) if text[place : place + 1] in _ENDS):
-            keys, _ = self._index.find(text[:at])
+            path = _MARK.sub("", text[:at])
+            keys, _ = self._index.find(path)
             if keys and may_locate(text[at:]):
+                if len(path) < at:
+                    return True
                 for key in keys:
                     if key not in self.sources:
                         self._asked.setdefault(key, False)
@@ -162,7 +161,7 @@ class Verifier:
                     return begin, end, self.read(raw[begin:end]) if end > 0 else None
             rest = raw[begin : begin + 300]
             growing = begin + len(rest) == len(raw) and not final
-            if growing and len(rest) >= SHORTEST_PATH and self._index.odd_begins(rest):
+            if growing and self._index.odd_begins(rest):
                 return begin, -1, None
         return None
 
@@ -255,7 +254,10 @@ class Verifier:
     def permalink(self, finding: Finding) -> str | None:
         assert self._index is not None
         state = self._index.states[finding.key[0]]
-        return permalink(state, finding.key[1], *finding.linked)
+        path, source = finding.key[1], self.sources.get(finding.key)
+        if source is not None and source.commit is not None:
+            state, path = replace(state, commit=source.commit), path.rpartition("@")[0]
+        return permalink(state, path, *finding.linked)
 
     def show(self, outlet: SafeMarkdownWriter, finding: Finding, written: str) -> None:
         """Write a citation that holds, as a link if a page shows it."""
@@ -299,5 +301,6 @@ def label_of(finding: Finding) -> str:
     return printable(finding.label).replace("`", TICK)
 
 
+_MARK = re.compile(r"@[0-9a-f]{0,64}\Z")
 _ENDS = (":", "#", "")
 _BREAKS_LABEL = re.compile(r"[\[\]|]")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import cast
 
 import pytest
 from hypothesis import given, settings
@@ -12,11 +14,12 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from bot.context.pack import RepositoryState
-from bot.delivery.citations.filter import HELD, PAUSE, READING, CitationFilter
+from bot.context.pack import RepositoryState, Snapshot
+from bot.delivery.citations.filter import HELD, PAUSE, READING, CitationFilter, check_text
 from bot.delivery.citations.links import Hosts
 from bot.delivery.citations.path_index import FileKey, PathIndex, Source, source_of
 from bot.delivery.markdown.escape import escape
+from bot.errors import ForewarmError
 
 WEB = "https://github.com/acme/app/blob/{sha}/{path}#L{start}-L{end}"
 STATE = RepositoryState("app", "https://github.com/acme/app", "main", "a" * 40, 0, "b" * 40, WEB)
@@ -308,3 +311,141 @@ def test_files_that_come_late_lose_no_character_and_hold_none_for_long(
     # An entity that was cut in two is shown as it was written.
     told = unlinked.replace("`", "").replace("&amp;amp;", "&amp;")
     assert told == text.replace("`", "")
+
+
+class Other:
+    """The files of an older commit."""
+
+    def __init__(self, commit: str) -> None:
+        self._commit = commit
+
+    def repositories(self) -> Sequence[RepositoryState]:
+        return [replace(STATE, commit=self._commit)]
+
+    def read(self, repository: str, path: str) -> str | None:
+        return {"src/auth.py": "# old\n" + CODE, "src/gone.py": "a = 1\n"}.get(path)
+
+
+class Head(Other):
+    """The files of the head, and one older commit."""
+
+    def paths(self, repository: str) -> Sequence[str]:
+        return PATHS
+
+    def read(self, repository: str, path: str) -> str | None:
+        return CODE
+
+    def at(self, repository: str, ref: str) -> Other:
+        if ref != "c" * 12:
+            raise ForewarmError("no such commit")
+        return Other("c" * 40)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (f"`src/auth.py@{'c' * 12}:4`", "src/auth.py#L4-L4"),
+        (f"`src/auth.py@{'c' * 12}#login`", "src/auth.py#L4-L4"),
+        (f"`src/gone.py@{'c' * 12}:1`", "src/gone.py#L1-L1"),
+        (f"[it](src/auth.py@{'c' * 12}#L2)", "src/auth.py#L2-L2"),
+    ],
+)
+def test_a_citation_at_another_commit_is_checked_and_linked_there(text: str, shown: str) -> None:
+    """The tools mark the paths that they read at another commit."""
+    head = cast(Snapshot, Head("a" * 40))
+    linked, checked = check_text(text, head)
+    assert f"(https://github.com/acme/app/blob/{'c' * 40}/{shown})" in linked
+    assert [one.verdict for one in checked] == ["good"]
+    for wrong in (f"`src/auth.py@{'d' * 12}:4`", f"`src/auth.py@{'c' * 12}:99`"):
+        linked, checked = check_text(wrong, head)
+        assert (linked, [one.verdict for one in checked]) == (wrong, ["wrong"])
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        "It is called in `src/auth.py:5`.",
+        "See `src/auth.py:5` for the end.",
+        "`src/auth.py:5` ends it.",
+        "\nThe token (`src/auth.py:5`) is returned.",
+        "- `src/auth.py:5`, which returns",
+    ],
+)
+def test_a_quotation_changes_no_citation_in_a_sentence(after: str) -> None:
+    """The quoted lines stand elsewhere; the sentence cites other lines, and rightly."""
+    for text in (f"```py\ndef login(user):\n```\n{after}\n", f"```\nimport os\n```\n{after}\n"):
+        for cut in range(0, len(text), 3):
+            shown, check = in_pieces([text[:cut], text[cut:]], [0.02, 0.02], SOURCES)
+            assert f"[`src/auth.py:5`]({PAGE}/src/auth.py#L5-L5)" in shown
+            assert check.counts == (1, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "below",
+    ["`src/auth.py:5`", "(`src/auth.py:5`)", "\u2014 `src/auth.py:5`", "Source: `src/auth.py:5`."],
+)
+def test_a_citation_alone_below_a_quotation_is_that_of_the_quoted_lines(below: str) -> None:
+    """The rule that the model is told."""
+    shown = whole(f"```py\ndef login(user):\n```\n{below}\n\nMore.")
+    assert f"[`src/auth.py:3`]({PAGE}/src/auth.py#L3-L3)" in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("`make_token` (`src/auth.py:3`)", "L4-L4"),
+        ("`make_token` is defined at `src/auth.py:3`", "L4-L4"),
+        ("`make_token`: `src/auth.py:3`", "L4-L4"),
+        ("`make_token` is used by the function at `src/auth.py:3`", "L3-L3"),
+        ("`make_token` and `login`'s head, `src/auth.py:3`", "L3-L3"),
+        ("unlike `make_token`, the function in `src/auth.py:3`", "L3-L3"),
+    ],
+)
+def test_only_a_name_directly_before_a_citation_corrects_it(text: str, lines: str) -> None:
+    """A name elsewhere in the sentence says nothing about the lines."""
+    assert f"({PAGE}/src/auth.py#{lines})" in whole(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (
+            "[src/auth.py:3](https://docs.example.com/x)",
+            f"[src/auth.py:3]({PAGE}/src/auth.py#L3-L3)",
+        ),
+        (
+            f"[`src/auth.py:3`]({PAGE}/README.md#L1)",
+            f"[`src/auth.py:3`]({PAGE}/src/auth.py#L3-L3)",
+        ),
+        ("[src/auth.py:99](https://docs.example.com/x)", "src/auth.py:99"),
+        ("[src/auth.py:99](src/auth.py#L99)", "src/auth.py:99"),
+        (
+            "[src/auth.py](https://docs.example.com/x)",
+            "src/auth.py ([`https://docs.example.com/x`](https://docs.example.com/x))",
+        ),
+    ],
+)
+def test_a_link_that_looks_like_a_citation_is_one(text: str, shown: str) -> None:
+    """What a reader takes for a checked place leads to that place or nowhere."""
+    assert whole(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "linked"),
+    [
+        ("\u898bsrc/auth.py:3\u3002", 1),
+        ("src/auth.py:3\u3067\u3059", 1),
+        ("src/auth.py:3rd", 0),
+        ("(src/auth.py:3), then", 1),
+        ("src/auth.py:3, 4 users", 1),
+        ("src/auth.py:2,4", 1),
+        ("app/[slug]/page.tsx:3 here", 1),
+        ("in src/odd (1).py:3, and", 1),
+    ],
+)
+def test_citations_in_running_text_end_where_a_reader_ends_them(text: str, linked: int) -> None:
+    """Other scripts have no blanks; a comma may belong to the sentence."""
+    for cut in range(len(text)):
+        shown, check = in_pieces([text[:cut], text[cut:]], [0.02, 0.02], SOURCES)
+        assert check.counts[0] == linked, (cut, shown)
+        assert shown.count(f"]({PAGE}/") == linked
