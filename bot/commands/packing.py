@@ -296,11 +296,41 @@ def main(arguments: Sequence[str]) -> None:
     run(Request(**vars(given)))
 
 
+MOST_MEMORY = 4_000_000_000
+MOST_SECONDS = 1_800
+
+
+def limit() -> None:
+    """Limit this process and its gits: the repository may be a stranger's.
+
+    A caller that sets lower limits itself (`ulimit`) keeps them.
+    """
+    import signal
+
+    from bot.context.limits import limit_process
+
+    def stop(*_: object) -> None:
+        raise ForewarmError(
+            f"Packing took more than {MOST_SECONDS:,} s of processor time and was stopped: "
+            "pack a part of the repository, through a context with `include`."
+        )
+
+    signal.signal(signal.SIGXCPU, stop)
+    limit_process(MOST_MEMORY, MOST_SECONDS)
+
+
 def entry(arguments: Sequence[str]) -> int:
     """Run the command as a process does: an error is one line on stderr and a status of 1."""
     try:
         main(arguments)
     except ForewarmError as error:
         print(f"forewarm: {error.user_message}", file=sys.stderr)  # noqa: T201
+        return 1
+    except MemoryError:
+        print(  # noqa: T201
+            f"forewarm: Packing needs more than {MOST_MEMORY // 10**9} GB of memory and was "
+            "stopped: pack a part of the repository, through a context with `include`.",
+            file=sys.stderr,
+        )
         return 1
     return 0

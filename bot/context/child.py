@@ -18,7 +18,6 @@ import contextlib
 import io
 import os
 import pickle
-import resource
 import signal
 import struct
 import sys
@@ -30,6 +29,7 @@ from typing import IO, Any, Protocol, TypeVar, cast
 
 from bot.context.errors import LimitError
 from bot.context.git.safety import hardened_environment
+from bot.context.limits import limit_process
 from bot.errors import ForewarmError
 
 R = TypeVar("R")
@@ -191,21 +191,6 @@ def _rebuilt(kind: type[ForewarmError], text: str, facts: dict[str, Any]) -> For
 
 
 # --- in the child --------------------------------------------------------------------------------
-
-
-def limit_process(memory_bytes: int, processor_seconds: int) -> None:
-    """Limit this process and all that it starts."""
-    for what, most in (
-        (resource.RLIMIT_DATA, memory_bytes),
-        (resource.RLIMIT_CPU, processor_seconds),
-    ):
-        _, hard = resource.getrlimit(what)
-        allowed = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        # A kernel that does not know the limit leaves the others in force.
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(what, (allowed, hard))
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def serve(asked: IO[bytes], answered: IO[bytes]) -> None:

@@ -92,6 +92,7 @@ class Attributes:
         return Attributes, (self._files, self._paths)
 
     def _add(self, rule: _Rule, pattern: str, most_globs: int) -> None:
+        """Take a rule in. Patterns beyond the first `most_globs` have no effect."""
         if _NAME_ONLY.fullmatch(pattern):
             self._by_name.setdefault(pattern, []).append(rule)
         elif ending := _ENDING.fullmatch(pattern):

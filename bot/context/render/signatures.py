@@ -14,14 +14,16 @@ from importlib import import_module
 from itertools import islice
 from typing import NamedTuple
 
-from tree_sitter import Language, Node, Parser
+from tree_sitter import Language, Node, Parser, Point
 
 from bot.context.files.kinds import extension_of
 
 _LARGEST = 400_000
 _LONGEST = 110
 _MOST = 400
-_DEEPEST = 6
+_MOST_STEPS = 8_000
+_PIECE = 1 << 16
+_DEEPEST = 10
 
 
 class Signature(NamedTuple):
@@ -70,14 +72,16 @@ _SCRIPT_DEFINITIONS = (
 _SCRIPT_CONTAINERS = (
     "program export_statement class_body internal_module module ambient_declaration "
     "statement_block class_declaration abstract_class_declaration expression_statement "
-    "lexical_declaration variable_declarator"
+    "lexical_declaration variable_declaration variable_declarator assignment_expression object "
+    "class pair"
 )
 _C_DEFINITIONS = "function_definition struct_specifier enum_specifier type_definition"
 _GRAMMARS: dict[str, _Grammar] = {
     "py": _grammar(
         "python",
         "class_definition function_definition",
-        "module block decorated_definition class_definition if_statement try_statement",
+        "module block decorated_definition class_definition if_statement elif_clause else_clause "
+        "try_statement except_clause except_group_clause finally_clause with_statement",
     ),
     "js": _grammar("javascript", _SCRIPT_DEFINITIONS, _SCRIPT_CONTAINERS),
     "ts": _grammar("typescript", _SCRIPT_DEFINITIONS, _SCRIPT_CONTAINERS, "language_typescript"),
@@ -101,13 +105,15 @@ _GRAMMARS: dict[str, _Grammar] = {
     "c": _grammar(
         "c",
         _C_DEFINITIONS,
-        "translation_unit preproc_ifdef preproc_if linkage_specification declaration_list",
+        "translation_unit preproc_ifdef preproc_if preproc_else preproc_elif preproc_elifdef "
+        "linkage_specification declaration_list",
     ),
     "cpp": _grammar(
         "cpp",
         f"{_C_DEFINITIONS} class_specifier namespace_definition template_declaration",
-        "translation_unit preproc_ifdef preproc_if linkage_specification declaration_list "
-        "namespace_definition field_declaration_list class_specifier struct_specifier",
+        "translation_unit preproc_ifdef preproc_if preproc_else preproc_elif preproc_elifdef "
+        "linkage_specification declaration_list namespace_definition "
+        "field_declaration_list class_specifier struct_specifier",
     ),
     "cs": _grammar(
         "c_sharp",
@@ -117,7 +123,9 @@ _GRAMMARS: dict[str, _Grammar] = {
         "class_declaration interface_declaration struct_declaration record_declaration",
     ),
     "rb": _grammar(
-        "ruby", "class module method singleton_method", "program body_statement class module"
+        "ruby",
+        "class module method singleton_method singleton_class",
+        "program body_statement class module singleton_class call argument_list",
     ),
     "php": _grammar(
         "php",
@@ -129,8 +137,9 @@ _GRAMMARS: dict[str, _Grammar] = {
     ),
     "kt": _grammar(
         "kotlin",
-        "class_declaration object_declaration function_declaration",
-        "source_file class_body class_declaration object_declaration",
+        "class_declaration object_declaration function_declaration companion_object",
+        "source_file class_body enum_class_body class_declaration object_declaration "
+        "companion_object",
     ),
     "swift": _grammar(
         "swift",
@@ -176,8 +185,10 @@ def signatures(path: str, text: bytes) -> list[Signature]:
     name = _ALIASES.get(extension, extension)
     if name not in _GRAMMARS:
         return []
-    tree = _parser(name).parse(text)
-    found = _walk(tree.root_node, _GRAMMARS[name], 0, 0)
+    root = _root(name, text)
+    if root is None:
+        return []
+    found = _walk(root, _GRAMMARS[name], 0, 0)
     return [
         Signature(node.start_point[0] + 1, depth, _signature_text(node, text))
         for node, depth in islice(found, _MOST)
@@ -198,10 +209,12 @@ def definitions(path: str, text: bytes) -> list[Definition]:
     name = _ALIASES.get(extension, extension)
     if name not in _GRAMMARS:
         return []
-    tree = _parser(name).parse(text)
+    root = _root(name, text)
+    if root is None:
+        return []
     return [
-        Definition(node.start_point[0] + 1, _last_line(node), depth, _name_of(node))
-        for node, depth in _walk(tree.root_node, _GRAMMARS[name], 0, 0)
+        Definition(node.start_point[0] + 1, _last_line(node), depth, _name_of(node, text))
+        for node, depth in _walk(root, _GRAMMARS[name], 0, 0)
     ]
 
 
@@ -211,14 +224,16 @@ def _last_line(node: Node) -> int:
     return max(node.start_point[0], row if column else row - 1) + 1
 
 
-def _name_of(node: Node) -> str:
+def _name_of(node: Node, text: bytes) -> str:
     """Return a definition's name. C hides it inside declarators."""
-    named = node.child_by_field_name("name") or node.child_by_field_name("declarator")
+    fields = ("name", "declarator", "left", "key", "property")
+    named = next((found for field in fields if (found := node.child_by_field_name(field))), None)
     while named is not None and (inner := named.child_by_field_name("declarator")):
         named = inner
-    if named is None or named.text is None:
+    if named is None:
         return ""
-    return named.text[:_LONGEST].decode("utf-8", "replace")
+    end = min(named.end_byte, named.start_byte + _LONGEST)
+    return text[named.start_byte : end].decode("utf-8", "replace")
 
 
 def _sections(text: bytes) -> list[Definition]:
@@ -235,41 +250,84 @@ def _sections(text: bytes) -> list[Definition]:
 
 
 @lru_cache(maxsize=len(_GRAMMARS))
-def _parser(name: str) -> Parser:
+def _language(name: str) -> Language:
     grammar = _GRAMMARS[name]
-    return Parser(Language(getattr(import_module(grammar.module), grammar.function)()))
+    return Language(getattr(import_module(grammar.module), grammar.function)())
+
+
+def _root(name: str, text: bytes) -> Node | None:
+    """Parse a text; None if its grammar takes too many steps over it.
+
+    Steps are counted, not seconds: two machines have to agree. Real files of 400 kB take about
+    4,000 steps, a file that was made to be slow ten times as many.
+    """
+    steps = 0
+    view = memoryview(text)
+
+    # `Node.text` crashes the interpreter for a tree that was read piece by piece (0.26.1).
+    def read(offset: int, point: Point) -> memoryview:
+        return view[offset : offset + _PIECE]
+
+    def stop(offset: int, error: bool) -> bool:
+        nonlocal steps
+        steps += 1
+        return steps > _MOST_STEPS
+
+    try:
+        tree = Parser(_language(name)).parse(read, progress_callback=stop)
+    except ValueError:
+        return None
+    return tree.root_node
 
 
 def _walk(node: Node, grammar: _Grammar, depth: int, level: int) -> Iterator[tuple[Node, int]]:
     """Yield each definition with its depth."""
     for child in node.named_children:
         kind = child.type
-        defines = kind in grammar.definitions or _is_arrow_function(child)
+        defines = kind in grammar.definitions or _is_assigned_definition(child)
         if defines:
             yield child, depth
         if level < _DEEPEST and kind in grammar.containers:
             yield from _walk(child, grammar, depth + defines, level + 1)
 
 
-def _is_arrow_function(node: Node) -> bool:
-    """Tell `const handler = (a) => …`, how scripts define most of their functions."""
-    if node.type != "variable_declarator":
-        return False
-    value = node.child_by_field_name("value")
-    return value is not None and value.type in {"arrow_function", "function_expression"}
+_VALUE_FIELDS = {
+    "variable_declarator": "value",
+    "assignment_expression": "right",
+    "pair": "value",
+    "field_definition": "value",
+    "public_field_definition": "value",
+}
+_FUNCTION_VALUES = frozenset(
+    ["arrow_function", "function_expression", "function", "generator_function", "class"]
+)
+
+
+def _assigned(node: Node) -> Node | None:
+    """Return the function or class that a script assigns to a name, a property or a field."""
+    field = _VALUE_FIELDS.get(node.type)
+    value = None if field is None else node.child_by_field_name(field)
+    return value if value is not None and value.type in _FUNCTION_VALUES else None
+
+
+def _is_assigned_definition(node: Node) -> bool:
+    """Tell `const f = (a) => …`, `app.use = function …` and a class that is a default export."""
+    if node.type == "class":
+        return node.parent is not None and node.parent.type == "export_statement"
+    return _assigned(node) is not None
 
 
 def _signature_text(node: Node, text: bytes) -> str:
     """Return what stands before the body, on one line, without comments."""
-    end = min(_body_start(node), node.start_byte + 600)
+    end = min(_body_start(node, text), node.start_byte + 600)
     piece = text[node.start_byte : end].decode("utf-8", "replace")
     flat = " ".join(piece.split()).removesuffix("=>").rstrip(" {:=")
     return flat if len(flat) <= _LONGEST else flat[: _LONGEST - 1] + "…"
 
 
-def _body_start(node: Node) -> int:
-    if node.type == "variable_declarator" and (value := node.child_by_field_name("value")):
-        return _body_start(value)
+def _body_start(node: Node, text: bytes) -> int:
+    if (value := _assigned(node)) is not None:
+        return _body_start(value, text)
     for child in node.children:
         if "comment" in child.type or child.type.endswith(("body", "block", "declaration_list")):
             return child.start_byte
@@ -277,8 +335,8 @@ def _body_start(node: Node) -> int:
     if body is not None:
         return body.start_byte
     # A type whose fields stand in braces: its name is the signature.
-    brace = (node.text or b"").find(b"{")
-    return node.end_byte if brace < 0 else node.start_byte + brace
+    brace = text.find(b"{", node.start_byte, node.end_byte)
+    return node.end_byte if brace < 0 else brace
 
 
 def _headings(text: bytes) -> Iterator[Signature]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -67,6 +68,72 @@ def test_signatures_are_found_in_each_language(path: str) -> None:
     """The grammars must be there without a download, and say what a reader looks for."""
     text, expected = SOURCES[path]
     assert [signature.text for signature in signatures(path, text)] == expected
+
+
+FORMS: dict[str, tuple[str, list[str]]] = {
+    "assigned.js": (
+        "app.use = function (fn) {\n};\nX.prototype.go = function () {};\n"
+        "module.exports = { start() {}, stop: () => 1 };\nexports.run = async (x) => x;\n",
+        ["app.use = function (fn)", "X.prototype.go = function ()", "start()", "stop: ()", "run"],
+    ),
+    "fields.ts": (
+        "export default class Shop {\n  private pay = async (x: number) => x;\n  count = 1;\n}\n",
+        ["class Shop", "pay = async (x: number)"],
+    ),
+    "anonymous.js": ("export default class {\n  run() {}\n}\n", ["class", "run()"]),
+    "own.rb": (
+        "class A\n  class << self\n    def make; end\n  end\n  private def hide(x)\n  end\nend\n",
+        ["class A", "class << self", "def make", "def hide(x)"],
+    ),
+    "companion.kt": (
+        "class A {\n  companion object {\n    fun make(): A = A()\n  }\n}\n",
+        ["class A", "companion object", "fun make(): A"],
+    ),
+    "branches.cpp": (
+        "#ifdef X\nint one(int a) { return a; }\n#else\nint two() { return 2; }\n#endif\n",
+        ["int one(int a)", "int two()"],
+    ),
+    "elif.c": (
+        "#if A\nint a() { return 1; }\n#elif B\nint b() { return 2; }\n#endif\n",
+        ["int a()", "int b()"],
+    ),
+    "fallback.py": (
+        "try:\n    import fast\nexcept ImportError:\n    def slow(): ...\n"
+        "else:\n    def quick(): ...\n"
+        "if A:\n    pass\nelif B:\n    def b(): ...\nelse:\n    class C: ...\n",
+        ["def slow()", "def quick()", "def b()", "class C"],
+    ),
+}
+
+
+@pytest.mark.parametrize("path", FORMS)
+def test_definitions_of_every_usual_form_are_mapped(path: str) -> None:
+    """A map without them hides half of a script's functions."""
+    text, expected = FORMS[path]
+    found = [signature.text for signature in signatures(path, text.encode())]
+    for part in expected:
+        assert any(part in one for one in found), (part, found)
+    assert not any("count" in one for one in found)
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("a.rb", b"<<A," * 97_000),
+        ("a.cpp", b"a<" * 190_000),
+        ("a.py", b"(" * 390_000),
+        ("a.js", b"`${" * 130_000),
+        ("a.go", b"func(" * 78_000),
+        ("a.ts", b"a?b:" * 97_000),
+        ("a.kt", b"{ x -> " * 55_000),
+        ("a.sh", b"$(" * 190_000),
+    ],
+)
+def test_a_file_that_is_slow_to_parse_has_no_signatures(path: str, text: bytes) -> None:
+    """It is named in the map all the same, and costs about a second at most."""
+    began = time.thread_time()
+    signatures(path, text)
+    assert time.thread_time() - began < 10
 
 
 def test_a_signature_knows_its_line() -> None:
