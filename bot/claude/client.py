@@ -12,6 +12,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 import anthropic
 import structlog
@@ -181,6 +182,11 @@ class ClaudeClient:
         trace: TracebackType | None,
     ) -> None:
         await self.close()
+
+    def __repr__(self) -> str:
+        host = urlsplit(str(self._sdk.base_url)).netloc
+        diagnosed = ", with diagnostics" if self._diagnose else ""
+        return f"<ClaudeClient of {host}: {self._running} running{diagnosed}>"
 
     async def _warm(
         self, prefix: Prefix, ttl: Ttl, label: Label, previous: str | None, *, max_tokens: int

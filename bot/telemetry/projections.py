@@ -64,3 +64,6 @@ class LiveProjections:
             yield event
         finally:
             self._taps.discard(event)
+
+    def __repr__(self) -> str:
+        return f"<LiveProjections: {len(self._taps)} onlookers>"
