@@ -32,6 +32,7 @@ from bot.app.prefixes import Prefixes
 from bot.app.readiness import Readiness
 from bot.app.records import note_built, note_dropped
 from bot.app.replica_actions import INTERRUPTIONS, SharedAnswers
+from bot.app.shared_memory import QUOTAS, SharedMemory, SharedQuotas
 from bot.app.spending import CappedModel, SpendingLedger
 from bot.app.takeover import Takeovers
 from bot.app.warmth import Warmth
@@ -52,6 +53,7 @@ from bot.slack.client import connect
 from bot.slack.identity import identify
 from bot.slack.people.directory import People
 from bot.slack.people.gate import Gate
+from bot.slack.people.quotas import LocalQuotas
 from bot.slack.transport import EventsEntry, Sockets, prime
 from bot.slack.web_api import WebCalls
 from bot.store.deletions import DELETED_MESSAGES
@@ -198,7 +200,7 @@ class Bot:
         )
         executor = ThreadPoolExecutor(LOOK_UP_THREADS, "look-up")
         self._opened.callback(executor.shutdown, wait=False, cancel_futures=True)
-        self.threads = Threads(calls, own)
+        self.threads = Threads(calls, own, shared=self.store.shared)
         self.people = People(
             self.clients.reads,
             team=self.me.workspace,
@@ -206,7 +208,8 @@ class Bot:
             now=self.now,
         )
         audit = AuditLog(self.store, self.me.workspace, self.tasks)
-        self.gate = Gate(self.people, self.limits, audit, self.now)
+        quotas = SharedQuotas(self.store.state) if self.store.shared else LocalQuotas()
+        self.gate = Gate(self.people, self.limits, audit, quotas, self.now)
         parts = Dependencies(
             calls=calls,
             model=CappedModel(self.claude, self.ledger, self._answers_cap),
@@ -254,6 +257,7 @@ class Bot:
             forgetting=Forgetting(self.warmth, self.store, self.tasks, self.me.workspace),
             shelf=self.shelf,
             heard=self.threads,
+            memory=SharedMemory(self.store.state) if self.store.shared else None,
         )
         self.edge = Edge(
             self.clients,
@@ -384,7 +388,7 @@ class Bot:
 
     async def _purge(self) -> None:
         await self.store.retention.run(
-            Retention(state={DRAFTS: 1.0, INTERRUPTIONS: 1.0, DELETED_MESSAGES: 2.0})
+            Retention(state={DRAFTS: 1.0, INTERRUPTIONS: 1.0, DELETED_MESSAGES: 2.0, QUOTAS: 1.0})
         )
         await self.store.ledger.expire()
 

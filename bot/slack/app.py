@@ -29,6 +29,7 @@ from bot.slack.listeners import (
     register_signals,
 )
 from bot.slack.manifest import missing_scopes
+from bot.slack.people.context_choice import Memory
 from bot.slack.people.directory import People
 from bot.slack.people.gate import Gate
 from bot.slack.people.reply_limits import ReplyLimits
@@ -52,6 +53,7 @@ class Services:
     forgetting: Forgetting
     shelf: Shelf
     heard: Heard
+    memory: Memory | None = None
 
 
 class Edge:
@@ -81,6 +83,7 @@ class Edge:
                 answers=n.answers,
                 now=now,
                 team=me.workspace,
+                memory=n.memory,
             )
         )
         self.app = _bolt(clients, signing_secret)

@@ -24,7 +24,7 @@ from bot.slack.ask.context_picker import context_picker
 from bot.slack.events.intake import IncomingMessage
 from bot.slack.events.parse import Deleted, Edited, Message
 from bot.slack.interfaces import Answers, Contexts, Inbox, Warmth
-from bot.slack.people.context_choice import Choice, Habits, choose
+from bot.slack.people.context_choice import Choice, Habits, Memory, choose
 from bot.slack.people.gate import Gate, is_direct
 from bot.slack.people.reply_limits import ReplyLimits, Speaker
 from bot.tasks import Tasks
@@ -58,6 +58,7 @@ class Parts:
     answers: Answers
     now: Now
     team: str
+    memory: Memory | None = None
 
 
 class Desk:
@@ -65,7 +66,7 @@ class Desk:
 
     def __init__(self, parts: Parts) -> None:
         self._p = parts
-        self.habits = Habits()
+        self.habits = Habits(parts.memory)
         self.tasks = Tasks()
         self._conversing: Counter[str] = Counter()
 
@@ -75,7 +76,7 @@ class Desk:
         """Do what a message calls for: answer it, warm for it, or nothing."""
         message = taken.message
         if message.viewing:
-            self.habits.looks_at(message.workspace, message.user, message.viewing)
+            await self.habits.note_view(message.workspace, message.user, message.viewing)
         if taken.question is not None:
             self.tasks.start(self.converse(taken.question, message), taken.question.id)
         elif taken.address == "bare_mention":
@@ -128,7 +129,7 @@ class Desk:
                 log.info("bot_left_unanswered", question=question.id)
                 await self._finish(question, "denied")
                 return
-            self.habits.asked(question.workspace, question.user, context.name)
+            await self.habits.note_asked(question.workspace, question.user, context.name)
             left = Takeover(tuple(standing)) if standing else None
             await self._p.answers.answer(replace(question, context=context.name), context, left)
             self._p.warmth.signal(_answered(question, self._p.now()), context)
@@ -166,11 +167,11 @@ class Desk:
 
     async def choice(self, workspace: str, user: str) -> Choice:
         """Return which context a person means outside of any context's channel."""
-        viewed = self.habits.viewed(workspace, user)
+        viewed = await self.habits.viewed(workspace, user)
         return choose(
             await self.askable(user),
             viewed=self._p.contexts.for_channel(viewed) if viewed else None,
-            last=self.habits.last(workspace, user),
+            last=await self.habits.last(workspace, user),
         )
 
     async def askable(self, user: str) -> list[ContextConfig]:
@@ -224,7 +225,7 @@ class Desk:
 
     async def _signal_context(self, signal: Signal) -> ContextConfig | None:
         if signal.user and signal.channel and signal.kind in ("dm_opened", "context_changed"):
-            self.habits.looks_at(signal.workspace, signal.user, signal.channel)
+            await self.habits.note_view(signal.workspace, signal.user, signal.channel)
         if signal.repository is not None:
             return self._p.contexts.for_link(signal.repository)
         if signal.channel and not is_direct(signal.channel):

@@ -26,6 +26,7 @@ from bot.slack.home.views import ContextShown, DayShown, MoneyShown, OperatorSho
 from bot.slack.identity import identify
 from bot.slack.people.directory import People
 from bot.slack.people.gate import Gate
+from bot.slack.people.quotas import LocalQuotas
 from bot.slack.transport import EVENTS_PATH, EventsEntry, Sockets, prime
 from bot.warm.signals import Signal
 
@@ -253,7 +254,7 @@ async def running(transport: str) -> AsyncIterator[Scene]:
             answers=rooms,
             opinions=rooms,
             people=people,
-            gate=Gate(people, rooms, rooms, system_now),
+            gate=Gate(people, rooms, rooms, LocalQuotas(), system_now),
             standing=rooms,
             forgetting=rooms,
             shelf=rooms,

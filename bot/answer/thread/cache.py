@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,7 +38,10 @@ class Threads:
         own: BotIdentity,
         capacity: int = 2_000,
         characters: int = 16_000_000,
+        shared: bool = False,
     ) -> None:
+        """`shared`: other replicas take events of the same threads, so each is read anew."""
+        self._shared = shared
         self._calls = calls
         self._own = own
         self._capacity = capacity
@@ -63,6 +66,9 @@ class Threads:
 
         Questions that come at the same time share one fetch.
         """
+        if self._shared:
+            # Another replica may have heard what this one has not.
+            return _in_order(await self._read(channel, root))
         thread = self._hold((workspace, channel, root))
         if not thread.whole:
             if thread.fetch is None:
@@ -70,7 +76,11 @@ class Threads:
                 thread.fetch.add_done_callback(_retrieved)
             # One asker who gives up must not take the fetch from the others.
             await asyncio.shield(thread.fetch)
-        return sorted((s for s in thread.said.values() if s is not None), key=lambda s: s.ts)
+        return _in_order(thread.said.values())
+
+    async def _read(self, channel: str, root: str) -> Sequence[ThreadMessage | None]:
+        messages = await self._calls.replies(channel, root)
+        return [thread_message(message, self._own) for message in messages]
 
     async def own_since(
         self, channel: str, root: str, oldest: str, others: frozenset[str]
@@ -143,6 +153,10 @@ class Threads:
             self._put(thread, message, newer=False)
         thread.whole = True
         self._trim()
+
+
+def _in_order(messages: Iterable[ThreadMessage | None]) -> Sequence[ThreadMessage]:
+    return sorted((one for one in messages if one is not None), key=lambda one: one.ts)
 
 
 def _size(one: ThreadMessage | None) -> int:

@@ -10,10 +10,21 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from bot.context.config.load import ContextConfig
 
 REMEMBERED = 20_000
+VIEWED, LAST_ASKED = "viewed_channel", "last_context"
+"""The kinds under which the memory of all replicas keeps what people do."""
+
+
+class Memory(Protocol):
+    """A small durable memory by kind and key, which all replicas share."""
+
+    async def get(self, kind: str, key: str) -> dict[str, Any] | None: ...
+
+    async def put(self, kind: str, key: str, value: dict[str, Any]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +50,43 @@ def choose(
 
 
 class Habits:
-    """What each person looked at and asked last; bounded, forgotten oldest first."""
+    """The channel that each person viewed last, and the context that each asked last.
 
-    def __init__(self) -> None:
+    Bounded: the oldest are forgotten first. With a `memory`, all replicas know the same.
+    """
+
+    def __init__(self, memory: Memory | None = None) -> None:
+        self._memory = memory
         self._viewed: OrderedDict[str, str] = OrderedDict()
         self._last: OrderedDict[str, str] = OrderedDict()
 
     def __repr__(self) -> str:
         return f"<Habits of {len(self._last)} conversations>"
 
-    def looks_at(self, workspace: str, user: str, channel: str) -> None:
-        _remember(self._viewed, f"{workspace}:{user}", channel)
+    async def note_view(self, workspace: str, user: str, channel: str) -> None:
+        await self._put(VIEWED, self._viewed, f"{workspace}:{user}", channel)
 
-    def viewed(self, workspace: str, user: str) -> str | None:
-        return self._viewed.get(f"{workspace}:{user}")
+    async def viewed(self, workspace: str, user: str) -> str | None:
+        return await self._get(VIEWED, self._viewed, f"{workspace}:{user}")
 
-    def asked(self, workspace: str, user: str, context: str) -> None:
-        _remember(self._last, f"{workspace}:{user}", context)
+    async def note_asked(self, workspace: str, user: str, context: str) -> None:
+        await self._put(LAST_ASKED, self._last, f"{workspace}:{user}", context)
 
-    def last(self, workspace: str, user: str) -> str | None:
-        return self._last.get(f"{workspace}:{user}")
+    async def last(self, workspace: str, user: str) -> str | None:
+        return await self._get(LAST_ASKED, self._last, f"{workspace}:{user}")
+
+    async def _put(self, kind: str, local: OrderedDict[str, str], key: str, value: str) -> None:
+        if self._memory is None:
+            _remember(local, key, value)
+        elif await self._get(kind, local, key) != value:
+            await self._memory.put(kind, key, {"value": value})
+
+    async def _get(self, kind: str, local: OrderedDict[str, str], key: str) -> str | None:
+        if self._memory is None:
+            return local.get(key)
+        kept = await self._memory.get(kind, key)
+        value = kept.get("value") if kept else None
+        return value if isinstance(value, str) else None
 
 
 def _remember(memory: OrderedDict[str, str], key: str, value: str) -> None:

@@ -18,7 +18,7 @@ from bot.slack import texts
 from bot.slack.interfaces import SpendingLimits
 from bot.slack.people.access import Act, Denied, Person, Place, decide
 from bot.slack.people.directory import People
-from bot.slack.people.quotas import Rates
+from bot.slack.people.quotas import Quotas
 
 
 class Audit(Protocol):
@@ -30,12 +30,19 @@ class Audit(Protocol):
 class Gate:
     """Decides with the facts that Slack gives; a fact that Slack does not give counts against."""
 
-    def __init__(self, people: People, limits: SpendingLimits, audit: Audit, now: Now) -> None:
+    def __init__(
+        self,
+        people: People,
+        limits: SpendingLimits,
+        audit: Audit,
+        quotas: Quotas,
+        now: Now,
+    ) -> None:
         self._people = people
         self._limits = limits
         self._audit = audit
         self._now = now
-        self._rates = Rates()
+        self._quotas = quotas
 
     async def denied(
         self,
@@ -78,7 +85,7 @@ class Gate:
         denied = await self.denied(
             "ask", user, question.channel, context, present=present, bot=bot, shared=shared
         )
-        return denied or self._over_limit(user, question.channel, context)
+        return denied or await self._over_limit(user, question.channel, context)
 
     async def permits(self, user: str, question: Question, context: ContextConfig) -> bool:
         """Tell whether a person may see a question's context now. Counts nothing."""
@@ -94,13 +101,13 @@ class Gate:
                 allowed.append(context)
         return allowed
 
-    def _over_limit(self, user: str, channel: str, context: ContextConfig) -> Denied | None:
+    async def _over_limit(self, user: str, channel: str, context: ContextConfig) -> Denied | None:
         now, limits = self._now(), context.limits
         if not self._limits.answers_left(context):
             return Denied("money", texts.MONEY_OUT.format(name=context.name))
-        if not self._rates.take(f"u:{user}", limits.user_per_hour, now):
+        if not await self._quotas.take(f"u:{user}", limits.user_per_hour, now):
             return Denied("user_rate", texts.USER_RATE.format(limit=limits.user_per_hour))
-        if not self._rates.take(f"c:{channel}", limits.channel_per_hour, now):
+        if not await self._quotas.take(f"c:{channel}", limits.channel_per_hour, now):
             limit = limits.channel_per_hour
             return Denied("channel_rate", texts.CHANNEL_RATE.format(limit=limit))
         return None
