@@ -8,6 +8,7 @@ questions on a cold prefix one writes the entry, and the others wait for it.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Coroutine
 from typing import Any
 
@@ -18,9 +19,10 @@ from bot.claude.events import Journal, Label, Purpose, RequestEnded
 from bot.claude.usage import Ttl
 from bot.clock import Now, system_now
 from bot.warm.events import SignalReceived, WarmthDecided, WarmthMissed
-from bot.warm.governor import Governor
+from bot.warm.governor import IN_FLIGHT, Governor
 from bot.warm.interfaces import Saved, Target, Warmer, WriteLock
 from bot.warm.join import JoinTicket
+from bot.warm.prefix_state import STILL_COLD, STILL_WARM
 from bot.warm.signals import Signal
 from bot.warm.types import Decision, Result
 from bot.warm.write_lock import LocalWriteLock
@@ -32,6 +34,10 @@ SAVE_EVERY = 60.0
 """Seconds between two saves of the state."""
 SENDS_THE_PREFIX = ("warm", "refresh", "question", "round", "draft")
 """Purposes of requests that read or write a prefix's entry."""
+
+UNCHANGED = frozenset({IN_FLIGHT, STILL_COLD, STILL_WARM})
+"""Reasons that say nothing new after an earlier decision."""
+_NUMBERS = re.compile(r"[\d.,%$]+")
 
 _log = structlog.get_logger(__name__)
 
@@ -69,6 +75,7 @@ class Driver:
         self._questions = 0
         self._is_stopping = False
         self._message_ids: dict[str, str] = {}
+        self._reasons: dict[str, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     # --- life -----------------------------------------------------------------------------------
@@ -189,7 +196,10 @@ class Driver:
             self._begin_warm_up(self._targets[key], decision, user)
 
     def _record(self, decision: Decision) -> None:
-        """Write actions, misses and the day's first refusal to the journal and the log."""
+        """Write decisions to the journal if their action or reason is new, and log misses.
+
+        Numbers of a reason change with each look, so they do not count as a new reason.
+        """
         target = self._targets.get(decision.prefix)
         if decision.notice:
             _log.warning("warmth_cap_reached", prefix=decision.prefix, reason=decision.reason)
@@ -198,7 +208,12 @@ class Driver:
         if decision.missed is not None:
             self._journal.write(_miss_record(decision, decision.missed, target))
             _log.warning("cache_read_missed", prefix=decision.prefix, reason=decision.missed)
-        if decision.action != "nothing" or decision.notice:
+        why = decision.action + ": " + _NUMBERS.sub("", decision.reason)
+        known = self._reasons.get(decision.prefix)
+        is_new = known != why and (known is None or decision.reason not in UNCHANGED)
+        if is_new:
+            self._reasons[decision.prefix] = why
+        if decision.action != "nothing" or decision.notice or is_new:
             self._journal.write(_decision_record(decision, target))
 
     def _begin_warm_up(self, target: Target, decision: Decision, user: str | None) -> None:

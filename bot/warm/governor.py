@@ -59,7 +59,8 @@ class Governor:
                 conversions = state.arrivals.conversions
                 conversions.record_signal(user, channel_key, kind, in_thread, signal.at)
         decision = self._decide(state, signal.at, signal.kind == "push")
-        if decision.action == "warm" and not self._users.allows(signal.user, signal.at):
+        spends = decision.action == "warm" and not state.costs().is_free
+        if spends and not self._users.allows(signal.user, signal.at):
             return self._nothing(state, signal.at, USER_CAP_REACHED)
         return decision
 

@@ -47,7 +47,11 @@ from bot.warm.limits import Breaker, Limits
 from bot.warm.miss_reason import explain_miss
 from bot.warm.types import Decision, PrefixFacts, Result
 
+STILL_WARM = "warm for a while yet"
+STILL_COLD = "cold, and nothing has changed"
 MOST_CHARGES = 256
+FREE_PAUSE = 60.0
+"""Seconds between two warm-ups on a free model whose server did not keep the first."""
 HOLDING_BONUS = 1.15
 """Factor on the value of a live entry. A rate is known from few questions. To let an entry go too
 early costs a write and a wait, to hold it too long costs a read."""
@@ -89,6 +93,7 @@ class PrefixState:
         self._charges: dict[float, float] = {}
         # Whether the server caches without reporting it, as llama.cpp's does.
         self._keeps_silently = False
+        self._warmed_at = float("-inf")
 
     # --- what is believed -----------------------------------------------------------------------
 
@@ -181,6 +186,7 @@ class PrefixState:
 
     def apply_warm_up(self, warm_up: WarmUpInFlight, result: Result, at: float) -> str | None:
         """Apply a warm-up's reply. Return why it missed what was believed cached, if it did."""
+        self._warmed_at = warm_up.at
         wrote = not is_read_whole(result.usage, self.facts.tokens)
         missed = self._apply_usage(warm_up.ttl, result, at)
         if wrote and warm_up.action == "warm":
@@ -307,6 +313,8 @@ class PrefixState:
     def choose(self, at: float, pushed: bool = False) -> Decision:
         """Return the action that pays best, limits aside."""
         self.seen_at = max(self.seen_at, at)
+        if self.costs().is_free:
+            return self._keep_warm(at)
         entry = self.entry
         if entry is not None and entry.is_alive(at):
             if self.is_warm(at):
@@ -326,6 +334,23 @@ class PrefixState:
         if value.preferred_ttl == "1h" and not self.savings.allows(costs.write_1h, costs):
             return "5m", "cold: an hour's life must be paid out of what warmth has saved"
         return value.preferred_ttl, value.reason()
+
+    def _keep_warm(self, at: float) -> Decision:
+        """Write or refresh the entry whenever it is not alive: warmth on this model is free."""
+        if self.entry is not None and self.is_warm(at):
+            due = self._refresh_due(self.entry)
+            if at < due - CLOCK_SLACK:
+                why = f"kept warm: warmth on {self.facts.model} costs nothing"
+                return self._decision(at, "nothing", self.entry.ttl, why, 0.0, 0.0, due)
+            why = f"refresh: warmth on {self.facts.model} costs nothing"
+            return self._decision(at, "refresh", self.entry.ttl, why, 0.0, 0.0, None)
+        again = self._warmed_at + FREE_PAUSE
+        if at < again - CLOCK_SLACK:
+            # A server without a cache would be sent warm-ups without end.
+            why = "cold: the server did not keep the last warm-up"
+            return self._decision(at, "nothing", "5m", why, 0.0, 0.0, again)
+        why = f"warm: warmth on {self.facts.model} costs nothing"
+        return self._decision(at, "warm", "5m", why, 0.0, 0.0, None)
 
     def _refresh_or_lapse(self, entry: CacheEntry, at: float) -> Decision:
         """Refresh a live entry whose refresh is due, or let it lapse."""
@@ -408,7 +433,7 @@ class PrefixState:
         return min(entry.touched_at + interval, entry.alive_until - MARGIN[entry.ttl])
 
     def _wait(self, at: float, until: float | None) -> Decision:
-        why = "warm for a while yet" if self.is_warm(at) else "cold, and nothing has changed"
+        why = STILL_WARM if self.is_warm(at) else STILL_COLD
         return self._decision(at, "nothing", self.next_ttl(at), why, 0.0, 0.0, until)
 
     def _decision(

@@ -41,13 +41,24 @@ def pack(name: str = "payments", overlay: int = 0, base: str = "base") -> Pack:
     return Pack(tuple(blocks), (state,), (), 1)
 
 
-def prefix(name: str = "payments", overlay: int = 0, base: str = "base") -> Prefix:
-    settings = ModelSettings("claude-sonnet-5-5", "between_tools", "low")
+MODEL = "claude-sonnet-5-5"
+
+
+def prefix(
+    name: str = "payments", overlay: int = 0, base: str = "base", model: str = MODEL
+) -> Prefix:
+    settings = ModelSettings(model, "between_tools", "low")
     return build_prefix(pack(name, overlay, base), (), settings, preamble="Answer.")
 
 
-def target(name: str = "payments", overlay: int = 0, base: str = "base", **chosen: Any) -> Target:
-    return Target(context=name, prefix=prefix(name, overlay, base), **chosen)
+def target(
+    name: str = "payments",
+    overlay: int = 0,
+    base: str = "base",
+    model: str = MODEL,
+    **chosen: Any,
+) -> Target:
+    return Target(context=name, prefix=prefix(name, overlay, base, model), **chosen)
 
 
 def facts(**chosen: Any) -> PrefixFacts:
@@ -87,6 +98,7 @@ class Claude:
         self.most_running = 0
         self.cancelled = 0
         self.usd = 0.0
+        self.forgets = False
         self._slots = asyncio.Semaphore(slots or 1000)
 
     async def warm(
@@ -106,7 +118,7 @@ class Claude:
             started_at=started,
             ttl=ttl,
             tokens=prefix.tokens,
-            complete=True,
+            complete=not self.forgets,
             request_id="req_1",
             message_id=f"msg_{len(self.log)}",
         )
@@ -128,7 +140,10 @@ class Claude:
             raise
         finally:
             self.running -= 1
-        self._keep(prefix, ttl, started)
+        if self.forgets:
+            usage = Usage(input=usage.total_input)
+        else:
+            self._keep(prefix, ttl, started)
         self.log.append((started, kind, prefix.key, usage))
         self.usd += cost(prefix.model, usage)
         return usage

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -339,6 +340,65 @@ def test_what_another_replica_warmed_is_read_and_its_money_counts(
         assert driver.governor.spending.used(target.context) == pytest.approx(0.375)
         driver.signal(hint(), target)
         assert not [kind for _, kind, _, _ in claude.log[1:] if kind == "warm"]
+        await driver.stop()
+
+    leap(main)
+
+
+def test_a_free_model_is_kept_warm_from_the_start(
+    claude: Claude, records: Records, make_target: MakeTarget, leap: Leap
+) -> None:
+    """On the team's own hardware warmth costs nothing, so no question should meet a cold cache."""
+
+    async def main() -> None:
+        driver, target = make_driver(claude, records), make_target(model="qwen3-coder-30b")
+        driver.update(target)
+        await asyncio.sleep(3600)
+        ticket, waited = await ask(driver, claude, target)
+        assert waited == pytest.approx(WARM)
+        assert ticket.warmed
+        written = [usage.written for _, kind, _, usage in claude.log if kind == "warm"]
+        assert [bool(tokens) for tokens in written] == [True] + [False] * (len(written) - 1)
+        assert len(written) >= 3600 // 300
+        await driver.stop()
+
+    leap(main)
+
+
+def test_a_free_server_that_keeps_nothing_is_asked_once_a_minute(
+    claude: Claude, records: Records, make_target: MakeTarget, leap: Leap
+) -> None:
+    """A warm-up that has no effect must not follow itself without a pause."""
+
+    async def main() -> None:
+        claude.forgets = True
+        driver, target = make_driver(claude, records), make_target(model="llama-without-cache")
+        driver.update(target)
+        for number in range(30):
+            driver.signal(hint(user=f"U{number}"), target)
+            await asyncio.sleep(60)
+        assert len(claude.log) <= 31
+        assert any("did not keep" in d.reason for d in records.of(WarmthDecided))
+        await driver.stop()
+
+    leap(main)
+
+
+def test_a_decision_to_do_nothing_is_recorded_when_its_reason_changes(
+    claude: Claude, records: Records, make_target: MakeTarget, leap: Leap
+) -> None:
+    """The page and `/state` explain a cold prefix. The same reason twice is one record."""
+
+    async def main() -> None:
+        driver, target = make_driver(claude, records), make_target()
+        for _ in range(5):
+            assert driver.update(target).action == "nothing"
+        assert [d.action for d in records.of(WarmthDecided)] == ["nothing"]
+        driver.signal(hint(), target)
+        await asyncio.sleep(40)
+        actions = [d.action for d in records.of(WarmthDecided)]
+        assert actions[:2] == ["nothing", "warm"]
+        assert all(before != after for before, after in pairwise(records.of(WarmthDecided)))
         await driver.stop()
 
     leap(main)

@@ -26,6 +26,11 @@ class Costs:
     prefill: float
     second: float
 
+    @property
+    def is_free(self) -> bool:
+        """Whether warmth costs no money: the model runs on the team's own hardware."""
+        return not (self.write_5m or self.write_1h or self.read)
+
     def write(self, ttl: Ttl) -> float:
         """Return the cost of writing the prefix with this life."""
         return self.write_5m if ttl == "5m" else self.write_1h
