@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from bot.delivery.slack_api import Target
@@ -117,4 +117,15 @@ def target_of(question: Question, recipient: str | None = None) -> Target:
         thread=question.root if question.is_stamped else question.thread,
         recipient_user=recipient or question.user,
         recipient_team=(None if recipient else question.user_team) or question.workspace,
+    )
+
+
+def together(first: Question, second: Question) -> Question:
+    """Return the second of two questions of one asker with the words of both."""
+    return replace(
+        second,
+        text=f"{first.text}\n\n{second.text}".strip(),
+        files=(*first.files, *second.files),
+        quoted=(*first.quoted, *second.quoted),
+        unread=(*first.unread, *second.unread),
     )

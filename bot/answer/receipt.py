@@ -78,6 +78,19 @@ def blocks(receipt: Receipt | None, mark: Mark) -> tuple[JsonObject, ...]:
     return (*contexts, _feedback(mark), _again(mark))
 
 
+def wrote_again_block(question_id: str) -> JsonObject:
+    """Return the line and the button for a message that came while the answer was written.
+
+    The button's action is that of "Answer again": it answers the question that it names.
+    """
+    text = "You wrote again while I was answering."
+    return {
+        "type": "section",
+        "text": {"type": "mrkdwn", "text": text},
+        "accessory": _button("Answer that too", AGAIN_ACTION, question_id),
+    }
+
+
 def stop_block(question: str) -> JsonObject:
     """Return the button that stops an answer where Slack itself shows none."""
     return {"type": "actions", "elements": [_button("Stop", STOP_ACTION, question)]}

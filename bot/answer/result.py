@@ -25,6 +25,7 @@ EndingKind = Literal[
     "stopped",  # by the asker
     "deleted",  # the question is gone
     "superseded",  # the question was edited: another answer takes this one's place
+    "joined",  # the asker wrote again before any word: one answer is given to both messages
     "overloaded",  # Claude is, or limits us, and stayed so
     "cut",  # the stream broke, and broke again
     "failed",
@@ -79,6 +80,7 @@ _LINES: dict[EndingKind, str] = {
     "stopped": "_Stopped at your request._",
     "deleted": "_The question was deleted, so I stopped here._",
     "superseded": "",
+    "joined": "",
     "overloaded": "_Claude is overloaded at the moment. Ask again in a minute._",
     "cut": "_The connection to Claude broke off twice, so this answer is incomplete. Ask again._",
     "failed": "_Something went wrong on my side, so this answer is incomplete. Ask again._",
@@ -91,6 +93,7 @@ _OUTCOMES: dict[EndingKind, Outcome] = {
     "stopped": "stopped",
     "deleted": "stopped",
     "superseded": "stopped",
+    "joined": "stopped",
     "overloaded": "overloaded",
     "cut": "failed",
     "failed": "failed",

@@ -18,8 +18,8 @@ from bot.answer.latency import Moments, slack_wait, split
 from bot.answer.loop import Asked, Loop, Progress
 from bot.answer.mishaps import suppressed_store_failures
 from bot.answer.prepare import Prepared, prepare
-from bot.answer.question import Question, target_of
-from bot.answer.receipt import stop_block
+from bot.answer.question import Question, target_of, together
+from bot.answer.receipt import stop_block, wrote_again_block
 from bot.answer.receipts import Finished, blocks_for
 from bot.answer.result import Ending, EndingKind
 from bot.answer.screen import Stage
@@ -76,6 +76,9 @@ class Answering:
         self.said_at: float | None = None
         self.outcome: Outcome | None = None
         self.ended = asyncio.Event()
+        self.later: Question | None = None
+        self.offers_later = False
+        self._closing = False
 
     @property
     def fingerprint(self) -> str | None:
@@ -90,6 +93,24 @@ class Answering:
         """End the answer now, at whatever point it is; the first reason counts."""
         if not self._cut.done():
             self._cut.set_result(kind)
+
+    @property
+    def may_join(self) -> bool:
+        """Whether another message can still be answered together with this question."""
+        shown = bool(self._progress.text) or bool(self.messages)
+        return not shown and not self._cut.done() and not self._closing
+
+    def hold(self, question: Question) -> bool:
+        """Keep a later question of the asker: the answer ends with a button for it.
+
+        False if the end of the answer is already on its way.
+        """
+        if self._closing or self._cut.done():
+            return False
+        if self.later is not None:
+            question = together(self.later, question)
+        self.later = question
+        return True
 
     async def run(self) -> None:
         """Answer. Raises nothing but cancellation: what goes wrong is told in the thread."""
@@ -302,7 +323,7 @@ class Answering:
         self.outcome = ending.outcome(said)
         if ending.kind == "superseded":
             await self._abandon()
-        elif ending.kind == "deleted" and not said and not self.messages:
+        elif ending.kind in ("deleted", "joined") and not said and not self.messages:
             await self._abandon()
             await self._close(self.outcome, None)
         else:
@@ -312,6 +333,7 @@ class Answering:
             answer = await self._answer(ending, self.outcome, citations)
             await self._keep(answer)
             delivered = await stage.finish(answer.blocks, answer.last_line)
+            self.offers_later = self.later is not None and delivered.failure is None
             await self._close(self.outcome, delivered)
 
     async def _wait_for_paint(self, stage: Stage) -> None:
@@ -332,10 +354,14 @@ class Answering:
             citations=citations,
             wait=self._wait,
         )
+        blocks = await blocks_for(self._parts, finished)
+        self._closing = True
+        if self.later is not None:
+            blocks = (wrote_again_block(self.later.id), *blocks)
         return SavedAnswer(
             text=self._progress.text,
             last_line=ending.last_line,
-            blocks=await blocks_for(self._parts, finished),
+            blocks=blocks,
             messages=turn,
             outcome=outcome,
         )

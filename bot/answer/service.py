@@ -13,7 +13,7 @@ from bot.answer.dependencies import Dependencies
 from bot.answer.events import QuestionReceived
 from bot.answer.interfaces import Takeover
 from bot.answer.mishaps import suppressed_store_failures
-from bot.answer.question import Question, target_of
+from bot.answer.question import Question, target_of, together
 from bot.answer.run import Answering
 from bot.answer.speculative.drafts import Drafts
 from bot.answer.thread.message import ThreadMessage
@@ -74,12 +74,66 @@ class Answerer:
         if question.id in self._running:
             return
         with about_question(question.id):
+            if takeover is None and (before := self._earlier(question)) is not None:
+                joined = await self._join(before, question, context)
+                if joined is None:
+                    return
+                question = joined
             begun = None
             if takeover is None:
                 self._open_thread(question)
                 self._parts.journal.write(_received(question, context, self._parts.now()))
                 begun = self._drafts.take(question, context) if self._drafts is not None else None
             await self._run(Answering(self._parts, question, context, takeover, recipient, begun))
+
+    async def _join(
+        self, before: Answering, question: Question, context: ContextConfig
+    ) -> Question | None:
+        """Return the question to answer now that its asker has another one answered; None: none.
+
+        Before any word of the other answer, both messages are one question. While it is written,
+        it gets a button for the later message at its end.
+        """
+        if before.context.name == context.name and before.may_join:
+            before.cut("joined")
+            await before.ended.wait()
+            if before.messages or before.said_at is not None:
+                return question
+            question = together(before.question, question)
+            with suppressed_store_failures(question.id):
+                await self._parts.inbox.revise(question)
+            return question
+        held = before.hold(question)
+        await before.ended.wait()
+        later = before.later
+        if not held or (later is not None and not before.offers_later):
+            return question
+        # Without a later message it was deleted while it waited.
+        if later is not None and later.id == question.id:
+            await self._keep_for_later(later, context)
+        with suppressed_store_failures(question.id):
+            await self._parts.inbox.finish(question.id, "stopped")
+        return None
+
+    async def _keep_for_later(self, question: Question, context: ContextConfig) -> None:
+        """Keep what the button needs: all the words, and the context."""
+        self._parts.journal.write(_received(question, context, self._parts.now()))
+        self._given[question.id] = _Given(question, context, (), None)
+        with suppressed_store_failures(question.id):
+            await self._parts.inbox.revise(replace(question, context=context.name))
+
+    def _earlier(self, question: Question) -> Answering | None:
+        """Return the running answer to the same asker in the same place."""
+        if not question.is_stamped:
+            return None
+        place = (question.workspace, question.channel, question.user)
+        direct = question.channel.startswith("D")
+        for answering in self._running.values():
+            other = answering.question
+            same = (other.workspace, other.channel, other.user) == place and other.is_stamped
+            if same and (other.root == question.root or direct):
+                return answering
+        return None
 
     def typed(self, question: Question, context: ContextConfig, order: str = "") -> None:
         """Take a draft as the question that it would be if it were submitted now.
@@ -121,6 +175,10 @@ class Answerer:
         `thread` is the message's thread, if it is not known to open one itself.
         """
         self._cut(lambda q: (q.workspace, q.channel, q.ts) == (workspace, channel, ts), "deleted")
+        for answering in self._running.values():
+            later = answering.later
+            if later is not None and (later.channel, later.ts) == (channel, ts):
+                answering.later = None
         with suppressed_store_failures(f"{workspace}-{channel}-{ts}"):
             await self._parts.turns.forget_message(workspace, channel, thread or ts, ts)
 

@@ -16,7 +16,7 @@ KINDS: tuple[EndingKind, ...] = get_args(EndingKind)
 @pytest.mark.parametrize("kind", KINDS)
 def test_only_what_is_whole_or_replaced_ends_without_a_line(kind: EndingKind) -> None:
     """Silence would leave people waiting, or taking half for the whole."""
-    silent = kind in ("complete", "superseded")
+    silent = kind in ("complete", "superseded", "joined")
     assert (Ending(kind).last_line == "") == silent
     assert "\n" not in Ending(kind).last_line
 
