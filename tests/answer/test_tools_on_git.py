@@ -14,7 +14,7 @@ from bot.context.config.load import ContextConfig, RepositoryConfig
 from bot.context.git.clone import Sources
 from bot.context.pack import Snapshot
 
-KEY = "AKIA" + "QWERTYUIOPASDFGH"
+KEY = "AKIA" + "Z7QX5M2VN4KD6RTW"
 FILES = {
     "src/parse.py": "def parse(text):\n    return text.split()\n",
     "src/slow.txt": "a" * 40 + "!\n",
