@@ -1,4 +1,8 @@
-"""Threads as they stand in Slack: each fetched at most once, then kept up to date from events."""
+"""Threads as they stand in Slack.
+
+A process that takes all events fetches each thread once and keeps it up to date from events. With
+other replicas on the same database, each thread is read from Slack for each question.
+"""
 
 from __future__ import annotations
 
@@ -16,20 +20,24 @@ Key = tuple[str, str, str]
 
 @dataclass(slots=True)
 class _Thread:
-    """`said` holds None for what was deleted, so that a fetch in flight cannot bring it back."""
+    """The messages of a thread by time stamp.
 
-    said: dict[str, ThreadMessage | None] = field(default_factory=dict)
+    A deleted message is None, so that a fetch in flight cannot bring it back. `whole` says that all
+    of the thread is here, `counted` that its characters count towards the limit.
+    """
+
+    messages: dict[str, ThreadMessage | None] = field(default_factory=dict)
     fetch: asyncio.Task[None] | None = None
     whole: bool = False
-    held: bool = True
+    counted: bool = True
 
 
 class Threads:
     """The threads that questions were asked in, by workspace, channel and root.
 
-    `capacity` bounds how many are held and `characters` how much text; the one unused longest is
-    forgotten first, and fetched again when it is asked in. Threads that nobody asked in are never
-    held.
+    `capacity` limits their number and `characters` their text. The one that was used the longest
+    ago is forgotten first, and fetched again for the next question. A thread without a question is
+    never kept.
     """
 
     def __init__(
@@ -55,28 +63,28 @@ class Threads:
 
     def opened(self, workspace: str, channel: str, root: ThreadMessage) -> None:
         """Take a message that opens a thread: nothing stands in it yet, so nothing is fetched."""
-        thread = self._hold((workspace, channel, root.ts))
+        thread = self._keep((workspace, channel, root.ts))
         thread.whole = True
-        if root.ts not in thread.said:
+        if root.ts not in thread.messages:
             self._replace(thread, root.ts, root)
         self._trim()
 
     async def read(self, workspace: str, channel: str, root: str) -> Sequence[ThreadMessage]:
-        """Return what was said in a thread, oldest first. Raises `SlackCallError`.
+        """Return the messages of a thread, oldest first. Raises `SlackCallError`.
 
-        Questions that come at the same time share one fetch.
+        Unless the threads are shared, questions at the same time share one fetch.
         """
         if self._shared:
             # Another replica may have heard what this one has not.
             return _in_order(await self._read(channel, root))
-        thread = self._hold((workspace, channel, root))
+        thread = self._keep((workspace, channel, root))
         if not thread.whole:
             if thread.fetch is None:
                 thread.fetch = asyncio.ensure_future(self._fetch(thread, channel, root))
                 thread.fetch.add_done_callback(_retrieved)
             # One asker who gives up must not take the fetch from the others.
             await asyncio.shield(thread.fetch)
-        return _in_order(thread.said.values())
+        return _in_order(thread.messages.values())
 
     async def _read(self, channel: str, root: str) -> Sequence[ThreadMessage | None]:
         messages = await self._calls.replies(channel, root)
@@ -87,15 +95,15 @@ class Threads:
     ) -> tuple[str, ...]:
         """Return our own messages in a thread after `oldest`, but for `others`, oldest first.
 
-        Always read from Slack: what a process that died has posted may have reached no event.
-        Raises `SlackCallError`.
+        Always read from Slack: a process that died may have posted without an event. Raises
+        `SlackCallError`.
         """
         messages = await self._calls.replies(channel, root, oldest)
         stamps = (str(m.get("ts")) for m in messages if is_own(m, self._own))
         return tuple(sorted(ts for ts in stamps if ts > oldest and ts != root and ts not in others))
 
     def heard(self, workspace: str, event: Mapping[str, Any]) -> None:
-        """Take any `message` event: new words, an edit or a deletion, in whatever order."""
+        """Take any `message` event: a new message, an edit or a deletion, in any order."""
         channel = str(event.get("channel") or "")
         if event.get("subtype") == "message_deleted":
             before = event.get("previous_message") or {}
@@ -121,15 +129,15 @@ class Threads:
 
     def _put(self, thread: _Thread, message: Mapping[str, Any], *, newer: bool) -> None:
         one = thread_message(message, self._own)
-        if one is not None and (newer or one.ts not in thread.said):
+        if one is not None and (newer or one.ts not in thread.messages):
             self._replace(thread, one.ts, one)
 
     def _replace(self, thread: _Thread, ts: str, one: ThreadMessage | None) -> None:
-        if thread.held:
-            self._characters += _size(one) - _size(thread.said.get(ts))
-        thread.said[ts] = one
+        if thread.counted:
+            self._characters += _size(one) - _size(thread.messages.get(ts))
+        thread.messages[ts] = one
 
-    def _hold(self, key: Key) -> _Thread:
+    def _keep(self, key: Key) -> _Thread:
         thread = self._threads.setdefault(key, _Thread())
         self._threads.move_to_end(key)
         self._trim()
@@ -140,8 +148,8 @@ class Threads:
             len(self._threads) > self._capacity or self._characters > self._most_characters
         ):
             _, forgotten = self._threads.popitem(last=False)
-            forgotten.held = False
-            self._characters -= sum(map(_size, forgotten.said.values()))
+            forgotten.counted = False
+            self._characters -= sum(map(_size, forgotten.messages.values()))
 
     async def _fetch(self, thread: _Thread, channel: str, root: str) -> None:
         try:
@@ -149,7 +157,7 @@ class Threads:
         finally:
             thread.fetch = None
         for message in messages:
-            # What an event has told meanwhile is newer than what this read found.
+            # An event that came meanwhile is newer than this read.
             self._put(thread, message, newer=False)
         thread.whole = True
         self._trim()
@@ -164,6 +172,6 @@ def _size(one: ThreadMessage | None) -> int:
 
 
 def _retrieved(task: asyncio.Task[None]) -> None:
-    """Whoever awaits the fetch gets its error; where nobody does any more, it is let go."""
+    """Take the error of a fetch that no question awaits any more; those that do get it."""
     if not task.cancelled():
         task.exception()

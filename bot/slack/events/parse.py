@@ -19,18 +19,18 @@ from bot.warm.signals import Signal
 
 Body = Mapping[str, Any]
 ChannelType = Literal["channel", "group", "im", "mpim"]
-# Subtypes of `message` that still are somebody's words.
+# Subtypes of `message` that a person or an app wrote.
 SPOKEN = {None, "file_share", "thread_broadcast", "bot_message"}
 _MENTION = re.compile(r"<@([A-Z0-9]+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """Somebody's message, from `message` or `app_mention`.
+    """A message of a person or an app, from `message` or `app_mention`.
 
-    `text` is plain: Slack's tokens are spelled out and entities decoded; the mention of the bot is
-    gone. `at` is Slack's stamp in Unix seconds. `shared` says that the channel is shared with
-    another organisation. `viewing` is the channel the asker looks at beside the agent panel.
+    `text`, `quoted`, `files` and `unread` are what it says, decoded, without the mention of the
+    bot. `at` is Slack's time stamp in Unix seconds. `shared` says that the channel is shared with
+    another organisation. `viewing` is the channel that the author views beside the agent panel.
     """
 
     workspace: str
@@ -66,6 +66,8 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Edited:
+    """A message has another text now."""
+
     workspace: str
     channel: str
     ts: str
@@ -91,7 +93,7 @@ def workspace_of(body: Body) -> str:
 
 
 def actor_of(body: Body) -> str | None:
-    """Return the user of an event that names none itself, from its authorizations (§1.3)."""
+    """Return the user of an event, from its authorizations if it names none itself."""
     event = body.get("event") or {}
     if event.get("user"):
         return str(event["user"])
@@ -101,7 +103,7 @@ def actor_of(body: Body) -> str | None:
 
 
 def read_message(body: Body, me: str) -> Message | None:
-    """Return the message an event carries, or None where it is nobody's words or our own."""
+    """Return the message of an event, or None if it has none of a person or another app."""
     event = body.get("event") or {}
     if event.get("type") not in {"message", "app_mention"} or event.get("hidden"):
         return None
@@ -150,7 +152,7 @@ def _thread(event: Mapping[str, Any]) -> str | None:
 
 
 def _channel_type(event: Mapping[str, Any]) -> ChannelType:
-    # app_mention names no channel type, and is never sent for a DM (§1.7).
+    # app_mention names no channel type, and is never sent for a DM.
     kind = event.get("channel_type")
     if kind in ("channel", "group", "im", "mpim"):
         return kind  # type: ignore[no-any-return]  # narrowed by the line above

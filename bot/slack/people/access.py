@@ -1,6 +1,6 @@
-"""Who may do what where: one table, audited, failing closed.
+"""Decide who may do what where: one table, which fails closed. Pure.
 
-Pure. Whoever calls it brings the facts (`Person`, `Place`); what is not known counts against.
+The caller brings the facts (`Person`, `Place`). A fact that is not known counts against the person.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""Which context a question or a signal means. Pure but for what it remembers.
+"""Choose the context that a question or a signal means outside of any context's channel.
 
-A channel means its own context. Elsewhere: the active channel's, if the person may ask there;
-else the one last used in this conversation; else the person's only one; else nobody knows, and
-the person is asked.
+The first that applies: the context of the channel that the person views, if the person may ask
+there; the context asked last; the only one that the person may ask. Otherwise the person is asked.
 """
 
 from __future__ import annotations
