@@ -10,6 +10,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "overhead": ("benchmarks.bench_overhead", "overhead", "Time and memory of the bot itself."),
     "governor": ("benchmarks.bench_governor", "governor", "Decisions a second."),
     "pack": ("benchmarks.bench_pack", "pack", "Packing beside other packers."),
+    "every-file": ("benchmarks.every_file", "every_file", "Text files that a pack forgets."),
     "push": ("benchmarks.bench_pack", "push", "Tokens written for each push."),
     "store": ("benchmarks.bench_store", "store", "The store's share of a question's time."),
     "load": ("benchmarks.bench_load", "load", "Questions a second, until it breaks."),

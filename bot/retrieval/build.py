@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from bot.context.child import limit_process
 from bot.context.errors import RepositoryError
 from bot.context.files.select import File
 from bot.context.files.tree import texts
 from bot.context.git.repository import GitRepository
 from bot.context.git.safety import hardened_environment
+from bot.context.limits import limit_process
 from bot.context.secrets.mask import Span
 from bot.retrieval.document import build_document
 

@@ -93,13 +93,20 @@ class Shortlist:
     readable: dict[str, Wanted]
 
 
+class Claims(NamedTuple):
+    """What the files of a tree say about other files of it."""
+
+    attributes: Attributes
+    vendored: VendoredFolders
+    generated: frozenset[str] = frozenset()
+
+
 def shortlist(
     tree: Mapping[str, Entry],
     scope: Callable[[str], bool],
-    attributes: Attributes,
-    vendored: VendoredFolders,
+    claims: Claims,
 ) -> Shortlist:
-    """Sort out by path, mode and `.gitattributes` alone."""
+    """Sort out by path, mode and the repository's own claims alone."""
     listed = Shortlist({}, {}, {})
     for path, entry in tree.items():
         if not scope(path):
@@ -107,7 +114,9 @@ def shortlist(
         if reason := _name_reason(path, entry.mode):
             listed.omitted[path] = reason
             continue
-        marks = attributes.marks(path)
+        marks = claims.attributes.marks(path)
+        if path in claims.generated and marks.generated is None:
+            marks = marks._replace(generated=True)
         wanted = Wanted(
             entry.oid,
             kind_of(path),
@@ -117,7 +126,7 @@ def shortlist(
             marks.vendored is False,
             marks.is_text,
         )
-        sign = _path_sign(path, marks, vendored)
+        sign = _path_sign(path, marks, claims.vendored)
         if sign is None:
             listed.wanted[path] = wanted
             continue

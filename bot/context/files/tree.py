@@ -17,6 +17,7 @@ from bot.context.files.heuristics import look_of
 from bot.context.files.select import (
     LARGEST_READABLE,
     LARGEST_TREE,
+    Claims,
     File,
     Rules,
     Selection,
@@ -32,6 +33,9 @@ from bot.context.git.urls import without_credentials
 
 _MODULES = ".gitmodules"
 _LARGEST_MODULES = 200_000
+_GENERATOR_LIST = ".openapi-generator/FILES"
+_LARGEST_LIST = 1_000_000
+_MOST_LISTS = 50
 _MOST_HERE = 200_000
 """Bytes that a look-up examines in the bot's own process. The scan holds the interpreter's lock."""
 _WORTH_WRITING = 50
@@ -49,6 +53,8 @@ class Survey:
     attributes: Attributes
     selection: Selection
     vendored: VendoredFolders = field(default_factory=VendoredFolders)
+    generated: frozenset[str] = frozenset()
+    """Paths that a generator lists as its own in a file beside them."""
     submodules: dict[str, str] = field(default_factory=dict)
     """The addresses of submodules, by path, as far as `.gitmodules` tells them."""
 
@@ -91,11 +97,21 @@ def survey(
     tree = repository.tree(commit, LARGEST_TREE)
     attributes = _attributes(repository, tree)
     vendored = VendoredFolders.of(tree)
-    selection = _select(repository, tree, rules, attributes, vendored, cache, progress)
+    listed = _listed_as_generated(repository, tree)
+    claims = Claims(attributes, vendored, listed)
+    selection = _select(repository, tree, rules, claims, cache, progress)
     cache.save()
-    committed_at = repository.commit_time(commit)
-    submodules = _submodules(repository, tree)
-    return Survey(rules, commit, committed_at, tree, attributes, selection, vendored, submodules)
+    return Survey(
+        rules,
+        commit,
+        repository.commit_time(commit),
+        tree,
+        attributes,
+        selection,
+        vendored,
+        listed,
+        _submodules(repository, tree),
+    )
 
 
 def survey_next(
@@ -126,7 +142,8 @@ def survey_next(
         vendored = VendoredFolders.of(tree)
         if vendored != last.vendored:
             return survey(repository, commit, last.rules, cache), changes
-    part = _select(repository, touched, last.rules, last.attributes, vendored, cache, None)
+    claims = Claims(last.attributes, vendored, last.generated)
+    part = _select(repository, touched, last.rules, claims, cache, None)
     files.update(part.files)
     omitted.update(part.omitted)
     readable.update(part.readable)
@@ -147,7 +164,30 @@ def _paths(changes: Sequence[TreeChange]) -> Iterator[str]:
 def _decides_on_others(change: TreeChange) -> bool:
     """Tell if the changed file says something about other files."""
     paths = (change.path, change.source or "")
-    return any(path.rpartition("/")[2] == ATTRIBUTES or path == _MODULES for path in paths)
+    return any(
+        path.rpartition("/")[2] == ATTRIBUTES or path == _MODULES or path.endswith(_GENERATOR_LIST)
+        for path in paths
+    )
+
+
+def _listed_as_generated(repository: GitRepository, tree: Mapping[str, Entry]) -> frozenset[str]:
+    """Return the paths that OpenAPI's generator lists as written by it.
+
+    Most of its pages and models have no mark of their own. A README is edited afterwards.
+    Source: https://openapi-generator.tech/docs/customization
+    """
+    lists = sorted(path for path in tree if path.endswith(_GENERATOR_LIST))[:_MOST_LISTS]
+    lists = [path for path in lists if tree[path].mode not in (SUBMODULE, SYMLINK)]
+    if not lists:
+        return frozenset()
+    sizes = repository.sizes([tree[path].oid for path in lists])
+    lists = [path for path, size in zip(lists, sizes, strict=True) if 0 <= size <= _LARGEST_LIST]
+    found: set[str] = set()
+    for path, blob in zip(lists, repository.blobs([tree[path].oid for path in lists]), strict=True):
+        folder = path.removesuffix(_GENERATOR_LIST)
+        names = blob.decode("utf-8", "surrogateescape").split("\n")
+        found.update(folder + name for name in names if name and not name.startswith("README"))
+    return frozenset(found & tree.keys())
 
 
 def _submodules(repository: GitRepository, tree: Mapping[str, Entry]) -> dict[str, str]:
@@ -194,12 +234,11 @@ def _select(
     repository: GitRepository,
     tree: Mapping[str, Entry],
     rules: Rules,
-    attributes: Attributes,
-    vendored: VendoredFolders,
+    claims: Claims,
     cache: FactsCache,
     progress: Progress | None,
 ) -> Selection:
-    listed = shortlist(tree, rules.scope(), attributes, vendored)
+    listed = shortlist(tree, rules.scope(), claims)
     limit = rules.max_file_bytes
     wanted = dict.fromkeys(listed.wanted.values())
     return settle(listed, gather(repository, wanted, limit, cache, progress), limit)

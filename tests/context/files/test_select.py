@@ -9,7 +9,7 @@ import pytest
 
 from bot.context.files.blob_cache import FactsCache
 from bot.context.files.select import Rules
-from bot.context.files.tree import survey
+from bot.context.files.tree import survey, survey_next
 from bot.context.git.repository import GitRepository
 
 if TYPE_CHECKING:
@@ -242,6 +242,27 @@ def test_submodules_and_large_files_say_how_to_include_them(bench: Bench, repo: 
     )
     assert "@@@ left out as large file pointer (Git LFS holds their content;" in text
     assert "secret" not in text
+
+
+def test_a_generators_own_list_of_files_counts(bench: Bench, repo: Repo) -> None:
+    """OpenAPI's models and pages carry no mark; a file beside them lists them."""
+    listed = b"README.md\ndocs/Pod.md\nmodels/pod.py\n../outside.py\n"
+    files: dict[str | bytes, bytes | str | None] = {
+        "client/.openapi-generator/FILES": listed,
+        "client/README.md": b"# Client\n",
+        "client/docs/Pod.md": b"# Pod\n",
+        "client/models/pod.py": CODE,
+        "client/own.py": CODE,
+        "outside.py": CODE,
+        "docs/Pod.md": b"# Ours\n",
+        ".gitattributes": b"client/models/* -linguist-generated\n",
+    }
+    repo.commit(files)
+    found = bench.look(repo)
+    assert found.omitted == {"client/docs/Pod.md": "generated"}
+    repo.commit({"client/.openapi-generator/FILES": b""})
+    after = survey_next(repo.repository(), found, repo.head, FactsCache(None))[0]
+    assert not after.omitted
 
 
 def test_a_clone_without_its_blobs_is_listed(bench: Bench, repo: Repo) -> None:
