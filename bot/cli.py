@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "check": ("bot.commands.check", "check", "Validate the installation and say what to fix."),
     "check-model": ("bot.commands.model_check", "model_check", "Does warmth work on a model?"),
     "manifest": ("bot.commands.manifest", "manifest", "Print the Slack app manifest."),
+    "schema": ("bot.commands.schema", "schema", "Print the JSON schema of context files."),
     "pack": ("bot.commands.pack", "pack", "Build a context or a path and show or write it."),
     "eval": ("bot.commands.eval", "evaluate", "Does the prompt hold what questions need?"),
     "cite": ("bot.commands.cite", "cite", "Check the citations of a Markdown text."),

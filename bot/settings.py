@@ -6,6 +6,7 @@ Secrets are `SecretStr`: a repr, a log or a traceback shows stars instead of the
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +23,10 @@ An old name that is still set stops the start: ignoring it would change what the
 """
 
 
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_USER_ID = re.compile(r"[UW][A-Z0-9]{5,}", re.ASCII)
+
+
 class SettingsError(ForewarmError):
     """The environment does not add up. `problems` holds one sentence for each variable."""
 
@@ -31,45 +36,180 @@ class SettingsError(ForewarmError):
 
 
 class Settings(BaseSettings):
-    """Everything that an operator sets. Money in USD, times in seconds."""
+    """Everything that an operator sets. Money in USD, times in seconds.
 
-    model_config = SettingsConfigDict(
-        frozen=True, extra="ignore", env_ignore_empty=True, populate_by_name=True
+    A setting is read under its alias alone: the field `home` must never take the shell's `HOME`.
+    Descriptions are sentences for operators. `docs/settings.md` is made of them
+    (`forewarm schema --settings`).
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    slack_bot_token: SecretStr | None = Field(
+        None,
+        description="The Bot User OAuth Token of the app. Required.",
+        examples=["xoxb-…"],
+    )
+    slack_app_token: SecretStr | None = Field(
+        None,
+        description="The app-level token with the scope connections:write. If it is set, Slack"
+        " reaches the bot over Socket Mode.",
+        examples=["xapp-…"],
+    )
+    slack_signing_secret: SecretStr | None = Field(
+        None,
+        description="The app's signing secret. Required for HTTP: requests without its signature"
+        " are refused.",
+        examples=["8f74…"],
+    )
+    slack_api_url: str = Field(
+        "https://slack.com/api/",
+        description="The address of Slack's Web API. Change it to use the local Slack.",
+        examples=["http://127.0.0.1:3900/api/"],
     )
 
-    slack_bot_token: SecretStr | None = None
-    slack_app_token: SecretStr | None = None
-    slack_signing_secret: SecretStr | None = None
-    slack_api_url: str = "https://slack.com/api/"
+    anthropic_api_key: SecretStr | None = Field(
+        None,
+        description="The key of the Claude API. Required, unless ANTHROPIC_BASE_URL names a server"
+        " that needs none.",
+        examples=["sk-ant-…"],
+    )
+    anthropic_base_url: str | None = Field(
+        None,
+        description="The address of a server with the Messages API. By default Anthropic's.",
+        examples=["http://127.0.0.1:8080"],
+    )
 
-    anthropic_api_key: SecretStr | None = None
-    anthropic_base_url: str | None = None
+    port: int = Field(
+        3000, ge=0, le=65535, description="The port of the web server.", examples=["8080"]
+    )
+    host: str = Field(
+        "0.0.0.0",  # noqa: S104 - a container listens outward
+        alias="forewarm_host",
+        description="The address that the web server listens on.",
+        examples=["127.0.0.1"],
+    )
+    home: Path = Field(
+        Path(".forewarm"),
+        alias="forewarm_home",
+        description="The folder of the database file, the clones and caches. Its loss costs the"
+        " bot its memory and a new fetch of every repository.",
+        examples=["/var/lib/forewarm"],
+    )
+    contexts: Path = Field(
+        Path("contexts"),
+        alias="forewarm_contexts",
+        description="The folder of the context files. Changes are followed while the bot runs.",
+        examples=["/etc/forewarm/contexts"],
+    )
+    database_url: str | None = Field(
+        None,
+        description="The database. By default an SQLite file in FOREWARM_HOME, for one process."
+        " PostgreSQL serves several.",
+        examples=["postgresql://user:password@host/forewarm"],
+    )
+    state_token: SecretStr | None = Field(
+        None,
+        alias="forewarm_state_token",
+        description="The token for /state and /metrics. Without it they do not exist.",
+        examples=["a long random text"],
+    )
+    state_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        alias="forewarm_state_origins",
+        description="Web pages that may read /state from a browser, separated by commas.",
+        examples=["https://status.example.com"],
+    )
+    github_webhook_secret: SecretStr | None = Field(
+        None,
+        description="The secret of GitHub's push webhooks. If it is set, /webhooks/github exists,"
+        " and a push is fetched at once.",
+        examples=["a long random text"],
+    )
+    gitlab_webhook_token: SecretStr | None = Field(
+        None,
+        description="The token of GitLab's push webhooks. If it is set, /webhooks/gitlab exists,"
+        " and a push is fetched at once.",
+        examples=["a long random text"],
+    )
 
-    port: int = Field(3000, ge=0, le=65535)
-    host: str = Field("0.0.0.0", alias="forewarm_host")  # noqa: S104 - a container listens outward
-    home: Path = Field(Path(".forewarm"), alias="forewarm_home")
-    contexts: Path = Field(Path("contexts"), alias="forewarm_contexts")
-    database_url: str | None = None
-    state_token: SecretStr | None = Field(None, alias="forewarm_state_token")
-    state_origins: Annotated[tuple[str, ...], NoDecode] = Field((), alias="forewarm_state_origins")
-    github_webhook_secret: SecretStr | None = None
-    gitlab_webhook_token: SecretStr | None = None
-
-    daily_limit_usd: float = Field(50.0, ge=0, alias="forewarm_daily_limit_usd")
-    warm_daily_limit_usd: float = Field(20.0, ge=0, alias="forewarm_warm_daily_limit_usd")
-    answers_at_once: int = Field(40, ge=1, alias="forewarm_answers_at_once")
-    sync_seconds: float = Field(60.0, gt=0, alias="forewarm_sync_seconds")
-    single_slot: bool = Field(False, alias="forewarm_single_slot")
-    salt: str = Field("", alias="forewarm_salt")
+    daily_limit_usd: float = Field(
+        50.0,
+        ge=0,
+        alias="forewarm_daily_limit_usd",
+        description="The most that everything together may cost on one day (UTC), in USD. At the"
+        " limit the bot answers no more until the next day.",
+        examples=["20"],
+    )
+    warm_daily_limit_usd: float = Field(
+        20.0,
+        ge=0,
+        alias="forewarm_warm_daily_limit_usd",
+        description="The most that warm-ups together may cost on one day (UTC), in USD. At the"
+        " limit answers go on, but begin on a cold cache more often.",
+        examples=["5"],
+    )
+    answers_at_once: int = Field(
+        40,
+        ge=1,
+        alias="forewarm_answers_at_once",
+        description="The most answers at the same time in one process. Further questions wait and"
+        " are told their place.",
+        examples=["20"],
+    )
+    sync_seconds: float = Field(
+        60.0,
+        gt=0,
+        alias="forewarm_sync_seconds",
+        description="Seconds between two looks for pushes, if no webhook tells of them.",
+        examples=["300"],
+    )
+    single_slot: bool = Field(
+        False,
+        alias="forewarm_single_slot",
+        description="Set it for a local model server that works on one request at a time.",
+        examples=["true"],
+    )
+    salt: str = Field(
+        "",
+        alias="forewarm_salt",
+        description="A text that is put before every prefix. A change lets all cache entries lapse"
+        " unused.",
+        examples=["2026-11"],
+    )
     local_repositories: Annotated[tuple[Path, ...], NoDecode] = Field(
-        (), alias="forewarm_local_repositories"
+        (),
+        alias="forewarm_local_repositories",
+        description="Folders in which repositories on this machine may lie, separated by commas.",
+        examples=["/srv/git"],
     )
     repository_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
-        ("github.com", "gitlab.com"), alias="forewarm_repository_hosts"
+        ("github.com", "gitlab.com"),
+        alias="forewarm_repository_hosts",
+        description="Git hosts from which repositories may be attached in Slack, separated by"
+        " commas; a path narrows a host to an organisation. Context files may name any host.",
+        examples=["github.com/acme, git.example.com"],
     )
-    creators_attach: bool = Field(False, alias="forewarm_creators_attach")
-    operators: Annotated[tuple[str, ...], NoDecode] = Field((), alias="forewarm_operators")
-    log_level: str = Field("INFO", alias="forewarm_log_level")
+    creators_attach: bool = Field(
+        False,
+        alias="forewarm_creators_attach",
+        description="Lets a channel's creator attach repositories to it. By default only operators"
+        " and workspace admins may.",
+        examples=["true"],
+    )
+    operators: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        alias="forewarm_operators",
+        description="User ids of operators, separated by commas. They see costs and may change"
+        " every context.",
+        examples=["U0123ABCD, U0456EFGH"],
+    )
+    log_level: str = Field(
+        "INFO",
+        alias="forewarm_log_level",
+        description="The least important kind of log line that is written.",
+        examples=["WARNING"],
+    )
 
     @field_validator(
         "state_origins", "local_repositories", "repository_hosts", "operators", mode="before"
@@ -79,6 +219,33 @@ class Settings(BaseSettings):
         """Accept a comma-separated list, the form that every host's settings page takes."""
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("operators")
+    @classmethod
+    def _are_user_ids(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(_USER_ID.fullmatch(one) for one in value):
+            raise ValueError(
+                "it must hold user ids such as U0123ABCD, not names; copy the id from the user's"
+                " profile in Slack (More, then Copy member ID)"
+            )
+        return value
+
+    @field_validator("log_level")
+    @classmethod
+    def _is_a_level(cls, value: str) -> str:
+        if value.upper() not in LOG_LEVELS:
+            raise ValueError(f"it must be one of {', '.join(LOG_LEVELS)}")
+        return value.upper()
+
+    @field_validator("database_url")
+    @classmethod
+    def _has_a_scheme(cls, value: str | None) -> str | None:
+        if value is not None and "://" not in value:
+            raise ValueError(
+                "it has no scheme; write postgresql://user:password@host/name or"
+                " sqlite:///path/to/forewarm.db"
+            )
         return value
 
     @property
@@ -92,9 +259,33 @@ def read_settings() -> Settings:
     if problems := _renamed(os.environ):
         raise SettingsError(problems)
     try:
-        return Settings()  # type: ignore[call-arg]  # every field comes from the environment
+        settings = Settings()  # type: ignore[call-arg]  # every field comes from the environment
     except ValidationError as error:
         raise SettingsError(tuple(_sentence(e["loc"], e["msg"]) for e in error.errors())) from None
+
+    if problem := _misplaced_home(os.environ, settings):
+        raise SettingsError((problem,))
+    return settings
+
+
+def _misplaced_home(environment: Mapping[str, str], settings: Settings) -> str | None:
+    """Return a sentence if version 0.1.0 put its database into the user's own home folder.
+
+    It read the shell's HOME as FOREWARM_HOME. Starting with an empty database beside the old one
+    would look like the loss of everything.
+    """
+    if environment.get("FOREWARM_HOME") or settings.database_url is not None:
+        return None
+    old, new = Path(environment.get("HOME") or "/nonexistent"), settings.home.resolve()
+    if not (old / "forewarm.db").exists() or (new / "forewarm.db").exists():
+        return None
+    if old.resolve() == new:
+        return None
+    return (
+        f"The database of an earlier version is {old / 'forewarm.db'}, but this version keeps it"
+        f" in {new}: move it with `mkdir -p {new} && mv {old}/forewarm.db* {new}/`, or set"
+        f" FOREWARM_HOME={old}."
+    )
 
 
 def _renamed(environment: Mapping[str, str]) -> tuple[str, ...]:
@@ -110,13 +301,21 @@ def _renamed(environment: Mapping[str, str]) -> tuple[str, ...]:
 def _sentence(where: tuple[int | str, ...], what: str) -> str:
     # The offending value is left out on purpose: it may be a token in the wrong variable.
     name = str(where[0]).upper() if where else "The environment"
+    what = what.removeprefix("Value error, ")
     return f"{name} cannot be used: {what[0].lower()}{what[1:]}; change that variable."
 
 
 def require_slack(settings: Settings) -> None:
     """Raise `SettingsError` naming every Slack variable that is missing or of the wrong kind."""
     problems = []
-    token = settings.slack_bot_token
+    token, app = settings.slack_bot_token, settings.slack_app_token
+    if token is not None and app is not None and _are_swapped(token, app):
+        raise SettingsError(
+            (
+                "SLACK_BOT_TOKEN holds an app-level token (xapp-) and SLACK_APP_TOKEN a bot token"
+                " (xoxb-), so they look swapped: exchange the two values.",
+            )
+        )
     if token is None:
         problems.append(
             "SLACK_BOT_TOKEN is not set: copy the Bot User OAuth Token (xoxb-…) from your app's"
@@ -140,3 +339,8 @@ def require_slack(settings: Settings) -> None:
         )
     if problems:
         raise SettingsError(tuple(problems))
+
+
+def _are_swapped(bot: SecretStr, app: SecretStr) -> bool:
+    bot_value, app_value = bot.get_secret_value(), app.get_secret_value()
+    return bot_value.startswith("xapp-") and app_value.startswith("xoxb-")

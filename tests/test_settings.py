@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import bot.settings
@@ -44,7 +46,8 @@ FIRST_VERSION = {
 
 
 @pytest.fixture(autouse=True)
-def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def _empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
     for name in [*SLACK, "PORT", "FOREWARM_REPOSITORY_HOSTS", "ANTHROPIC_API_KEY"]:
         monkeypatch.delenv(name, raising=False)
 
@@ -135,3 +138,69 @@ def test_every_setting_of_the_first_version_is_read_or_known_as_renamed() -> Non
 
 def variables() -> set[str]:
     return {(field.alias or name).upper() for name, field in Settings.model_fields.items()}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("HOST", "1.2.3.4"), ("SALT", "x"), ("OPERATORS", "@boss"), ("LOG_LEVEL", "LOUD")],
+)
+def test_variables_of_other_programs_are_not_read(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """The shell's HOME was read as FOREWARM_HOME, and the database went to the home folder."""
+    monkeypatch.setenv(name, value)
+    settings = read_settings()
+    assert settings.home == Path(".forewarm")
+    assert (settings.host, settings.salt, settings.operators) == ("0.0.0.0", "", ())  # noqa: S104
+
+
+def test_a_database_in_the_home_folder_stops_the_start_and_says_how_to_move_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """An empty database beside the old one would look like the loss of everything."""
+    home, place = tmp_path / "user", tmp_path / "work"
+    home.mkdir()
+    place.mkdir()
+    (home / "forewarm.db").touch()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(place)
+    with pytest.raises(SettingsError) as caught:
+        read_settings()
+    assert str(home / "forewarm.db") in str(caught.value)
+    assert str(place / ".forewarm") in str(caught.value)
+    assert "mv " in str(caught.value)
+    monkeypatch.setenv("FOREWARM_HOME", str(home))
+    assert read_settings().home == home
+    monkeypatch.delenv("FOREWARM_HOME")
+    (place / ".forewarm").mkdir()
+    (place / ".forewarm" / "forewarm.db").touch()
+    assert read_settings().home == Path(".forewarm")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("FOREWARM_LOG_LEVEL", "LOUD", "one of DEBUG, INFO"),
+        ("FOREWARM_OPERATORS", "@boss", "user ids such as U0123ABCD"),
+        ("FOREWARM_OPERATORS", "U0123ABCD, boss@example.com", "user ids"),
+        ("DATABASE_URL", "localhost:5432", "it has no scheme; write postgresql://"),
+        ("DATABASE_URL", "forewarm.db", "sqlite:///"),
+        ("PORT", "99999", "PORT cannot be used"),
+    ],
+)
+def test_a_value_that_cannot_be_used_says_how_to_write_it(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as caught:
+        read_settings()
+    assert words in str(caught.value)
+    assert name in str(caught.value)
+
+
+def test_swapped_tokens_are_called_swapped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xapp-1-secret")
+    monkeypatch.setenv("SLACK_APP_TOKEN", "xoxb-1-secret")
+    with pytest.raises(SettingsError, match="they look swapped") as caught:
+        require_slack(read_settings())
+    assert "secret" not in str(caught.value)

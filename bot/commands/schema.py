@@ -1,0 +1,88 @@
+"""`forewarm schema`: the JSON schema of context files, and the reference of the settings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+
+HEADER = (
+    "# Settings\n\n"
+    "Every setting is an environment variable. Variables of other names are not read. Lists are"
+    " separated by commas. An empty variable counts as not set.\n\n"
+    "This page is made from the code: `forewarm schema --settings`.\n"
+)
+
+
+def schema(
+    settings: Annotated[
+        bool, typer.Option("--settings", help="Print the reference of the settings instead.")
+    ] = False,
+) -> None:
+    """Print the JSON schema of context files, for editors that complete and check them."""
+    if settings:
+        typer.echo(settings_page(), nl=False)
+    else:
+        typer.echo(json.dumps(context_schema(), indent=2))
+
+
+def context_schema() -> dict[str, Any]:
+    """Return the JSON schema (draft 2020-12) of one context file."""
+    from bot.context.config.schema import ContextConfig
+
+    described = ContextConfig.model_json_schema()
+    described["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    described["title"] = "A Forewarm context"
+    # The name of the file is the name of the context.
+    described["properties"].pop("name", None)
+    described["required"] = [one for one in described.get("required", ()) if one != "name"]
+    return described
+
+
+def settings_page() -> str:
+    """Return `docs/settings.md`."""
+    from bot.settings import Settings
+
+    parts = [HEADER]
+    for name, field in Settings.model_fields.items():
+        variable = (field.alias or name).upper()
+        facts = " · ".join(_facts(field))
+        parts.append(f"## {variable}\n\n{field.description}\n\n{facts}\n")
+    return "\n".join(parts)
+
+
+def _facts(field: FieldInfo) -> Iterator[str]:
+    yield f"Type: {_type(field)}"
+    yield f"Default: {_default(field.default)}"
+    if field.examples:
+        yield f"Example: `{field.examples[0]}`"
+
+
+def _type(field: FieldInfo) -> str:
+    shown = str(field.annotation)
+    if "SecretStr" in shown:
+        return "secret"
+    for word, meaning in (("tuple", "list"), ("bool", "true or false"), ("Path", "path")):
+        if word in shown:
+            return meaning
+    for word, meaning in (("int", "whole number"), ("float", "number")):
+        if word in shown:
+            return meaning
+    return "text"
+
+
+def _default(value: object) -> str:
+    if value is None or value == () or value == "":
+        return "none"
+    if isinstance(value, SecretStr):
+        return "none"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, tuple):
+        return f"`{', '.join(map(str, value))}`"
+    return f"`{value.as_posix() if isinstance(value, Path) else value}`"
