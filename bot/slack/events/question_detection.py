@@ -44,8 +44,13 @@ _QUOTED_TEXT = re.compile(
 )
 _EMOJI = re.compile(r":[a-z0-9_+'-]+(?:::skin-tone-\d)?:", re.IGNORECASE)
 _MENTION = re.compile(r"(?<!\w)[@#][\w.-]+(?: \([UWCB][A-Z0-9]+\))?")
-# `ok ? 1 : 0`, `a ?? b`, `a?.b`, `*.?`: a question mark in code that has no backticks.
-_OPERATOR = re.compile(r"\S+ \? [^?:\n]{1,60} : \S+|\S+ \?\?=? \S+|\w\?\.\w|\S*[*\\/=&(\[]\?\S*")
+# `ok ? 1 : 0`, `a ?? b`, `a?.b`, `*.?`, `colou?r`, `x: Int? = 0`, `id = ?`: a question mark in code
+# that has no backticks.
+_OPERATOR = re.compile(
+    r"\S+ \? [^?:\n]{1,60} : \S+|\S+ \?\?=? \S+|[a-z0-9]\?\.?[a-z0-9]\S*|\S*[*\\/=&(\[]\?\S*"
+    r"|\w+\? ?[=>)\]}]|[=<>(,] \?|\b(?:int|bool|string|long|double|float|char)\?",
+    re.IGNORECASE | re.ASCII,
+)
 # A formula of politeness that names "you" speaks to no person in particular.
 _POLITE_YOU = re.compile(r"s'il (?:te|vous) pla[i\u00ee]t", re.IGNORECASE)
 _ARABIC_VOWELS = re.compile("[\u064b-\u0652]")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from bot.slack.ask import modal
-from bot.slack.ask.modal import Entered, Origin
+from bot.slack.ask.modal import CUT, METADATA_LIMIT, Entered, Origin, origin_of
 
 
 def state(question: str | None, context: str | None, place: str | None) -> dict[str, Any]:
@@ -64,3 +66,18 @@ def test_what_was_entered_is_read_back() -> None:
 
 def test_long_names_fit_into_a_select() -> None:
     assert len(modal.option("n" * 200, "v")["text"]["text"]) == 75
+
+
+@pytest.mark.parametrize(
+    "quote", ['"' * 1_500, "\\" * 9_000, "x" * 9_000, "é" * 4_000, "\n" * 3_000, "\x01" * 2_000]
+)
+def test_a_quote_of_any_characters_fits_into_the_metadata(quote: str) -> None:
+    """Slack refuses a view whose metadata is longer, and nothing would open."""
+    origin = Origin(channel="C1", thread="1790000000.000100", quote=quote, author="U1")
+    encoded = origin.encode()
+    assert len(encoded) <= METADATA_LIMIT
+    kept = origin_of({"private_metadata": encoded})
+    assert (kept.thread, kept.author) == (origin.thread, origin.author)
+    assert kept.quote is not None
+    assert kept.quote == quote or kept.quote.endswith(CUT)
+    assert len(kept.quote) > 400

@@ -151,3 +151,18 @@ def test_any_text_is_judged() -> None:
     for _ in range(2_000):
         text = "".join(rng.choices(letters, k=rng.randrange(40)))
         assert is_question(text, by_asker=rng.random() < 0.5) in (True, False)
+
+
+def lines(name: str) -> list[str]:
+    return (DATA / name).read_text("utf-8").splitlines()
+
+
+@pytest.mark.parametrize("text", lines("remarks.txt"))
+@pytest.mark.parametrize("by_asker", [True, False])
+def test_remarks_code_and_thanks_are_left_alone(text: str, by_asker: bool) -> None:
+    assert not is_question(text, by_asker=by_asker)
+
+
+@pytest.mark.parametrize("text", lines("questions.txt"))
+def test_questions_are_heard_in_many_languages(text: str) -> None:
+    assert is_question(text, by_asker=False)
