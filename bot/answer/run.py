@@ -156,7 +156,7 @@ class Answering:
     # --- generating -----------------------------------------------------------------------------
 
     async def _generate(self) -> Ending:
-        async with self._parts.queue.place(self._queued):
+        async with self._parts.queue.place(self._queued, self.question.user):
             if self._begun is not None:
                 ending = await self._hand_over(self._begun)
                 if ending.is_remembered or self._progress.text:

@@ -195,6 +195,7 @@ class Bot:
     def _build_answers(self) -> None:
         settings = self.settings
         calls = WebCalls(self.clients)
+        self.pacer = Pacer(self._rates)
         own = BotIdentity(
             self.me.user, self.me.bot, self.me.workspace, self.me.organisation or None
         )
@@ -219,7 +220,7 @@ class Bot:
             inbox=self.inbox,
             journal=self.journal,
             threads=self.threads,
-            deliver=Deliveries(calls, Pacer(self._rates), self.now, Checkers()),
+            deliver=Deliveries(calls, self.pacer, self.now, Checkers()),
             queue=AnswerQueue(settings.answers_at_once),
             executor=executor,
             now=self.now,
@@ -258,6 +259,7 @@ class Bot:
             shelf=self.shelf,
             heard=self.threads,
             memory=SharedMemory(self.store.state) if self.store.shared else None,
+            pacer=self.pacer,
         )
         self.edge = Edge(
             self.clients,

@@ -102,7 +102,9 @@ class Delivery:
         self.stopped = asyncio.Event()
         floor = f"{now() - EARLIER:.6f}"
         self._engine = StreamEngine(limits=limits, replaces=replaces, floor=floor, live=live)
-        self._pace = pacer.join(target.workspace, target.channel, self._news.set)
+        self._pace = pacer.join(
+            target.workspace, target.channel, self._news.set, user=target.recipient_user
+        )
         self._task = self._loop.create_task(self._run())
 
     def __repr__(self) -> str:

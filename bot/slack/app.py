@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from slack_bolt.async_app import AsyncApp
 
 from bot.clock import Now
+from bot.delivery.notices import Notices
+from bot.delivery.rate_limit.limiter import Pacer
 from bot.slack.answer_buttons import AnswerButtons
 from bot.slack.ask.ask import Asking
 from bot.slack.ask.ask import Parts as AskingParts
@@ -54,6 +56,7 @@ class Services:
     shelf: Shelf
     heard: Heard
     memory: Memory | None = None
+    pacer: Pacer = field(default_factory=Pacer)
 
 
 class Edge:
@@ -75,6 +78,7 @@ class Edge:
         self.desk = Desk(
             DeskParts(
                 calls=self.calls,
+                notices=Notices(self.calls, n.pacer),
                 gate=n.gate,
                 limits=ReplyLimits(n.inbox, now),
                 contexts=n.contexts,

@@ -17,6 +17,7 @@ from bot.answer.interfaces import NotOurs, Takeover
 from bot.answer.question import Question
 from bot.clock import Now
 from bot.context.config.load import ContextConfig
+from bot.delivery.notices import Notices
 from bot.delivery.slack_api import JsonObject, SlackCallError, SlackCalls, Target
 from bot.errors import ForewarmError
 from bot.slack import texts
@@ -50,6 +51,7 @@ class Parts:
     """The router's dependencies."""
 
     calls: SlackCalls
+    notices: Notices
     gate: Gate
     limits: ReplyLimits
     contexts: Contexts
@@ -334,7 +336,7 @@ class Desk:
 
     async def _post(self, target: Target, text: str, blocks: Sequence[JsonObject] = ()) -> None:
         try:
-            await self._p.calls.post(target, text, blocks)
+            await self._p.notices.post(target, text, blocks)
         except SlackCallError as error:
             log.warning("not_said", channel=target.channel, error=error.error)
 

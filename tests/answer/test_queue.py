@@ -88,3 +88,28 @@ def test_whatever_is_cancelled_when_no_place_is_lost_or_made(
         assert repr(queue) == f"<AnswerQueue: 0 of {places} running, 0 waiting>"
 
     asyncio.run(scene())
+
+
+async def test_a_flood_by_one_user_leaves_places_for_others() -> None:
+    """Another user is answered at once, whatever one user asks."""
+    queue, gate = AnswerQueue(8), asyncio.Event()
+    running: list[str] = []
+    told: list[int] = []
+
+    async def answer(user: str) -> None:
+        async with queue.place(told.append, user):
+            running.append(user)
+            await gate.wait()
+
+    flood = [asyncio.create_task(answer("U1")) for _ in range(50)]
+    await asyncio.sleep(0)
+    others = [asyncio.create_task(answer(f"U{n}")) for n in range(2, 8)]
+    await asyncio.sleep(0.01)
+    assert running == ["U1", "U1", "U2", "U3", "U4", "U5", "U6", "U7"]
+    late = asyncio.create_task(answer("U9"))
+    await asyncio.sleep(0)
+    assert queue.waiting == 49
+    gate.set()
+    await asyncio.gather(*flood, *others, late)
+    assert sorted(running).count("U1") == 50
+    assert repr(queue) == "<AnswerQueue: 0 of 8 running, 0 waiting>"

@@ -61,8 +61,8 @@ class Workspace:
     def time(self) -> float:
         return self._loop.time()
 
-    def join(self, channel: str, woken: Callable[[], None]) -> Pace:
-        lane = self.shares.join(channel, self.time())
+    def join(self, channel: str, woken: Callable[[], None], user: str, notice: bool) -> Pace:
+        lane = self.shares.join(channel, self.time(), user=user, notice=notice)
         self._paces[lane] = pace = Pace(self, lane, woken)
         return pace
 
@@ -116,8 +116,16 @@ class Pacer:
         running = self._workspaces.get(workspace)
         return running.shares if running is not None else None
 
-    def join(self, workspace: str, channel: str, woken: Callable[[], None]) -> Pace:
-        """An answer begins."""
+    def join(
+        self,
+        workspace: str,
+        channel: str,
+        woken: Callable[[], None],
+        *,
+        user: str = "",
+        notice: bool = False,
+    ) -> Pace:
+        """Take in an answer to `user` that begins, or a notice, which comes behind all answers."""
         if workspace not in self._workspaces:
             self._workspaces[workspace] = Workspace(self._rates)
-        return self._workspaces[workspace].join(channel, woken)
+        return self._workspaces[workspace].join(channel, woken, user, notice)

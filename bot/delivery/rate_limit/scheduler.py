@@ -48,14 +48,18 @@ class Slot:
         "grant",
         "last",
         "mode",
+        "notice",
         "turn",
         "urgent",
+        "user",
         "wants",
         "way",
     )
 
-    def __init__(self, channel: str, now: float) -> None:
+    def __init__(self, channel: str, now: float, *, user: str = "", notice: bool = False) -> None:
         self.channel = channel
+        self.user = user
+        self.notice = notice
         self.way: Mode | None = None
         self.mode: Mode = "once"
         self.wants: tuple[Kind, ...] = ()
@@ -121,6 +125,7 @@ class FairScheduler:
         self._queues: dict[Kind, Queue] = {kind: Queue() for kind in _KINDS}
         self._channels: dict[str, Budget] = {}
         self._ways: Counter[Mode | None] = Counter()
+        self._users: Counter[str] = Counter()
         self.lanes: dict[Slot, None] = {}
 
     def __repr__(self) -> str:
@@ -128,15 +133,18 @@ class FairScheduler:
         counts = " | ".join(f"{count} {way}" for way, count in ways)
         return f"<FairScheduler [{len(self.lanes)} answers{': ' + counts if counts else ''}]>"
 
-    def join(self, channel: str, now: float) -> Slot:
-        lane = Slot(channel, now)
+    def join(self, channel: str, now: float, *, user: str = "", notice: bool = False) -> Slot:
+        lane = Slot(channel, now, user=user, notice=notice)
         self.lanes[lane] = None
+        self._users[user] += 1
         self._ways[lane.way] += 1
         return lane
 
     def leave(self, lane: Slot, now: float) -> None:
         self.settle(lane, (), now)
         self._ways[lane.way] -= 1
+        self._users[lane.user] -= 1
+        self._users += Counter()
         del self.lanes[lane]
 
     def mode(self, lane: Slot, now: float) -> Mode:
@@ -253,12 +261,23 @@ class FairScheduler:
             for lane in self._queues[kind].ready
             if (kind != "post" or self._post_at(lane.channel, now) <= now)
             and not self._better_soon(kind, lane, now)
+            and not (lane.notice and not self._can_take_notice(lane, now))
         ]
         if not waiting:
             return None
         if kind not in _SPREAD:
-            return min(waiting, key=lambda lane: (not lane.urgent, lane.last))
+            return min(waiting, key=self._precedence)
         return self._choose_fairly(kind, waiting, now)
+
+    def _precedence(self, lane: Slot) -> tuple[bool, bool, int, float]:
+        """Order what comes first: answers, first and last words, users with few answers."""
+        # A user who asks much waits for the own answers, not for those of others.
+        return (lane.notice, not lane.urgent, self._users[lane.user] if lane.user else 0, lane.last)
+
+    def _can_take_notice(self, lane: Slot, now: float) -> bool:
+        """Return whether a post is left for an answer that may begin now."""
+        channel = self._channel(lane.channel, now).level(now)
+        return min(channel, self._budgets["post"].level(now)) >= 2.0 - 1e-9
 
     def _choose_fairly(self, kind: Kind, waiting: Sequence[Slot], now: float) -> Slot | None:
         interval = self.interval(kind)
