@@ -28,6 +28,7 @@ from bot.claude.usage import Usage
 from bot.clock import Now
 from bot.context.pack import Snapshot
 from bot.delivery.slack_api import JsonObject, TaskStatus
+from bot.retrieval.search import ContextSearch
 
 NO_MORE = "(No more look-ups are possible. Answer now with what you know; say what is missing.)"
 NO_ROOM = "There is no room left for this result; answer with what you know."
@@ -130,6 +131,7 @@ class Asked:
     ticket: JoinTicket
     messages: Sequence[JsonObject]
     snapshot: Snapshot
+    code: ContextSearch | None = None
     purpose: Purpose = "question"
 
 
@@ -381,6 +383,7 @@ class Loop:
             self._asked.snapshot,
             use["name"],
             use["input"],
+            self._asked.code,
         )
         self.progress.look_ups += 1
         await self._screen.task(use["id"], shown, "error" if looked.error else "complete")

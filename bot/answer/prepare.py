@@ -48,7 +48,7 @@ from bot.claude.usage import Ttl, Usage
 from bot.context.config.load import ContextConfig
 from bot.delivery.slack_api import SlackCallError
 from bot.errors import ForewarmError
-from bot.retrieval.search import is_excerpts
+from bot.retrieval.search import ContextSearch, is_excerpts
 
 log = structlog.get_logger(__name__)
 
@@ -86,6 +86,7 @@ class Prepared:
     room: int
     notices: tuple[str, ...] = ()
     excerpts: Excerpts = field(default_factory=Excerpts)
+    code: ContextSearch | None = None
 
     def limits(self, wanted: Limits) -> Limits:
         return wanted.within(int(self.room * 0.6))
@@ -119,6 +120,7 @@ class _Talk:
     at: float
     notices: tuple[str, ...]
     excerpts: Excerpts
+    code: ContextSearch | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +185,7 @@ def _prepared(parts: Dependencies, current: Current, talk: _Talk, ticket: JoinTi
         room=max(LEAST_ROOM, _room(parts, current) - len(talk.excerpts.text)),
         notices=talk.notices,
         excerpts=talk.excerpts,
+        code=talk.code,
     )
 
 
@@ -212,12 +215,13 @@ async def _talk(
     files, described = await asyncio.gather(
         _read_files(parts, attached, current), _described(parts, question, said)
     )
-    excerpts = Excerpts()
+    excerpts, code = Excerpts(), None
     if parts.excerpts is not None:
         wanted = _wanted(question, context, said, replayed, files)
         tokens = int(_room(parts, current) * EXCERPT_SHARE / CHARACTERS_PER_TOKEN)
         excerpts = await parts.excerpts.find(current.pack, wanted, tokens)
-    return _Talk(said, replayed, files, described, parts.now(), tuple(notices), excerpts)
+        code = parts.excerpts.index(context.name, current.pack)
+    return _Talk(said, replayed, files, described, parts.now(), tuple(notices), excerpts, code)
 
 
 def _wanted(

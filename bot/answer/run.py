@@ -233,6 +233,7 @@ class Answering:
             ticket=prepared.ticket,
             messages=self._talk.messages,
             snapshot=prepared.current.snapshot,
+            code=prepared.code,
         )
         loop = Loop(
             self._parts.model,

@@ -27,9 +27,12 @@ from bot.context.render.definitions import Definition, Definitions, definitions,
 from bot.delivery.citations.symbols import find_definition
 from bot.delivery.slack_api import JsonObject
 from bot.errors import ForewarmError
+from bot.retrieval.search import ContextSearch
 
 log = structlog.get_logger(__name__)
 
+MAX_RANKED: Final = 100
+MAX_DEFINED: Final = 5
 MAX_MATCHES: Final = 60
 MAX_LINES: Final = 400
 MAX_PATHS: Final = 200
@@ -62,9 +65,10 @@ DECLARATIONS: Final[tuple[JsonObject, ...]] = (
     _tool(
         "search",
         "Find lines in the repositories, also in files not shown above. Returns the lines by file, "
-        f"each with its number and the definition that it is in, at most {MAX_MATCHES} lines.",
+        f"each with its number and the definition that it is in, at most {MAX_MATCHES} lines. For "
+        f"several words it also names the files that fit them best, at most {MAX_RANKED}.",
         {
-            "pattern": {"type": "string", "description": "What to look for."},
+            "pattern": {"type": "string", "description": "An identifier, a phrase or words."},
             "regex": {
                 "type": "boolean",
                 "description": "Read the pattern as a regular expression; literal by default.",
@@ -78,7 +82,7 @@ DECLARATIONS: Final[tuple[JsonObject, ...]] = (
     _tool(
         "read",
         "Read a file, or one definition in it, with line numbers, "
-        f"at most {MAX_LINES} lines at once.",
+        f"at most {MAX_LINES} lines at once. A definition needs no path.",
         {
             "path": _PATH,
             "name": {
@@ -90,7 +94,7 @@ DECLARATIONS: Final[tuple[JsonObject, ...]] = (
             "repository": _REPOSITORY,
             "ref": _REF,
         },
-        ["path"],
+        [],
     ),
     _tool(
         "list",
@@ -130,8 +134,8 @@ def title(name: str, wanted: Mapping[str, Any]) -> str:
         case "read":
             start = _number(wanted, "start", 0)
             lines = f", line {start} on" if start > 0 else ""
-            name = f"{_word(wanted, 'name')} in " if _word(wanted, "name") else ""
-            text = f"Reading {name}{_word(wanted, 'path')}{lines}"
+            both = (_word(wanted, "name"), _word(wanted, "path"))
+            text = f"Reading {' in '.join(filter(None, both))}{lines}"
         case "list":
             text = f"Listing {_word(wanted, 'under') or 'the files'}"
         case "history":
@@ -141,8 +145,12 @@ def title(name: str, wanted: Mapping[str, Any]) -> str:
     return text if len(text) <= 120 else text[:119] + "…"
 
 
-def look_up(snapshot: Snapshot, name: str, wanted: Mapping[str, Any]) -> ToolResult:
+def look_up(
+    snapshot: Snapshot, name: str, wanted: Mapping[str, Any], code: ContextSearch | None = None
+) -> ToolResult:
     """Carry out one call of the model. Blocking and bounded; never raises.
+
+    `code` is the index of the same commits, None if there is none yet.
 
     What goes wrong is the model's news: it can ask in another way, and the answer goes on.
     """
@@ -150,7 +158,7 @@ def look_up(snapshot: Snapshot, name: str, wanted: Mapping[str, Any]) -> ToolRes
     if tool is None:
         return ToolResult(f"There is no tool {name!r}.", error=True)
     try:
-        return ToolResult(_bounded(tool(snapshot, wanted)))
+        return ToolResult(_bounded(tool(snapshot, wanted, code)))
     except _Refused as refused:
         return ToolResult(str(refused), error=True)
     except ForewarmError as error:
@@ -161,7 +169,12 @@ def look_up(snapshot: Snapshot, name: str, wanted: Mapping[str, Any]) -> ToolRes
 
 
 async def look_up_in(
-    executor: Executor, seconds: float, snapshot: Snapshot, name: str, wanted: Mapping[str, Any]
+    executor: Executor,
+    seconds: float,
+    snapshot: Snapshot,
+    name: str,
+    wanted: Mapping[str, Any],
+    code: ContextSearch | None = None,
 ) -> ToolResult:
     """Carry out a call in a thread, waiting at most `seconds`.
 
@@ -169,7 +182,7 @@ async def look_up_in(
     snapshot bounds its searches by time, so that none of them hangs for good.
     """
     # A thread knows nothing of the question that it works for, unless it is handed the context.
-    work = partial(copy_context().run, look_up, snapshot, name, wanted)
+    work = partial(copy_context().run, look_up, snapshot, name, wanted, code)
     running = asyncio.get_running_loop().run_in_executor(executor, work)
     try:
         return await asyncio.wait_for(running, seconds)
@@ -180,7 +193,7 @@ async def look_up_in(
 # --- the tools ----------------------------------------------------------------------------------
 
 
-def _search(snapshot: Snapshot, wanted: Mapping[str, Any]) -> str:
+def _search(snapshot: Snapshot, wanted: Mapping[str, Any], code: ContextSearch | None) -> str:
     pattern = _text(wanted, "pattern")
     if not pattern or len(pattern) > MAX_PATTERN:
         raise _Refused(f"`pattern` must have 1 to {MAX_PATTERN} characters.")
@@ -195,8 +208,6 @@ def _search(snapshot: Snapshot, wanted: Mapping[str, Any]) -> str:
         under=under,
         limit=MAX_MATCHES + 1,
     )
-    if not found:
-        return "Nothing was found."
     by_file: dict[tuple[str, str], list[Match]] = {}
     for one in found[:MAX_MATCHES]:
         by_file.setdefault((one.repository, one.path), []).append(one)
@@ -208,7 +219,28 @@ def _search(snapshot: Snapshot, wanted: Mapping[str, Any]) -> str:
         parts.append("\n".join([shown, *_matches(matches, known)]))
     if len(found) > MAX_MATCHES:
         parts.append("[… there are more; narrow the pattern or the directory …]")
-    return "\n\n".join(parts)
+    if code is not None and wanted.get("regex") is not True and not mark:
+        parts += _ranked(code, pattern, repository, under, several)
+    return "\n\n".join(parts) or "Nothing was found."
+
+
+def _ranked(
+    code: ContextSearch, words: str, repository: str | None, under: str | None, several: bool
+) -> list[str]:
+    """Name the files that fit several words best, by folder, the folder of the best file first."""
+    if len(words.split()) < 2:
+        return []
+    folders: dict[str, list[str]] = {}
+    for name, path in code.rank_files(words, MAX_RANKED):
+        inside = under is None or path == under or path.startswith(f"{under}/")
+        if inside and repository in (None, name):
+            folder, slash, file = path.rpartition("/")
+            place = f"{name}/{folder}{slash}" if several else f"{folder}{slash}" or "./"
+            folders.setdefault(place, []).append(file)
+    if not folders:
+        return []
+    names = [f"{folder}: {', '.join(files)}" for folder, files in folders.items()]
+    return ["\n".join(["[files that fit these words best]", *names])]
 
 
 def _matches(matches: Sequence[Match], known: Definitions | None) -> list[str]:
@@ -231,7 +263,32 @@ def _definitions(snapshot: Snapshot, repository: str, path: str) -> Definitions 
     return None if text is None else definitions(path, text.encode("utf-8", "surrogatepass"))
 
 
-def _read(snapshot: Snapshot, wanted: Mapping[str, Any]) -> str:
+def _read(snapshot: Snapshot, wanted: Mapping[str, Any], code: ContextSearch | None) -> str:
+    name = _text(wanted, "name").strip()
+    if name and not _text(wanted, "path").strip():
+        return _read_anywhere(snapshot, wanted, name, code)
+    return _read_file(snapshot, wanted)
+
+
+def _read_anywhere(
+    snapshot: Snapshot, wanted: Mapping[str, Any], name: str, code: ContextSearch | None
+) -> str:
+    """Read what defines a name, wherever it is defined."""
+    repository = _optional_repository(snapshot, wanted)
+    known = code.define(name.rpartition(".")[2], MAX_DEFINED) if code is not None else []
+    places = [one for one in known if repository in (None, one.repository)]
+    if not places:
+        raise _Refused(f"No definition of {name!r} was found: search for it.")
+    several = len(snapshot.repositories()) > 1
+    parts: list[str] = []
+    for owner, path, first, last in places:
+        lines = {"repository": owner, "path": path, "start": first, "end": last}
+        shown = f"{owner}/{path}" if several else path
+        parts.append(f"{shown}\n{_read_file(snapshot, lines)}")
+    return "\n\n".join(parts)
+
+
+def _read_file(snapshot: Snapshot, wanted: Mapping[str, Any]) -> str:
     repository, path = _repository(snapshot, wanted), _path(wanted)
     snapshot, mark = _at(snapshot, {**wanted, "repository": repository})
     text = snapshot.read(repository, path)
@@ -291,7 +348,7 @@ def _at(snapshot: Snapshot, wanted: Mapping[str, Any]) -> tuple[Snapshot, str]:
     return other, f"@{other.repositories()[0].commit[:12]}"
 
 
-def _list(snapshot: Snapshot, wanted: Mapping[str, Any]) -> str:
+def _list(snapshot: Snapshot, wanted: Mapping[str, Any], _: ContextSearch | None) -> str:
     repository, under = _repository(snapshot, wanted), _text(wanted, "under").strip("/")
     inside = f"{under}/" if under else ""
     paths = [path for path in snapshot.paths(repository) if path.startswith(inside)]
@@ -310,7 +367,7 @@ def _one_level(paths: Sequence[str], inside: str) -> list[str]:
     return [f"{name} ({n} files)" if name.endswith("/") else name for name, n in counts.items()]
 
 
-def _history(snapshot: Snapshot, wanted: Mapping[str, Any]) -> str:
+def _history(snapshot: Snapshot, wanted: Mapping[str, Any], _: ContextSearch | None) -> str:
     repository, path = _repository(snapshot, wanted), _path(wanted)
     changes = snapshot.history(repository, path, MAX_CHANGES)
     return "\n".join(map(_change, changes)) or "No commit that touched it is known."
@@ -321,7 +378,7 @@ def _change(one: Change) -> str:
     return f"{one.commit[:12]} {day} {_line(one.author)}: {_line(one.subject)}"
 
 
-_TOOLS: Final[Mapping[str, Callable[[Snapshot, Mapping[str, Any]], str]]] = {
+_TOOLS: Final[Mapping[str, Callable[[Snapshot, Mapping[str, Any], ContextSearch | None], str]]] = {
     "search": _search,
     "read": _read,
     "list": _list,

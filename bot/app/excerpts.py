@@ -80,6 +80,10 @@ class ExcerptSearch:
         found = await self._run(search.find, wanted.question, wanted.thread, tokens, wanted.sent)
         return Excerpts(render_excerpts(found), len(found))
 
+    def index(self, context: str, pack: Pack) -> ContextSearch | None:
+        """Return the index of the pack's commits, None if it is not built yet."""
+        return self._at(context, pack)
+
     async def places(self, context: str, pack: Pack, question: str) -> Sequence[FoundExcerpt]:
         """Return the places that fit a question best, for a reply without Claude."""
         search = self._at(context, pack)

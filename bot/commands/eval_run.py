@@ -28,9 +28,9 @@ from bot.retrieval.coverage import (
 from bot.retrieval.index import Matches, RepositoryIndex, View
 from bot.retrieval.ranking import rarest_terms, score_chunks
 
-SEARCHED_TERMS = 4
-FOUND_FILES = 60
-"""A search for so many of a question's rarest terms shows so many files."""
+SEARCHED_TERMS = 20
+FOUND_FILES = 100
+"""A search for so many of a question's rarest terms names so many files."""
 
 Done = Callable[[int, int], None]
 """Called with the questions that are done and the questions in all."""
@@ -189,7 +189,7 @@ class _AtCommit:
         corpus = self.view.corpus
         wanted = rarest_terms(corpus, question, SEARCHED_TERMS)
         matches = Matches(corpus, score_chunks(corpus, wanted), ())
-        return frozenset(matches.files(FOUND_FILES))
+        return frozenset(path for path, _ in matches.files(FOUND_FILES))
 
 
 class _Sums:

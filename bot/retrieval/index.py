@@ -35,6 +35,7 @@ from bot.retrieval.ranking import (
 )
 from bot.retrieval.row_store import RowKey, RowStore
 from bot.retrieval.segment import Floats, IndexedFile, Segment, build_segment
+from bot.retrieval.terms import term_id, terms
 
 GROUP_WEIGHTS: Mapping[str, float] = {
     "documentation": 0.6,
@@ -136,6 +137,14 @@ class View:
                     named.append(lines)
         return Matches(self.corpus, favour_files(self.corpus, scores, files), named)
 
+    def defining_files(self, name: str, limit: int) -> list[str]:
+        """Return the files that define a name, those of the highest weight first."""
+        found: dict[str, float] = {}
+        for term in list(terms(name))[-1:]:
+            for path, weight in self.corpus.defining(term_id(term)):
+                found[path] = max(weight, found.get(path, 0.0))
+        return sorted(found, key=lambda path: (-found[path], path))[:limit]
+
     def _resolve(
         self, location: Location, move: MoveLines | None
     ) -> Iterator[tuple[str, LinesOf | None]]:
@@ -173,9 +182,10 @@ class Matches:
         """Return excerpts of at most so many tokens, the best file first."""
         return choose_excerpts(self.corpus, self.scores, tokens, excluded, shown, self.named)
 
-    def files(self, count: int) -> list[str]:
-        """Return the paths of the best files."""
-        return [self.corpus.path(file) for file, _ in best_files(self.corpus, self.scores, count)]
+    def files(self, count: int) -> list[tuple[str, float]]:
+        """Return the paths of the best files and their scores."""
+        found = best_files(self.corpus, self.scores, count)
+        return [(self.corpus.path(file), score) for file, score in found]
 
 
 def _wanted(question: str, thread: str) -> dict[int, float]:

@@ -121,6 +121,15 @@ class Corpus:
         at = _segment_at(self.file_offsets, file)
         return self.segments[at].paths[file - self.file_offsets[at]]
 
+    def defining(self, term: int) -> Iterator[tuple[str, float]]:
+        """Yield the files that define a term, with their weights."""
+        for segment, offset in zip(self.segments, self.file_offsets, strict=False):
+            postings = segment.files.find(term)
+            if postings is not None:
+                for file in postings.place[postings.defined > 0].tolist():
+                    if self.alive[file + offset]:
+                        yield segment.paths[file], float(segment.weight[file])
+
     def chunk_count(self, term: int) -> int:
         """Count the chunks that hold a term."""
         found = (segment.chunks.find(term) for segment in self.segments)
@@ -284,10 +293,7 @@ def _neighbours(corpus: Corpus, scores: Floats, weights: Weights) -> Floats:
 
 
 def best_files(corpus: Corpus, scores: Floats, count: int) -> list[tuple[int, float]]:
-    """Return the files with the best chunks and the scores of these."""
-    found: dict[int, float] = {}
-    for number in best(scores, count * 20):
-        found.setdefault(int(corpus.file_of[number]), float(scores[number]))
-        if len(found) == count:
-            break
-    return list(found.items())
+    """Return the files with the best chunks and the scores of these, the best first."""
+    highest = np.zeros(corpus.files, np.float32)
+    np.maximum.at(highest, corpus.file_of, scores)
+    return [(file, float(highest[file])) for file in best(highest, count)]

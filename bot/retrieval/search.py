@@ -10,11 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from bot.context.files.text import split_lines
 from bot.context.files.tree import Survey, texts
 from bot.context.git.repository import GitRepository
 from bot.context.render.blocks import NUMBER_EVERY, escaped, marker, plural
+from bot.context.render.signatures import definitions
 from bot.retrieval.excerpts import Excerpt
 from bot.retrieval.index import View
 from bot.retrieval.move_lines import line_mover
@@ -53,6 +55,15 @@ class FoundExcerpt:
     excerpt: Excerpt
     file_lines: int
     lines: tuple[bytes, ...] = field(repr=False)
+
+
+class DefinedName(NamedTuple):
+    """A definition: lines `first` to `last` of a file."""
+
+    repository: str
+    path: str
+    first: int
+    last: int
 
 
 class ContextSearch:
@@ -100,6 +111,29 @@ class ContextSearch:
             matches = part.view.match(question, thread, line_mover(part.repository, part.survey))
             chosen += [(at, one) for one in matches.choose(tokens)]
         return self._read(_within(chosen, tokens))
+
+    def rank_files(self, words: str, limit: int) -> list[tuple[str, str]]:
+        """Return the files whose code fits the words best: repository and path, the best first."""
+        rated: list[tuple[float, str, str]] = []
+        for part in self._parts:
+            matches = part.view.match(words)
+            rated += [(score, part.name, path) for path, score in matches.files(limit)]
+        rated.sort(key=lambda one: (-one[0], one[1], one[2]))
+        return [(name, path) for _, name, path in rated[:limit]]
+
+    def define(self, name: str, limit: int) -> list[DefinedName]:
+        """Return the places that define a name, source before tests."""
+        found: list[DefinedName] = []
+        for part in self._parts:
+            paths = part.view.defining_files(name, limit)
+            files = [part.survey.files[path] for path in paths]
+            for file, text in zip(files, texts(part.repository, files), strict=True):
+                found += [
+                    DefinedName(part.name, file.path, one.first, one.last)
+                    for one in definitions(file.path, text)
+                    if one.name == name
+                ]
+        return found[:limit]
 
     def _read(self, chosen: Sequence[tuple[int, Excerpt]]) -> list[FoundExcerpt]:
         found: list[FoundExcerpt] = []

@@ -9,6 +9,7 @@ from bot.answer.interfaces import Excerpts, WantedExcerpts
 from bot.answer.service import Answerer
 from bot.claude.errors import ClaudeError
 from bot.context.pack import Pack
+from bot.retrieval.search import ContextSearch
 
 if TYPE_CHECKING:
     from tests.answer.conftest import Room
@@ -27,6 +28,9 @@ class Finder:
     async def find(self, pack: Pack, wanted: WantedExcerpts, most_tokens: int) -> Excerpts:
         self.asked.append((wanted, most_tokens))
         return Excerpts(self.text, 1 if self.text else 0)
+
+    def index(self, context: str, pack: Pack) -> ContextSearch | None:
+        return None
 
 
 def answerer(room: Room, finder: Finder) -> Answerer:

@@ -195,6 +195,7 @@ class Drafts:
             ticket=prepared.ticket,
             messages=talk.messages,
             snapshot=prepared.current.snapshot,
+            code=prepared.code,
             purpose="draft",
         )
         loop = Loop(
