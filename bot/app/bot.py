@@ -23,6 +23,7 @@ from bot.app.attachments import SCOPE as FILES_SCOPE
 from bot.app.attachments import SlackAttachments
 from bot.app.clones import Clones
 from bot.app.context_admin import DRAFTS, SlackShelf
+from bot.app.context_files import ContextFiles
 from bot.app.context_status import StandingOf
 from bot.app.contexts import Library
 from bot.app.data_removal import Forgetting
@@ -41,7 +42,6 @@ from bot.app.webhooks import PushEntry
 from bot.claude.client import ClaudeClient
 from bot.claude.request_log import RequestFeed
 from bot.clock import Now, system_now
-from bot.context.config.load import load_contexts
 from bot.context.git.webhook import Push
 from bot.delivery.citations.filter import Checkers
 from bot.delivery.delivery import Deliveries
@@ -73,6 +73,8 @@ SOCKETS_SECONDS, FINISH_SECONDS = 2.0, 15.0
 """A host that sends SIGTERM kills after 30 s at most: the rest of 25 s is for saying goodbye."""
 FOLLOW_SECONDS = 1.0
 PURGE_SECONDS = 3600.0
+FILES_SECONDS = 2.0
+"""Seconds between two looks at the folder of context files."""
 FIRST_AGAIN_SECONDS = 1.0
 LOOK_UP_THREADS = 6
 
@@ -167,6 +169,12 @@ class Bot:
         self._opened.push_async_callback(self.excerpts.close)
         self.library.subscribe_packs(self.excerpts.packed)
         self.readiness = Readiness(self.library)
+        self.context_files = ContextFiles(settings.contexts)
+        self.metrics.watch(
+            "context_files_broken",
+            "Context files that cannot be used; the last good version is in force.",
+            lambda: len(self.context_files.problems),
+        )
         self.limits = SpendingLimits(self.live.caps, settings.daily_limit_usd, self.now)
         self.ledger = SpendingLedger(self.store.ledger, settings.daily_limit_usd)
         self.warmth = Warmth(
@@ -254,7 +262,7 @@ class Bot:
             opinions=Opinions(self.store.feedback, self.journal, self.now),
             people=self.people,
             gate=self.gate,
-            standing=StandingOf(self.live, self.now),
+            standing=StandingOf(self.live, self.now, lambda: self.context_files.problems),
             forgetting=Forgetting(self.warmth, self.store, self.tasks, self.me.workspace),
             shelf=self.shelf,
             heard=self.threads,
@@ -287,10 +295,11 @@ class Bot:
             follow_seconds=FOLLOW_SECONDS if shared else None,
             on_other=self.warmth.driver.learn,
         )
-        loaded = load_contexts(settings.contexts)
-        for problem in loaded.problems:
-            log.error("context_left_out", why=problem.user_message)
+        loaded = self.context_files.read()
+        for problem in self.context_files.problems:
+            log.error("context_left_out", why=problem)
         await self.shelf.load(loaded.contexts)
+        self._run(self._keep_following_files())
         self._run(self._keep_fresh())
         self.web = WebServer(settings.host, settings.port, self.now)
         self.metrics.watch_refusals("connection", self.web.refusals.total)
@@ -370,6 +379,19 @@ class Bot:
             if any(push.concerns(r.url, r.ref) for r in config.repositories)
         ]
         self.tasks.start(self.library.refresh(names))
+
+    async def _keep_following_files(self) -> None:
+        """Take over changes of the context files; keep the last good version of a broken one."""
+        while True:
+            await asyncio.sleep(FILES_SECONDS)
+            loaded = await asyncio.to_thread(self.context_files.read_if_changed)
+            if loaded is None:
+                continue
+            changed = self.shelf.follow_files(loaded)
+            log.info("context_files_read", changed=list(changed))
+            for problem in self.context_files.problems:
+                log.error("context_kept_as_it_was", why=problem)
+            await self.library.refresh(changed)
 
     async def _keep_fresh(self) -> None:
         """Look for pushes. A context that could not be built is tried again sooner."""

@@ -7,13 +7,14 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import structlog
 
 from bot.app.contexts import Library
 from bot.claude.prices import price_of
-from bot.context.config.load import ContextConfig, parse_context
+from bot.context.config.load import ContextConfig, LoadedContexts, parse_context
 from bot.errors import ForewarmError
 from bot.settings import Settings
 from bot.slack.codebase import edits
@@ -89,16 +90,40 @@ class SlackShelf:
 
     async def load(self, contexts: Sequence[ContextConfig]) -> None:
         """Begin with the files' contexts and what the store holds; build nothing yet."""
-        self._files = {
-            c.name: c.model_dump(mode="json", exclude_unset=True, exclude={"name"})
-            for c in contexts
-        }
+        self._files = _dumped(contexts)
         self._slack = await self._stored()
         for config in contexts:
             self._trust(repository.url for repository in config.repositories)
             self._library.put(config)
         for name in self._slack:
             self._use(name)
+
+    def follow_files(self, loaded: LoadedContexts) -> Sequence[str]:
+        """Take over what was changed in the files; return the names that are to be built.
+
+        A context whose file has a problem now keeps its last good version.
+        """
+        broken = {Path(problem.file).stem for problem in loaded.problems}
+        if any(not problem.file.endswith(".toml") for problem in loaded.problems):
+            # The folder itself cannot be read, so nothing in it was removed.
+            return []
+        before = self._files
+        fresh = _dumped(loaded.contexts)
+        kept = {name: before[name] for name in broken & before.keys()}
+        self._files = {**fresh, **kept}
+        for config in loaded.contexts:
+            self._trust(repository.url for repository in config.repositories)
+        for name in before.keys() - self._files.keys():
+            if name not in self._slack or not self._use(name):
+                self._library.drop(name)
+                self._detached(name)
+        changed = [
+            config for config in loaded.contexts if fresh[config.name] != before.get(config.name)
+        ]
+        for config in changed:
+            if config.name not in self._slack or not self._use(config.name):
+                self._library.put(config)
+        return [config.name for config in changed]
 
     async def keep_following(self) -> None:
         """Take over and build what was changed at another replica, until cancelled."""
@@ -285,6 +310,13 @@ class SlackShelf:
             place == one.lower() or place.startswith(one.lower().rstrip("/") + "/")
             for one in self.hosts
         )
+
+
+def _dumped(contexts: Iterable[ContextConfig]) -> dict[str, Mapping[str, Any]]:
+    """Return the keys that each context's file sets."""
+    return {
+        c.name: c.model_dump(mode="json", exclude_unset=True, exclude={"name"}) for c in contexts
+    }
 
 
 def warm_day_usd(model: str, tokens: int) -> float:

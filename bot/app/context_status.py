@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from bot.clock import Now
 from bot.context.config.load import ContextConfig
@@ -16,7 +16,14 @@ from bot.telemetry.projections import LiveProjections
 class StandingOf:
     """`bot.slack.home.home.Standing`."""
 
-    def __init__(self, live: LiveProjections, now: Now) -> None:
+    def __init__(
+        self,
+        live: LiveProjections,
+        now: Now,
+        problems: Callable[[], Sequence[str]] = lambda: (),
+    ) -> None:
+        """`problems` returns what is wrong with the context files now."""
+        self._problems = problems
         self._state = live.state
         self._figures = live.figures
         self._now = now
@@ -34,6 +41,7 @@ class StandingOf:
         whole = self._figures.summary(now, since=month, context=one)
         days = [d for d in self._figures.days() if d >= month]
         return OperatorShown(
+            problems=self._problems(),
             money=[self._money(c.name, today, month) for c in contexts],
             days=[_day(d, self._figures.summary(now, since=d, until=d, context=one)) for d in days],
             warm_p50=whole.warm.p50,

@@ -97,7 +97,7 @@ class Edge:
         desk, writes = self.desk, clients.writes
         parts = AskingParts(writes, desk, self.people, n.gate, n.contexts, n.inbox, n.answers, now)
         self.asking = asking = Asking(parts)
-        home = Home(
+        self.home = home = Home(
             writes,
             desk,
             self.people,

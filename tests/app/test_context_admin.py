@@ -11,6 +11,7 @@ from bot.app.context_admin import NotAllowed, SlackShelf, warm_day_usd
 from bot.context.git.urls import parse_url
 from bot.slack.codebase import edits
 from bot.slack.codebase.command import Draft, StoredContext
+from bot.slack.home.views import home_view
 from tests.app.conftest import BARE, CHANNEL, commit
 
 if TYPE_CHECKING:
@@ -172,6 +173,40 @@ async def test_a_stored_context_is_left_out_once_its_host_is_off_the_list(produc
         assert running.bot.library.for_channel(BARE) is not None
     async with product(repository_hosts=("github.com",)) as running:
         assert running.bot.library.for_channel(BARE) is None
+
+
+async def test_context_files_are_followed_and_a_broken_edit_keeps_the_last_good_version(
+    product: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An operator edits a file on a running bot, and makes a mistake."""
+    monkeypatch.setattr("bot.app.bot.FILES_SECONDS", 0.05)
+    async with product() as running:
+        bot = running.bot
+        file = bot.settings.contexts / "pay.toml"
+        good = file.read_text()
+
+        def mode() -> str | None:
+            config = bot.library.for_channel(CHANNEL)
+            return None if config is None else config.mode
+
+        file.write_text('mode = "questions"\n' + good)
+        await running.until(lambda: mode() == "questions", "the new mode")
+        file.write_text('modle = "questions"\n' + good)
+        await running.until(lambda: bot.context_files.problems, "the problem")
+        assert mode() == "questions"
+        assert "unknown key 'modle'" in bot.context_files.problems[0]
+        assert b"forewarm_context_files_broken 1.0" in bot.metrics.text(bot.now())
+        shown = bot.edge.home._standing.operator([])
+        assert "unknown key" in str(home_view([], shown))
+        other = good.replace(CHANNEL, "C0NEW").replace('name = "pay"', 'name = "pay2"')
+        (bot.settings.contexts / "other.toml").write_text(other)
+        await running.until(lambda: bot.library.for_channel("C0NEW"), "the new context")
+        file.write_text(good)
+        await running.until(lambda: mode() == "mentions", "the mended file")
+        assert bot.context_files.problems == ()
+        (bot.settings.contexts / "other.toml").unlink()
+        await running.until(lambda: bot.library.for_channel("C0NEW") is None, "the removal")
+        assert mode() == "mentions"
 
 
 async def test_a_token_is_used_for_addresses_that_files_or_operators_named(product: Begin) -> None:

@@ -62,6 +62,8 @@ class OperatorShown:
     wasted: int
     unanswered: int
     misses: Sequence[tuple[str, int]]
+    problems: Sequence[str] = ()
+    """Sentences about context files that cannot be used."""
 
 
 def home_view(
@@ -108,7 +110,12 @@ def _missing(missing: Sequence[tuple[str, str]]) -> list[Block]:
 
 
 def _operator(shown: OperatorShown, charts: bool) -> list[Block]:
-    blocks = [
+    blocks = []
+    if shown.problems:
+        lines = "\n".join(f"• {escape_mrkdwn(one)}" for one in shown.problems[:MISSES_SHOWN])
+        text = f"*Context files that cannot be used*\n{lines}\nThe last good version is in force."
+        blocks += [{"type": "divider"}, _section(text[:3_000])]
+    blocks += [
         {"type": "divider"},
         _header("Money"),
         _section(_money(shown.money)),
