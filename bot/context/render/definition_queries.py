@@ -67,7 +67,8 @@ _SCRIPT = f"""
 (generator_function_declaration name: (_) @name) @function
 (class_declaration name: (_) @name) @type
 (method_definition name: [
-  (property_identifier) (private_property_identifier) (string) (number)] @name) @function
+  (property_identifier) (private_property_identifier) (string) (number)
+  (computed_property_name)] @name) @function
 (variable_declarator name: (identifier) @name value: [{_FUNCTIONS}]) @function
 (variable_declarator name: (identifier) @name value: (class)) @type
 (assignment_expression

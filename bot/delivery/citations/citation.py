@@ -22,9 +22,12 @@ _PROSE_LINES = re.compile(rf"[:#]{_RANGE}(?:,{_RANGE})*")
 _NUMBERS = re.compile(r"L?(\d{1,7})(?:C\d{1,5}|:\d{1,5})?")
 _ITEM = re.compile(rf"{_LINE}(?:\s?(?:[-\u2013\u2014]|\.\.)\s?{_LINE})?")
 _PROSE_NAME = re.compile(r"#[A-Za-z_$][\w$]*(?:(?:\.|::)[A-Za-z_$][\w$]*)*")
+_MORE = re.compile(r"(?:[,:C.]|::|\s?(?:[-\u2013\u2014]|\.\.)\s?)?L?\Z|\s\Z")
 _GOES_ON = re.compile(r"[A-Za-z0-9_]")
 _IDENTIFIER = re.compile(r"::?([A-Za-z_$][\w$]*(?:(?:\.|::)[A-Za-z_$~][\w$]*)*[?!]?(?:\(\))?)\Z")
-_NAME = re.compile(r"#(operator\s\S.*|[^\s/][^\s]*(?:\([^()]*\)\S*)?)\Z")
+_NAME = re.compile(
+    r"#(operator\s\S.*|\"[^\"]+\"|'[^']+'|\[[^\]]+\]|[^\s/][^\s]*(?:\([^()]*\)\S*)?)\Z"
+)
 _TITLE = re.compile(r"#(\S.*)\Z")
 _MARKDOWN = (".md", ".mdx", ".markdown")
 
@@ -142,7 +145,8 @@ def prose_end(raw: str, at: int, *, final: bool) -> int | None:
     found = _PROSE_LINES.match(raw, at) or _PROSE_NAME.match(raw, at)
     if found is None:
         return None
-    if found.end() >= len(raw) - 1 and not final:
+    more = _MORE.match(raw, found.end())
+    if more is not None and not final:
         return -1
     return None if _GOES_ON.match(raw, found.end()) else found.end()
 

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 from typing import TypeAlias
 from urllib.parse import unquote
 
@@ -24,6 +25,8 @@ FileKey: TypeAlias = tuple[str, str]
 """Repository and path. The path has a mark (`PATH@COMMIT`) if it is at another commit."""
 
 _FEW = 4
+_REMEMBERED = 4_000
+"""Answers of `find` that are kept: a text that is still growing is looked up with each piece."""
 _PLAIN = re.compile(r"[^\s:#`'\"<>|*?\\(){}\[\]!&~,;]+")
 _ESCAPED = re.compile(r"\\([^\w\s])")
 
@@ -108,8 +111,10 @@ class PathIndex:
                 # The prompt shows a path with control characters escaped.
                 if not path.isprintable():
                     self._keys[printable(path)].append(key)
+        self._found: dict[str, tuple[list[FileKey], bool]] = {}
         self._sorted = sorted({*self._keys, *self._by_name})
         self._odd = [text for text in self._sorted if _is_odd(text)]
+        self._odd_firsts = {text[0] for text in self._odd}
         self._endings = {name.rsplit(".", 1)[-1] for name in self._by_name if "." in name}
 
     def __repr__(self) -> str:
@@ -127,6 +132,13 @@ class PathIndex:
 
     def find(self, text: str) -> tuple[list[FileKey], bool]:
         """Return the files that a path may mean, and whether it was given in full."""
+        if text not in self._found:
+            if len(self._found) >= _REMEMBERED:
+                self._found.clear()
+            self._found[text] = self._find(text)
+        return self._found[text]
+
+    def _find(self, text: str) -> tuple[list[FileKey], bool]:
         near: list[FileKey] = []
         for path in _readings(text):
             exact = self._within_named(path) or self._keys.get(path, [])
@@ -138,7 +150,7 @@ class PathIndex:
     def _ending_with(self, path: str) -> list[FileKey]:
         tail = "/" + path
         near = self._by_name.get(path.rsplit("/", 1)[-1], [])
-        return [key for key in near if ("/" + plain(key[1])).endswith(tail)][:_FEW]
+        return list(islice((key for key in near if ("/" + plain(key[1])).endswith(tail)), _FEW))
 
     def _within_named(self, path: str) -> list[FileKey]:
         """Return the file whose path is given with its repository's name before it."""
@@ -166,7 +178,7 @@ class PathIndex:
 
         Such a path has a blank, a bracket or a quotation mark in it, or neither a slash nor a dot.
         """
-        text = raw[at : at + 300]
+        text = raw[at : at + 300] if raw[at] in self._odd_firsts else ""
         while text:
             place = bisect_right(self._odd, text) - 1
             if place < 0:
@@ -179,6 +191,8 @@ class PathIndex:
 
     def odd_begins(self, text: str) -> bool:
         """Return whether such a path begins with a text."""
+        if text[:1] not in self._odd_firsts:
+            return False
         at = bisect_left(self._odd, text)
         return at < len(self._odd) and self._odd[at].startswith(text)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from bot.delivery.citations.check import Finding
-from bot.delivery.citations.citation import SHAPE, shaped
+from bot.delivery.citations.citation import LONGEST, SHAPE, shaped
 from bot.delivery.citations.code_spans import CodeText
 from bot.delivery.citations.safe_output import TICK, SafeMarkdownWriter
 from bot.delivery.citations.tokens import (
@@ -33,7 +33,7 @@ from bot.delivery.citations.tokens import (
 from bot.delivery.citations.verifier import Verifier, label_of
 
 WORD = re.compile(r"[A-Za-z0-9]")
-ASCII_TAIL = re.compile(r"(?<=[^\x00-\x7f])[\x00-\x7f]+\Z")
+FOREIGN = re.compile(r"[^\x00-\x7f]")
 _WORD = re.compile(r"\s*[^\s`\[\]!\\&<@]*")
 
 
@@ -138,11 +138,10 @@ class Scanner:
         return at + done if done else WAIT
 
     def _may_grow(self, word: str) -> bool:
-        tail = ASCII_TAIL.search(word)
-        return bool(word) and (
-            self._verifier.may_begin_path(word)
-            or (tail is not None and self._verifier.may_begin_path(tail[0]))
-        )
+        # A path may begin behind any letter of another script.
+        begins = [0, *(found.end() for found in FOREIGN.finditer(word[-LONGEST:]))]
+        words = (word[-LONGEST:][begin:] for begin in begins)
+        return any(word and self._verifier.may_begin_path(word) for word in words)
 
     def _cite_words(self, text: str) -> int:
         """Pass on words, their citations checked; return how many characters that were."""
@@ -217,10 +216,16 @@ class Scanner:
             self._outlet.text(raw[at : opening + 1])
             return opening + 1
         text, inner = raw[opening + 1 : close], raw[close + 2 : end]
+        if not self._verifier.is_ready(text):
+            return WAIT
         if at < opening:
             self._nested(text)
             return end + 1
-        return end + 1 if self._link(text, inner) else WAIT
+        done = self._link(text, inner)
+        if done is None:
+            self._outlet.text("[")
+            return opening + 1
+        return end + 1 if done else WAIT
 
     def _nested(self, text: str) -> None:
         """Pass on a text that stands within another construct, whole."""
@@ -231,8 +236,8 @@ class Scanner:
         self.close()
         self._verifier.forcing = forcing
 
-    def _link(self, text: str, inner: str) -> bool:
-        """Pass on a link: checked, allowed, or undone; False if a file must be read first."""
+    def _link(self, text: str, inner: str) -> bool | None:
+        """Pass on a link, checked or disarmed; False: read a file first; None: it is none."""
         address = target(inner)
         cited = self._verifier.page(address) or self._verifier.read(address)
         bare = text.strip("`*_ ")
@@ -256,8 +261,7 @@ class Scanner:
             self._outlet.address(address)
             self._outlet.text(")")
         else:
-            self._outlet.text("[")
-            self._nested(f"{text}] ({inner})")
+            return None
         return True
 
     def _checked_link(self, text: str, path: str | None, finding: Finding | None) -> None:

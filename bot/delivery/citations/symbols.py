@@ -29,8 +29,9 @@ _OPERATOR = re.compile(r"operator\s*(?=[^\w\s])")
 _CALL = re.compile(r"(?<=[\w?!=\]>])\([^()]*\)\Z")
 _ARITY = re.compile(r"(?<=[\w?!])/\d{1,2}\Z")
 _GENERICS = re.compile(r"(?<=\w)(?:<[\w\s,.:&*'?<>]*>|\[[\w\s,.:&*'?]*\])")
-_SEPARATOR = re.compile(r"(?<=[\w?!)>\]])(?:::|\.|->|#)(?=[\w~$@#`<=>!+*/%&|^\[-])")
-_SIGIL = re.compile(r"\A(?:\$|@@?|:|&|\*)(?=\w)")
+_SEPARATOR = re.compile(r"(?<=[\w?!)>\]])(?:::|\.|->|#)(?=[\w~$@#`<=>!+*/%&|^\[-])(?![^\[]*\])")
+_SIGIL = re.compile(r"\A(?:\$|@@?|:|&|\*|r#)(?=\w)")
+_RAW = re.compile(r"\br#(?=\w)")
 _RECEIVER = re.compile(r"\([*&]?(\w+)\)")
 _SLUG = re.compile(r"[^\w\- ]")
 
@@ -55,12 +56,17 @@ def find_definition(
     if not within and _parents(named) > 1:
         return None
     near = [item for item in chosen if item.parent.rpartition(".")[2] in beside]
-    return min(near or chosen, key=_preference), bool(within)
+    direct = [item for item in near or chosen if _is_directly_in(item, parts[:-1])]
+    return min(direct or near or chosen, key=_preference), bool(within)
 
 
 def parts_of(symbol: str) -> list[str]:
     """Return a name's parts, the outermost first, without call brackets, arity and generics."""
     bare = symbol.strip()
+    if len(bare) > 2 and bare[0] + bare[-1] in ("''", '""', "[]"):
+        # A name that is a text or an expression has no parts.
+        return [bare if bare[0] == "[" else bare[1:-1]]
+    bare = _RAW.sub("", bare)
     if not bare.startswith("operator"):
         bare = _ARITY.sub("", _CALL.sub("", bare))
         while (shorter := _GENERICS.sub("", bare)) != bare:
@@ -102,6 +108,10 @@ def _is_within(item: Definition, outer: Sequence[str]) -> bool:
     """Whether the parents' names, in their order, are among those that are given."""
     chain = iter(reversed(item.parent.split(".")))
     return all(part in chain for part in reversed(outer))
+
+
+def _is_directly_in(item: Definition, outer: Sequence[str]) -> bool:
+    return bool(outer) and item.parent.split(".")[-len(outer) :] == list(outer)
 
 
 def _parents(items: Sequence[Definition]) -> int:

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 from bot.context.files.select import printable
 from bot.delivery.citations.check import Evidence, Finding, candidates, check
-from bot.delivery.citations.citation import Citation, may_locate, prose_end, read
+from bot.delivery.citations.citation import LONGEST, SHAPE, Citation, may_locate, prose_end, read
 from bot.delivery.citations.links import Hosts, Pages, permalink
 from bot.delivery.citations.path_index import FileKey, PathIndex, Source
 from bot.delivery.citations.safe_output import TICK, SafeMarkdownWriter
@@ -131,12 +131,15 @@ class Verifier:
 
         Chinese and Japanese put no blank before a path.
         """
-        if self._index is None or text[:1].isascii():
+        if self._index is None:
             return 0
-        cited = self.read(text)
-        if cited is not None and self._index.knows(cited.path):
-            return 0
-        return next((at for at, letter in enumerate(text) if letter.isascii()), 0)
+        for at, letter in enumerate(text):
+            cited = self.read(text[at:])
+            if cited is not None and self._index.knows(cited.path):
+                return at
+            if letter.isascii():
+                return at
+        return 0
 
     def odd_in_prose(
         self, raw: str, at: int, stop: int, *, within_word: bool, final: bool
@@ -159,9 +162,10 @@ class Verifier:
                 end = prose_end(raw, begin + len(path), final=final)
                 if end is not None:
                     return begin, end, self.read(raw[begin:end]) if end > 0 else None
-            rest = raw[begin : begin + 300]
-            growing = begin + len(rest) == len(raw) and not final
-            if growing and self._index.odd_begins(rest):
+            if final or len(raw) - begin > LONGEST:
+                continue
+            rest = raw[begin:]
+            if self._index.odd_begins(rest):
                 return begin, -1, None
         return None
 
@@ -176,6 +180,20 @@ class Verifier:
     def is_beside_quote(self, at: int) -> bool:
         """Return whether a citation here may be that of the quoted block above."""
         return bool(self._quote) and at - self._quoted_at <= NEAR_QUOTE
+
+    def is_ready(self, text: str) -> bool:
+        """Return whether the files are there that the citations in a link's label need."""
+        if self._index is None or self.forcing or self.muted:
+            return True
+        pieces = [*_SPAN.findall(text), *(found[0] for found in SHAPE.finditer(text))]
+        cited = [one for piece in pieces if (one := self.read(piece)) is not None]
+        keys = [key for one in cited for key in candidates(one, self._index)[0]]
+        lacking = [key for key in keys if key not in self.sources]
+        for key in lacking:
+            self._asked.setdefault(key, False)
+        if lacking:
+            self._wait()
+        return not lacking
 
     def verify(
         self, cited: Citation, at: int, line: str = "", *, alone: bool = False
@@ -301,6 +319,7 @@ def label_of(finding: Finding) -> str:
     return printable(finding.label).replace("`", TICK)
 
 
+_SPAN = re.compile(r"`([^`\n]+)`")
 _MARK = re.compile(r"@[0-9a-f]{0,64}\Z")
 _ENDS = (":", "#", "")
 _BREAKS_LABEL = re.compile(r"[\[\]|]")

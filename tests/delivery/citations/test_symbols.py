@@ -78,6 +78,15 @@ impl P { fn new() {} }
 impl Display for P { fn fmt(&self) {} }
 struct Q;
 impl Q { fn new() {} }
+fn r#async() {}
+""",
+    "a.kt": """\
+class Client {
+    val timeout = 1
+    class Builder {
+        fun timeout(n: Int) {}
+    }
+}
 """,
     "a.js": """\
 class A {
@@ -86,6 +95,7 @@ class A {
 }
 module.exports = { f() {} }
 app.use = function () {}
+const o = { "a b.c"() {}, [Symbol.iterator]() {} }
 """,
     "a.md": "# Title\n\n## How to `install` it, now\n\n## FAQ\n",
 }
@@ -125,10 +135,17 @@ app.use = function () {}
         ("a.rs", "P::new", 2),
         ("a.rs", "Q::new", 5),
         ("a.rs", "P::fmt", 3),
+        ("a.rs", "async", 6),
+        ("a.rs", "r#async", 6),
+        ("a.kt", "Client.timeout", 2),
+        ("a.kt", "Builder.timeout", 4),
+        ("a.kt", "Client.Builder.timeout", 4),
         ("a.js", "#key", 2),
         ("a.js", "key", 2),
         ("a.js", "module.exports", 5),
         ("a.js", "app.use", 6),
+        ("a.js", '"a b.c"', 7),
+        ("a.js", "[Symbol.iterator]", 7),
         ("a.md", "how-to-install-it-now", 3),
         ("a.md", "FAQ", 5),
     ],
@@ -186,6 +203,8 @@ def test_a_name_beside_the_citation_chooses_among_equals() -> None:
         ("Foo->bar", ["Foo", "bar"]),
         ("operator<<", ["<<"]),
         ("$value", ["value"]),
+        ('"Regex pattern"', ["Regex pattern"]),
+        ("[Symbol.iterator]", ["[Symbol.iterator]"]),
         ("@ivar", ["ivar"]),
     ],
 )
