@@ -28,7 +28,9 @@ Sign = Literal[
     "vendored",
 ]
 
-Look = Literal["", "armour", "keys", "library", "lock", "map", "notebook", "unity", "web"]
+Look = Literal[
+    "", "armour", "keys", "library", "lock", "map", "notebook", "template", "unity", "web"
+]
 """The evidence that a path makes worth looking for in the bytes."""
 
 _LOCKS = re.compile(
@@ -91,6 +93,9 @@ _LFS = b"version https://git-lfs.github.com/spec/"
 _UNITY = re.compile(rb"(?:\xef\xbb\xbf)?fileFormatVersion: \d+\r?\nguid: [0-9a-f]{32}")
 _SOURCE_MAP = re.compile(rb"\s*(?:\)\]\}'?\s*)?\{\s*\"version\"\s*:\s*\d")
 _WEB = frozenset(["js", "mjs", "cjs", "css", "html", "htm", "xhtml", "jsx"])
+_TEMPLATES = frozenset(
+    ("j2", "jinja", "jinja2", "erb", "tmpl", "tpl", "gotmpl", "mustache", "hbs", "ejs", "twig")
+) | frozenset(("template", "mako", "ftl", "vm", "liquid", "cog", "dust", "eex", "heex"))
 _CONTROLS = bytes(set(range(1, 32)) - {7, 8, 9, 10, 12, 13, 27} | {127})
 
 
@@ -136,6 +141,8 @@ def look_of(path: str) -> Look:
         return "lock"
     if _MAY_HOLD_KEYS.fullmatch(lower):
         return "keys"
+    if extension in _TEMPLATES:
+        return "template"
     if names_library(path):
         return "library"
     return "web" if extension in _WEB else ""
@@ -206,6 +213,9 @@ def _is_generated(data: bytes, kind: Kind, look: Look) -> bool:
         return _UNITY.match(data) is not None
     if look == "map" and _SOURCE_MAP.match(data):
         return True
+    if look == "template":
+        # Its mark is for the files that are made from it.
+        return False
     return says_generated(data, kind)
 
 

@@ -239,10 +239,11 @@ def _holds(prefix: str, found: _Folder) -> bool:
     parents = prefix.lower().split("/")[:-2]
     if found.own_package and not found.licence:
         return False
-    if found.licence or found.unit_manifest:
+    copies_only = _COPIES_ONLY.fullmatch(name) is not None
+    # A monorepo may keep packages of its own below `deps/`.
+    if found.licence or (found.unit_manifest and (found.top or copies_only)):
         return True
     code = found.nested_code + found.direct_code
-    copies_only = _COPIES_ONLY.fullmatch(name) is not None
     if found.top:
         return code >= max(1, found.texts) and (copies_only or found.nested_code > 0)
     if copies_only and found.assets * 2 > found.files and _ASSET_FOLDERS & set(parents):

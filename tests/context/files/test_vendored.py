@@ -55,6 +55,7 @@ OWN = {
     "src/integrations/third-party/slack/client.ts": [],
     "app/models/vendor/license.rb": ["app/models/vendor/vendor.rb"],
     "lib/dependencies/resolver.ex": [],
+    "test/e2e/deps/dep-simple/index.js": ["test/e2e/deps/dep-simple/package.json"],
     "src/external/api/client.java": [],
     "packages/vendor-portal/index.ts": [],
     "src/distribution/dist.py": [],
