@@ -12,7 +12,6 @@ import codecs
 import re
 from typing import Literal, NamedTuple
 
-from bot.context.files.generated import says_generated
 from bot.context.files.kinds import Kind, extension_of, is_binary_name, kind_of
 from bot.context.files.text import is_unicode_16_or_32
 from bot.context.files.vendored import has_library_banner, names_copy, names_library
@@ -216,6 +215,9 @@ def _is_generated(data: bytes, kind: Kind, look: Look) -> bool:
     if look == "template":
         # Its mark is for the files that are made from it.
         return False
+    # A process that meets known blobs alone needs none of these expressions.
+    from bot.context.files.generated import says_generated
+
     return says_generated(data, kind)
 
 
