@@ -15,7 +15,7 @@ from bot.context.config.load import ContextConfig
 from bot.context.pack import Pack, Snapshot
 from bot.delivery.slack_api import JsonObject
 from bot.errors import ForewarmError
-from bot.retrieval.search import ContextSearch
+from bot.retrieval.search import ContextSearch, FoundExcerpt
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +208,9 @@ class ExcerptSource(Protocol):
 
         Never raises, and returns within half a second.
         """
+
+    async def places(self, context: str, question: str) -> Sequence[FoundExcerpt]:
+        """Return the places that fit a question best. Never raises."""
 
     def index(self, context: str, pack: Pack) -> ContextSearch | None:
         """Return the index of the pack's commits, None if it is not built yet."""

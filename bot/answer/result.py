@@ -46,6 +46,16 @@ class Ending:
             return self.error.user_message
         return _LINES[self.kind]
 
+    @property
+    def is_unavailable(self) -> bool:
+        """Whether Claude could not be asked at all, or only after a wait."""
+        if self.kind in ("overloaded", "cut"):
+            return True
+        if self.kind != "failed" or self.error is None:
+            return False
+        # An error that is not Claude's own here means that there is no prefix to ask on.
+        return not isinstance(self.error, ClaudeError) or self.error.kind in _UNAVAILABLE
+
     def outcome(self, said: bool) -> Outcome:
         """Return what the journal calls it; `said` tells whether any words were shown."""
         if self.kind in ("length", "window", "exhausted", "unfinished"):
@@ -111,6 +121,9 @@ _STOP_REASONS: dict[str, EndingKind] = {
     "error": "unfinished",
 }
 """Anthropic's stop reasons, and those that gateways pass on from Bedrock, vLLM and others."""
+_UNAVAILABLE: frozenset[ErrorKind] = frozenset(
+    {"authentication", "permission", "spend_limit", "server", "connection", "timeout"}
+)
 _PRESSED: frozenset[ErrorKind] = frozenset({"overloaded", "rate_limited"})
 
 

@@ -17,6 +17,7 @@ from bot.answer.interfaces import Current, Excerpts, NotOurs, SavedAnswer, Takeo
 from bot.answer.latency import Moments, slack_wait, split
 from bot.answer.loop import Asked, Loop, Progress
 from bot.answer.mishaps import suppressed_store_failures
+from bot.answer.places import write_places
 from bot.answer.prepare import Prepared, prepare
 from bot.answer.question import Question, target_of, together
 from bot.answer.receipt import stop_block, wrote_again_block
@@ -29,7 +30,7 @@ from bot.answer.thread.prompt import Conversation, Limits
 from bot.claude.errors import ClaudeError
 from bot.context.config.load import ContextConfig
 from bot.delivery.delivery import Delivered, Delivery
-from bot.delivery.slack_api import JsonObject, Painted
+from bot.delivery.slack_api import JsonObject, Painted, SlackCallError
 from bot.errors import ForewarmError
 
 log = structlog.get_logger(__name__)
@@ -329,6 +330,8 @@ class Answering:
             await self._close(self.outcome, None)
         else:
             stage = self._open_stage()
+            if not said and ending.is_unavailable:
+                await self._show_places(stage)
             citations = await stage.settle()
             await self._wait_for_paint(stage)
             answer = await self._answer(ending, self.outcome, citations)
@@ -336,6 +339,14 @@ class Answering:
             delivered = await stage.finish(answer.blocks, answer.last_line)
             self.offers_later = self.later is not None and delivered.failure is None
             await self._close(self.outcome, delivered)
+
+    async def _show_places(self, stage: Stage) -> None:
+        """Show the places that match the question: Claude cannot answer it now."""
+        if self._parts.excerpts is not None:
+            found = await self._parts.excerpts.places(self.context.name, self.question.text)
+            text = write_places(found, self.question.text)
+            if text:
+                await stage.feed(text)
 
     async def _wait_for_paint(self, stage: Stage) -> None:
         """A short answer may be whole before its first words are on screen: the receipt waits."""
@@ -404,7 +415,11 @@ class Answering:
         self.outcome = ending.outcome(bool(self._progress.text))
         delivered: Delivered | None = None
         try:
-            delivered = await self._open_stage().finish((), ending.last_line)
+            stage = self._open_stage()
+            told_by_slack = isinstance(ending.error, SlackCallError)
+            if ending.is_unavailable and not self._progress.text and not told_by_slack:
+                await self._show_places(stage)
+            delivered = await stage.finish((), ending.last_line)
         except ForewarmError as error:
             log.warning("failure_not_shown", question=self.question.id, why=str(error))
         with suppress(NotOurs):

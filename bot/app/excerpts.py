@@ -84,9 +84,9 @@ class ExcerptSearch:
         """Return the index of the pack's commits, None if it is not built yet."""
         return self._at(context, pack)
 
-    async def places(self, context: str, pack: Pack, question: str) -> Sequence[FoundExcerpt]:
+    async def places(self, context: str, question: str) -> Sequence[FoundExcerpt]:
         """Return the places that fit a question best, for a reply without Claude."""
-        search = self._at(context, pack)
+        _, search = self._searches.get(context, ((), None))
         if search is None:
             return ()
         return await self._run(search.places, question, "", PLACES_TOKENS)

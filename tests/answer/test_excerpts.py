@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from bot.answer.interfaces import Excerpts, WantedExcerpts
+from bot.answer.places import write_places
 from bot.answer.service import Answerer
-from bot.claude.errors import ClaudeError
+from bot.claude.errors import ClaudeError, ErrorKind
 from bot.context.pack import Pack
-from bot.retrieval.search import ContextSearch
+from bot.errors import ForewarmError
+from bot.retrieval.excerpts import Excerpt
+from bot.retrieval.search import ContextSearch, FoundExcerpt
 
 if TYPE_CHECKING:
     from tests.answer.conftest import Room
@@ -28,6 +34,11 @@ class Finder:
     async def find(self, pack: Pack, wanted: WantedExcerpts, most_tokens: int) -> Excerpts:
         self.asked.append((wanted, most_tokens))
         return Excerpts(self.text, 1 if self.text else 0)
+
+    async def places(self, context: str, question: str) -> Sequence[FoundExcerpt]:
+        lines = (b"def retry(order):", b"    # Try again after an hour, `@here`.", b"    return 3")
+        excerpt = Excerpt("pay.py", 10, 12, 30, 2.0)
+        return [FoundExcerpt("payments", "a" * 40, excerpt, 40, lines)]
 
     def index(self, context: str, pack: Pack) -> ContextSearch | None:
         return None
@@ -110,3 +121,44 @@ async def test_excerpts_take_a_part_of_the_window_at_most(room: Room) -> None:
     parts = replace(room.parts(), excerpts=finder, window=lambda model: 40_000)
     await Answerer(parts).answer(room.question(), room.context)
     assert 0 < finder.asked[0][1] <= 0.25 * 40_000
+
+
+@pytest.mark.parametrize(
+    "kind", ["overloaded", "authentication", "spend_limit", "connection", "rate_limited"]
+)
+async def test_without_claude_the_reply_lists_places(room: Room, kind: ErrorKind) -> None:
+    """An apology alone helps no reader."""
+    for _ in range(4):
+        room.model.says(ClaudeError(kind))
+    await answerer(room, Finder()).answer(room.question("When is it tried again?"), room.context)
+    text = room.shown[0].text
+    assert text.startswith("Claude is not available. These places match your question:")
+    assert "`pay.py:10-12`" in text
+    assert "Try again after an hour" in text
+    assert room.shown[0].last_line
+
+
+async def test_without_a_prefix_the_reply_lists_places(room: Room) -> None:
+    room.ground_fails = ForewarmError("I can't answer about payments at the moment.")
+    await answerer(room, Finder()).answer(room.question("When is it tried again?"), room.context)
+    assert "`pay.py:10-12`" in room.shown[0].text
+
+
+@pytest.mark.parametrize("kind", ["refusal", "filtered", "invalid"])
+async def test_an_answer_that_claude_has_declined_lists_no_places(
+    room: Room, kind: ErrorKind
+) -> None:
+    room.model.says(ClaudeError(kind))
+    await answerer(room, Finder()).answer(room.question("Why?"), room.context)
+    assert "pay.py" not in room.shown[0].text
+
+
+def test_places_quote_the_lines_with_the_words_of_the_question() -> None:
+    steps = [b"    step = %d" % n for n in range(20)]
+    lines = (*steps, b"    refund(order)", b"```", b"")
+    found = [FoundExcerpt("r", "c", Excerpt("a.py", 100, 122, 1, 1.0), 200, lines)]
+    text = write_places(found, "Where is the refund of an order?")
+    assert "`a.py:118-120`" in text or "`a.py:119-121`" in text or "`a.py:120-122`" in text
+    assert "refund(order)" in text
+    assert text.count("```") == 2
+    assert write_places([], "x") == ""

@@ -1,0 +1,43 @@
+"""The best places for a question, for a reply that Claude cannot give. Pure.
+
+An apology alone helps no reader. The places come from the index, so they need no model.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from bot.retrieval.search import FoundExcerpt
+from bot.retrieval.terms import terms
+
+MOST_PLACES = 5
+QUOTED_LINES = 3
+_LONGEST = 160
+HEAD = "Claude is not available. These places match your question:"
+_FENCE = re.compile(r"`{3,}|~{3,}")
+
+
+def write_places(found: Sequence[FoundExcerpt], question: str) -> str:
+    """Return Markdown that names the places and quotes their most telling lines."""
+    wanted = set(terms(question))
+    ordered = sorted(found, key=lambda one: -one.excerpt.score)[:MOST_PLACES]
+    parts = [part for one in ordered for part in _place(one, wanted)]
+    return "\n\n".join([HEAD, *parts]) if parts else ""
+
+
+def _place(one: FoundExcerpt, wanted: set[str]) -> list[str]:
+    lines = [line.decode("utf-8", "replace")[:_LONGEST] for line in one.lines]
+    at = _best_line(lines, wanted)
+    quoted = lines[at : at + QUOTED_LINES]
+    first = one.excerpt.first + at
+    last = first + len(quoted) - 1
+    body = _FENCE.sub("", "\n".join(quoted))
+    return [f"`{one.excerpt.path}:{first}-{last}`", f"```\n{body}\n```"]
+
+
+def _best_line(lines: Sequence[str], wanted: set[str]) -> int:
+    """Return the index of the line that begins the lines with most words of the question."""
+    rated = [len(wanted.intersection(terms(line))) for line in lines]
+    starts = range(max(1, len(lines) - QUOTED_LINES + 1))
+    return max(starts, key=lambda at: (sum(rated[at : at + QUOTED_LINES]), rated[at], -at))
