@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
@@ -181,12 +181,21 @@ class Verifier:
         """Return whether a citation here may be that of the quoted block above."""
         return bool(self._quote) and at - self._quoted_at <= NEAR_QUOTE
 
+    def _odd_within(self, text: str) -> Iterator[Citation]:
+        at = 0
+        while found := self.odd_in_prose(text, at, len(text), within_word=False, final=True):
+            begin, end, cited = found
+            if cited is not None:
+                yield cited
+            at = max(end, begin + 1)
+
     def is_ready(self, text: str) -> bool:
         """Return whether the files are there that the citations in a link's label need."""
         if self._index is None or self.forcing or self.muted:
             return True
         pieces = [*_SPAN.findall(text), *(found[0] for found in SHAPE.finditer(text))]
         cited = [one for piece in pieces if (one := self.read(piece)) is not None]
+        cited += self._odd_within(text)
         keys = [key for one in cited for key in candidates(one, self._index)[0]]
         lacking = [key for key in keys if key not in self.sources]
         for key in lacking:
