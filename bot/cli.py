@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -100,15 +100,29 @@ def build() -> typer.Typer:
     cli = typer.Typer(
         cls=LazyGroup,
         name="forewarm",
-        help="A Slack bot that answers questions about your code, warm before anybody asks.",
+        help="A Slack bot that answers questions about your code, with a cache that is warm before"
+        " they are asked.",
         no_args_is_help=True,
-        add_completion=False,
+        # `--install-completion` and `--show-completion` for the user's shell.
+        add_completion=True,
         pretty_exceptions_enable=False,
         # Plain help: rich's takes a quarter of a second to import before it draws its first box.
         rich_markup_mode=None,
     )
-    cli.callback()(_nothing)
+    cli.callback()(_options)
     return cli
+
+
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
+    ] = False,
+) -> None:
+    if version:
+        from bot.version import version as installed
+
+        typer.echo(f"forewarm {installed()}")
+        raise typer.Exit
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -62,10 +62,13 @@ from bot.store.sql.url import default_url
 from bot.store.store import Store
 from bot.tasks import Tasks
 from bot.telemetry.journal import Journal
+from bot.telemetry.log_lines import LogLines
 from bot.telemetry.metrics import Metrics
+from bot.telemetry.projection import Folds
 from bot.telemetry.projections import LiveProjections
 from bot.telemetry.restore import restore_figures, restore_recent
 from bot.telemetry.web import StatePages
+from bot.version import version
 
 log = structlog.get_logger(__name__)
 
@@ -120,9 +123,11 @@ class Bot:
         self.started = True
         log.info(
             "started",
+            version=version(),
             workspace=self.me.workspace,
             port=self.web.port,
             replica=self.inbox.owner,
+            **_told(self.settings),
         )
 
     # --- building -------------------------------------------------------------------------------
@@ -135,7 +140,10 @@ class Bot:
         self._opened.push_async_callback(self.store.close)
         self.inbox = QuestionInbox(self.store)
         self.journal = Journal(
-            self.store.journal, source=self.inbox.owner, live=self.live, own=self.metrics
+            self.store.journal,
+            source=self.inbox.owner,
+            live=self.live,
+            own=Folds(self.metrics, LogLines()),
         )
         self._opened.push_async_callback(self.journal.close)
         self.metrics.watch_journal(self.journal)
@@ -430,8 +438,12 @@ class Bot:
         An answer that is not finished in time is released: another replica gives it anew, in its
         place.
         """
-        self.started, self._stopping = False, True
+        was_started, self.started, self._stopping = self.started, False, True
+        if was_started:
+            log.info("stopping", replica=self.inbox.owner)
         await self._opened.aclose()
+        if was_started:
+            log.info("stopped", replica=self.inbox.owner)
 
     async def _stop_working(self) -> None:
         """End the work, while everything that it uses is still open."""
@@ -445,6 +457,20 @@ class Bot:
         await self.warmth.stop()
         await self.inbox.hand_over()
         await self.tasks.drain()
+
+
+def _told(settings: Settings) -> dict[str, Any]:
+    """Return the settings that are not at their defaults, secrets as `set`."""
+    told: dict[str, Any] = {}
+    for name, field in Settings.model_fields.items():
+        value = getattr(settings, name)
+        if value != field.get_default():
+            shown = "set" if "SecretStr" in str(field.annotation) else str(value)
+            told[(field.alias or name).lower()] = shown
+    # A database's address may hold a password.
+    if "database_url" in told:
+        told["database_url"] = "set"
+    return {"settings": told}
 
 
 def _secret(value: Any) -> str | None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import structlog
+
 from bot.app.contexts import Library
+
+log = structlog.get_logger(__name__)
 
 
 class Readiness:
@@ -25,4 +29,6 @@ class Readiness:
         if not lives or len(unbuilt) < len(lives):
             unbuilt = [live for live in unbuilt if not live.ready.is_set()]
         self._was_ready = not unbuilt
+        if self._was_ready:
+            log.info("ready", contexts=[live.config.name for live in lives])
         return [live.config.name for live in unbuilt]

@@ -1,8 +1,10 @@
 """JSON logs on stderr, one line an event, with the question's id on everything done for it.
 
-Lines of libraries go through here too, without the values they put in, and cut before they begin
-to quote: Bolt quotes the events it could not handle. Exceptions are shown by kind and place; the
-text of one is shown only if this program wrote it, since a library's may quote a message.
+Warnings and errors of libraries go through here too, whole and without tokens. A line that may
+quote a request, as Bolt's do, could hold text of a message: its place in the library is told
+instead. Less important lines of libraries are not written, unless the level is DEBUG. Exceptions
+are shown by kind and place; the text of one is shown only if this program wrote it, since a
+library's may quote a message.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import structlog
 
 from bot.errors import ForewarmError
 from bot.log_context import question_in_work
-from bot.telemetry.redact import outline, redact_fields, redact_text
+from bot.telemetry.redact import is_quoting, redact_fields, redact_text
 
 Event = MutableMapping[str, Any]
 
@@ -33,6 +35,7 @@ TALKATIVE = (
 """Libraries whose debug logs quote requests and replies."""
 
 FRAMES = 12
+LEFT_OUT = "a line that may quote a request was left out ({file}, line {line})"
 
 
 def configure(level: str = "INFO", stream: IO[str] | None = None) -> None:
@@ -56,10 +59,12 @@ def configure(level: str = "INFO", stream: IO[str] | None = None) -> None:
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.JSONRenderer(),
             ],
-            pass_foreign_args=False,
+            pass_foreign_args=True,
         )
     )
     root = logging.getLogger()
+    if level.upper() != "DEBUG":
+        handler.addFilter(_matters)
     root.handlers = [handler]
     root.setLevel(level.upper())
     for name in TALKATIVE:
@@ -70,6 +75,11 @@ def configure(level: str = "INFO", stream: IO[str] | None = None) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
+
+
+def _matters(record: logging.LogRecord) -> bool:
+    """Tell whether a record is ours, or important enough of a library's."""
+    return record.name.startswith("bot.") or record.levelno >= logging.WARNING
 
 
 def name_question(logger: object, name: str, event: Event) -> Event:
@@ -95,13 +105,22 @@ def show_exception(logger: object, name: str, event: Event) -> Event:
 def clean(logger: object, name: str, event: Event) -> Event:
     """Take out tokens and text of messages."""
     record = event.pop("_record", None)
+    values = event.pop("positional_args", None)
     from_structlog = event.pop("_from_structlog", None)
     said, cleaned = str(event.get("event", "")), redact_fields(event)
     ours = record is None or event.get("logger", "").startswith("bot.")
-    cleaned["event"] = redact_text(said) if ours else outline(str(getattr(record, "msg", "")))
+    if not ours and record is not None and _may_quote(record, said, bool(values)):
+        said = LEFT_OUT.format(file=record.filename, line=record.lineno)
+    cleaned["event"] = redact_text(said)
     if record is not None:
         cleaned.update(_record=record, _from_structlog=from_structlog)
     return cleaned
+
+
+def _may_quote(record: logging.LogRecord, said: str, has_values: bool) -> bool:
+    """Tell whether a library's line may hold text of a request: by its form, or by its values."""
+    talkative = record.name.partition(".")[0] in TALKATIVE
+    return is_quoting(said) or (talkative and has_values)
 
 
 def _described(error: BaseException) -> dict[str, Any]:

@@ -54,9 +54,9 @@ def redact_text(text: str) -> str:
     return _TOKENS.sub(STARS, text)
 
 
-def outline(text: str) -> str:
-    """Return the start of a library's line, up to the first quotation."""
-    return _QUOTING.split(redact_text(text), maxsplit=1)[0].rstrip(" :")
+def is_quoting(text: str) -> bool:
+    """Tell whether a library's line may quote a request or a reply: text of a message, perhaps."""
+    return _QUOTING.search(text) is not None
 
 
 def redact(value: Any, depth: int = 6) -> Any:

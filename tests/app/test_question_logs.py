@@ -51,6 +51,26 @@ async def test_every_line_of_a_question_carries_its_id(
             await running.until(lambda: not running.bot.answerer.running, "the end")
             place = f"{running.bot.me.workspace}-{CHANNEL}"
         told = [line for line in logged(lines) if line["logger"].startswith("bot.")]
+    ended = [line for line in told if line["event"] == "question_ended"]
+    assert [line["question"] for line in ended] == [
+        f"{place}-{ts}" for ts in (limited, broken, unread)
+    ]
+    assert {line["outcome"] for line in ended} == {"answered"}
+    assert all(line["usd"] > 0 and line["wait_seconds"]["total"] > 0 for line in ended)
+    [built] = [line for line in told if line["event"] == "context_built"]
+    assert (built["context"], built["files"]) == ("pay", 2)
+    [started] = [line for line in told if line["event"] == "started"]
+    assert started["settings"]["slack_bot_token"] == "[redacted]"
+    assert "xoxb" not in lines.getvalue()
+    about_all = {
+        "question_ended",
+        "context_built",
+        "warmth_decided",
+        "ready",
+        "stopping",
+        "stopped",
+    }
+    told = [line for line in told if line["event"] not in about_all]
     assert {(line["event"], line.get("question")) for line in told} == {
         ("started", None),
         ("claude_request_failed", f"{place}-{limited}"),

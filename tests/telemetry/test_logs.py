@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from bot.errors import ForewarmError
 from bot.log_context import about_question
+from bot.telemetry.logs import configure
 from bot.telemetry.redact import redact, redact_fields, redact_text
 from tests.loglines import log_lines, logged
 
@@ -173,7 +174,7 @@ def test_a_line_that_names_a_question_keeps_it(lines: io.StringIO) -> None:
     assert logged(lines)[0]["question"] == "q2"
 
 
-def test_what_libraries_quote_is_cut_off(lines: io.StringIO) -> None:
+def test_lines_of_libraries_that_may_quote_a_request_are_left_out(lines: io.StringIO) -> None:
     """Bolt quotes events it cannot handle, aiohttp and asyncio quote requests and exceptions."""
     bolt = logging.getLogger("slack_bolt.AsyncApp")
     bolt.warning(f"Unhandled request ({{'type': 'message', 'text': '{WORDS}'}})")
@@ -182,11 +183,21 @@ def test_what_libraries_quote_is_cut_off(lines: io.StringIO) -> None:
     logging.getLogger("asyncio").error(f"Task exception was never retrieved\nfuture: {WORDS}")
     logging.getLogger("slack_sdk").debug(f"Sending a request - {WORDS}")
     assert WORDS not in lines.getvalue()
+    told = [line["event"] for line in logged(lines)]
+    assert len(told) == 4
+    assert all(one.startswith("a line that may quote a request was left out (") for one in told)
+
+
+def test_other_lines_of_libraries_are_whole_or_not_there(lines: io.StringIO) -> None:
+    """`HTTP Request: %s %s` told an operator nothing, in every second line."""
+    configure("INFO", lines)
+    logging.getLogger("httpx2").info("HTTP Request: %s %s", "POST", "https://example.com")
+    logging.getLogger("alembic.runtime").info("Context impl %s.", "SQLiteImpl")
+    logging.getLogger("aiohttp.server").warning("Too many connections from %s", "10.0.0.1")
+    logging.getLogger("sqlalchemy.pool").error("Pool limit of %d reached: xoxb-1-secret", 5)
     assert [line["event"] for line in logged(lines)] == [
-        "Unhandled request",
-        "Failed to run listener function",
-        "Failed for %s",
-        "Task exception was never retrieved",
+        "Too many connections from 10.0.0.1",
+        "Pool limit of 5 reached: [redacted]",
     ]
 
 
