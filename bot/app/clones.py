@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 
 from bot.claude.client import ClaudeClient
-from bot.claude.prices import is_claude, price_of
+from bot.claude.prices import is_claude, rates_of
 from bot.clock import Now
 from bot.context.child import in_children
 from bot.context.codebase import Codebase, limits_of
@@ -16,7 +16,7 @@ from bot.context.errors import UrlError
 from bot.context.git.clone import Sources as AllowedSources
 from bot.context.git.credentials import Tokens
 from bot.context.git.urls import RepositoryUrl, parse_url
-from bot.context.sizing import Rates, SizePolicy, Speed
+from bot.context.sizing import SizePolicy, Speed
 from bot.settings import Settings
 from bot.store.store import Store
 
@@ -96,24 +96,24 @@ class Clones:
                 may_be_private=self._may_be_private,
             ),
             sessions=in_children(limits_of(config.limits)),
-            policy=self._policy(config),
+            policy=size_policy(config, self._claude.known(config.model).max_input_tokens),
         )
 
-    def _policy(self, config: ContextConfig) -> SizePolicy:
-        """Return what `budget_tokens = "auto"` goes by: speed, prices, the day's money, the window.
 
-        One cold write takes at most a part of what a day's warmth may cost.
-        """
-        price = price_of(config.model)
-        daily = config.warm.daily_limit_usd
-        capabilities = self._claude.known(config.model)
-        return SizePolicy(
-            Speed() if is_claude(config.model) else LOCAL_SPEED,
-            Rates(price.read / 1e6, price.write_1h / 1e6, price.input / 1e6),
-            config.max_wait,
-            daily * WRITE_SHARE if daily else math.inf,
-            int(capabilities.max_input_tokens * PREFIX_SHARE),
-        )
+def size_policy(config: ContextConfig, window: int) -> SizePolicy:
+    """Return what `budget_tokens = "auto"` goes by: speed, prices, the day's money, the window.
+
+    `window` is the model's, in tokens. One cold write takes at most a part of what a day's warmth
+    may cost.
+    """
+    daily = config.warm.daily_limit_usd
+    return SizePolicy(
+        Speed() if is_claude(config.model) else LOCAL_SPEED,
+        rates_of(config.model),
+        config.max_wait,
+        daily * WRITE_SHARE if daily else math.inf,
+        int(window * PREFIX_SHARE),
+    )
 
 
 def _parsed(url: str) -> RepositoryUrl | None:

@@ -205,7 +205,8 @@ class Checkup:
             f"context {context.name}",
             "good",
             f"{at}: {pack.files:,} files, {prefix.tokens:,} tokens, {len(pack.omitted):,} left out;"
-            f" {prefix.model}, thinking {thinking}; {len(context.channels)} channels.",
+            f" {prefix.model}, thinking {thinking}; {len(context.channels)} channels."
+            + (f" Size: {pack.size}" if pack.size else ""),
         )
 
     def _money(self) -> Iterator[Finding]:

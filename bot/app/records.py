@@ -22,6 +22,7 @@ def note_built(journal: Journal, now: Now, move: PrefixChanged) -> None:
             files=pack.files,
             omitted=len(pack.omitted),
             seconds=move.seconds,
+            size=pack.size,
             repositories=tuple(
                 RepositoryAt(
                     name=state.name,

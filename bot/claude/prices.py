@@ -9,6 +9,7 @@ from functools import cache
 from importlib.resources import files
 
 from bot.claude.usage import Usage
+from bot.context.sizing import Rates
 
 _DATED = re.compile(r"-\d{8}$")
 
@@ -67,6 +68,12 @@ def price_of(model: str, prompt_tokens: int = 0) -> Price:
         return FREE
     tariff = _tariffs().get(_DATED.sub("", model))
     return tariff.at(prompt_tokens) if tariff else _dearest(model, prompt_tokens)
+
+
+def rates_of(model: str, prompt_tokens: int = 0) -> Rates:
+    """Return what the input of a model costs by the token. A cold write is one for an hour."""
+    price = price_of(model, prompt_tokens)
+    return Rates(price.read / 1e6, price.write_1h / 1e6, price.input / 1e6)
 
 
 def is_priced(model: str) -> bool:

@@ -189,14 +189,7 @@ def document(found: Evaluation, max_wait: float) -> dict[str, object]:
         "table": [cell.document() for cell in found.cells],
         "max_wait": max_wait,
         "best": None if best is None else best.document(),
-        "auto": {
-            "budget": auto.budget_tokens,
-            "excerpts": auto.excerpt_tokens,
-            "wait": round(auto.wait, 3),
-            "warm_usd": round(auto.warm, 5),
-            "write_usd": round(auto.cold, 5),
-            "reason": auto.reason,
-        },
+        "auto": auto.document(),
     }
 
 
@@ -218,10 +211,7 @@ def report(found: Evaluation, max_wait: float) -> Iterator[str]:
             f"excerpt_tokens = {best.excerpts}."
         )
     auto = found.auto
-    yield (
-        f"Auto takes budget_tokens = {auto.budget_tokens} and excerpt_tokens = "
-        f"{auto.excerpt_tokens}: {auto.reason}."
-    )
+    yield f"Auto takes {auto.sentence()}"
 
 
 def _table(cells: Sequence[Cell]) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bot.claude.prices import price_of
+from bot.claude.prices import rates_of
 from bot.context.files.blob_cache import FactsCache
 from bot.context.files.blob_cache import Progress as BytesDone
 from bot.context.files.select import Rules
@@ -15,7 +15,7 @@ from bot.context.git.repository import GitRepository
 from bot.context.render.base_block import BasePlan, files_tokens, plan_base
 from bot.context.render.budget import base_room
 from bot.context.render.token_estimate import Estimator
-from bot.context.sizing import Rates, Size, Speed, choose_size
+from bot.context.sizing import Size, Speed, choose_size
 from bot.retrieval.coverage import (
     Coverage,
     EvidenceRow,
@@ -108,12 +108,6 @@ class Evaluation:
             key=lambda cell: (cell.coverage.files, cell.coverage.lines, -cell.wait),
             default=None,
         )
-
-
-def rates_of(model: str, prompt_tokens: int) -> Rates:
-    """Return what a model's input costs. A cold write is paid at the rate of one hour."""
-    price = price_of(model, prompt_tokens)
-    return Rates(price.read / 1e6, price.write_1h / 1e6, price.input / 1e6)
 
 
 def evaluate(

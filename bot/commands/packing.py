@@ -214,6 +214,8 @@ def _pack_context(config: ContextConfig, request: Request) -> Packed:
 
 
 async def _pack_context_async(config: ContextConfig, request: Request) -> Packed:
+    from bot.app.clones import size_policy
+    from bot.claude.models import listed
     from bot.clock import system_now
     from bot.context.codebase import Codebase
     from bot.context.git.clone import Sources
@@ -240,9 +242,10 @@ async def _pack_context_async(config: ContextConfig, request: Request) -> Packed
         # A user who can run this command can read those folders anyway.
         sources=Sources(local=(Path("/"),)),
         progress=show_progress(),
+        policy=size_policy(config, listed(config.model).max_input_tokens),
     )
     await codebase.sync()
-    await codebase.pack()
+    pack = await codebase.pack()
     assembly = codebase.assembly
     commits = ", ".join(f"{m.base.repository} at {m.commit[:12]}" for m in assembly.members)
     return _assembled(
@@ -250,7 +253,7 @@ async def _pack_context_async(config: ContextConfig, request: Request) -> Packed
         assembly,
         request.output,
         codebase.estimator,
-        _act(codebase.decision),
+        "; ".join(filter(None, (_act(codebase.decision), pack.size))),
     )
 
 

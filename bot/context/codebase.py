@@ -245,7 +245,8 @@ class Codebase:
             for path, reason in {**omissions(member), **_masked(member)}.items()
         )
         files = sum(len(member.standing.shown) for member in members)
-        return Pack(assembly.blocks, self.repositories(), omitted, files)
+        size = "" if self.size is None else self.size.sentence()
+        return Pack(assembly.blocks, self.repositories(), omitted, files, size)
 
 
 def _follow(

@@ -76,6 +76,8 @@ class Pack:
     repositories: tuple[RepositoryState, ...]
     omitted: tuple[Omission, ...]
     files: int
+    size: str = ""
+    """The size that `budget_tokens = "auto"` chose and why, as a sentence."""
 
     @property
     def tokens(self) -> int:

@@ -9,6 +9,7 @@ one that most likely covers a question is chosen.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 MAX_WAIT = 2.0
@@ -19,6 +20,8 @@ SMALLEST_PREFIX = 10_000
 LEAST_EXCERPTS = 3_000
 _MOST_EXCERPTS = 12_000
 _STEP = 1_000
+_NEARLY = 0.015
+"""Shares of coverage that differ by less are taken for equal: the fit is no better."""
 _MARGIN = 1e-9
 
 
@@ -66,14 +69,43 @@ FREE = Rates(0.0, 0.0, 0.0)
 
 @dataclass(frozen=True)
 class Size:
-    """What `auto` chose and why. `wait` in seconds, `warm` and `cold` in USD."""
+    """What `auto` chose and why.
+
+    `wait` is the predicted seconds of a warm question, `prefill` those of a cold write. In USD,
+    `warm` is the input of a warm question, `cold` a cold write, `hour` an hour of warmth without a
+    question, which reads the prefix once.
+    """
 
     budget_tokens: int
     excerpt_tokens: int
     wait: float
+    prefill: float
     warm: float
     cold: float
+    hour: float
     reason: str
+
+    def document(self) -> dict[str, object]:
+        """Return the size as JSON."""
+        return {
+            "budget": self.budget_tokens,
+            "excerpts": self.excerpt_tokens,
+            "wait": round(self.wait, 3),
+            "prefill": round(self.prefill, 2),
+            "warm_usd": round(self.warm, 5),
+            "write_usd": round(self.cold, 5),
+            "hour_usd": round(self.hour, 5),
+            "reason": self.reason,
+        }
+
+    def sentence(self) -> str:
+        """Return the size, its costs and its reason for people."""
+        excerpts = f" and {self.excerpt_tokens:,} of excerpts" if self.excerpt_tokens else ""
+        return (
+            f"{self.budget_tokens:,} tokens of prefix{excerpts}, since {self.reason}. Predicted: "
+            f"{self.wait:.1f} s and ${self.warm:.3f} for a warm question, {self.prefill:.0f} s and "
+            f"${self.cold:.2f} for a cold write, ${self.hour:.3f} for an hour of warmth."
+        )
 
 
 @dataclass(frozen=True)
@@ -135,15 +167,22 @@ def choose_size(
         why = "prefill is too slow for excerpts, so the prefix takes the whole wait"
         return _size(min(budget, room), 0, budget, speed, rates, why)
     pairs = [_pair(budget, speed, max_wait) for budget in range(SMALLEST_PREFIX, most + 1, _STEP)]
-    budget, excerpts = max(
-        pairs or [(min(SMALLEST_PREFIX, room), 0)],
-        key=lambda pair: (expected_coverage(pair[0], pair[1], whole), -pair[0]),
-    )
+    budget, excerpts = _best(pairs, whole) if pairs else (min(SMALLEST_PREFIX, room), 0)
     why = (
         f"of the pairs with a predicted wait of at most {max_wait:.1f} s this one most likely "
         f"covers a question about {whole:,} tokens"
     )
     return _size(budget, excerpts, budget, speed, rates, why)
+
+
+def _best(pairs: Sequence[tuple[int, int]], whole: int) -> tuple[int, int]:
+    """Return the pair with the largest prefix among those that cover most, or nearly.
+
+    A prefix is seen by every question, and costs nothing while it stays warm.
+    """
+    covered = [expected_coverage(budget, excerpts, whole) for budget, excerpts in pairs]
+    enough = max(covered) - _NEARLY
+    return max(pair for pair, share in zip(pairs, covered, strict=True) if share >= enough)
 
 
 def _pair(budget: int, speed: Speed, max_wait: float) -> tuple[int, int]:
@@ -153,19 +192,27 @@ def _pair(budget: int, speed: Speed, max_wait: float) -> tuple[int, int]:
 
 
 def _size(budget: int, excerpts: int, prefix: int, speed: Speed, rates: Rates, reason: str) -> Size:
-    wait = speed.wait(prefix, excerpts)
-    return Size(budget, excerpts, wait, rates.warm(prefix, excerpts), rates.cold(prefix), reason)
+    return Size(
+        budget,
+        excerpts,
+        wait=speed.wait(prefix, excerpts),
+        prefill=speed.base + speed.uncached * prefix,
+        warm=rates.warm(prefix, excerpts),
+        cold=rates.cold(prefix),
+        hour=rates.warm(prefix, 0),
+        reason=reason,
+    )
 
 
 def expected_coverage(budget: int, excerpts: int, whole: int) -> float:
     """Return the expected share of questions whose files the prompt holds.
 
-    A fit to the measurements of `docs/evidence.md`: excerpts cover the share `_excerpts(tokens)`
-    of questions, and a prefix a share that grows with the root of its part of the repository.
+    A fit to the measurements of `docs/evidence.md`, off by at most two points there: excerpts and
+    prefix miss a question independently of each other.
     """
     in_prefix = math.pow(min(1.0, budget * 0.8 / max(1, whole)), 0.8)
     return 1 - (1 - in_prefix) * (1 - _excerpts(excerpts))
 
 
 def _excerpts(tokens: int) -> float:
-    return 0.9 * (1 - math.exp(-((tokens / 5_000) ** 0.6)))
+    return 0.85 * (1 - math.exp(-((tokens / 2_200) ** 0.8)))

@@ -34,6 +34,8 @@ class PrefixBuilt:
     omitted: int
     seconds: float
     repositories: tuple[RepositoryAt, ...]
+    size: str = ""
+    """The size that was chosen for it and why, as a sentence; empty if it was set by hand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

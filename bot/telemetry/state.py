@@ -35,6 +35,7 @@ class _Prefix:
     fingerprint: str = ""
     files: int = 0
     omitted: int = 0
+    size: str = ""
     repositories: tuple[Document, ...] = ()
     ttl: Ttl | None = None
     alive_until: float | None = None
@@ -131,6 +132,7 @@ class State:
         prefix.model, prefix.tokens = record.model, record.tokens
         prefix.fingerprint = record.fingerprint
         prefix.files, prefix.omitted = record.files, record.omitted
+        prefix.size = record.size
         prefix.repositories = tuple(dump(repository) for repository in record.repositories)
         self._current[record.context] = record.prefix
 
@@ -211,6 +213,7 @@ class State:
             "fingerprint": prefix.fingerprint,
             "files": prefix.files,
             "omitted": prefix.omitted,
+            "size": prefix.size,
             "repositories": list(prefix.repositories),
             "state": "warm" if warm else "cold" if since is None else "warming",
             "warming_since": None if warm else since,

@@ -29,7 +29,7 @@ STORED = {
     "QuestionEnded": "at question context outcome cited corrected struck rounds characters",
     "FeedbackGiven": "at question context user value fingerprint",
     "PrefixBuilt": (
-        "at prefix fingerprint context model tokens files omitted seconds repositories"
+        "at prefix fingerprint context model tokens files omitted seconds repositories size"
     ),
     "ContextDropped": "at context",
 }
