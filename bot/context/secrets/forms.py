@@ -80,6 +80,7 @@ _FORMS: tuple[tuple[str, bytes, bytes], ...] = (
     ("Fly token", b"fo1_", rb"fo1_[A-Za-z0-9_-]{43}"),
     ("Fly token", b"fm", rb"fm[12][ar]?_[A-Za-z0-9+/=_-]{100,}"),
     ("PlanetScale token", b"pscale_", rb"pscale_(?:tkn|pw|oauth)_[A-Za-z0-9_.=-]{30,}"),
+    ("Netlify token", b"nfp_", rb"nfp_[A-Za-z0-9]{36,}"),
     ("Resend key", b"re_", rb"re_[A-Za-z0-9]{8}_[A-Za-z0-9]{24}(?![A-Za-z0-9_])"),
     ("Supabase key", b"sb_secret_", rb"sb_secret_[A-Za-z0-9_-]{20,}"),
     ("Artifactory key", b"AKCp", rb"AKCp[A-Za-z0-9]{60,}"),
@@ -181,7 +182,7 @@ def prefixed_tokens(data: bytes) -> Iterator[Span]:
         upper = sum(65 <= char <= 90 for char in body)
         lower = sum(97 <= char <= 122 for char in body)
         text = body.decode()
-        if digits < 2 or lower < 3 or (upper < 3 and digits < 6):
+        if digits < 1 or lower < 3 or (upper < 3 and digits < 6):
             continue
         if upper < 3 and _HEX.fullmatch(body):
             continue
