@@ -55,6 +55,7 @@ def addresses(text: str, kind: str) -> Iterator[Candidate]:
                 yield _candidate(found)
     if kind == "prose":
         yield from _in_tables(text)
+        yield from _in_separated_values(text)
 
 
 def _candidate(match: re.Match[str], label: str = "password") -> Candidate:
@@ -163,7 +164,7 @@ def _in_tables(text: str) -> Iterator[Candidate]:
         if rule is None:
             continue
         heads = text[start:newline].lower().split("|")
-        columns = [at for at, head in enumerate(heads) if "passw" in head and len(head) < 40]
+        columns = [at for at, head in enumerate(heads) if _is_column(head)]
         done = rule.end()
         while text.startswith("|", done):
             newline = text.find("\n", done)
@@ -172,12 +173,32 @@ def _in_tables(text: str) -> Iterator[Candidate]:
             done = end + 1
 
 
-def _cells(row: str, start: int, columns: list[int]) -> Iterator[Candidate]:
-    cells = row.split("|")
+def _in_separated_values(text: str) -> Iterator[Candidate]:
+    """Yield the cells of a password column in text with commas, tabs or semicolons."""
+    newline = text.find("\n", 0, 1_000)
+    head = text[: max(newline, 0)]
+    separator = next((char for char in ",;\t" if char in head), "")
+    if not separator or "passw" not in head.lower():
+        return
+    columns = [at for at, cell in enumerate(head.lower().split(separator)) if _is_column(cell)]
+    at = newline + 1
+    while columns and at < len(text):
+        newline = text.find("\n", at)
+        end = newline if newline >= 0 else len(text)
+        yield from _cells(text[at:end], at, columns, separator)
+        at = end + 1
+
+
+def _is_column(cell: str) -> bool:
+    return "passw" in cell and len(cell) < 40 and cell.strip().count(" ") < 2
+
+
+def _cells(row: str, start: int, columns: list[int], separator: str = "|") -> Iterator[Candidate]:
+    cells = row.split(separator)
     for column in columns:
         if column >= len(cells):
             continue
-        value = cells[column].strip().strip("`*")
+        value = cells[column].strip().strip("`*\"'")
         if is_mixed(value):
-            begin = start + len("|".join(cells[:column])) + 1 + cells[column].find(value)
+            begin = start + len(separator.join(cells[:column])) + 1 + cells[column].find(value)
             yield Candidate(begin, begin + len(value), "password", "form")

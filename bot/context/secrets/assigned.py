@@ -10,8 +10,9 @@ import re
 import string
 from collections.abc import Iterator
 
-from bot.context.secrets.candidate import Candidate
+from bot.context.secrets.candidate import Candidate, places
 from bot.context.secrets.names import Strength, secret_strength
+from bot.context.secrets.nearby import in_login, in_statement
 from bot.context.secrets.values import is_harmless, is_mixed, is_random, is_typed, is_uuid
 
 _WORDS = (
@@ -23,6 +24,8 @@ _WORDS = (
     b"auth",
     b"key",
     b"bearer",
+    b"login",
+    b"connect",
     b"psk",
     b"jwt",
 )
@@ -32,12 +35,12 @@ _FARTHEST = 100
 """Characters of a name that are looked at, before and after the word that was found."""
 
 _GAP = r"[ \t]{0,60}(?:\n[ \t]{0,120}){0,2}"
-_QUOTE = r"\\{0,4}(?:\"\"\"|'''|[\"'`])"
+_QUOTE = r"\\{0,4}(?:\"\"\"|'''|``|[\"'`])"
 _SPACE = r"[ \t]{0,40}"
 _TYPE = r"[&*\w][\w.<>\[\]|?'&,* ]{0,60}?"
 _ASSIGN = rf"[ \t]{{0,20}}=(?![=>]){_GAP}"
-_SIGNS = r"\|\|=?|\?\?=?|:=|:-|=>|<-|={1,3}|!={1,2}|\?=|\+=|\*{0,3}:{1,2}\*{0,3}|\?:|->"
-_VALUE_KEY = r"""["']?(?i:value)["']?[ \t]{0,4}[:=][ \t]{0,4}"""
+_SIGNS = r"\|\|=?|\?\?=?|:=|:-|=>|<-|={1,3}|!={1,2}|\?=|\+=|\*{0,3}:{1,2}\*{0,3}|\?:|->|<<<"
+_VALUE_KEY = r"""["']?\w{0,20}(?i:value)["']?[ \t]{0,4}[:=][ \t]{0,4}"""
 _OPERATOR = re.compile(
     rf"""
     (?P<close>{_QUOTE})?
@@ -87,16 +90,21 @@ _KEY_AFTER = re.compile(r"[ \t]{0,20}(?::(?!:)|=>)")
 
 _BARE_OPERATOR = re.compile(
     r"""(?P<close>\\{0,4}["'`])?[)\]*]{0,3}[ \t]{0,40}"""
-    r"""(?:(?:=>|<-|\?=|={1,2}|:[=-]?)\*{0,3}[ \t]{0,40}(?:(?:[|>][+-]?\d?)?\n[ \t]{1,80})?"""
+    r"""(?:(?:=>|<-|\?=|={1,2}|(?P<cell>\|)|:[=:-]?)\*{0,3}[ \t]{0,40}"""
+    r"""(?:(?:[|>][+-]?\d?)?\n[ \t]{1,80})?"""
     r"""|(?P<space>[ \t]{1,40}(?:is[ \t:]{1,4})?))"""
     r"""(?P<scheme>(?:Basic|Bearer|Token|ApiKey|token|bearer|basic)[ \t]{1,4})?"""
 )
 _BARE_PAIR = re.compile(
-    r"[\"']?[ \t]{0,8}\n[ \t]{0,80}(?:value:[ \t]{0,8}|-[ \t]{1,8})", re.IGNORECASE
+    r"[\"']?[ \t]{0,8}(?:\n[ \t]{0,80}\#[^\n]{0,200}){0,2}"
+    r"\n[ \t]{0,80}(?:value:[ \t]{0,8}|-[ \t]{1,8})",
+    re.IGNORECASE,
 )
-_BARE_XML = re.compile(
+_IN_ELEMENT = re.compile(
     r"(?:[^<>\n]{0,40}>|</[\w:]{1,40}>)[ \t\n]{0,80}(?:<[\w:]{1,40}>|<!\[CDATA\[)?[ \t\n]{0,80}"
 )
+_BEFORE_ELEMENT = re.compile(r"[ \t]{0,8}:?[ \t]{0,8}<[\w:]{1,40}>[ \t\n]{0,80}")
+_PAIR_IN_PROSE = re.compile(r"[ \t:*]{1,8}`?[\w@.-]{1,40}`?[ \t]{0,2}[/:][ \t]{0,2}`?")
 _BARE_VALUE = re.compile(r"[^\s\"'`<>]{1,400}")
 _BARE_REST = re.compile(r"[^\s\"'`<>]*")
 _VALUE_BEFORE = re.compile(
@@ -112,6 +120,11 @@ _DSN = re.compile(
     r"|initial catalog|driver|endpoint|accountname|port|sslmode)\s{0,4}=)|jdbc:|[?&]\w+=",
     re.IGNORECASE,
 )
+_LOGINS = {"php": ("PDO", "mysqli"), "cpp": ("WiFi.begin",)}
+"""Calls that take a user and a password although no word of their names says so."""
+_ENCODER = re.compile(r"\{(?:noop|plain|cipher|pbkdf2|scrypt|sha256|ldap|MD5)\}")
+_USER = re.compile(r"[\w.@-]{1,60}:(?=.)")
+_WITHOUT_STATEMENTS = frozenset(["prose", "xml", "config", "yaml"])
 _LINE_SIDE = 400
 _LONGEST = 4_000
 _JUDGED = 400
@@ -134,6 +147,9 @@ def name_hits(data: bytes) -> list[int]:
 
 def assigned(text: str, hits: list[int], kind: str) -> Iterator[Candidate]:
     """Yield the values of names that stand at the hits. `text` has one character a byte."""
+    for word in _LOGINS.get(kind, ()):
+        for at in places(text, word):
+            yield from in_login(text, at + len(word), "login")
     done = 0
     for hit in hits:
         if hit < done:
@@ -141,7 +157,7 @@ def assigned(text: str, hits: list[int], kind: str) -> Iterator[Candidate]:
         start, end = _name_at(text, hit)
         done = max(end, hit + 1)
         name = text[start:end]
-        yield from _called(text, end, name)
+        yield from in_login(text, end, name)
         strength = secret_strength(name) or _strength_in_prose(text, start, name)
         if strength is None:
             continue
@@ -151,31 +167,22 @@ def assigned(text: str, hits: list[int], kind: str) -> Iterator[Candidate]:
             at, to = literal
             value = text[at:to]
             scheme = _SCHEME.match(value)
-            if scheme:
-                at += scheme.end()
+            prefix = scheme or _ENCODER.match(value)
+            if name.lower().endswith(("userpwd", "userpass")):
+                prefix = _USER.match(value)
+            if prefix:
+                at += prefix.end()
                 value = text[at:to]
             certain = bool(scheme) or (len(value) >= 12 and _is_own(name) and is_mixed(value))
             if _counts(value, strength, certain):
                 yield Candidate(at, to, label, "quotes")
                 continue
-        for candidate in _bare(text, start, end, name, strength, kind, label):
+        bare = [*_bare(text, start, end, name, strength, kind, label)]
+        if not bare and kind not in _WITHOUT_STATEMENTS:
+            bare = [*in_statement(text, start, end, strength)]
+        for candidate in bare:
             done = max(done, candidate.end)
             yield candidate
-
-
-_CALL = re.compile(
-    r"""\s{0,4}[=(]\s{0,4}\(?(?:[^()"'`\n]{0,80}|[^()"'`\n]{0,40}(?P<user>["'`])[^"'`\n]{0,80}(?P=user)),"""
-    r"""\s{0,20}[@bu]?(?P<quote>["'`])(?P<value>[^"'`\n]{4,200})(?P=quote)"""
-)
-_CALLED = re.compile(
-    r"(?:[aA]uth|[cC]redentials?|Password|PasswordAuthentication|authenticate\w*)$"
-)
-
-
-def _called(text: str, end: int, name: str) -> Iterator[Candidate]:
-    """Yield the second argument of a call that takes a user and a password."""
-    if _CALLED.search(name) and (match := _CALL.match(text, end)) and is_mixed(match["value"]):
-        yield Candidate(match.start("value"), match.end("value"), "password", "quotes")
 
 
 def _name_at(text: str, hit: int) -> tuple[int, int]:
@@ -280,7 +287,7 @@ def _bare(
     if how == "scheme":
         accepted = is_typed(value) and len(value) >= 8
     elif strength == "key":
-        accepted = is_random(value)
+        accepted = is_random(value) or (_is_own(name) and len(value) >= 12 and is_mixed(value))
     elif how == "space" and not name.startswith("-") and name not in _DIRECTIVES:
         accepted = is_mixed(value) and not _SETTING.match(value)
     elif loose or kind == "prose":
@@ -309,15 +316,17 @@ def _bare_span(
     match = _BARE_PAIR.match(text, end) if kind == "yaml" else None
     if match is not None and match.group().rstrip(" \t").endswith("-") and name[:1] != "-":
         match = None
-    if (
-        match is None
-        and kind in {"xml", "code", "prose"}
-        and text[max(0, start - 1) : start] in ("<", ">", ":")
-    ):
-        match = _BARE_XML.match(text, end)
+    if match is None and kind in {"xml", "code", "prose"}:
+        if text[max(0, start - 1) : start] in ("<", ">", ":", '"'):
+            match = _IN_ELEMENT.match(text, end)
+        match = match or _BEFORE_ELEMENT.match(text, end)
+    if match is None and kind == "prose" and name.lower().startswith("credential"):
+        match = _PAIR_IN_PROSE.match(text, end)
     if match is None:
         match = _BARE_OPERATOR.match(text, end)
         if match is None:
+            return None
+        if match["cell"] and kind != "prose":
             return None
         if match["scheme"]:
             how = "scheme"

@@ -48,6 +48,9 @@ _COMMANDS = (
         r"[ \t]*(?:sudo[ \t]+)?chpasswd",
     ),
     _command("ConvertTo-SecureString", rf"ConvertTo-SecureString[ \t]+(?:-String[ \t]+)?{_VALUE}"),
+    _command("zip", rf"\bzip\b{_ANY}-P[ \t]*{_VALUE}"),
+    _command("vault login", rf"vault login[ \t]+(?:-\S+[ \t]+)*(?:token=)?{_VALUE}"),
+    _command("net use", rf"net use[ \t]{_ANY}/user:\S{{1,100}}[ \t]+{_VALUE}"),
     _command("IDENTIFIED", rf"IDENTIFIED[ \t]+{_IDENTIFIED}"),
     _command("identified", rf"identified[ \t]+{_IDENTIFIED}"),
 )

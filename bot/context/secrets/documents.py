@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Generator, Iterator
 
 from bot.context.secrets.candidate import Candidate
-from bot.context.secrets.values import is_harmless, is_random, is_typed
+from bot.context.secrets.values import is_harmless, is_mixed, is_random, is_typed
 
 _KIND = re.compile(r"""^[ \t-]{0,40}["']?kind["']?[ \t]*:[ \t]*["']?(\w{1,60})""", re.MULTILINE)
 _JSON_KIND = re.compile(r"""["']kind\\{0,3}["'][ \t]*:[ \t]*\\{0,3}["'](\w{1,60})""")
@@ -21,6 +21,7 @@ _ENTRY = re.compile(r"""([ \t]*)["']?([\w./-]{1,253})["']?[ \t]*:[ \t]*([^\n]*)$
 _JSON_SECTION = re.compile(r""""(data|stringData)"[ \t]*:[ \t]*\{([^{}]{0,20000})\}""")
 _JSON_ENTRY = re.compile(r""""([^"\n]{1,253})"\s{0,40}:\s{0,40}"([^"\n]{1,200000})\"""")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{4,}={0,2}")
+_LITERAL = re.compile(r"[\"']([^\"'\n]{8,400})[\"']")
 _BLOCK = re.compile(r"[|>][+-]?\d?[ \t]*(?:#.*)?$")
 _PUBLIC = ("LS0tLS1CRUdJTiBDRVJU", "LS0tLS1CRUdJTiBQVUJM")
 _LABEL = "Kubernetes secret"
@@ -98,7 +99,11 @@ def _scalar(value: str, at: int, encoded: bool) -> Iterator[Candidate]:
         at, value = at + 1, value[1:-1]
     else:
         value = value.partition(" #")[0].rstrip()
-    if _is_secret(value, encoded):
+    if "{{" in value:
+        for literal in _LITERAL.finditer(value):
+            if is_mixed(literal[1]):
+                yield Candidate(at + literal.start(1), at + literal.end(1), _LABEL)
+    elif _is_secret(value, encoded):
         yield Candidate(at, at + len(value), _LABEL)
 
 

@@ -18,7 +18,7 @@ _TOKEN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-+/.$"
 _SHAPE = bytes(0x61 if byte in _TOKEN else 0x20 for byte in range(256))
 _RUN = b"a" * 20
 _DIGEST = re.compile(rb"[0-9a-f]{32,128}|[0-9A-F]{32,128}|(?:sha\d{1,3}-)[A-Za-z0-9+/]{20,}")
-_DRAWING = re.compile(rb"(?:[A-Za-z]?-?\.?\d+\.?)+[A-Za-z]?")
+_DRAWING = re.compile(rb"(?:[A-Za-z]?-?\.?\d++\.?)++[A-Za-z]?")
 """A path of an SVG drawing: numbers with one letter between them."""
 _LONGEST_NAME = 200
 _SIDE = 600

@@ -32,6 +32,7 @@ _PASSWORD_ENDINGS = (
     "adminpass",
     "sshpass",
     "dbpwd",
+    "userpwd",
     "storepass",
     "keypass",
     "requirepass",

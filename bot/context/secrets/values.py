@@ -21,7 +21,7 @@ _WHOLE_TEMPLATE = re.compile(
 )
 _PLACEHOLDER_PARTS = re.compile(
     r"example|placeholder|changeme|change[-_ .]?(?:it|this|me|in)\b|replace|redact|\byour|your[-_ ]"
-    r"|dummy|insert|todo\b|fixme|\.\.\.|\*\*\*|xxxx|x-x-x|not[-_]?(?:a[-_]?)?real"
+    r"|dummy|insert|todo\b|fixme|\.\.\.|\*\*\*|x{5}|(?:^|[-_])xxx|x-x-x|not[-_]?(?:a[-_]?)?real"
     r"|goes[-_]here|supersecret$|mysecret$|\[masked|s[3e]cr[3e]t[-_]?(?:key|pass(?:word)?)?$",
     re.IGNORECASE,
 )
@@ -29,7 +29,7 @@ _RUN_OF_KEYS = re.compile(r"0000000|1234567|abcdefg|deadbeef|qwerty", re.IGNOREC
 _TERM = (
     r"v\d+(?:alpha|beta|rc)?\d*|s3|k8s|oauth2?|sha\d+|md5|x509|[reh]s\d{3}|ed25519|base64|b64|utf8"
     r"|ipv[46]|ec2|p12|pkcs\d+|i18n|l10n|http2?|log4j2?|neo4j|e2e|h2|oidc|argon2(?:id?)?|auth0|web3"
-    r"|\d{1,4}|\d{1,3}[a-z]{1,2}"
+    r"|\d{1,10}|\d{1,3}[a-z]{1,2}"
 )
 _NAME = re.compile(rf"(?:{_TERM}|[A-Za-z]+\d{{0,4}}|(?-i:[A-Z]\d(?:[A-Z][a-z]+)+))", re.IGNORECASE)
 _BRANDS = frozenset(["OAuth", "apiV", "ipV", "IPv", "PyPI"])

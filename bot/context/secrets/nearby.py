@@ -1,0 +1,69 @@
+"""Literals that stand near a secret's name: further on in its statement, or in a login's call."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+
+from bot.context.secrets.candidate import Candidate
+from bot.context.secrets.names import Strength
+from bot.context.secrets.values import is_mixed, is_random
+
+_STRING = re.compile(r"""(?P<quote>\\{0,2}["'`])(?P<value>[^"'`\n]{0,400})(?P=quote)""")
+_WORD = re.compile(r"""["'`]([^\s"'`\\]{8,200})\\{0,2}["'`]""")
+"""A literal of one word, whether its quotes belong together or not."""
+_KEY_AFTER = re.compile(r"[ \t]{0,20}(?::(?!:)|=>)")
+_SIDE = 240
+"""Characters of a line that are looked at on each side of a name."""
+_MOST = 4
+_IMPORT = re.compile(r"\b(?:import|require|from|include|use|using|package|module|class|href|src)\b")
+_LOGIN = re.compile(
+    r"(?:[aA]uth|[cC]redentials?|Password(?:Token)?|PasswordAuthentication|authenticate\w*|[lL]ogin"
+    r"|[cC]onnect|getConnection|UserPass|Basic)$"
+)
+_OPENING = re.compile(r"\s{0,4}[=(]\s{0,4}\(?")
+
+
+def in_statement(text: str, start: int, end: int, strength: Strength) -> Iterator[Candidate]:
+    """Yield the first literal behind a name, on its line, that is a secret beyond doubt.
+
+    It finds `PASSWORDS = {"admin": "…"}` and `add_argument("--password", default="…")`.
+    """
+    newline = text.find("\n", end, end + _SIDE)
+    stop = newline if newline >= 0 else min(len(text), end + _SIDE)
+    proof = is_mixed if strength == "password" else is_random
+    if not any(proof(word[1]) for word in _WORD.finditer(text, end, stop)):
+        return
+    floor = max(text.rfind("\n", max(0, start - _SIDE), start) + 1, start - _SIDE, 0)
+    if _IMPORT.search(text, floor, end):
+        return
+    behind = (found for found in _STRING.finditer(text, floor, stop) if found.start() >= end)
+    for literal in islice(behind, _MOST):
+        if proof(literal["value"]) and not _is_key(text, literal):
+            yield Candidate(literal.start("value"), literal.end("value"), "secret", "quotes")
+            return
+
+
+def _is_key(text: str, literal: re.Match[str]) -> bool:
+    """Tell whether a literal is the key of a value or the index of a table."""
+    before = text[max(0, literal.start() - 2) : literal.start()]
+    subscript = before[-1:] == "[" and (before[0].isalnum() or before[0] in "_])")
+    return subscript or _KEY_AFTER.match(text, literal.end()) is not None
+
+
+def in_login(text: str, end: int, name: str) -> Iterator[Candidate]:
+    """Yield the last literal of a call that takes a user and a password."""
+    if not _LOGIN.search(name):
+        return
+    opening = _OPENING.match(text, end)
+    if opening is None:
+        return
+    closing = text.find(")", opening.end(), opening.end() + _SIDE)
+    stop = closing if closing >= 0 else opening.end() + _SIDE
+    literals = [*_STRING.finditer(text, opening.end(), stop)]
+    if not literals or "," not in text[opening.end() : literals[-1].start()]:
+        return
+    last = literals[-1]
+    if is_mixed(last["value"]) and not _is_key(text, last):
+        yield Candidate(last.start("value"), last.end("value"), "password", "quotes")
