@@ -151,7 +151,7 @@ class Verifier:
         """
         if self._index is None or not self._index.has_odd:
             return None
-        for found in _WORD_START.finditer(raw, at, len(raw)):
+        for found in _WORD_START.finditer(raw, at, min(len(raw), stop + 1)):
             begin = found.start()
             if begin > stop or (begin == stop and raw[begin : begin + 1] != "["):
                 break
