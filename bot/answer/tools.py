@@ -116,7 +116,7 @@ DECLARATIONS: Final[tuple[JsonObject, ...]] = (
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What a tool returned. `error` tells the model that it must ask differently."""
+    """The result of a look-up. `error` means that the model must ask differently."""
 
     text: str
     error: bool = False
@@ -152,7 +152,7 @@ def look_up(
 
     `code` is the index of the same commits, None if there is none yet.
 
-    What goes wrong is the model's news: it can ask in another way, and the answer goes on.
+    An error is told to the model: it can ask in another way, and the answer goes on.
     """
     tool = _TOOLS.get(name)
     if tool is None:

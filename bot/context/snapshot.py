@@ -101,7 +101,7 @@ class GitSnapshot:
     ) -> Sequence[Match]:
         """Find lines, in the order of repositories and paths; at most `limit`.
 
-        A regular expression is git's extended one (Perl's where git has it). It is run by git in a
+        A regular expression is git's extended one (Perl's if git has it). It is run by git in a
         process of its own with a bound on its time, since it comes from a model.
 
         Raises:
@@ -355,7 +355,7 @@ _DIALECTS: dict[str, str] = {}
 
 
 def _dialect(repository: GitRepository) -> str:
-    """Tell which regular expressions this machine's git knows: Perl's where it was built so."""
+    """Tell which regular expressions this machine's git knows: Perl's if it was built so."""
     if "git" not in _DIALECTS:
         try:
             done = subprocess.run(

@@ -109,7 +109,7 @@ def test_the_text_is_printed_with_links(repository: Path, tmp_path: Path) -> Non
 def test_an_error_is_one_sentence(
     repository: Path, tmp_path: Path, arguments: list[str], said: str
 ) -> None:
-    """What is wrong, and the way to fix it."""
+    """The sentence says the fault and the fix."""
     done = run(repository, "", tmp_path, *arguments)
     assert done.returncode == 1
     assert said in done.stderr

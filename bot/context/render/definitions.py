@@ -1,4 +1,4 @@
-"""The definitions of a source file: what each name is, where it stands, and what encloses it.
+"""The definitions of a source file: the kind, the lines and the parent of each name.
 
 They are read from the syntax tree by the queries of `definition_queries`. A file whose language has
 no grammar here, or that takes too long to parse, has no answer at all: a caller must then say "not

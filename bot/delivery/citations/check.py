@@ -33,12 +33,12 @@ _TOGETHER = 40
 _ELISION = re.compile(r"\s*(?:(?:#|//|--|/\*)\s*)?(?:\.\.\.|…)")
 
 Failure: TypeAlias = Literal["wrong", "unchecked"]
-"""Why a citation gets no link: it does not hold, or nobody can tell."""
+"""Why a citation gets no link: it does not hold, or that cannot be told."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What stands beside a citation: the lines of a quoted block, names of things."""
+    """Evidence beside a citation: the lines of a quoted block, the names of definitions."""
 
     quote: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
@@ -93,7 +93,7 @@ def candidates(citation: Citation, index: PathIndex) -> tuple[list[FileKey], boo
 def check(
     citation: Citation, index: PathIndex, sources: Mapping[FileKey, Source], evidence: Evidence
 ) -> Finding | Failure:
-    """Return where the citation holds, or why it gets no link.
+    """Return the place at which the citation holds, or why it gets no link.
 
     A citation that may mean several files holds only if it holds in exactly one. `sources` has
     every file of `candidates`.
@@ -159,7 +159,7 @@ def _check_lines(
 def _nearest_quote(
     places: Sequence[tuple[int, int]], start: int, end: int
 ) -> tuple[int, int] | None:
-    """Return the cited lines if they hold the quote, else where the quote stands if only once."""
+    """Return the cited lines if they hold the quote, else the quote's lines if it stands once."""
     overlapping = [place for place in places if place[0] <= end and place[1] >= start]
     if any(start <= low and high <= end for low, high in overlapping):
         return start, end
@@ -169,7 +169,7 @@ def _nearest_quote(
 
 
 def find_quote(quote: Sequence[str], lines: Sequence[str]) -> list[tuple[int, int]]:
-    """Return every place where a quoted block stands, by its first and last line.
+    """Return the first and last line of every place that holds a quoted block.
 
     Indentation is not compared, and a line of dots stands for anything between.
     """
@@ -212,7 +212,7 @@ def _follow(parts: Sequence[Sequence[str]], texts: Sequence[str], at: int) -> in
 
 
 def carried(source: Source, start: int, end: int) -> tuple[int, int] | None:
-    """Return where lines of the base stand at the head; None if they changed or it is unclear."""
+    """Return the place of the base's lines at the head; None if they changed or are ambiguous."""
     base, head = source.base_lines, source.lines
     if not 1 <= start <= end <= len(base):
         return None

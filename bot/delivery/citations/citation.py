@@ -1,4 +1,4 @@
-"""What a citation is: a path, and behind it lines or a name. Pure.
+"""Recognises citations: a path, and behind it lines or a name. Pure.
 
 A path may hold any character, so a text is not split by a pattern. Each place at which lines or a
 name could begin is tried, and the longest path that the index knows counts. A text whose path is
@@ -43,7 +43,7 @@ SHAPE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """What the model wrote: a path with ranges of lines or with a name. Lines count from 1.
+    """A path with ranges of lines or with a name, as the model wrote it. Lines count from 1.
 
     `commit` is the beginning of a commit's id if the path is marked with one (`PATH@COMMIT`).
     """
@@ -132,7 +132,7 @@ def ranges_of(locator: str) -> tuple[tuple[int, int], ...]:
 
 
 def prose_end(raw: str, at: int, *, final: bool) -> int | None:
-    """Return where a citation ends whose path ends at `at`; -1: later text decides; None: none.
+    """Return the end of a citation whose path ends at `at`; -1: later text decides; None: none.
 
     In running text lines are listed without blanks, since a number may follow a comma there.
     """

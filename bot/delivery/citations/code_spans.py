@@ -1,7 +1,7 @@
-"""Code in the model's Markdown: fences and spans, each of which ends where a reader thinks. Pure.
+"""Code in the model's Markdown: fences and spans, each with the end that a reader sees. Pure.
 
-A span whose end has not come yet may begin in the open; it then ends on its line in any case, so
-that nothing behind it is taken for code, or code for prose.
+A span may be begun before its end has come. It then ends on its line in any case, so that no prose
+behind it is taken for code.
 """
 
 from __future__ import annotations
@@ -31,16 +31,17 @@ _STRUCK = re.compile(rf"[^~`\n]{{1,{LONGEST_STRUCK}}}~~(?!~)")
 _DELIMITER = re.compile(r"[ \t>|:-]*")
 
 
-class CodeText:
+class CodeSpans:
     """Passes code on to the writer, byte for byte.
 
-    `open` tells what was begun and not ended. `prose_line`: the line that is being read is no code.
+    `open` names the construct that was begun and not ended. `prose_line` means that the line being
+    read is no code.
     """
 
-    def __init__(self, outlet: SafeMarkdownWriter, verifier: Verifier) -> None:
+    def __init__(self, writer: SafeMarkdownWriter, verifier: Verifier) -> None:
         self.open: Literal["", "code", "address"] = ""
         self.prose_line = False
-        self._outlet = outlet
+        self._writer = writer
         self._verifier = verifier
         self._ticks = ""
         self._content = ""
@@ -49,16 +50,16 @@ class CodeText:
         self._strikes = False
 
     def close(self) -> None:
-        """End what was begun, so that it swallows nothing after it."""
+        """End the code that was begun, so that it swallows no later text."""
         if not self.open:
             return
-        fenced = self._outlet.outline.open_fence is None and self._outlet.opens_fence("")
+        fenced = self._writer.outline.open_fence is None and self._writer.opens_fence("")
         if not fenced:
-            self._outlet.end_code(self._ticks)
+            self._writer.end_code(self._ticks)
         self.open = ""
 
     def newline(self) -> None:
-        self._outlet.newline()
+        self._writer.newline()
         self.prose_line = self._strikes = False
         self._verifier.named(None, 0)
 
@@ -69,21 +70,21 @@ class CodeText:
         """
         if self._in_code_line:
             return self._pass_line(raw, at)
-        if self.prose_line or self._outlet.outline.line:
+        if self.prose_line or self._writer.outline.line:
             return None
         lead = _LEAD.match(raw, at)
         assert lead is not None
         if lead.end() == len(raw) and not final:
             return WAIT
-        fenced = self._outlet.outline.open_fence is not None
-        if fenced and ">" not in lead[0] and self._outlet.outline.quote is not None:
+        fenced = self._writer.outline.open_fence is not None
+        if fenced and ">" not in lead[0] and self._writer.outline.quote is not None:
             # The quotation has ended within its fence. A blank line tells that to all parsers.
-            self._outlet.newline()
+            self._writer.newline()
         blank = raw[lead.end() : lead.end() + 1] in ("", "\n")
-        if (fenced or not blank) and self._outlet.outline.is_code(lead[0]):
+        if (fenced or not blank) and self._writer.outline.is_code(lead[0]):
             self._in_code_line = True
             return self._pass_line(raw, at)
-        if self._outlet.head_has_pipe and (after := self._delimiter(raw, at, final)) is not None:
+        if self._writer.head_has_pipe and (after := self._delimiter(raw, at, final)) is not None:
             return after
         self.prose_line = True
         return None
@@ -91,16 +92,16 @@ class CodeText:
     def _pass_line(self, raw: str, at: int) -> int:
         end, complete = line_end(raw, at)
         self._fenced.append(raw[at:end])
-        self._outlet.raw(raw[at:end])
+        self._writer.raw(raw[at:end])
         if not complete:
             return end
         self._fenced.append("\n")
-        fenced = self._outlet.outline.open_fence is not None
+        fenced = self._writer.outline.open_fence is not None
         self.newline()
         self._in_code_line = False
-        if fenced and self._outlet.outline.open_fence is None:
+        if fenced and self._writer.outline.open_fence is None:
             lines = "".join(self._fenced).split("\n")[:-2]
-            self._verifier.quoted(lines, self._outlet.written)
+            self._verifier.quoted(lines, self._writer.written)
             self._fenced.clear()
         return end + 1
 
@@ -114,7 +115,7 @@ class CodeText:
             return None
         lead = _LEAD.match(raw, at)
         assert lead is not None
-        self._outlet.text(lead[0] + "\\")
+        self._writer.text(lead[0] + "\\")
         self.prose_line = True
         return lead.end()
 
@@ -123,8 +124,8 @@ class CodeText:
             return WAIT
         # Slack does not show the text after the marks; a pipe in it could begin a table.
         marks = run_end(line, 0)
-        self._outlet.raw(line[:marks])
-        self._outlet.text(line[marks:].replace("|", ""))
+        self._writer.raw(line[:marks])
+        self._writer.text(line[marks:].replace("|", ""))
         self._fenced.clear()
         return stop
 
@@ -135,13 +136,13 @@ class CodeText:
         ticks, content = raw[at:begin], raw[begin:stop]
         if not content.strip() and not whole:
             return WAIT
-        if len(ticks) >= 3 and self._outlet.opens_fence(raw[at:stop]):
+        if len(ticks) >= 3 and self._writer.opens_fence(raw[at:stop]):
             return self._begin_fence(raw[at:stop], stop, whole)
         close = closing_run(raw, begin, stop, len(ticks))
         if close >= 0 and (whole or close + len(ticks) < len(raw)):
             return self._span(ticks, raw[begin:close], close + len(ticks), raw, final)
         if whole:
-            self._outlet.code(ticks, content)
+            self._writer.code(ticks, content)
             return stop
         if content.endswith("`") or (len(ticks) == 1 and self._may_cite(content)):
             return WAIT
@@ -158,30 +159,30 @@ class CodeText:
             alone = self._is_alone(raw, after, final or self._verifier.forcing)
             if alone is None:
                 return WAIT
-            line = self._outlet.outline.line
-            finding = self._verifier.verify(cited, self._outlet.written, line, alone=alone)
+            line = self._writer.outline.line
+            finding = self._verifier.verify(cited, self._writer.written, line, alone=alone)
         if finding == "wait":
             return WAIT
         if finding is not None:
-            self._verifier.show(self._outlet, finding, content.strip())
+            self._verifier.show(self._writer, finding, content.strip())
             return after
-        self._outlet.code(ticks, content)
+        self._writer.code(ticks, content)
         self._name(ticks, content)
         return after
 
     def _name(self, ticks: str, content: str) -> None:
         name = EXPRESSION.match(content) if len(ticks) == 1 else None
         if name is not None:
-            self._verifier.named(name[1], self._outlet.written)
+            self._verifier.named(name[1], self._writer.written)
 
     def _is_alone(self, raw: str, after: int, final: bool) -> bool | None:
         """Return whether a citation stands alone on its line; None: later text decides.
 
         Only below a quoted block it matters: a citation within a sentence is not that block's.
         """
-        if not self._verifier.is_beside_quote(self._outlet.written):
+        if not self._verifier.is_beside_quote(self._writer.written):
             return False
-        if BARE_LINE.fullmatch(self._outlet.outline.line) is None:
+        if BARE_LINE.fullmatch(self._writer.outline.line) is None:
             return False
         rest = BARE_LINE.match(raw, after)
         assert rest is not None
@@ -190,9 +191,9 @@ class CodeText:
         return raw[rest.end()] == "\n"
 
     def _begin_code(self, ticks: str, content: str) -> None:
-        """Let a span begin before its end is known; it will end on this line in any case."""
-        self._outlet.begin_code(ticks)
-        self._outlet.in_code(content)
+        """Begin a span before its end is known; it will end on this line in any case."""
+        self._writer.begin_code(ticks)
+        self._writer.in_code(content)
         self.open, self._ticks, self._content = "code", ticks, content
 
     def go_on(self, raw: str, at: int, final: bool) -> int:
@@ -200,20 +201,20 @@ class CodeText:
         whole = complete or final or self._verifier.forcing
         close = closing_run(raw, at, stop, len(self._ticks))
         if close >= 0 and (whole or close + len(self._ticks) < len(raw)):
-            self._outlet.in_code(raw[at:close])
-            self._outlet.end_code(self._ticks)
+            self._writer.in_code(raw[at:close])
+            self._writer.end_code(self._ticks)
             self._name(self._ticks, self._content + raw[at:close])
             self.open = ""
             return close + len(self._ticks)
         if complete or final:
-            self._outlet.in_code(raw[at:stop])
+            self._writer.in_code(raw[at:stop])
             self.close()
             return stop
         text = raw[at:].rstrip("`")
-        self._outlet.in_code(text)
+        self._writer.in_code(text)
         self._content = (self._content + text)[:_LONGEST_NAME]
         if self._verifier.forcing:
-            self._outlet.in_code(TICK * (len(raw) - at - len(text)))
+            self._writer.in_code(TICK * (len(raw) - at - len(text)))
             return stop
         return at + len(text) if text else WAIT
 
@@ -222,13 +223,13 @@ class CodeText:
         stop, complete = line_end(raw, begin)
         if begin == len(raw) and not final:
             return WAIT
-        if begin - at >= 3 and self._outlet.opens_fence(raw[at:stop]):
+        if begin - at >= 3 and self._writer.opens_fence(raw[at:stop]):
             return self._begin_fence(raw[at:stop], stop, complete or final)
         if begin - at != 2:
-            self._outlet.text(raw[at:begin])
+            self._writer.text(raw[at:begin])
             return begin
         if self._strikes:
-            self._outlet.raw("~~")
+            self._writer.raw("~~")
             self._strikes = False
             return begin
         end = _STRUCK.match(raw, begin)
@@ -237,13 +238,13 @@ class CodeText:
         # Some parsers would look for the end of an open mark within code.
         self._strikes = end is not None
         if self._strikes:
-            self._outlet.raw("~~")
+            self._writer.raw("~~")
         else:
-            self._outlet.text("~~")
+            self._writer.text("~~")
         return begin
 
     def release(self, raw: str) -> int:
-        """Let go of a span that waits at the beginning of `raw`."""
+        """Pass on a span that waits at the beginning of `raw`; return its length."""
         run = run_end(raw, 0)
         stop, _ = line_end(raw, run)
         close = closing_run(raw, run, stop, run)
@@ -254,15 +255,15 @@ class CodeText:
         return run + len(content)
 
     def begin_address(self, text: str) -> None:
-        """Let an address begin as code before its end is known."""
-        self._outlet.begin_code("`")
-        self._outlet.part_of_address(text)
+        """Begin an address as code before its end is known."""
+        self._writer.begin_code("`")
+        self._writer.part_of_address(text)
         self.open, self._ticks = "address", "`"
 
     def go_on_address(self, raw: str, at: int) -> int:
         found = ADDRESS_END.search(raw, at)
         stop = found.start() if found else len(raw)
-        self._outlet.part_of_address(raw[at:stop])
+        self._writer.part_of_address(raw[at:stop])
         if found is not None:
             self.close()
         return stop

@@ -67,9 +67,9 @@ class CitationFilter:
         index: PathIndex | None = None,
         sources: Mapping[FileKey, Source] | None = None,
     ) -> None:
-        self._outlet = SafeMarkdownWriter()
+        self._writer = SafeMarkdownWriter()
         self._verifier = Verifier(hosts, index, sources or {})
-        self._scanner = Scanner(self._outlet, self._verifier)
+        self._scanner = Scanner(self._writer, self._verifier)
         self._raw = ""
         self._fed_at = 0.0
         self._waiting_since: float | None = None
@@ -134,7 +134,7 @@ class CitationFilter:
             self._scan(now, final=final)
         if final:
             self._scanner.close()
-        return self._outlet.taken()
+        return self._writer.taken()
 
     def _is_overdue(self, now: float) -> bool:
         # Words behind a citation that waits for its file are no tail: they are only bound by time.

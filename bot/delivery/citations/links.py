@@ -39,7 +39,7 @@ def _escaped(text: str) -> str:
 
 
 def permalink(state: RepositoryState, path: str, start: int, end: int) -> str | None:
-    """Return the page of these lines at the head commit; None where no page shows them."""
+    """Return the page of these lines at the head commit; None if no page shows them."""
     if state.web is None:
         return None
     values = {
@@ -156,7 +156,7 @@ class Pages:
         return cls(tuple((s.name, _pattern(s.web)) for s in states if s.web is not None))
 
     def read(self, url: str) -> tuple[str, str, int, int] | None:
-        """Return repository, path and lines that an address shows at whatever commit, or None."""
+        """Return repository, path and lines that an address shows at any commit, or None."""
         page, anchor = url, _ANCHOR.search(url)
         if anchor is not None:
             page = url[: anchor.start()]

@@ -1,8 +1,8 @@
-"""Reads the model's Markdown piece by piece and decides what of it may leave, and as what. Pure.
+"""Reads the model's Markdown piece by piece and decides which text may leave, and as what. Pure.
 
-A step looks at what stands at one place and passes it on, or says WAIT where more text could still
-change its meaning. `release` passes on what has waited long enough, in its safest meaning. Every
-code span that is let begin also ends on its line.
+A step looks at the construct at one place and passes it on, or returns WAIT if more text could
+still change its meaning. `release` passes on a construct that has waited long enough, in its safest
+meaning. Every code span that was begun also ends on its line.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 
 from bot.delivery.citations.check import Finding
 from bot.delivery.citations.citation import LONGEST, SHAPE, shaped
-from bot.delivery.citations.code_spans import CodeText
+from bot.delivery.citations.code_spans import CodeSpans
 from bot.delivery.citations.safe_output import TICK, SafeMarkdownWriter
 from bot.delivery.citations.tokens import (
     ADDRESS,
@@ -38,18 +38,18 @@ _WORD = re.compile(r"\s*[^\s`\[\]!\\&<@]*")
 
 
 class Scanner:
-    """Passes text from `raw` strings to the outlet; the verifier judges citations."""
+    """Passes text from `raw` strings to the writer. The verifier judges citations."""
 
-    def __init__(self, outlet: SafeMarkdownWriter, verifier: Verifier) -> None:
-        self._outlet = outlet
+    def __init__(self, writer: SafeMarkdownWriter, verifier: Verifier) -> None:
+        self._writer = writer
         self._verifier = verifier
-        self._code = CodeText(outlet, verifier)
+        self._code = CodeSpans(writer, verifier)
 
     def __repr__(self) -> str:
-        return f"<Scanner [{self._code.open or 'prose'}] to {self._outlet}>"
+        return f"<Scanner [{self._code.open or 'prose'}] to {self._writer}>"
 
     def step(self, raw: str, at: int, final: bool) -> int:
-        """Pass on what stands at `at`; return where it ends, or WAIT."""
+        """Pass on the construct at `at`; return where it ends, or WAIT."""
         if self._code.open == "code":
             return self._code.go_on(raw, at, final)
         if self._code.open == "address":
@@ -58,14 +58,14 @@ class Scanner:
         return self._inline(raw, at, final) if after is None else after
 
     def close(self) -> None:
-        """End what was let begin, so that it swallows nothing after it."""
+        """End the code that was begun, so that it swallows no later text."""
         self._code.close()
 
     # Prose
 
     def _inline(self, raw: str, at: int, final: bool) -> int:
         found = SPECIAL.search(raw, at)
-        if found is not None and found.start() == 0 and is_word_sign(self._outlet.last):
+        if found is not None and found.start() == 0 and is_word_sign(self._writer.last):
             # The word has begun in an earlier piece.
             found = INNER_SPECIAL.search(raw)
         stop = found.start() if found else len(raw)
@@ -86,7 +86,7 @@ class Scanner:
             case "!":
                 return self._exclamation(raw, at, final)
             case "]":
-                self._outlet.text("]")
+                self._writer.text("]")
                 return at + 1
             case "\\":
                 return self._backslash(raw, at, final)
@@ -107,7 +107,7 @@ class Scanner:
             raw,
             at,
             stop,
-            within_word=self._outlet.within_word,
+            within_word=self._writer.within_word and self._writer.last.isascii(),
             final=final or self._verifier.forcing,
         )
         if odd is None:
@@ -117,20 +117,20 @@ class Scanner:
             return self._words(raw[at:begin], at, growing=False)
         if cited is None:
             return WAIT if end < 0 else None
-        line = self._outlet.outline.line
-        finding = self._verifier.verify(cited, self._outlet.written, line)
+        line = self._writer.outline.line
+        finding = self._verifier.verify(cited, self._writer.written, line)
         if finding == "wait":
             return WAIT
         if finding is None:
-            self._outlet.text(raw[at:end])
+            self._writer.text(raw[at:end])
         else:
-            self._verifier.show(self._outlet, finding, raw[at:end])
+            self._verifier.show(self._writer, finding, raw[at:end])
         return end
 
     def _words(self, text: str, at: int, *, growing: bool) -> int:
         """Pass on running text up to the last word if that may still become something else."""
         if growing:
-            text = text[: len(text) - growing_address(text, self._outlet.last)]
+            text = text[: len(text) - growing_address(text, self._writer.last)]
             word = max(text.rfind(" "), text.rfind("\t")) + 1
             if word < len(text) and self._may_grow(text[word:].lstrip("(\"'*_")):
                 text = text[:word]
@@ -152,21 +152,21 @@ class Scanner:
             cited = self._verifier.read(piece) if shaped(piece) is not None else None
             if cited is None or WORD.match(text, found.end()):
                 continue
-            if begin == 0 and self._outlet.within_word and self._outlet.last.isascii():
-                # Its beginning has left already.
+            if begin == 0 and self._writer.within_word and self._writer.last.isascii():
+                # The beginning of the path has left already.
                 self._verifier.struck(found[0])
                 continue
-            line = self._outlet.outline.line + text[done:begin]
-            at = self._outlet.written + begin - done
+            line = self._writer.outline.line + text[done:begin]
+            at = self._writer.written + begin - done
             finding = self._verifier.verify(cited, at, line)
             if finding == "wait":
-                self._outlet.text(text[done:begin])
+                self._writer.text(text[done:begin])
                 return begin
             if finding is not None:
-                self._outlet.text(text[done:begin])
-                self._verifier.show(self._outlet, finding, cited.text)
+                self._writer.text(text[done:begin])
+                self._verifier.show(self._writer, finding, cited.text)
                 done = found.end()
-        self._outlet.text(text[done:])
+        self._writer.text(text[done:])
         return len(text)
 
     def _backslash(self, raw: str, at: int, final: bool) -> int:
@@ -174,23 +174,23 @@ class Scanner:
         if not after and not final:
             return WAIT
         if after == "`":
-            self._outlet.text(TICK)
+            self._writer.text(TICK)
             return at + 2
         if after in ("", "\n", "&", "@"):
-            self._outlet.text("\\")
+            self._writer.text("\\")
             return at + 1
-        self._outlet.text(raw[at : at + 2])
+        self._writer.text(raw[at : at + 2])
         return at + 2
 
     def _ampersand(self, raw: str, at: int, final: bool) -> int:
         found = ENTITY.match(raw, at)
         if found is not None and found.end() == len(raw) and not final:
             return WAIT
-        # Other entities could hide an address's colon from whoever looks for links.
+        # Other entities could hide an address's colon from the search for links.
         named = found is None or found[0][1:] in SHOWN_ENTITIES
         closed = found is not None and raw[found.end() : found.end() + 1] == ";"
         numbered = raw[at + 1 : at + 2] == "#"
-        self._outlet.text("&amp;" if numbered or (closed and not named) else "&")
+        self._writer.text("&amp;" if numbered or (closed and not named) else "&")
         return at + 1
 
     # Links
@@ -200,11 +200,11 @@ class Scanner:
             return WAIT
         if raw[at + 1 : at + 2] == "[":
             return self._bracket(raw, at, at + 1, final)
-        self._outlet.text("!")
+        self._writer.text("!")
         return at + 1
 
     def _bracket(self, raw: str, at: int, opening: int, final: bool) -> int:
-        """Pass on a link, or an image if `at` is before `opening`, or what only looks like one."""
+        """Pass on a link, or an image if `at` is before `opening`, or a bracket that is neither."""
         close = matching(raw, opening, "]")
         end: int | None = None
         if close is not None and close >= 0 and raw[close + 1 : close + 2] == "(":
@@ -213,7 +213,7 @@ class Scanner:
         if unsure and not final:
             return WAIT
         if close is None or end is None or WAIT in (close, end):
-            self._outlet.text(raw[at : opening + 1])
+            self._writer.text(raw[at : opening + 1])
             return opening + 1
         text, inner = raw[opening + 1 : close], raw[close + 2 : end]
         if not self._verifier.is_ready(text):
@@ -223,7 +223,7 @@ class Scanner:
             return end + 1
         done = self._link(text, inner)
         if done is None:
-            self._outlet.text("[")
+            self._writer.text("[")
             return opening + 1
         return end + 1 if done else WAIT
 
@@ -245,7 +245,7 @@ class Scanner:
         # The label is what a reader believes: if it is a citation, the link leads there or nowhere.
         if named is not None and self._verifier.names_file(named.path):
             cited = cited if cited and self._verifier.is_same(cited, named) else named
-        finding = self._verifier.verify(cited, self._outlet.written) if cited else None
+        finding = self._verifier.verify(cited, self._writer.written) if cited else None
         if finding == "wait":
             return False
         path = self._verifier.file_named(bare)
@@ -254,12 +254,12 @@ class Scanner:
         elif path is not None and not self._verifier.is_page_of(address, path):
             self._named_elsewhere(text, address)
         elif (allowed := self._allowed(text, address)) is not None:
-            self._outlet.link(label(text) or label(allowed), allowed)
+            self._writer.link(label(text) or label(allowed), allowed)
         elif "://" in address or address.startswith("www."):
             self._nested(text)
-            self._outlet.text(" (")
-            self._outlet.address(address)
-            self._outlet.text(")")
+            self._writer.text(" (")
+            self._writer.address(address)
+            self._writer.text(")")
         else:
             return None
         return True
@@ -277,7 +277,7 @@ class Scanner:
         if differs or (path is None and _looks_like_citation(text)):
             # The label must name the lines that the link leads to.
             shown = f"`{label_of(finding)}`"
-        self._outlet.link(shown, url)
+        self._writer.link(shown, url)
 
     def _allowed(self, text: str, address: str) -> str | None:
         """Return the address if a link may lead there; a label like a citation must be one."""
@@ -286,15 +286,15 @@ class Scanner:
     def _named_elsewhere(self, text: str, address: str) -> None:
         """Pass on a link that is labelled with a file's path and leads elsewhere."""
         self._nested(text)
-        self._outlet.text(" (")
+        self._writer.text(" (")
         allowed = self._verifier.hosts.allow(address)
         if allowed is not None:
-            self._outlet.link(label(address), allowed)
+            self._writer.link(label(address), allowed)
         elif "://" in address or address.startswith("www."):
-            self._outlet.address(address)
+            self._writer.address(address)
         else:
-            self._outlet.text(address)
-        self._outlet.text(")")
+            self._writer.text(address)
+        self._writer.text(")")
 
     def _address(self, raw: str, at: int, final: bool) -> int:
         found = ADDRESS_END.search(raw, at)
@@ -306,15 +306,15 @@ class Scanner:
     def _show_address(self, url: str) -> bool:
         """Pass on an address: as a checked citation, a link or code; False: read a file first."""
         cited = self._verifier.page(url)
-        finding = self._verifier.verify(cited, self._outlet.written) if cited else None
+        finding = self._verifier.verify(cited, self._writer.written) if cited else None
         if finding == "wait":
             return False
         if finding is not None:
-            self._verifier.show(self._outlet, finding, finding.label)
+            self._verifier.show(self._writer, finding, finding.label)
         elif (allowed := self._verifier.hosts.allow(url)) is not None:
-            self._outlet.link(address_label(url), allowed)
+            self._writer.link(address_label(url), allowed)
         else:
-            self._outlet.address(url)
+            self._writer.address(url)
         return True
 
     def _angle(self, raw: str, at: int, final: bool) -> int:
@@ -324,31 +324,31 @@ class Scanner:
             rest = raw[begin:]
             if not final and (not rest or growing_address(rest, "<") == len(rest)):
                 return WAIT
-            self._outlet.text("<")
+            self._writer.text("<")
             return begin
         found = ADDRESS_END.search(raw, begin)
         if found is None and not final:
             return WAIT
         if found is None or found[0] != ">":
-            self._outlet.text("<")
+            self._writer.text("<")
             return begin
         return found.end() if self._show_address(raw[begin : found.start()]) else WAIT
 
     def _at_sign(self, raw: str, at: int, final: bool) -> int:
         """Pass on `@`. The host of a mail address goes into code, so that it becomes no link."""
-        before = raw[at - 1 : at] if at else self._outlet.last
+        before = raw[at - 1 : at] if at else self._writer.last
         found = HOST.match(raw, at + 1)
         assert found is not None
         if not (before.isalnum() or before in tuple("._+-*~\\")):
-            self._outlet.text("@")
+            self._writer.text("@")
             return at + 1
         if found.end() == len(raw) and not final and len(found[0]) < 255:
             return WAIT
         host = found[0].rstrip("._-")
-        self._outlet.text("@")
+        self._writer.text("@")
         if "." not in host:
             return at + 1
-        self._outlet.address(host)
+        self._writer.address(host)
         return at + 1 + len(host)
 
     def _other_scheme(self, raw: str, at: int, final: bool) -> int:
@@ -357,44 +357,44 @@ class Scanner:
         if found is None and not final:
             return WAIT
         rest = without_tail(raw[at + 1 : found.start() if found else len(raw)])
-        self._outlet.text(":")
-        self._outlet.address(rest)
+        self._writer.text(":")
+        self._writer.address(rest)
         return at + 1 + len(rest)
 
     # When time is up
 
     def release(self, raw: str) -> int:
-        """Let go of what waits at the beginning of `raw`; return how many characters that took."""
+        """Pass on the construct that waits at the beginning of `raw`; return its length."""
         if self._code.open:
             return self._code.go_on(raw, 0, False)
-        if self._outlet.head_has_pipe and not self._outlet.outline.line and raw[0] in "|:-":
-            self._outlet.text("\\")
+        if self._writer.head_has_pipe and not self._writer.outline.line and raw[0] in "|:-":
+            self._writer.text("\\")
         self._code.prose_line = True
         match raw[0]:
             case "`":
                 return self._code.release(raw)
             case "[":
-                self._outlet.text("[")
+                self._writer.text("[")
                 return 1
             case "&":
-                self._outlet.text("&amp;")
+                self._writer.text("&amp;")
                 return 1
             case "\\":
-                self._outlet.text("\\\\")
+                self._writer.text("\\\\")
                 return 1
             case "!" | "~" | "<":
-                self._outlet.text(raw[0])
+                self._writer.text(raw[0])
                 return 1
             case ":" if not raw.startswith("://"):
                 length = 2 if raw.startswith(":/") else 1
-                self._outlet.text(raw[:length])
+                self._writer.text(raw[:length])
                 return length
             case "@" if len(raw) == 1:
                 # The host may follow, and must not be joined to the name any more.
-                self._outlet.text("@ ")
+                self._writer.text("@ ")
                 return 1
             case "@" | ":":
-                self._outlet.text(raw[0])
+                self._writer.text(raw[0])
                 self._code.begin_address(raw[1:])
                 return len(raw)
         if SPECIAL.match(raw) is not None:
@@ -409,7 +409,7 @@ class Scanner:
         length = max(1, found.end() if found else 1)
         if shaped(raw[:length].strip()) is not None:
             self._verifier.struck(raw[:length])
-        self._outlet.text(raw[:length])
+        self._writer.text(raw[:length])
         return length
 
 

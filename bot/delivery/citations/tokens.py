@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 WAIT = -1
-"""What stands here may still change its meaning."""
+"""Later text may change the meaning of the construct here."""
 
 SCHEMES = (
     *("http", "https", "ftp", "ftps", "sftp", "ssh", "git", "git+https", "git+ssh", "svn", "file"),
@@ -20,7 +20,7 @@ ADDRESS = re.compile(rf"(?<![A-Za-z0-9+])(?:{_KNOWN})", re.IGNORECASE)
 SPECIAL = re.compile(rf"[\n`~\[\]!\\&<@]|{ADDRESS.pattern}|://", re.IGNORECASE)
 """The beginning of everything that is not running words."""
 INNER_SPECIAL = re.compile(r"[\n`~\[\]!\\&<@]|://")
-"""The same within a word, where no known scheme can begin."""
+"""The same within a word, in which no known scheme can begin."""
 _GROWING = re.compile(r"([A-Za-z0-9+]{0,20})(:?/?)\Z")
 ADDRESS_END = re.compile(r"[\s<>`\"\[\]|]|~~|[^\x00-\x7f]")
 HOST = re.compile(r"[A-Za-z0-9._-]{0,255}")
@@ -30,13 +30,13 @@ DEEPEST = 4
 """Brackets within brackets that a link's label or target may hold."""
 ENTITY = re.compile(r"&[#A-Za-z0-9]{0,31}")
 SHOWN_ENTITIES = frozenset({"lt", "gt", "amp"})
-"""What Slack decodes (docs/platform/slack.md#escaping)."""
+"""Entities that Slack decodes (docs/platform/slack.md#escaping)."""
 EXPRESSION = re.compile(r"[\w$.:]*?([A-Za-z_$][\w$]{2,})(?:\([^()]*\))?\Z")
 """Code that names one thing: its last name is group 1."""
 BARE_LINE = re.compile(r"[^\S\n]*(?:(?:from|source|in)\b:?)?[^\w\n`\[<&]*", re.IGNORECASE)
 """The part of a line beside a citation that says nothing of its own: signs, "Source:"."""
 PATHLIKE = re.compile(r"[^\s`'\"<>|*?\\]*(?:\s?[-\u2013]\s?L?\d*)?\Z")
-"""What may become a citation's text."""
+"""Text that may become a citation."""
 
 _ADDRESS_TAIL = re.compile(r"[.,;:!?'*_~)]+\Z")
 _TITLE = re.compile(r"\s+(?:\"[^\"]*\"|'[^']*'|\([^()]*\))\s*\Z")

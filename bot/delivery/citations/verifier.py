@@ -144,10 +144,10 @@ class Verifier:
     def odd_in_prose(
         self, raw: str, at: int, stop: int, *, within_word: bool, final: bool
     ) -> tuple[int, int, Citation | None] | None:
-        """Return where a citation stands in running text whose path no pattern could find.
+        """Find a citation in running text whose path no pattern could find.
 
-        That is its beginning, its end and what it is. An end of -1 means that more text may belong
-        to it. `raw[at:stop]` is where it must begin.
+        Returns its beginning, its end and the citation. An end of -1 means that more text may
+        belong to it. It must begin in `raw[at:stop]`.
         """
         if self._index is None or not self._index.has_odd:
             return None
@@ -286,18 +286,18 @@ class Verifier:
             state, path = replace(state, commit=source.commit), path.rpartition("@")[0]
         return permalink(state, path, *finding.linked)
 
-    def show(self, outlet: SafeMarkdownWriter, finding: Finding, written: str) -> None:
+    def show(self, writer: SafeMarkdownWriter, finding: Finding, written: str) -> None:
         """Write a citation that holds, as a link if a page shows it."""
         shown = written if finding.fate == "good" else label_of(finding)
         url = self.permalink(finding)
         if url is not None and not _BREAKS_LABEL.search(shown):
-            outlet.link(f"`{shown}`", url)
+            writer.link(f"`{shown}`", url)
             return
-        outlet.code("`", shown)
+        writer.code("`", shown)
         if url is not None:
             # Parsers differ in how they read a bracket or a bar within a link's label.
-            outlet.text(" ")
-            outlet.link("\u2197", url)
+            writer.text(" ")
+            writer.link("\u2197", url)
 
     def _evidence(self, at: int, line: str, alone: bool) -> Evidence:
         quote = self._quote if alone and self.is_beside_quote(at) else ()

@@ -148,7 +148,7 @@ def test_a_range_beyond_the_end_is_cut_to_the_file() -> None:
 
 
 def test_lines_of_the_base_are_carried_to_the_head() -> None:
-    """The model reads the base's numbers where a file has changed since."""
+    """The model reads the base's numbers if a file has changed since."""
     beyond = found("src/auth.py:15-16")
     assert beyond is not None
     assert (beyond.fate, beyond.first, beyond.last) == ("corrected", 12, 13)
@@ -158,7 +158,7 @@ def test_lines_of_the_base_are_carried_to_the_head() -> None:
 
 
 def test_a_name_at_the_cited_line_keeps_it() -> None:
-    """What stands where it was said to stand is not moved."""
+    """A citation whose line holds the name is not moved."""
     finding = found("src/auth.py:5", Evidence(names=("make_token",)))
     assert finding is not None
     assert (finding.fate, finding.first) == ("good", 5)
@@ -190,7 +190,7 @@ QUOTE = ("def login(user):", "    token = make_token(user)")
 def test_lines_follow_their_quoted_snippet(
     text: str, fate: Literal["good", "corrected"], start: int, end: int
 ) -> None:
-    """What was quoted is what was read; its place is looked up, not believed."""
+    """The quoted text was read; its place is looked up, not believed."""
     finding = found(text, Evidence(quote=QUOTE))
     assert finding is not None
     assert (finding.fate, finding.first, finding.last) == (fate, start, end)
@@ -219,7 +219,7 @@ def test_lines_that_changed_are_not_carried() -> None:
 
 
 def test_the_rules_name_the_form_that_is_checked() -> None:
-    """What the model is told and what is checked must not drift apart."""
+    """The rules for the model and the check must agree."""
     assert read("src/auth.py#verify_token", INDEX) is not None
     assert "`src/auth.py#verify_token`" in CITING_RULES
     assert len(CITING_RULES) < 800

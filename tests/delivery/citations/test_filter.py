@@ -1,4 +1,4 @@
-"""What the filter lets out: links that hold, nothing else alive, no text lost, little held back."""
+"""The filter's output: links that hold, no other link, no text lost, little held back."""
 
 from __future__ import annotations
 
@@ -426,7 +426,7 @@ def test_only_a_name_directly_before_a_citation_corrects_it(text: str, lines: st
     ],
 )
 def test_a_link_that_looks_like_a_citation_is_one(text: str, shown: str) -> None:
-    """What a reader takes for a checked place leads to that place or nowhere."""
+    """A label like a checked place leads to that place or nowhere."""
     assert whole(text) == shown
 
 
@@ -449,3 +449,11 @@ def test_citations_in_running_text_end_where_a_reader_ends_them(text: str, linke
         shown, check = in_pieces([text[:cut], text[cut:]], [0.02, 0.02], SOURCES)
         assert check.counts[0] == linked, (cut, shown)
         assert shown.count(f"]({PAGE}/") == linked
+
+
+def test_an_odd_path_behind_another_script_is_found_at_any_cut() -> None:
+    """The letter before it may have left already."""
+    for text in ("\u898bsrc/odd (1).py:3\u3002", "\u898b\u898bapp/[slug]/page.tsx:3"):
+        for cut in range(len(text)):
+            _, check = in_pieces([text[:cut], text[cut:]], [0.02, 0.02], SOURCES)
+            assert check.counts == (1, 0, 0), cut

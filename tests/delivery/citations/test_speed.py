@@ -1,4 +1,4 @@
-"""A right citation is never shown in part: at any speed, in any pieces, whatever it is beside."""
+"""A right citation is never shown in part: at any speed, in any pieces, beside any text."""
 
 from __future__ import annotations
 
