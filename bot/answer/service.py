@@ -29,6 +29,10 @@ REMEMBERED = 300
 NEW_SECONDS = 10.0
 
 
+Place = tuple[str, str, str]
+"""A message: workspace, channel, time stamp."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Given:
     """An answer that was given: enough to give it anew, in the same place."""
@@ -47,6 +51,8 @@ class Answerer:
         self._drafts = drafts
         self._running: dict[str, Answering] = {}
         self._given: OrderedDict[str, _Given] = OrderedDict()
+        self._edits: dict[Place, str] = {}
+        self._early: OrderedDict[Place, str] = OrderedDict()
 
     def __repr__(self) -> str:
         return f"<Answerer: {len(self._running)} running, {self._parts.queue!r}>"
@@ -80,6 +86,7 @@ class Answerer:
                     return
                 question = joined
             begun = None
+            question = self._with_early_edit(question)
             if takeover is None:
                 self._open_thread(question)
                 self._parts.journal.write(_received(question, context, self._parts.now()))
@@ -149,23 +156,60 @@ class Answerer:
             self._drafts.closed(question)
 
     async def edited(self, workspace: str, channel: str, ts: str, text: str) -> bool:
-        """Answer an edited question anew, in place; False where its answer stands by now."""
-        found = self._asked_by(workspace, channel, ts)
-        if found is None or found.question.text.strip() == text.strip() or not text.strip():
-            return False
-        if not await self._parts.gate.permits(found.question.user, found.question, found.context):
-            return False
-        running = self._running.get(found.question.id)
-        if running is not None:
-            running.cut("superseded")
-            await running.ended.wait()
-            found = self._given[found.question.id]
-        elif found.said_at is None or self._parts.now() > found.said_at + EDIT_SECONDS:
-            return False
-        edited = replace(found.question, text=text)
-        if await self._refused(edited, found.context, edited.user):
-            return False
-        return await self._anew(found, edited)
+        """Answer an edited question anew, in place; False if its answer stands by now.
+
+        Edits that come while one is applied replace each other: the newest words count.
+        """
+        place = (workspace, channel, ts)
+        is_first = place not in self._edits
+        self._edits[place] = text
+        if not is_first:
+            self._cut(lambda q: (q.workspace, q.channel, q.ts) == place, "superseded")
+            return True
+        try:
+            return await self._apply_edits(place)
+        finally:
+            del self._edits[place]
+
+    async def _apply_edits(self, place: Place) -> bool:
+        answered = False
+        while True:
+            text, found = self._edits[place], self._asked_by(*place)
+            if found is None:
+                self._keep_early(place, text)
+                return answered
+            if found.question.text.strip() == text.strip() or not text.strip():
+                return answered
+            gate, asked = self._parts.gate, found.question
+            if not await gate.permits(asked.user, asked, found.context):
+                return answered
+            running = self._running.get(asked.id)
+            if running is not None:
+                running.cut("superseded")
+                await running.ended.wait()
+            elif not answered and not self._is_recent(found):
+                return False
+            found = self._given[asked.id]
+            edited = replace(found.question, text=self._edits[place])
+            if await self._refused(edited, found.context, edited.user):
+                return answered
+            if not await self._anew(found, edited):
+                return answered
+            answered = True
+
+    def _is_recent(self, given: _Given) -> bool:
+        return given.said_at is not None and self._parts.now() <= given.said_at + EDIT_SECONDS
+
+    def _keep_early(self, place: Place, text: str) -> None:
+        """Keep an edit of a message that may be a question whose answer has not begun."""
+        self._early[place] = text
+        self._early.move_to_end(place)
+        if len(self._early) > REMEMBERED:
+            self._early.popitem(last=False)
+
+    def _with_early_edit(self, question: Question) -> Question:
+        text = self._early.pop((question.workspace, question.channel, question.ts), "").strip()
+        return replace(question, text=text) if text else question
 
     async def deleted(
         self, workspace: str, channel: str, ts: str, thread: str | None = None

@@ -131,6 +131,9 @@ class Threads:
         one = thread_message(message, self._own)
         if one is not None and (newer or one.ts not in thread.messages):
             self._replace(thread, one.ts, one)
+        elif one is None and newer:
+            # A tombstone, which stands for a deleted message with replies, says nothing.
+            self._replace(thread, str(message.get("ts") or ""), None)
 
     def _replace(self, thread: _Thread, ts: str, one: ThreadMessage | None) -> None:
         if thread.counted:

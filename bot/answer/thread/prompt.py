@@ -19,6 +19,7 @@ from bot.answer.question import File, Question, Quoted
 from bot.answer.thread.files import Picture, ReadFile, preview_of, told
 from bot.answer.thread.message import ThreadMessage
 from bot.answer.thread.names import Described, title, with_names, without_names
+from bot.answer.thread.redact import DELETED
 from bot.answer.thread.untrusted import cut, shield, shield_tags, tag
 from bot.delivery.slack_api import JsonObject
 
@@ -239,7 +240,7 @@ def _sent(texts: str) -> dict[str, str]:
 
 
 def _was_edited(before: str, text: str) -> bool:
-    if _CUT in before or before == NO_WORDS or before.startswith("<slack_"):
+    if _CUT in before or before in (NO_WORDS, DELETED) or before.startswith("<slack_"):
         return False
     # A name may have changed since, or could not be looked up then.
     return without_names(before) != without_names(shield(text))
