@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "store": ("benchmarks.bench_store", "store", "The store's share of a question's time."),
     "load": ("benchmarks.bench_load", "load", "Questions a second, until it breaks."),
     "chaos": ("benchmarks.bench_chaos", "chaos", "Kill bots; count complete answers."),
+    "costs": ("benchmarks.bench_costs", "costs", "Dollars a month by size and questions a day."),
     "playground": ("benchmarks.bench_playground", "playground", "A year in a minute."),
 }
 
