@@ -63,7 +63,11 @@ _SENTENCE = re.compile(
 )
 _MARKED = re.compile(f"[{_MARKS}]")
 _GREEK = re.compile(r"[\u0370-\u03ff\u1f00-\u1fff]")
-_IDEOGRAPHS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
+# Scripts that write no spaces between words: Thai to Burmese, Khmer, Chinese, Japanese, Korean.
+_IDEOGRAPHS = re.compile(
+    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]"
+)
+_SHORT_LISTS = frozenset({"hebrew", "hindi", "armenian", "ethiopic", "other_latin"})
 _NAME_FIRST = re.compile(
     r"(?:(?:[Hh]ey|[Hh]i|[Hh]allo|[Hh]ola|[Cc]iao)\s+)?[A-Z][a-z\u00e0-\u00ff]+,\s"
 )
@@ -214,6 +218,8 @@ def _is_for_people(sentence: str, languages: Sequence[Language], by_asker: bool)
         return True
     if by_asker or not _is_marked(sentence):
         return False
+    if _CODE in sentence:
+        return False
     return _is_fragment(lowered.strip(_ENDS), languages) or not _is_about_code(bare, languages)
 
 
@@ -238,13 +244,20 @@ def _is_teamwork(bare: str) -> bool:
 
 def _is_about_code(bare: str, languages: Sequence[Language]) -> bool:
     """Tell whether a question names a thing that code has, or asks how, where or why."""
-    if _CODE in bare or SHARED.conjunction.match(bare):
+    if SHARED.conjunction.match(bare):
         return True
-    if SHARED.interrogative.search(bare) or _names_a_thing(bare):
+    if _names_a_thing(bare) or SHARED.strong_interrogative.search(bare):
+        return True
+    if SHARED.interrogative.search(bare) and _is_little_known(languages):
         return True
     return any(
         language.request.match(bare) or language.capable.search(bare) for language in languages
     )
+
+
+def _is_little_known(languages: Sequence[Language]) -> bool:
+    """Tell whether the lists of words are too short to know talk between people by them."""
+    return languages is LANGUAGES or any(one.name in _SHORT_LISTS for one in languages)
 
 
 def _names_a_thing(bare: str) -> bool:
@@ -253,7 +266,7 @@ def _names_a_thing(bare: str) -> bool:
 
 def _is_fragment(sentence: str, languages: Sequence[Language]) -> bool:
     """Tell whether a marked sentence says too little to know whom it asks: "lunch?"."""
-    if SHARED.conjunction.match(sentence) or _CODE in sentence:
+    if SHARED.conjunction.match(sentence):
         return False
     bare = SHARED.leading.sub("", sentence, count=1)
     if any(_opens(language, bare) for language in languages):

@@ -19,6 +19,7 @@ _NEVER = r"(?!)"
 class Language:
     """One language's words; a list that the file leaves out never matches."""
 
+    name: str
     known_by: Pattern
     opening: Pattern
     request: Pattern
@@ -41,6 +42,7 @@ class Shared:
     technical: Pattern
     pointing: Pattern
     interrogative: Pattern
+    strong_interrogative: Pattern
     reviewing: Pattern
     shipping: Pattern
     favour: Pattern
@@ -57,15 +59,16 @@ def _pattern(text: str) -> Pattern:
     return re.compile(text, re.VERBOSE | re.IGNORECASE)
 
 
-def _language(words: Mapping[str, str]) -> Language:
-    return Language(*(_pattern(words.get(field.name, _NEVER)) for field in fields(Language)))
+def _language(name: str, words: Mapping[str, str]) -> Language:
+    lists = [field.name for field in fields(Language) if field.name != "name"]
+    return Language(name, *(_pattern(words.get(one, _NEVER)) for one in lists))
 
 
 def _load() -> tuple[tuple[Language, ...], Shared]:
     text = files("bot.slack.events").joinpath("question_words.toml").read_text("utf-8")
     words = tomllib.loads(text)
     shared = Shared(*(_pattern(words["shared"][field.name]) for field in fields(Shared)))
-    return tuple(_language(table) for table in words["languages"].values()), shared
+    return tuple(_language(*entry) for entry in words["languages"].items()), shared
 
 
 LANGUAGES, SHARED = _load()
