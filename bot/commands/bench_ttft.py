@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from bot.claude.client import ClaudeClient
     from bot.claude.prefix import Prefix
     from bot.claude.usage import Usage
-    from bot.commands.demo_stack import Stage
+    from bot.commands.demo_stack import Demo
 
 QUESTION = "What does this code do?"
 ASK_SECONDS = 180.0
@@ -229,39 +229,39 @@ class _Bench:
 
     async def product(self, runs: int) -> list[Run]:
         found: list[Run] = []
-        async with self._staged() as stage:
-            person = stage.slack.user("U0YOU")
+        async with self._running_demo() as demo:
+            person = demo.slack.user("U0YOU")
             for n in range(runs):
                 self._tell(f"the product, cold, run {n + 1} of {runs}")
-                await stage.forget()
-                found.append(await _asked(stage, "cold", lambda: person.dm(QUESTION)))
+                await demo.forget()
+                found.append(await _asked(demo, "cold", lambda: person.dm(QUESTION)))
                 self._tell(f"the product, kept warm, run {n + 1} of {runs}")
-                found.append(await _asked(stage, "kept", lambda: person.dm(QUESTION)))
+                found.append(await _asked(demo, "kept", lambda: person.dm(QUESTION)))
                 self._tell(f"the product, DM opened, run {n + 1} of {runs}")
-                await stage.forget()
+                await demo.forget()
                 person.open_dm()
                 await asyncio.sleep(self._lead)
-                found.append(await _asked(stage, "dm", lambda: person.dm(QUESTION)))
+                found.append(await _asked(demo, "dm", lambda: person.dm(QUESTION)))
                 self._tell(f"the product, modal typed into, run {n + 1} of {runs}")
-                await stage.forget()
-                found.append(await self._modal(stage))
+                await demo.forget()
+                found.append(await self._modal(demo))
         return found
 
-    async def _modal(self, stage: Stage) -> Run:
+    async def _modal(self, demo: Demo) -> Run:
         from bot.commands.demo_stack import CHANNEL
 
-        person = stage.slack.user("U0YOU")
+        person = demo.slack.user("U0YOU")
         await person.open_modal(CHANNEL, "/ask")
-        await stage.slack.until(lambda: "submit" in person.modal.content, "the modal")
+        await demo.slack.until(lambda: "submit" in person.modal.content, "the modal")
         await person.type(QUESTION, per_key=self._typing / len(QUESTION))
-        return await _asked(stage, "modal", lambda: asyncio.ensure_future(person.submit()))
+        return await _asked(demo, "modal", lambda: asyncio.ensure_future(person.submit()))
 
     @asynccontextmanager
-    async def _staged(self) -> AsyncIterator[Stage]:
-        from bot.commands.demo_stack import Script, staged
+    async def _running_demo(self) -> AsyncIterator[Demo]:
+        from bot.commands.demo_stack import DemoConfig, running_demo
 
         with tempfile.TemporaryDirectory() as home:
-            script = Script(
+            config = DemoConfig(
                 home=Path(home),
                 repository=self._repository,
                 model=self._model,
@@ -271,8 +271,8 @@ class _Bench:
                 single_slot=True,
                 environment={"ANTHROPIC_API_KEY": os.environ.get("ANTHROPIC_API_KEY", "none")},
             )
-            async with staged(script, self._tell) as stage:
-                yield stage
+            async with running_demo(config, self._tell) as demo:
+                yield demo
 
 
 async def _ask(client: ClaudeClient, prefix: Prefix) -> tuple[float, Usage]:
@@ -292,19 +292,19 @@ async def _ask(client: ClaudeClient, prefix: Prefix) -> tuple[float, Usage]:
     raise ForewarmError("The model's reply did not end, so no wait could be timed.")
 
 
-async def _asked(stage: Stage, strategy: str, ask: Callable[[], object]) -> Run:
+async def _asked(demo: Demo, strategy: str, ask: Callable[[], object]) -> Run:
     """Ask through the local Slack; read the wait off the bot's own state."""
-    known = set((await stage.state())["questions"])
-    before = len(stage.slack.log.deliveries)
+    known = set((await demo.state())["questions"])
+    before = len(demo.slack.log.deliveries)
     ask()
     deadline = time.monotonic() + ASK_SECONDS
     while time.monotonic() < deadline:
-        state = await stage.state()
+        state = await demo.state()
         new = [q for id, q in state["questions"].items() if id not in known]
-        if new and new[0]["stage"] == "ended":
+        if new and new[0]["demo"] == "ended":
             if new[0]["wait"] is None:
                 raise ForewarmError(f"A question ended without words ({new[0]['outcome']}).")
-            told = list(stage.slack.log.deliveries)[before:]
+            told = list(demo.slack.log.deliveries)[before:]
             acks = [d.latency for d in told if d.latency is not None]
             return replace(_run(strategy, new[0], state), ack=max(acks, default=None))
         await asyncio.sleep(0.1)

@@ -14,14 +14,27 @@ import typer
 from bot.errors import ForewarmError
 
 LOCAL_BUDGET = 1_100
+LOCAL_WAIT = 1.0
+"""Seconds to the first words that excerpts must keep to: the demo promises one second."""
 CLAUDE_BUDGET = 150_000
 CLAUDE_MODEL = "claude-sonnet-5-5"
 LOCAL_NOTICE = (
-    "A small model (135 million parameters) answers here, on this machine's own processor: its"
-    " waits and its prompt cache are real, its answers are weak. Set ANTHROPIC_API_KEY to have"
-    " Claude answer instead."
+    "A small model (135 million parameters) answers here, on this machine's own processor. Its"
+    " waits and its prompt cache are real. Its answers are weak and end after about 120 words. Set"
+    " ANTHROPIC_API_KEY to have Claude answer instead."
 )
 CLAUDE_NOTICE = "Claude answers here, with your key: every question and every warm-up costs money."
+OWN_QUESTIONS = (
+    "What does system_now return?",
+    "What is ForewarmError?",
+    "Where is the prompt cache warmed?",
+)
+"""Questions about this repository, which is asked about by default."""
+QUESTIONS = (
+    "What does this repository do?",
+    "Which files should I read first?",
+    "How are errors handled here?",
+)
 
 
 def demo(
@@ -41,10 +54,16 @@ def _repository(wanted: Path | None) -> str:
     """Return the repository to ask about: the named one, this clone, or the current folder."""
     if wanted is not None:
         return _require_repository(wanted.resolve(), f"{wanted} is not a git repository")
-    clone = Path(__file__).parents[2]
-    if (clone / "pyproject.toml").exists() and _is_repository(clone):
-        return str(clone)
+    own = _own_clone()
+    if own is not None:
+        return own
     return _require_repository(Path.cwd(), "The current folder is not a git repository")
+
+
+def _own_clone() -> str | None:
+    """Return the clone that this package runs from, if it does."""
+    clone = Path(__file__).parents[2]
+    return str(clone) if (clone / "pyproject.toml").exists() and _is_repository(clone) else None
 
 
 def _require_repository(place: Path, fault: str) -> str:
@@ -61,10 +80,10 @@ def _is_repository(place: Path) -> bool:
 
 
 async def _run(port: int, repository: str, home: Path) -> None:
-    from forewarm_playground.model import LocalModel, ModelOptions
+    from forewarm_playground.model import LocalModel, ModelOptions, limited
     from rich.console import Console
 
-    from bot.commands.demo_stack import Script, require_port, staged
+    from bot.commands.demo_stack import DemoConfig, require_port, running_demo
 
     console = Console()
     require_port(port)
@@ -78,26 +97,31 @@ async def _run(port: int, repository: str, home: Path) -> None:
             def tell(words: str) -> None:
                 status.update(words + "…")
 
-            model, url = CLAUDE_MODEL, os.environ.get("ANTHROPIC_BASE_URL")
+            model, url, speed = CLAUDE_MODEL, os.environ.get("ANTHROPIC_BASE_URL"), None
             if not key:
                 local = LocalModel(options=ModelOptions())
                 url = await local.start(tell)
                 stack.push_async_callback(local.stop)
-                model = local.name
-            script = Script(
+                tell("measuring the model's speed")
+                model, speed = local.name, await local.prefill_speed()
+                url = await stack.enter_async_context(limited(url))
+            config = DemoConfig(
                 home=home,
                 repository=repository,
                 model=model,
                 model_url=url,
                 budget_tokens=CLAUDE_BUDGET if key else LOCAL_BUDGET,
                 notice=CLAUDE_NOTICE if key else LOCAL_NOTICE,
+                questions=OWN_QUESTIONS if repository == _own_clone() else QUESTIONS,
+                prefill_speed=speed,
+                max_wait=None if key else LOCAL_WAIT,
                 port=port,
                 single_slot=not key,
             )
-            stage = await stack.enter_async_context(staged(script, tell))
-        console.print(f"Open [bold]{stage.url}/[/bold] and ask. Ctrl+C ends everything.")
+            running = await stack.enter_async_context(running_demo(config, tell))
+        console.print(f"Open [bold]{running.url}/[/bold] and ask. Ctrl+C ends everything.")
         console.print(f"The bot's log: {home / 'bot.log'}", style="dim")
-        ended = asyncio.ensure_future(stage.bot.wait())
+        ended = asyncio.ensure_future(running.bot.wait())
         waiting = asyncio.ensure_future(stop.wait())
         await asyncio.wait({ended, waiting}, return_when=asyncio.FIRST_COMPLETED)
         if ended.done():

@@ -1,13 +1,14 @@
 """The whole product on one machine, over real sockets: model, local Slack, page, and the bot.
 
-The bot is the very program that `forewarm serve` runs, in a process of its own; it is told where
-its neighbours are by the same variables that an operator sets.
+The bot is the program that `forewarm serve` runs, in a process of its own. It gets the addresses
+of the others from the same variables that an operator sets.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import re
 import secrets
 import signal
 import socket
@@ -19,11 +20,12 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from forewarm_playground.page.routes import Page
+from forewarm_playground.page.routes import Introduction, Page
 from forewarm_playground.slack.local import LocalSlack
 
 from bot.errors import ForewarmError
 
+OWNER = "U0YOU"
 CHANNEL = "C0CODEBASE"
 QUIET_CHANNEL = "C0RANDOM"
 READY_SECONDS = 120.0
@@ -31,15 +33,18 @@ STOP_SECONDS = 30.0
 Tell = Callable[[str], None]
 
 
-class StageError(ForewarmError):
-    """A part of the local product did not come up."""
+class DemoError(ForewarmError):
+    """A part of the demo did not start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Script:
-    """What is to be played. `model` is the model's id, `model_url` its server (None: Claude's).
+class DemoConfig:
+    """Settings of one demo. `model` is the model's id, `model_url` its server (None: Claude's).
 
-    `repository` is a local path or an address; `budget_tokens` what of it fits.
+    `repository` is a local path or an address, `budget_tokens` the size of its part in the prompt.
+    The page shows `notice` and offers `questions`. `prefill_speed`, in tokens per second, lets the
+    page say how long a prefill will take. `max_wait` is the longest wait in seconds for which the
+    bot may choose excerpts.
     """
 
     home: Path
@@ -49,6 +54,9 @@ class Script:
     budget_tokens: int
     instructions: str = "Answer in a few sentences."
     notice: str = ""
+    questions: tuple[str, ...] = ()
+    prefill_speed: float | None = None
+    max_wait: float | None = None
     port: int = 0
     single_slot: bool = False
     exclude: tuple[str, ...] = ()
@@ -57,8 +65,8 @@ class Script:
 
 
 @dataclass(slots=True)
-class Stage:
-    """A running product."""
+class Demo:
+    """A running demo."""
 
     slack: LocalSlack
     url: str
@@ -76,7 +84,7 @@ class Stage:
                 return found
 
     async def forget(self) -> None:
-        """Have the bot forget its cache."""
+        """Give every prefix of the bot a new salt, so that its cache is cold."""
         async with aiohttp.ClientSession() as session:
             headers = {"Authorization": f"Bearer {self.token}"}
             async with session.post(f"{self.bot_url}/state/forget", headers=headers) as answer:
@@ -84,70 +92,74 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(script: Script, tell: Tell = lambda words: None) -> AsyncIterator[Stage]:
-    """Play a script: yields once the bot is ready to answer."""
+async def running_demo(config: DemoConfig, tell: Tell = lambda words: None) -> AsyncIterator[Demo]:
+    """Run a demo. Yield once the bot is ready and was invited to its channels."""
     async with AsyncExitStack() as stack:
-        script.home.mkdir(parents=True, exist_ok=True)
-        contexts = _write_context(script)
+        config.home.mkdir(parents=True, exist_ok=True)
+        contexts = _write_context(config)
         token, bot_port = secrets.token_urlsafe(24), _free_port()
         bot_url = f"http://127.0.0.1:{bot_port}"
         slack = LocalSlack(_slack_config())
-        page = Page(bot_url, token, script.notice)
-        require_port(script.port)
-        url = await stack.enter_async_context(slack.serve(script.port, mount=page.mount))
+        introduction = Introduction(config.notice, config.questions, CHANNEL, config.prefill_speed)
+        page = Page(bot_url, token, introduction)
+        require_port(config.port)
+        url = await stack.enter_async_context(slack.serve(config.port, mount=page.mount))
         tell("starting the bot")
-        environment = _environment(script, slack, contexts, token, bot_port)
-        process = await stack.enter_async_context(_bot(environment, script.home / "bot.log"))
-        await _until_ready(process, bot_url, script.home / "bot.log", tell)
-        yield Stage(slack, url, bot_url, token, process)
+        environment = _environment(config, slack, contexts, token, bot_port)
+        process = await stack.enter_async_context(_bot(environment, config.home / "bot.log"))
+        await _until_ready(process, bot_url, config.home / "bot.log", tell)
+        # The bot joins as a user would invite it: it greets the channel, and warms the codebase.
+        for channel in (CHANNEL, QUIET_CHANNEL):
+            slack.user(OWNER).invite(channel, slack.bot_user)
+        yield Demo(slack, url, bot_url, token, process)
 
 
 def _slack_config() -> dict[str, Any]:
     from bot.slack.manifest import Features, manifest
 
     people = (
-        {"id": "U0YOU", "name": "you", "real_name": "You", "admin": True},
+        {"id": OWNER, "name": "you", "real_name": "You", "admin": True},
         {"id": "U0MATE", "name": "mate", "real_name": "A Teammate"},
     )
+    members = tuple(person["id"] for person in people)
+    topics = {CHANNEL: "answers from this repository", QUIET_CHANNEL: "no codebase here"}
+    names = {CHANNEL: "codebase", QUIET_CHANNEL: "random"}
     return {
         "app": {"manifest": manifest(Features()), "name": "forewarm"},
         "users": people,
-        "channels": (
-            {
-                "id": CHANNEL,
-                "name": "codebase",
-                "topic": "answers from this repository",
-                "members": ("U0YOU", "U0MATE", "bot"),
-            },
-            {
-                "id": QUIET_CHANNEL,
-                "name": "random",
-                "topic": "no codebase here",
-                "members": ("U0YOU", "U0MATE", "bot"),
-            },
+        "channels": tuple(
+            {"id": channel, "name": names[channel], "topic": topic, "members": members}
+            for channel, topic in topics.items()
         ),
     }
 
 
-def _write_context(script: Script) -> Path:
+def _write_context(config: DemoConfig) -> Path:
     """Write the context file that an operator would write."""
-    folder = script.home / "contexts"
+    folder = config.home / "contexts"
     folder.mkdir(parents=True, exist_ok=True)
     lines = [
         f"channels = [{_quoted(CHANNEL)}]",
-        f"model = {_quoted(script.model)}",
-        f"instructions = {_quoted(script.instructions)}",
-        f"budget_tokens = {script.budget_tokens}",
+        f"model = {_quoted(config.model)}",
+        f"instructions = {_quoted(config.instructions)}",
+        f"budget_tokens = {config.budget_tokens}",
+        *([] if config.max_wait is None else [f"max_wait = {config.max_wait}"]),
         "",
         "[[repositories]]",
-        f"url = {_quoted(script.repository)}",
-        'name = "forewarm"',
+        f"url = {_quoted(config.repository)}",
+        f"name = {_quoted(_name_of(config.repository))}",
     ]
-    for key, globs in (("include", script.include), ("exclude", script.exclude)):
+    for key, globs in (("include", config.include), ("exclude", config.exclude)):
         if globs:
             lines.append(f"{key} = [{', '.join(map(_quoted, globs))}]")
     (folder / "codebase.toml").write_text("\n".join(lines) + "\n", "utf-8")
     return folder
+
+
+def _name_of(repository: str) -> str:
+    """Return a name that a context file takes, from the last part of a path or address."""
+    last = repository.rstrip("/").rpartition("/")[2].removesuffix(".git")
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", last).strip("-._")[:60] or "repository"
 
 
 def _quoted(text: str) -> str:
@@ -156,7 +168,7 @@ def _quoted(text: str) -> str:
 
 
 def _environment(
-    script: Script, slack: LocalSlack, contexts: Path, token: str, port: int
+    config: DemoConfig, slack: LocalSlack, contexts: Path, token: str, port: int
 ) -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("SLACK_", "FOREWARM_"))}
     made = {
@@ -165,17 +177,17 @@ def _environment(
         "SLACK_API_URL": slack.api_url,
         "PORT": str(port),
         "FOREWARM_HOST": "127.0.0.1",
-        "FOREWARM_HOME": str(script.home / "bot"),
+        "FOREWARM_HOME": str(config.home / "bot"),
         "FOREWARM_CONTEXTS": str(contexts),
         "FOREWARM_STATE_TOKEN": token,
-        "FOREWARM_SINGLE_SLOT": "true" if script.single_slot else "false",
-        "FOREWARM_LOCAL_REPOSITORIES": script.repository,
+        "FOREWARM_SINGLE_SLOT": "true" if config.single_slot else "false",
+        "FOREWARM_LOCAL_REPOSITORIES": config.repository,
         "FOREWARM_SALT": secrets.token_hex(4),
     }
-    if script.model_url is not None:
+    if config.model_url is not None:
         kept.pop("ANTHROPIC_API_KEY", None)
-        made["ANTHROPIC_BASE_URL"] = script.model_url
-    return {**kept, **made, **script.environment}
+        made["ANTHROPIC_BASE_URL"] = config.model_url
+    return {**kept, **made, **config.environment}
 
 
 @asynccontextmanager
@@ -205,7 +217,7 @@ async def _until_ready(
     async with aiohttp.ClientSession() as session:
         while asyncio.get_running_loop().time() < deadline:
             if process.returncode is not None:
-                raise StageError(f"The bot ended at once; its last word was: {_last_line(log)}")
+                raise DemoError(f"The bot ended at once; its last log line is: {_last_line(log)}")
             try:
                 async with session.get(f"{url}/readyz") as answer:
                     state = await answer.json()
@@ -215,7 +227,7 @@ async def _until_ready(
             except aiohttp.ClientError:
                 pass
             await asyncio.sleep(0.1)
-    raise StageError(f"The bot was not ready within {READY_SECONDS:.0f} s; its log is {log}.")
+    raise DemoError(f"The bot was not ready within {READY_SECONDS:.0f} s; its log is {log}.")
 
 
 def _last_line(log: Path) -> str:
@@ -224,13 +236,13 @@ def _last_line(log: Path) -> str:
 
 
 def require_port(port: int) -> None:
-    """Raise `StageError` where another program listens on the port."""
+    """Raise `DemoError` where another program listens on the port."""
     with socket.socket() as tried:
         tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             tried.bind(("127.0.0.1", port))
         except OSError as error:
-            raise StageError(
+            raise DemoError(
                 f"Port {port} is in use by another program: stop that one, or choose another with"
                 " --port."
             ) from error

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from forewarm_playground.claude import Latency
-from forewarm_playground.page.routes import Page
+from forewarm_playground.page.routes import Introduction, Page
 
 from tests.slack.shop import STATE_TOKEN, open_shop
 
@@ -73,6 +73,6 @@ def shop(tmp_path: Path) -> Open:
     """Return what opens a shop: `async with shop(transport="http") as running`."""
 
     def mount(bot_url: str) -> Callable[[web.Application], None]:
-        return Page(bot_url, STATE_TOKEN, "A scripted model answers here.").mount
+        return Page(bot_url, STATE_TOKEN, Introduction("A scripted model answers here.")).mount
 
     return partial(open_shop, tmp_path, latency=READABLE, mount=mount)

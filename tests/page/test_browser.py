@@ -11,7 +11,7 @@ import pytest
 from forewarm_playground.model import LocalModel, LocalModelError, ModelOptions
 
 from bot.commands.demo import LOCAL_NOTICE
-from bot.commands.demo_stack import Script, Stage, staged
+from bot.commands.demo_stack import Demo, DemoConfig, running_demo
 
 if TYPE_CHECKING:
     from tests.page.conftest import Browse
@@ -21,14 +21,14 @@ NO_LIMIT = 0
 
 
 @asynccontextmanager
-async def playing(home: Path) -> AsyncIterator[Stage]:
+async def playing(home: Path) -> AsyncIterator[Demo]:
     try:
         model = LocalModel(options=ModelOptions())
         await model.start()
     except LocalModelError as error:
         pytest.skip(f"there is no local model on this machine: {error.user_message}")
     try:
-        script = Script(
+        config = DemoConfig(
             home=home,
             repository=str(Path(__file__).parents[2]),
             model=model.name,
@@ -38,8 +38,8 @@ async def playing(home: Path) -> AsyncIterator[Stage]:
             single_slot=True,
             notice=LOCAL_NOTICE,
         )
-        async with staged(script) as stage:
-            yield stage
+        async with running_demo(config) as demo:
+            yield demo
     finally:
         await model.stop()
 
@@ -47,9 +47,9 @@ async def playing(home: Path) -> AsyncIterator[Stage]:
 async def ended(page: Any, count: int) -> list[tuple[float, str]]:
     """Wait until so many questions have ended; return their waits and warmth, newest first."""
     await page.wait_for_function(
-        "n => document.querySelectorAll('[data-question][data-stage=ended]').length >= n", arg=count
+        "n => document.querySelectorAll('[data-question][data-demo=ended]').length >= n", arg=count
     )
-    cards = await page.query_selector_all("[data-question][data-stage=ended]")
+    cards = await page.query_selector_all("[data-question][data-demo=ended]")
     return [
         (float(await card.get_attribute("data-wait")), await card.get_attribute("data-warm"))
         for card in cards
@@ -61,7 +61,7 @@ async def test_a_person_asks_cold_and_warm_and_by_the_modal(
     browse: Browse, shots: Path, tmp_path: Path
 ) -> None:
     """The demo's promise, as somebody who has just cloned the repository sees it."""
-    async with playing(tmp_path) as stage, browse(stage.url, NO_LIMIT) as page:
+    async with playing(tmp_path) as demo, browse(demo.url, NO_LIMIT) as page:
         await page.click("input[value=cold]")
         await page.fill("#composer textarea", "@forewarm What does system_now return?")
         await page.keyboard.press("Enter")
@@ -84,4 +84,4 @@ async def test_a_person_asks_cold_and_warm_and_by_the_modal(
         await page.click("dialog button[type=submit]")
         waits = await ended(page, 3)
         assert len(waits) == 3
-        stage.slack.assert_quiet()
+        demo.slack.assert_quiet()

@@ -15,6 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import aiohttp
+
 from forewarm_playground.model.serve import READY
 from forewarm_playground.model.weights import (
     VARIABLE,
@@ -29,6 +31,8 @@ _PASSED = frozenset({"PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "SYSTE
 _PASSED_PREFIXES = ("LC_", "CUDA_", "GGML_", "LLAMA_", "OMP_", "VK_")
 START_SECONDS = 120.0
 STOP_SECONDS = 5.0
+SAMPLE_WORDS = 60
+"""Length of the prompt that measures the speed: one batch, about a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,29 @@ class LocalModel:
         self._drain = asyncio.create_task(_discard(self._process))
         tell(f"{self.name} answers at {self.url}")
         return self.url
+
+    async def prefill_speed(self) -> float:
+        """Measure and return how many tokens of a prompt the model reads in a second.
+
+        Raises `LocalModelError` if the model does not answer.
+        """
+        body = {
+            "model": self.name,
+            "max_tokens": 1,
+            "messages": [{"role": "user", "content": " ".join(map(str, range(SAMPLE_WORDS)))}],
+        }
+        timeout = aiohttp.ClientTimeout(total=START_SECONDS)
+        loop = asyncio.get_running_loop()
+        try:
+            async with aiohttp.ClientSession(timeout=timeout) as session:
+                started = loop.time()
+                async with session.post(f"{self.url}/v1/messages", json=body) as response:
+                    usage = (await response.json())["usage"]
+        except (aiohttp.ClientError, TimeoutError, KeyError, ValueError) as error:
+            raise LocalModelError(
+                "The local model does not answer; try another .gguf file.", detail=repr(error)
+            ) from error
+        return float(usage["input_tokens"]) / max(0.001, loop.time() - started)
 
     async def wait(self) -> int:
         """Wait until the server ends, by itself or by `stop`; return its exit status."""

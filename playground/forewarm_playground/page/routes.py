@@ -1,12 +1,13 @@
-"""Routes that put the page onto a local Slack's own server, and lead its panel to the bot.
+"""Routes of the page on a local Slack's own server, and of its panel to the bot.
 
-The panel reads the bot's `/state/stream`. The token for it is added here, on the way: it never
-reaches a browser.
+The panel reads the bot's `/state/stream`. The token for it is added here and never reaches a
+browser.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,17 +15,30 @@ import aiohttp
 from aiohttp import hdrs, web
 
 STATIC = Path(__file__).parent / "static"
-# The page runs nothing but its own modules and talks to nobody but its own server.
+# The page runs only its own modules and connects only to its own server.
 POLICY = "default-src 'self'; img-src data:; style-src 'self' 'unsafe-inline'; base-uri 'none'"
+
+
+@dataclass(frozen=True, slots=True)
+class Introduction:
+    """Texts of one demo: a notice, and questions to ask in `channel`.
+
+    `prefill_speed`, in tokens per second, lets the page say how long a prefill will take.
+    """
+
+    notice: str = ""
+    questions: tuple[str, ...] = ()
+    channel: str = ""
+    prefill_speed: float | None = None
 
 
 class Page:
     """The page of one demo. `bot_url` is the bot's own web server, `token` its state token."""
 
-    def __init__(self, bot_url: str, token: str, notice: str) -> None:
+    def __init__(self, bot_url: str, token: str, introduction: Introduction) -> None:
         self._bot = bot_url.rstrip("/")
         self._headers = {hdrs.AUTHORIZATION: f"Bearer {token}"}
-        self._notice = notice
+        self._introduction = introduction
         self._session: aiohttp.ClientSession | None = None
 
     def __repr__(self) -> str:
@@ -33,7 +47,7 @@ class Page:
     def mount(self, app: web.Application) -> None:
         """Add the page's routes to an application."""
         app.router.add_get("/", self.index)
-        app.router.add_get("/notice", self.notice)
+        app.router.add_get("/introduction", self.introduction)
         app.router.add_get("/bot/state/stream", self.stream)
         app.router.add_post("/bot/forget", self.forget)
         for file in sorted(STATIC.iterdir()):
@@ -53,11 +67,11 @@ class Page:
             STATIC / "index.html", headers={"Content-Security-Policy": POLICY, **NO_STORE}
         )
 
-    async def notice(self, request: web.Request) -> web.Response:
-        return web.Response(text=self._notice)
+    async def introduction(self, request: web.Request) -> web.Response:
+        return web.json_response(asdict(self._introduction))
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
-        """Pass the bot's stream on as it comes."""
+        """Forward the bot's stream without delay."""
         assert self._session is not None
         kind: dict[str, str] = {hdrs.CONTENT_TYPE: "text/event-stream"}
         response = web.StreamResponse(headers=kind | NO_STORE)
@@ -76,7 +90,7 @@ class Page:
         return response
 
     async def forget(self, request: web.Request) -> web.Response:
-        """Have the bot forget its cache: every prefix gets a new salt."""
+        """Give every prefix of the bot a new salt, so that its cache is cold."""
         assert self._session is not None
         if not _is_own(request):
             return web.Response(status=403)
@@ -93,7 +107,7 @@ NO_STORE: dict[str, str] = {hdrs.CACHE_CONTROL: "no-store"}
 
 
 def _is_own(request: web.Request) -> bool:
-    """Tell whether a request comes from this very page: another site's could spend money."""
+    """Tell whether a request comes from this page. One of another site could spend money."""
     origin = request.headers.get(hdrs.ORIGIN)
     return origin is None or urlsplit(origin).netloc == request.host
 

@@ -1,16 +1,17 @@
-// The page: a chat beside the panel. Who one is comes from the address: ?user=U0ASKER.
+// The page: a chat beside the panel. The address names the user: ?user=U0ASKER.
 
 import { blocks } from "./blocks.js";
 import { composer, message } from "./chat.js";
 import { Connection } from "./connection.js";
-import { byId, el, toast } from "./dom.js";
+import { byId, el, fill, toast } from "./dom.js";
 import { chosenValue, showModals } from "./modal.js";
 import { follow } from "./panel.js";
 
 const page = {
   snapshot: null, channel: null, thread: null, tab: "messages",
   messages: new Map(), statuses: new Map(), sessions: new Map(), unread: new Set(),
-  heard: new Map(), beat: 0,  // when each message was last told of, to tell it from older copies
+  updated: new Map(), beat: 0,  // the beat of each message's last update, to tell it from older copies
+  introduction: { notice: "", questions: [], channel: "", prefill_speed: null },
   prompts: null, home: null, people: new Map(), channels: new Map(),
 };
 let connection;
@@ -56,12 +57,17 @@ function readable(text) {
 
 // --- frames ---------------------------------------------------------------------------------------
 
+// A status counts its seconds from when it was first set, whatever its words are since.
+function timed(status, before) {
+  return { ...status, since: status.text ? before?.since ?? Date.now() : null };
+}
+
 const FRAMES = {
   snapshot(frame) {
     page.snapshot = frame;
     page.people = new Map(frame.users.map((user) => [user.id, user]));
     page.channels = new Map(frame.channels.map((channel) => [channel.id, channel]));
-    page.statuses = new Map(frame.statuses.map((s) => [`${s.channel} ${s.thread_ts}`, s]));
+    page.statuses = new Map(frame.statuses.map((s) => [`${s.channel} ${s.thread_ts}`, timed(s)]));
     page.sessions = new Map(frame.sessions.map((s) => [`${s.channel} ${s.thread_ts}`, s]));
     page.prompts = frame.prompts;
     page.home = frame.home;
@@ -80,7 +86,7 @@ const FRAMES = {
       return;
     }
     page.messages.set(item.ts, item);
-    page.heard.set(item.ts, ++page.beat);
+    page.updated.set(item.ts, ++page.beat);
     drawMessages();
     // An answer opens the thread it stands in, as Slack's agent pane does.
     if (item.bot_id && item.thread_ts && item.thread_ts !== item.ts && !page.thread) openThread(item.thread_ts);
@@ -90,7 +96,8 @@ const FRAMES = {
     drawMessages();
   },
   status(frame) {
-    page.statuses.set(`${frame.channel} ${frame.thread_ts}`, frame);
+    const key = `${frame.channel} ${frame.thread_ts}`;
+    page.statuses.set(key, timed(frame, page.statuses.get(key)));
     drawMessages();
   },
   session(frame) {
@@ -114,7 +121,7 @@ function drawSidebar() {
       type: "button", "data-channel": channel.id,
       class: page.unread.has(channel.id) ? "unread" : "",
       "aria-current": channel.id === page.channel ? "true" : null,
-      onclick: () => open(channel.id),
+      onclick: () => { showView("chat"); open(channel.id); },
     }, channel.kind === "im" ? `⚡ ${page.snapshot.app.name}` : `${channel.kind === "private" ? "🔒" : "#"} ${channel.name}`)),
   ]));
 }
@@ -129,7 +136,7 @@ async function open(channel) {
   page.tab = "messages";
   page.unread.delete(channel);
   page.messages.clear();
-  page.heard.clear();
+  page.updated.clear();
   drawTitle();
   drawSidebar();
   drawComposers();
@@ -152,10 +159,10 @@ async function load() {
   drawMessages();
 }
 
-// What was asked for may be older than what has been told since.
+// A reply to a request may be older than updates that came since.
 function take(items, asked) {
   for (const item of items) {
-    if ((page.heard.get(item.ts) ?? 0) <= asked) page.messages.set(item.ts, item);
+    if ((page.updated.get(item.ts) ?? 0) <= asked) page.messages.set(item.ts, item);
   }
 }
 
@@ -177,32 +184,49 @@ function ordered(keep) {
 
 function drawMessages() {
   const roots = ordered((item) => !item.thread_ts || item.thread_ts === item.ts || item.subtype === "thread_broadcast");
-  fill(byId("messages"), roots.map((item) => message(item, doing, false)));
+  fill(byId("messages"), [...roots.map((item) => entry(item, false)), ...suggestions()]);
   if (page.thread) {
     const replies = ordered((item) => item.ts === page.thread || item.thread_ts === page.thread);
-    fill(byId("replies"), [...replies.map((item) => message(item, doing, true)), ...statusLine()]);
+    fill(byId("replies"), [...replies.map((item) => entry(item, true)), ...statusLines()]);
   }
 }
 
-function statusLine() {
+function entry(item, inThread) {
+  const version = JSON.stringify([item, inThread ? 0 : doing.repliesTo(item)]);
+  return { key: item.ts, version, make: () => message(item, doing, inThread) };
+}
+
+// Questions that work, until one has been asked in the channel that they are for.
+function suggestions() {
+  const { questions, channel } = page.introduction;
+  const asked = [...page.messages.values()].some((item) => item.user === doing.me);
+  if (channel !== page.channel || asked || !questions.length) return [];
+  const make = () => el("div", { class: "suggestions" }, el("div", { class: "dim" }, "Ask, for example:"),
+    questions.map((question) => el("button", {
+      type: "button", onclick: () => send(`@${page.snapshot.app.name} ${question}`),
+    }, question)));
+  return [{ key: "suggestions", version: questions.join("\n"), make }];
+}
+
+function statusLines() {
   const key = `${page.channel} ${page.thread}`;
   const status = page.statuses.get(key);
   const session = page.sessions.get(key);
   const lines = [];
-  if (status?.text) lines.push(el("div", { class: "status", id: "status" }, `${page.snapshot.app.name} ${status.text}`));
+  if (status?.text) {
+    const seconds = Math.floor((Date.now() - status.since) / 1000);
+    const text = `${page.snapshot.app.name} ${status.text} ${seconds > 1 ? `${seconds} s` : ""}`;
+    // Seconds are not for a screen reader, which would read each of them.
+    const make = () => el("div", { class: "status", id: "status", "aria-live": "off" }, text);
+    lines.push({ key: "status", version: text, make });
+  }
   if (session?.can_stop) {
-    lines.push(el("div", { class: "status" }, el("button", {
+    const make = () => el("div", { class: "status" }, el("button", {
       type: "button", id: "stop", onclick: () => act("stop", { channel: page.channel, thread_ts: page.thread }),
-    }, "■ Stop")));
+    }, "■ Stop"));
+    lines.push({ key: "stop", version: key, make });
   }
   return lines;
-}
-
-// Keeps the newest in sight unless one has scrolled up to read.
-function fill(box, children) {
-  const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 60;
-  box.replaceChildren(...children);
-  if (atEnd) box.scrollTop = box.scrollHeight;
 }
 
 function drawHome() {
@@ -218,7 +242,7 @@ function drawHome() {
   const shown = blocks(page.home?.blocks, names, (_, element, extra) => act("choose", {
     home: true, action_id: element.action_id, value: chosenValue(extra),
   }));
-  byId("home").replaceChildren(...(shown.length ? shown : [el("div", { class: "dim" }, "The app has published nothing here yet.")]));
+  byId("home").replaceChildren(el("h2", { class: "visually-hidden" }, "Home"), ...(shown.length ? shown : [el("div", { class: "dim" }, "The app has published nothing here yet.")]));
 }
 
 function drawPrompts() {
@@ -281,7 +305,30 @@ function drawThreadComposer() {
 
 // --- start ----------------------------------------------------------------------------------------
 
-byId("close-thread").onclick = () => { page.thread = null; byId("thread").hidden = true; };
+function closeThread() {
+  page.thread = null;
+  byId("thread").hidden = true;
+}
+
+function showView(view) {
+  document.body.dataset.view = view;
+  for (const button of byId("views").children) {
+    if (button.dataset.view === view) button.setAttribute("aria-current", "true");
+    else button.removeAttribute("aria-current");
+  }
+}
+
+byId("close-thread").onclick = () => {
+  const ts = page.thread;
+  closeThread();
+  // The keyboard goes back to where the thread was opened.
+  document.querySelector(`#messages [data-key="${ts}"] .replies`)?.focus();
+};
+byId("thread").onkeydown = (event) => {
+  if (event.key === "Escape") byId("close-thread").click();
+};
+byId("views").onclick = (event) => { if (event.target.dataset.view) showView(event.target.dataset.view); };
+showView("chat");
 byId("tabs").onclick = (event) => {
   const tab = event.target.dataset?.tab;
   if (!tab) return;
@@ -290,12 +337,13 @@ byId("tabs").onclick = (event) => {
   drawHome();
 };
 
-const notice = await fetch("/notice").then((r) => (r.ok ? r.text() : ""));
-byId("notice").textContent = notice;
+page.introduction = await fetch("/introduction").then((r) => (r.ok ? r.json() : page.introduction));
+byId("notice").textContent = page.introduction.notice;
 const wanted = new URLSearchParams(location.search).get("user");
 const { users } = await fetch("/_client/users").then((r) => r.json());
 const me = users.find((user) => user.id === wanted)?.id ?? users[0].id;
 connection = new Connection(me, (frame) => FRAMES[frame.type]?.(frame), (text) => {
   if (text) toast(text);
 });
-follow("/bot/state/stream");
+follow("/bot/state/stream", page.introduction.prefill_speed);
+setInterval(() => { if ([...page.statuses.values()].some((status) => status.text)) drawMessages(); }, 1000);

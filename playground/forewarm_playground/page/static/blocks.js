@@ -16,7 +16,7 @@ export function blocks(list, names, act) {
 
 const DRAW = {
   markdown: (block, names) => el("div", { class: "text" }, markdown(block.text, names)),
-  header: (block) => el("h4", {}, block.text.text),
+  header: (block) => el("h3", {}, block.text.text),
   divider: () => el("hr"),
   section,
   context: (block, names) => el("div", { class: "context-block" },
@@ -83,7 +83,7 @@ function element(block, item, names, act) {
     case "feedback_buttons":
       return feedback(`${block.block_id} ${item.action_id}`, item, told);
     case "icon_button":
-      return el("button", { type: "button", onclick: () => told({ value: item.value }) }, item.text?.text ?? item.icon);
+      return el("button", { type: "button", "aria-label": item.accessibility_label ?? item.text?.text, onclick: () => told({ value: item.value }) }, item.text?.text ?? item.icon);
     case "static_select":
     case "external_select":
       return select(item, (option) => told({ selected_option: option }));
@@ -117,6 +117,7 @@ export function select(item, chosen, prompt) {
   const placeholder = item.initial_option ? [] : [el("option", { value: "" }, prompt ?? item.placeholder?.text ?? "Choose…")];
   return el("select", {
     name: item.action_id,
+    "aria-label": prompt ? "More actions" : item.placeholder?.text ?? item.action_id,
     onchange: (event) => {
       const found = options.find((option) => option.value === event.target.value);
       if (found) chosen(found);

@@ -17,7 +17,7 @@ export function chart(block) {
   const series = (data.series ?? []).map((s) => ({ name: s.name, values: valuesOf(s) }));
   const labels = data.categories ?? data.axis_config?.categories ?? labelsOf(data.series?.[0]);
   const top = Math.max(1e-9, ...series.flatMap((s) => s.values));
-  const drawn = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "chart", role: "img" });
+  const drawn = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "chart", role: "img", "aria-label": String(block.title?.text ?? block.title ?? data.title ?? "chart") });
   drawn.append(...axes(labels, top));
   const bars = (data.type ?? data.chart_type) === "bar";
   series.forEach((one, at) => drawn.append(...(bars ? bar(one, at, series.length, top) : line(one, at, top))));
@@ -52,15 +52,15 @@ function axes(labels, top) {
   const rules = [0, 0.5, 1].flatMap((share) => {
     const y = height(share * top, top);
     return [
-      svg("line", { x1: LEFT, x2: WIDTH, y1: y, y2: y, stroke: share ? "#eee" : "#ccc" }),
-      svg("text", { x: LEFT - 6, y: y + 3, "font-size": 10, "text-anchor": "end", fill: "#616061" },
+      svg("line", { x1: LEFT, x2: WIDTH, y1: y, y2: y, stroke: share ? "var(--line)" : "var(--edge)" }),
+      svg("text", { x: LEFT - 6, y: y + 3, "font-size": 10, "text-anchor": "end", fill: "var(--soft)" },
         Number((share * top).toPrecision(3))),
     ];
   });
   // Labels are left out where they would run into each other.
   const every = Math.ceil(labels.length / 10);
   const names = labels.map((label, at) => (at % every ? "" : svg("text", {
-    x: place(at, labels.length), y: HEIGHT - 8, "font-size": 10, "text-anchor": "middle", fill: "#616061",
+    x: place(at, labels.length), y: HEIGHT - 8, "font-size": 10, "text-anchor": "middle", fill: "var(--soft)",
   }, String(label).slice(0, 10))));
   return [...rules, ...names];
 }

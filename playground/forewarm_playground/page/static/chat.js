@@ -14,12 +14,12 @@ function avatar(person, isBot) {
   return node;
 }
 
-// As in Slack, blocks are the message where there are any; its text is then for notifications.
+// As in Slack, a message with blocks shows these; its text is then for notifications.
 function body(message, names, act) {
   const draw = message.markdown ? markdown : mrkdwn;
   const parts = message.blocks?.length
     ? blocks(message.blocks, names, act)
-    : [el("div", { class: "text" }, message.hidden ? "is answering somebody else…" : draw(message.text, names))];
+    : [el("div", { class: "text" }, message.hidden ? "is answering another user…" : draw(message.text, names))];
   if (message.live) parts.at(-1).classList.add("streaming");
   if (message.broken) parts.push(el("div", { class: "dim" }, "(this stream broke off)"));
   for (const file of message.files ?? []) parts.push(el("div", { class: "dim" }, `📄 ${file.name ?? file.id}`));
@@ -61,10 +61,10 @@ function actions(item, doing, inThread) {
     add("Edit", () => doing.edit(item));
     add("Delete", () => doing.remove(item.ts));
   }
-  return el("div", { class: "actions" }, buttons);
+  return el("div", { class: "actions", role: "group", "aria-label": "Actions" }, buttons);
 }
 
-// A composer: Enter sends, Shift+Enter breaks the line; drafts are told 250 ms after the last key.
+// A composer: Enter sends, Shift+Enter breaks the line. Drafts are sent 250 ms after the last key.
 export function composer(form, { placeholder, draft, send, leads }) {
   const area = el("textarea", { rows: 2, placeholder, "aria-label": placeholder });
   const button = el("button", { type: "submit", disabled: true }, "Send");

@@ -142,7 +142,7 @@ function paragraphs(text, rules, names) {
     if (kind === "rule") return el("hr");
     if (kind === "list") return lists(items(rows), rules, names);
     if (kind === "table" && rows.length > 1) return table(rows, rules, names);
-    if (kind === "heading") return el("h4", {}, inline(rows[0].replace(/^#+\s+/, ""), rules, names));
+    if (kind === "heading") return el("h3", {}, inline(rows[0].replace(/^#+\s+/, ""), rules, names));
     if (kind === "quote") {
       return el("blockquote", {}, lines(rows.map((r) => r.replace(/^(?:>|&gt;)\s?/, "")).join("\n"), rules, names));
     }

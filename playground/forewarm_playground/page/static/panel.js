@@ -1,13 +1,15 @@
-// The panel beside the chat: the bot's own /state stream, drawn. It knows nothing of the demo.
+// The panel beside the chat shows the bot's own /state stream.
 
 import { byId, el, seconds } from "./dom.js";
 
 const PARTS = ["delivery", "queue", "join", "prefill", "thinking", "paint"];
 const LIVES = { "5m": 300, "1h": 3600 };
 let state = null;
-let skew = 0; // the bot's clock less ours, in seconds
+let skew = 0; // the bot's clock minus this one, in seconds
+let speed = null; // tokens of a prompt that the model reads in a second, if known
 
-export async function follow(url) {
+export async function follow(url, prefillSpeed) {
+  speed = prefillSpeed;
   for (;;) {
     try {
       await read(url);
@@ -41,10 +43,23 @@ function take(event) {
   const document = JSON.parse(data);
   state = name === "change" ? merged(state, document) : document;
   if (document.now) skew = document.now - Date.now() / 1000;
+  learnSpeed();
   draw();
 }
 
-// A change carries the entries that differ, each whole, null for one that is gone.
+// A request that read nothing from the cache measures the prefill.
+function learnSpeed() {
+  for (const prefix of Object.values(state.prefixes ?? {})) {
+    const last = prefix?.last_request;
+    if (last?.purpose === "warm" && !last.read && last.seconds > 1) speed = prefix.tokens / last.seconds;
+  }
+}
+
+function now() {
+  return Date.now() / 1000 + skew;
+}
+
+// A change carries the entries that differ, each whole, null for a removed one.
 function merged(old, change) {
   const result = { ...old, ...change };
   for (const part of ["prefixes", "questions"]) {
@@ -71,7 +86,7 @@ function dim(text) {
 }
 
 function prefixCard(key, prefix) {
-  const left = prefix.alive_until ? prefix.alive_until - (Date.now() / 1000 + skew) : 0;
+  const left = prefix.alive_until ? prefix.alive_until - now() : 0;
   const warm = prefix.state === "warm" && left > 0;
   const shown = prefix.state === "warm" && !warm ? "cold" : prefix.state;
   const at = (prefix.repositories ?? []).map((r) => `${r.name}@${r.commit.slice(0, 7)}`).join(", ");
@@ -87,13 +102,34 @@ function prefixCard(key, prefix) {
     life.style.width = `${share}%`;
     card.append(el("div", { class: "life", title: "cache life left" }, life));
   }
-  if (prefix.decision?.reason) card.append(dim(prefix.decision.reason));
+  if (shown === "warming") card.append(...prefillProgress(prefix));
+  card.append(el("div", { class: "why" }, why(prefix, shown)));
   const last = prefix.last_request;
   if (last) {
     card.append(dim(`last ${last.purpose}: ${last.read} read, ${last.written} written, ` +
       `${seconds(last.seconds)}${last.missed ? `; missed: ${last.missed}` : ""}`));
   }
   return card;
+}
+
+// The governor's own sentence, or what is known without one.
+function why(prefix, shown) {
+  if (prefix.decision?.reason) return sentence(prefix.decision.reason);
+  if (prefix.last_miss?.reason) return sentence(`missed: ${prefix.last_miss.reason}`);
+  return shown === "cold" ? "Cold: no decision has been made yet." : "";
+}
+
+function sentence(text) {
+  return text ? `${text[0].toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}` : "";
+}
+
+function prefillProgress(prefix) {
+  const since = Math.max(0, now() - (prefix.warming_since ?? now()));
+  const total = speed ? prefix.tokens / speed : null;
+  const text = `Prefill: ${Math.floor(since)} s${total ? ` of about ${Math.ceil(total)} s` : ""}`;
+  const bar = el("progress", { max: 1, "aria-label": "Prefill" });
+  if (total) bar.value = Math.min(0.99, since / total);
+  return [dim(text), bar];
 }
 
 function countdown(left) {
@@ -117,7 +153,7 @@ function questionCard(id, question, longest) {
     "data-warm": question.warm === null ? "" : String(question.warm),
   }, el("div", { class: "top" },
     el("span", {}, `${question.surface}, ${question.context ?? "no context"}`),
-    wait ? el("span", { class: "seconds" }, seconds(wait.total)) : el("span", { class: "pill warming" }, question.stage)));
+    wait ? el("span", { class: "seconds" }, seconds(wait.total)) : el("span", { class: "pill warming" }, waiting(question))));
   if (wait) {
     const bar = el("div", { class: "bar" }, PARTS.map((part) => {
       const piece = el("i", { title: `${part}: ${seconds(wait[part])}` });
@@ -128,11 +164,23 @@ function questionCard(id, question, longest) {
     const parts = PARTS.filter((part) => wait[part] === null || wait[part] >= 0.0005)
       .map((part) => `${part} ${seconds(wait[part])}`);
     card.append(bar, dim(parts.join(" · ")));
-    card.append(dim(`${question.warm ? "warm" : "cold"}: ${question.read} tokens read, ` +
+    card.append(dim(`${warmth(question)}: ${question.read} tokens read, ` +
       `${question.written} written, ${dollars(question.usd)}`));
   }
   if (question.outcome && question.outcome !== "answered") card.append(dim(question.outcome));
   return card;
+}
+
+// A question that has no words yet counts its seconds.
+function waiting(question) {
+  if (question.stage === "ended") return question.stage;
+  return `${question.stage} ${Math.max(0, Math.floor(now() - (question.asked_at ?? question.at)))} s`;
+}
+
+// A question that waited for a warm-up read from the cache, but its user waited.
+function warmth(question) {
+  if (!question.warm) return "cold";
+  return question.wait.join > 0.5 ? "joined the warm-up" : "warm";
 }
 
 function dollars(usd) {
