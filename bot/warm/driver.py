@@ -210,7 +210,13 @@ class Driver:
             _log.warning("cache_read_missed", prefix=decision.prefix, reason=decision.missed)
         why = decision.action + ": " + _NUMBERS.sub("", decision.reason)
         known = self._reasons.get(decision.prefix)
-        is_new = known != why and (known is None or decision.reason not in UNCHANGED)
+        # A question may have warmed what was to stay cold.
+        was_cold = known is not None and known.startswith("nothing: ")
+        is_new = known != why and (
+            known is None
+            or decision.reason not in UNCHANGED
+            or (decision.reason == STILL_WARM and was_cold)
+        )
         if is_new:
             self._reasons[decision.prefix] = why
         if decision.action != "nothing" or decision.notice or is_new:

@@ -47,7 +47,7 @@ from bot.warm.limits import Breaker, Limits
 from bot.warm.miss_reason import explain_miss
 from bot.warm.types import Decision, PrefixFacts, Result
 
-STILL_WARM = "warm for a while yet"
+STILL_WARM = "warm: the last request wrote or renewed the entry"
 STILL_COLD = "cold, and nothing has changed"
 MOST_CHARGES = 256
 FREE_PAUSE = 60.0

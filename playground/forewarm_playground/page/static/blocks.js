@@ -58,7 +58,7 @@ function rich(item, names) {
   const inner = (item.elements ?? []).map((e) => rich(e, names));
   switch (item.type) {
     case "rich_text_section": return el("p", {}, inner);
-    case "rich_text_preformatted": return el("pre", {}, el("code", {}, inner));
+    case "rich_text_preformatted": return el("pre", { tabIndex: 0 }, el("code", {}, inner));
     case "rich_text_quote": return el("blockquote", {}, inner);
     case "rich_text_list": return el(item.style === "ordered" ? "ol" : "ul", {}, inner.map((i) => el("li", {}, i)));
     case "link": return el("a", { href: /^https?:/.test(item.url) ? item.url : null, rel: "noopener noreferrer" }, item.text ?? item.url);

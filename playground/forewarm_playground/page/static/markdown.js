@@ -152,7 +152,7 @@ function paragraphs(text, rules, names) {
 
 function rendered(text, rules, names, named) {
   return fenced(text, named).flatMap((piece) => piece.code !== undefined
-    ? [el("pre", {}, el("code", {}, decoded(piece.code)))]
+    ? [el("pre", { tabIndex: 0 }, el("code", {}, decoded(piece.code)))]
     : paragraphs(piece.text, rules, names));
 }
 
