@@ -237,6 +237,8 @@ def _literal(text: str, end: int, name: str) -> tuple[int, int] | None:
     compared = (match["sign"] or "").startswith(("==", "!="))
     if not compared and _KEY_AFTER.match(text, to + len(quote)):
         return None
+    if text.startswith("\\", at) and text.endswith(text[at : at + 2], at + 2, to):
+        return at + 2, to - 2
     if to - at > 2 and text[at] in "\"'" and text[to - 1] == text[at]:
         return at + 1, to - 1
     return at, to
@@ -291,7 +293,8 @@ def _bare(
     elif how == "space" and not name.startswith("-") and name not in _DIRECTIVES:
         accepted = is_mixed(value) and not _SETTING.match(value)
     elif loose or kind == "prose":
-        accepted = is_mixed(value) or (is_typed(value) and _is_connection(text, start, to))
+        certain = is_typed(value) and "(" not in value and _is_connection(text, start, to)
+        accepted = is_mixed(value) or certain
     else:
         accepted = _counts(value, strength)
     if accepted:
@@ -355,7 +358,7 @@ def _cut(text: str, at: int, to: int, kind: str, name: str) -> int:
             return at + len(_balanced(value.rstrip(",;")))
     if kind == "shell":
         cut = re.search(r"[;&|)}\\]", value)
-    elif kind == "yaml":
+    elif kind == "yaml" and not _is_connection(text, at, to):
         cut = re.search(r"[,}\]]|\)$", value)
     else:
         cut = _CUT_IN_TEXT.search(value)

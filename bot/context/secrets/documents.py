@@ -21,6 +21,8 @@ _ENTRY = re.compile(r"""([ \t]*)["']?([\w./-]{1,253})["']?[ \t]*:[ \t]*([^\n]*)$
 _JSON_SECTION = re.compile(r""""(data|stringData)"[ \t]*:[ \t]*\{([^{}]{0,20000})\}""")
 _JSON_ENTRY = re.compile(r""""([^"\n]{1,253})"\s{0,40}:\s{0,40}"([^"\n]{1,200000})\"""")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{4,}={0,2}")
+_SETTING = re.compile(r"[\w.-]{1,100}[\"']?[ \t]*[=:](?!=*$)")
+"""A line of a file within a secret: the names on it tell which of its values are secrets."""
 _LITERAL = re.compile(r"[\"']([^\"'\n]{8,400})[\"']")
 _BLOCK = re.compile(r"[|>][+-]?\d?[ \t]*(?:#.*)?$")
 _PUBLIC = ("LS0tLS1CRUdJTiBDRVJU", "LS0tLS1CRUdJTiBQVUJM")
@@ -79,7 +81,7 @@ def _entries(text: str, section: re.Match[str], end: int) -> Generator[Candidate
         if "-----" in bare:
             public = "BEGIN" in bare and "PRIVATE" not in bare
         elif block >= 0 and bare and depth > block:
-            if not public and _ENTRY.fullmatch(bare) is None and _is_secret(bare, encoded):
+            if not public and _SETTING.match(bare) is None and _is_secret(bare, encoded):
                 yield Candidate(at + depth, at + depth + len(bare), _LABEL)
         elif bare:
             block = -1

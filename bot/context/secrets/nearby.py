@@ -14,6 +14,8 @@ _STRING = re.compile(r"""(?P<quote>\\{0,2}["'`])(?P<value>[^"'`\n]{0,400})(?P=qu
 _WORD = re.compile(r"""["'`]([^\s"'`\\]{8,200})\\{0,2}["'`]""")
 """A literal of one word, whether its quotes belong together or not."""
 _KEY_AFTER = re.compile(r"[ \t]{0,20}(?::(?!:)|=>)")
+_ENDING = re.compile(r"[\n;}]|\\n")
+_USER = re.compile(r"[\w.@-]{1,60}:(?=.)")
 _SIDE = 240
 """Characters of a line that are looked at on each side of a name."""
 _MOST = 4
@@ -30,8 +32,8 @@ def in_statement(text: str, start: int, end: int, strength: Strength) -> Iterato
 
     It finds `PASSWORDS = {"admin": "…"}` and `add_argument("--password", default="…")`.
     """
-    newline = text.find("\n", end, end + _SIDE)
-    stop = newline if newline >= 0 else min(len(text), end + _SIDE)
+    ending = _ENDING.search(text, end, end + _SIDE)
+    stop = ending.start() if ending else min(len(text), end + _SIDE)
     proof = is_mixed if strength == "password" else is_random
     if not any(proof(word[1]) for word in _WORD.finditer(text, end, stop)):
         return
@@ -41,7 +43,9 @@ def in_statement(text: str, start: int, end: int, strength: Strength) -> Iterato
     behind = (found for found in _STRING.finditer(text, floor, stop) if found.start() >= end)
     for literal in islice(behind, _MOST):
         if proof(literal["value"]) and not _is_key(text, literal):
-            yield Candidate(literal.start("value"), literal.end("value"), "secret", "quotes")
+            user = _USER.match(literal["value"]) if text[start:end].endswith("USERPWD") else None
+            begin = literal.start("value") + (user.end() if user else 0)
+            yield Candidate(begin, literal.end("value"), "secret", "quotes")
             return
 
 

@@ -27,6 +27,7 @@ _NO_CREDENTIAL = (
     "public-key",
     "-pub-key",
     "-repository",
+    "-connection-string",
 )
 _OWN = frozenset(
     [

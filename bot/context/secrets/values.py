@@ -11,7 +11,7 @@ from itertools import pairwise
 _TEMPLATE = re.compile(
     r"\$\{[^}]{0,200}\}?|\{\{.{0,200}?\}\}|<%.{0,200}?%>|\$\([^)]{0,200}\)|%\([^)]{0,60}\)[sdr]"
     r"|#\{[^}]{0,200}\}|%[-+#0 ]?\d{0,4}[sdvqxfi]\b|\{[\w.:!$]{0,60}\}|<[^<>]{1,80}>"
-    r"|\[\[.{0,200}?\]\]|%[A-Z_]{2,}%|@[A-Z_.]{2,}@|__[A-Z_]{2,}__"
+    r"|\[\[.{0,200}?\]\]|%[\w.:()-]{2,80}%|@[A-Z_.]{2,}@|__[A-Z_]{2,}__"
     r"|\$[A-Za-z_]\w*(?:[.:\[][\w.:'\"\]-]*)?"
 )
 """Parts of a value that a program fills in."""
@@ -31,7 +31,7 @@ _TERM = (
     r"|ipv[46]|ec2|p12|pkcs\d+|i18n|l10n|http2?|log4j2?|neo4j|e2e|h2|oidc|argon2(?:id?)?|auth0|web3"
     r"|\d{1,10}|\d{1,3}[a-z]{1,2}"
 )
-_NAME = re.compile(rf"(?:{_TERM}|[A-Za-z]+\d{{0,4}}|(?-i:[A-Z]\d(?:[A-Z][a-z]+)+))", re.IGNORECASE)
+_NAME = re.compile(rf"(?:{_TERM}|[A-Za-z]+\d{{0,4}}|(?-i:V\d(?:[A-Z][a-z]+)+))", re.IGNORECASE)
 _BRANDS = frozenset(["OAuth", "apiV", "ipV", "IPv", "PyPI"])
 _SEPARATOR = re.compile(r"[-_./:#@\\ ,=|+?&;]+|'s\b")
 _HUMP = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
@@ -53,6 +53,8 @@ _ADDRESS = re.compile(
 )
 _CALL = re.compile(r"[\w.]+\([^)]*\)?|.*[(){}]")
 _TOKEN_CHARACTERS = re.compile(r"[A-Za-z0-9+/_.~=:%-]+")
+_PUBLIC = ("LS0tLS1CRUdJTiBDRVJU", "LS0tLS1CRUdJTiBQVUJM")
+"""base64 of a certificate and of a public key."""
 _SHORTEST = 4
 _LONGEST_NAME = 200
 
@@ -136,6 +138,8 @@ def is_harmless(value: str) -> bool:
         return True
     if _WHOLE_TEMPLATE.fullmatch(value) or _DIGEST.match(value) or _is_sequence(value):
         return True
+    if value.startswith(_PUBLIC) or (value[0] in "#$!" and is_name(value.strip("#$!-"))):
+        return True
     if _PLACEHOLDER_PARTS.search(value) or _RUN_OF_KEYS.search(value):
         return True
     rest = without_templates(value).strip()
@@ -181,6 +185,8 @@ def is_random(value: str) -> bool:
         return False
     if is_uuid(value):
         return True
+    if "://" in value or value.startswith(_PUBLIC) or _DATE.fullmatch(value):
+        return False
     digits = sum(char.isdigit() for char in value)
     if _HEX.fullmatch(value):
         return len(value) >= 20 and 3 <= digits < len(value) and entropy(value) > 2.8

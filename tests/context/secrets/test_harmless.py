@@ -94,9 +94,22 @@ UNTOUCHED: list[tuple[str, str]] = [
     ("a.md", "https://user:password@example.com/x"),
     ("a.md", "http://localhost:8080/users/@me2"),
     ("a.md", "https://host.acme.com:4873/@scope/package-2"),
+    ("a.yaml", "secret: '%env(APP_SECRET_2)%'"),
+    ("a.yaml", "secret: '%kernel.secret2%'"),
+    ("a.tf", 'cluster_auth_base64 = "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSUM1"'),
+    ("a.ts", " * the Auth Group ID, e.g. `https://auth.acme.com/YQpbQV5dbW-224dCovz-3`"),
+    ("A.java", 'static final String UNSET_PASSWORD = "#$!-UNSET-PASSWORD";'),
+    ("a.py", 'assert secrets["k8s:client2id"] == value'),
+    ("a.ts", 'import { token } from "./x7tokens2b";'),
     ("a.yaml", "password: ''"),
     ("a.ini", "password ="),
     ("secret.yaml", "kind: Secret\nstringData:\n  type: git\n  url: https://git.acme.com/a-2\n"),
+    ("s.yaml", "kind: Secret\nstringData:\n  changed: 2019-03-20T17:54:53Z\n"),
+    ("a.vim", 'let s = "string $user = ini_get(1), string $passwd = ini_get(2)"'),
+    (
+        "a.json",
+        '{"x": "{\\"tokens\\": 6}}\\n{\\"id\\": \\"msg_01XFDUDYJgAACzvnptvVoYEL\\"}"}',
+    ),
     ("cm.yaml", "kind: ConfigMap\ndata:\n  level2: ZGVidWctbGV2ZWwtMQ==\n"),
 ]
 
