@@ -35,7 +35,7 @@ EXPRESSION = re.compile(r"[\w$.:]*?([A-Za-z_$][\w$]{2,})(?:\([^()]*\))?\Z")
 """Code that names one thing: its last name is group 1."""
 BARE_LINE = re.compile(r"[^\S\n]*(?:(?:from|source|in)\b:?)?[^\w\n`\[<&]*", re.IGNORECASE)
 """The part of a line beside a citation that says nothing of its own: signs, "Source:"."""
-PATHLIKE = re.compile(r"[^\s`'\"<>|*?\\]*(?:\s?[-\u2013]\s?L?\d*)?\Z")
+PATHLIKE = re.compile(r"[^\s`]*[\s\d,;L\u2013-]*\Z")
 """Text that may become a citation."""
 
 _ADDRESS_TAIL = re.compile(r"[.,;:!?'*_~)]+\Z")

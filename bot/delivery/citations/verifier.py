@@ -101,13 +101,14 @@ class Verifier:
     def may_grow(self, text: str) -> bool:
         """Return whether the text of an unfinished code span may be growing into a citation."""
         if self._index is None:
-            return False
+            # The paths will be known before the next words, in all likelihood.
+            return True
         return self._index.begins(text) or self.foresee(text)
 
     def may_begin_path(self, word: str) -> bool:
         """Return whether a word at the text's end may be growing into a citation."""
         if self._index is None:
-            return "/" in word or "." in word[1:]
+            return True
         return self._index.begins(word) or self.foresee(word)
 
     def foresee(self, text: str) -> bool:
