@@ -6,7 +6,7 @@ from bot.clock import Now
 from bot.context.config.load import ContextConfig
 from bot.store.store import Store
 from bot.tasks import Tasks
-from bot.telemetry.daily_spend import Caps, Spent
+from bot.telemetry.daily_spend import DailySpend, Spent
 from bot.telemetry.money import day_of
 
 ANSWERING: tuple[Spent, ...] = ("answers", "drafts")
@@ -29,7 +29,7 @@ class AuditLog:
 class SpendingLimits:
     """`bot.slack.interfaces.SpendingLimits`: today's answers against the caps, from the journal."""
 
-    def __init__(self, caps: Caps, daily_limit_usd: float, now: Now) -> None:
+    def __init__(self, caps: DailySpend, daily_limit_usd: float, now: Now) -> None:
         self._caps = caps
         self._limit = daily_limit_usd
         self._now = now

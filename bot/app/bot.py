@@ -22,10 +22,10 @@ from bot.app.adapters import AuditLog, SpendingLimits
 from bot.app.attachments import SCOPE as FILES_SCOPE
 from bot.app.attachments import SlackAttachments
 from bot.app.clones import Clones
-from bot.app.context_admin import DRAFTS, SlackShelf
+from bot.app.context_admin import DRAFTS, SlackContexts
 from bot.app.context_files import ContextFiles
-from bot.app.context_status import StandingOf
-from bot.app.contexts import Library
+from bot.app.context_status import ContextStatus
+from bot.app.contexts import ContextRegistry
 from bot.app.data_removal import Forgetting
 from bot.app.excerpts import ExcerptSearch
 from bot.app.inbox import QuestionInbox
@@ -64,7 +64,7 @@ from bot.tasks import Tasks
 from bot.telemetry.journal import Journal
 from bot.telemetry.log_lines import LogLines
 from bot.telemetry.metrics import Metrics
-from bot.telemetry.projection import Folds
+from bot.telemetry.projection import Projections
 from bot.telemetry.projections import LiveProjections
 from bot.telemetry.restore import restore_figures, restore_recent
 from bot.telemetry.web import StatePages
@@ -143,7 +143,7 @@ class Bot:
             self.store.journal,
             source=self.inbox.owner,
             live=self.live,
-            own=Folds(self.metrics, LogLines()),
+            own=Projections(self.metrics, LogLines()),
         )
         self._opened.push_async_callback(self.journal.close)
         self.metrics.watch_journal(self.journal)
@@ -172,7 +172,7 @@ class Bot:
         settings = self.settings
         prefixes = Prefixes(self.claude)
         self.clones = clones = Clones(settings, self.store, self.claude, self.now)
-        self.library = Library(clones.open, prefixes.build, salt=settings.salt)
+        self.library = ContextRegistry(clones.open, prefixes.build, salt=settings.salt)
         self.excerpts = ExcerptSearch(settings.home)
         self._opened.push_async_callback(self.excerpts.close)
         self.library.subscribe_packs(self.excerpts.packed)
@@ -199,7 +199,7 @@ class Bot:
         self.library.subscribe(self.warmth.moved)
         self.requests.subscribe(self.library.learn)
         self.requests.subscribe(self.warmth.driver.observe)
-        self.shelf = SlackShelf(
+        self.shelf = SlackContexts(
             settings,
             self.store,
             self.library,
@@ -270,7 +270,7 @@ class Bot:
             opinions=Opinions(self.store.feedback, self.journal, self.now),
             people=self.people,
             gate=self.gate,
-            standing=StandingOf(self.live, self.now, lambda: self.context_files.problems),
+            standing=ContextStatus(self.live, self.now, lambda: self.context_files.problems),
             forgetting=Forgetting(self.warmth, self.store, self.tasks, self.me.workspace),
             shelf=self.shelf,
             heard=self.threads,

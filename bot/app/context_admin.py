@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from bot.app.contexts import Library
+from bot.app.contexts import ContextRegistry
 from bot.claude.prices import price_of
 from bot.context.config.load import ContextConfig, LoadedContexts, parse_context
 from bot.errors import ForewarmError
@@ -53,14 +53,14 @@ class _Known:
     version: int
 
 
-class SlackShelf:
-    """`bot.slack.codebase.command.Shelf`: files win key by key, and every change is audited."""
+class SlackContexts:
+    """`bot.slack.codebase.command.ContextEditor`: files win key by key; changes are audited."""
 
     def __init__(
         self,
         settings: Settings,
         store: Store,
-        library: Library,
+        library: ContextRegistry,
         workspace: str,
         detached: Callable[[str], None] = lambda name: None,
         trust: Callable[[Iterable[str]], None] = lambda urls: None,

@@ -13,7 +13,7 @@ from bot.telemetry.money import day_of
 from bot.telemetry.projections import LiveProjections
 
 
-class StandingOf:
+class ContextStatus:
     """`bot.slack.home.home.Standing`."""
 
     def __init__(

@@ -95,7 +95,7 @@ class PrefixChanged:
     seconds: float
 
 
-class Library:
+class ContextRegistry:
     """Every context of the installation. Implements `bot.slack.interfaces.Contexts`."""
 
     def __init__(

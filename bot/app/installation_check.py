@@ -39,7 +39,7 @@ class Finding:
     text: str
 
 
-class Checkup:
+class InstallationCheck:
     """Checks an installation, step by step. A failed step does not stop the next."""
 
     def __init__(self, settings: Settings, now: Now) -> None:

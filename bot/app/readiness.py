@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import structlog
 
-from bot.app.contexts import Library
+from bot.app.contexts import ContextRegistry
 
 log = structlog.get_logger(__name__)
 
@@ -12,7 +12,7 @@ log = structlog.get_logger(__name__)
 class Readiness:
     """Ready once, a bot stays ready as far as contexts go: questions wait for one being built."""
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: ContextRegistry) -> None:
         self._library = library
         self._was_ready = False
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.answer.question import Question
 from bot.app.adapters import SpendingLimits
-from bot.app.contexts import Library, PrefixChanged
+from bot.app.contexts import ContextRegistry, PrefixChanged
 from bot.app.spending import CappedWarmer, SpendingLedger
 from bot.claude.client import ClaudeClient
 from bot.claude.prefix import Prefix
@@ -80,7 +80,7 @@ class Warmth:
         store: Store,
         claude: ClaudeClient,
         journal: Journal,
-        library: Library,
+        library: ContextRegistry,
         now: Now,
         limits: SpendingLimits,
         ledger: SpendingLedger,

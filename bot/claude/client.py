@@ -30,11 +30,11 @@ from bot.claude.catalogue import Catalogue
 from bot.claude.error_mapping import cut
 from bot.claude.errors import ClaudeError
 from bot.claude.events import Journal, Label, NoJournal
-from bot.claude.last_request import Memory
+from bot.claude.last_request import LastRequests
 from bot.claude.models import Capabilities
 from bot.claude.prefix import Prefix
 from bot.claude.request import Request, warm_request
-from bot.claude.request_log import Account, RequestFeed
+from bot.claude.request_log import RequestFeed, RequestLog
 from bot.claude.stream import Event, Reader, Started, miss_reason
 from bot.claude.token_counter import TokenCounter
 from bot.claude.usage import Ttl, Usage, reports_writes, usage_of
@@ -68,7 +68,7 @@ class ClaudeClient:
         self._new_id = new_id
         self._refuses_zero: set[tuple[str, str | None]] = set()
         self._catalogue = Catalogue(sdk)
-        self._memory = Memory()
+        self._memory = LastRequests()
         self._running = 0
 
     @classmethod
@@ -271,9 +271,9 @@ class ClaudeClient:
         return True
 
     @asynccontextmanager
-    async def _accounted(self, request: Request, label: Label) -> AsyncIterator[Account]:
+    async def _accounted(self, request: Request, label: Label) -> AsyncIterator[RequestLog]:
         """Keep the request's account: begun now, closed however the block ends."""
-        account = Account(request, label, self._journal, self._feed, self._now, self._new_id())
+        account = RequestLog(request, label, self._journal, self._feed, self._now, self._new_id())
         self._running += 1
         try:
             yield account

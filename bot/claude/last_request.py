@@ -19,7 +19,7 @@ class Sent:
     base_fingerprint: str
 
 
-class Memory:
+class LastRequests:
     """The last request per prefix key, for the keys used most recently."""
 
     def __init__(self, kept: int = KEPT) -> None:
@@ -49,4 +49,4 @@ class Memory:
         return "base" if sent.base_fingerprint != prefix.base_fingerprint else "overlay"
 
     def __repr__(self) -> str:
-        return f"<Memory of {len(self._sent)} prefixes>"
+        return f"<LastRequests of {len(self._sent)} prefixes>"

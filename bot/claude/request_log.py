@@ -38,7 +38,7 @@ class RequestFeed:
                 _log.exception("request_subscriber_failed")
 
 
-class Account:
+class RequestLog:
     """Writes `RequestStarted` when made and `RequestEnded` at `end`, with what is known by then.
 
     `complete`, `message_id` and `missed` are filled in as the reply tells them; `read` returns the

@@ -50,7 +50,7 @@ def check(
 async def _walk(*, show: bool) -> list[Finding]:
     from rich.console import Console
 
-    from bot.app.installation_check import Checkup
+    from bot.app.installation_check import InstallationCheck
     from bot.clock import system_now
     from bot.settings import read_settings
     from bot.telemetry.logs import configure
@@ -59,7 +59,7 @@ async def _walk(*, show: bool) -> list[Finding]:
     console = Console(highlight=False)
     findings = []
     with console.status("looking…"):
-        async for finding in Checkup(read_settings(), system_now).run():
+        async for finding in InstallationCheck(read_settings(), system_now).run():
             findings.append(finding)
             if show:
                 mark, colour = MARKS[finding.verdict]

@@ -11,7 +11,7 @@ import typer
 from bot.clock import system_now
 from bot.errors import ForewarmError
 from bot.stored import UnreadableValue
-from bot.telemetry.daily_stats import KINDS, Figures
+from bot.telemetry.daily_stats import KINDS, DailyStats
 from bot.telemetry.report import as_json, as_tables, build_report, plot, since_day
 
 LEAD_SECONDS = 3600.0
@@ -59,14 +59,14 @@ def report(
         console.print(f"Chart: {chart}", markup=False)
 
 
-async def _read(url: str, first: str) -> Figures:
+async def _read(url: str, first: str) -> DailyStats:
     from rich.console import Console
     from rich.progress import Progress
 
     from bot.store.store import Store
     from bot.telemetry.codec import Reader
 
-    figures, reader = Figures(), Reader(_report_unreadable)
+    figures, reader = DailyStats(), Reader(_report_unreadable)
     store = await Store.open(url, now=system_now, set_up=False)
     try:
         with Progress(console=Console(stderr=True), transient=True) as progress:

@@ -14,7 +14,7 @@ from bot.slack.answer_buttons import AnswerButtons
 from bot.slack.ask.ask import Asking
 from bot.slack.ask.ask import Parts as AskingParts
 from bot.slack.client import SlackClients, quiet_logger
-from bot.slack.codebase.command import Codebase, Shelf
+from bot.slack.codebase.command import Codebase, ContextEditor
 from bot.slack.codebase.listeners import register_codebase
 from bot.slack.events.intake import Intake
 from bot.slack.home.home import Home, Standing
@@ -53,7 +53,7 @@ class Services:
     gate: Gate
     standing: Standing
     forgetting: Forgetting
-    shelf: Shelf
+    shelf: ContextEditor
     heard: Heard
     memory: Memory | None = None
     pacer: Pacer = field(default_factory=Pacer)

@@ -22,7 +22,7 @@ SPENT_ON: dict[Purpose, Spent] = {
 }
 
 
-class Caps:
+class DailySpend:
     """Money by (day, context, what for), in nano-dollars. A request counts on its first day.
 
     That is the day on which the ledger reserves it, so the two agree.
@@ -55,4 +55,4 @@ class Caps:
         return found
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Caps) and self.nanos == other.nanos
+        return isinstance(other, DailySpend) and self.nanos == other.nanos

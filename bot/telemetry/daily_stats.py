@@ -15,7 +15,7 @@ from bot.claude.events import RequestEnded
 from bot.telemetry.daily_spend import SPENT_ON, Spent
 from bot.telemetry.money import day_of, nano, usd
 from bot.telemetry.quantiles import percentile
-from bot.telemetry.warmup_usage import Chains
+from bot.telemetry.warmup_usage import WarmupUsage
 
 UNANSWERED = frozenset({"failed", "overloaded", "expired", "no_context", "refused"})
 """Outcomes that left a user without an answer; stopping or being denied does not count."""
@@ -94,13 +94,13 @@ class Summary:
     down: int
 
 
-class Figures:
+class DailyStats:
     """Cells by (day, context); the oldest days are forgotten beyond `days`."""
 
     def __init__(self, days: int = 400) -> None:
         self._days = days
         self._cells: dict[Key, Cell] = {}
-        self._chains: Chains[Key] = Chains()
+        self._chains: WarmupUsage[Key] = WarmupUsage()
         self._opinions: dict[tuple[str, str], tuple[Key, Value]] = {}
         self._open: dict[str, Key] = {}
 
@@ -145,7 +145,7 @@ class Figures:
             [self._cells[key] for key in keys], _among(lapsed, keys), _among(alive, keys)
         )
 
-    def become(self, other: Figures) -> None:
+    def become(self, other: DailyStats) -> None:
         """Take over the content of another projection, which is given up."""
         self._days, self._cells, self._chains = other._days, other._cells, other._chains
         self._opinions, self._open = other._opinions, other._open
@@ -213,7 +213,7 @@ class Figures:
 
     def __eq__(self, other: object) -> bool:
         return (
-            isinstance(other, Figures)
+            isinstance(other, DailyStats)
             and self._cells == other._cells
             and self._chains == other._chains
             and self._opinions == other._opinions

@@ -18,7 +18,7 @@ from bot.errors import ForewarmError
 from bot.stored import UnreadableValue
 from bot.telemetry.codec import Reader, encode, kind_of
 from bot.telemetry.interfaces import FREQUENT, Entry, JournalStore, Line
-from bot.telemetry.projection import Fold
+from bot.telemetry.projection import Projection
 
 ROOM = 50_000
 BATCH = 500
@@ -41,8 +41,8 @@ class Journal:
         store: JournalStore,
         *,
         source: str,
-        live: Fold,
-        own: Fold | None = None,
+        live: Projection,
+        own: Projection | None = None,
         room: int = ROOM,
         flush_seconds: float = FLUSH_SECONDS,
     ) -> None:
@@ -103,7 +103,9 @@ class Journal:
         """How many stored records this version could not read."""
         return self._reader.unread.total()
 
-    async def replay(self, fold: Fold, since: float, *, kinds: Sequence[str] | None = None) -> int:
+    async def replay(
+        self, fold: Projection, since: float, *, kinds: Sequence[str] | None = None
+    ) -> int:
         """Fold the records stored since a Unix time, up to the beginning of this journal.
 
         It begins at the first call of this method: from there on `follow` reads.
@@ -164,7 +166,7 @@ class Journal:
         if self._own is not None:
             _fold(self._own, record)
 
-    def _fold_stored(self, fold: Fold, page: Sequence[Entry]) -> None:
+    def _fold_stored(self, fold: Projection, page: Sequence[Entry]) -> None:
         for entry in page:
             record = self._reader.read(entry)
             if record is not None:
@@ -229,7 +231,7 @@ def _log_unreadable(error: UnreadableValue) -> None:
     _log.warning("journal_record_unreadable", kind=error.name, why=error.problem)
 
 
-def _fold(fold: Fold, record: object) -> None:
+def _fold(fold: Projection, record: object) -> None:
     try:
         fold.apply(record)
     except Exception:

@@ -19,7 +19,7 @@ from bot.claude.events import RequestEnded
 from bot.telemetry.daily_spend import SPENT_ON
 from bot.telemetry.journal import Journal
 from bot.telemetry.state import State
-from bot.telemetry.warmup_usage import Chains, End
+from bot.telemetry.warmup_usage import End, WarmupUsage
 from bot.warm.events import SignalReceived, WarmthDecided
 
 WAIT_BUCKETS = (0.1, 0.25, 0.5, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 60, 120)
@@ -37,7 +37,7 @@ class Metrics(Collector):
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
         self._state = State()
-        self._chains: Chains[str] = Chains()
+        self._chains: WarmupUsage[str] = WarmupUsage()
         self._reasons: set[str] = set()
 
         def counter(name: str, what: str, *labels: str) -> Counter:

@@ -9,16 +9,16 @@ from __future__ import annotations
 from typing import Protocol
 
 
-class Fold(Protocol):
+class Projection(Protocol):
     """Takes records; ignores those that do not concern it."""
 
     def apply(self, record: object) -> None: ...
 
 
-class Folds:
+class Projections:
     """Several folds as one."""
 
-    def __init__(self, *folds: Fold) -> None:
+    def __init__(self, *folds: Projection) -> None:
         self._folds = folds
 
     def apply(self, record: object) -> None:

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from bot.telemetry.daily_spend import Caps
-from bot.telemetry.daily_stats import Figures
+from bot.telemetry.daily_spend import DailySpend
+from bot.telemetry.daily_stats import DailyStats
 from bot.telemetry.receipts import Receipts
 from bot.telemetry.state import State
 
@@ -19,10 +19,10 @@ class LiveProjections:
     """State, receipts, money and figures of the whole installation, folded as records come."""
 
     def __init__(self) -> None:
-        self.caps = Caps()
+        self.caps = DailySpend()
         self.state = State(self.caps)
         self.receipts = Receipts()
-        self.figures = Figures(days=FIGURES_DAYS)
+        self.figures = DailyStats(days=FIGURES_DAYS)
         self._held: list[object] | None = None
         self._taps: set[asyncio.Event] = set()
 
@@ -40,7 +40,7 @@ class LiveProjections:
         """Keep new records away from the figures, whose past is still being read."""
         self._held = []
 
-    def set_figures(self, figures: Figures) -> None:
+    def set_figures(self, figures: DailyStats) -> None:
         """Go on with figures that hold the past; what came meanwhile is folded onto them.
 
         `self.figures` stays the same object, since pages that look at it may be older than this.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot.errors import ForewarmError
 from bot.stored import dump
-from bot.telemetry.daily_stats import Figures, Summary
+from bot.telemetry.daily_stats import DailyStats, Summary
 from bot.telemetry.money import day_of
 
 if TYPE_CHECKING:
@@ -54,7 +54,9 @@ def since_day(given: str, now: float) -> str:
         raise BadSince(given) from None
 
 
-def build_report(figures: Figures, now: float, *, since: str, context: str | None = None) -> Report:
+def build_report(
+    figures: DailyStats, now: float, *, since: str, context: str | None = None
+) -> Report:
     """Return the report of what was folded, up to `now`."""
     until = day_of(now)
     days = [day for day in figures.days() if since <= day <= until]

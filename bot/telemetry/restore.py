@@ -9,9 +9,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from bot.clock import Now
-from bot.telemetry.daily_stats import KINDS, Figures
+from bot.telemetry.daily_stats import KINDS, DailyStats
 from bot.telemetry.journal import Journal
-from bot.telemetry.projection import Folds
+from bot.telemetry.projection import Projections
 from bot.telemetry.projections import FIGURES_DAYS, LiveProjections
 
 RECENT_SECONDS = 2 * 3600.0
@@ -24,13 +24,13 @@ async def restore_recent(journal: Journal, live: LiveProjections, now: Now) -> N
     To be called before the first record is written; `restore_figures` has to follow.
     """
     live.hold_figures()
-    await journal.replay(Folds(live.state, live.receipts), now() - RECENT_SECONDS)
+    await journal.replay(Projections(live.state, live.receipts), now() - RECENT_SECONDS)
     await journal.replay(live.caps, _midnight(now()), kinds=["RequestEnded"])
 
 
 async def restore_figures(journal: Journal, live: LiveProjections, now: Now) -> None:
     """Read the figures' past; what happens meanwhile is folded onto it at the end."""
-    figures = Figures(days=FIGURES_DAYS)
+    figures = DailyStats(days=FIGURES_DAYS)
     since = _midnight(now()) - timedelta(days=FIGURES_DAYS).total_seconds()
     await journal.replay(figures, since, kinds=KINDS)
     live.set_figures(figures)

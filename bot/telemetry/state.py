@@ -13,7 +13,7 @@ from bot.answer.events import FirstWords, QuestionEnded, QuestionReceived
 from bot.claude.events import RequestEnded, RequestStarted
 from bot.claude.usage import TTL_SECONDS, Ttl
 from bot.stored import dump
-from bot.telemetry.daily_spend import Caps
+from bot.telemetry.daily_spend import DailySpend
 from bot.telemetry.events import ContextDropped, PrefixBuilt
 from bot.telemetry.money import day_of
 from bot.telemetry.receipts import Receipts
@@ -63,13 +63,13 @@ class _Question:
 class State:
     """Prefixes by key, contexts with their current prefix, the newest questions, today's money."""
 
-    def __init__(self, caps: Caps | None = None) -> None:
+    def __init__(self, caps: DailySpend | None = None) -> None:
         """Show the money of `caps`, which another fold keeps, or keep it here."""
         self._prefixes: OrderedDict[str, _Prefix] = OrderedDict()
         self._current: dict[str, str] = {}
         self._questions: OrderedDict[str, _Question] = OrderedDict()
         self._receipts = Receipts(keep=2 * QUESTIONS_SHOWN)
-        self._caps = caps if caps is not None else Caps()
+        self._caps = caps if caps is not None else DailySpend()
         self._folds_caps = caps is None
 
     def apply(self, record: object) -> None:

@@ -22,7 +22,7 @@ class _Chain(Generic[K]):
     alive_until: float = 0.0
 
 
-class Chains(Generic[K]):
+class WarmupUsage(Generic[K]):
     """Unread warm-ups by prefix, each under a key of its counter.
 
     A warm-up is used when a question read its prefix while it lived, and so are the refreshes
@@ -76,7 +76,7 @@ class Chains(Generic[K]):
         return _closed(chain, "used" if in_time and record.usage.cache_read else "wasted")
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Chains) and self._chains == other._chains
+        return isinstance(other, WarmupUsage) and self._chains == other._chains
 
 
 def _closed(chain: _Chain[K], end: End) -> list[tuple[K, End]]:

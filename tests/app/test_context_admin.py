@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bot.app.context_admin import NotAllowed, SlackShelf, warm_day_usd
+from bot.app.context_admin import NotAllowed, SlackContexts, warm_day_usd
 from bot.context.git.urls import parse_url
 from bot.slack.codebase import edits
 from bot.slack.codebase.command import Draft, StoredContext
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 TEAM, WHO, OTHER = "T0LOCAL", "U0ASKER", "U0PEER"
 
 
-async def change(shelf: SlackShelf, held: StoredContext, user: str = WHO, **body: Any) -> bool:
+async def change(shelf: SlackContexts, held: StoredContext, user: str = WHO, **body: Any) -> bool:
     return await shelf.save(TEAM, user, Draft(held, {**held.body, **body}))
 
 
@@ -144,7 +144,7 @@ async def test_a_channel_attaches_and_detaches_code_of_its_own(
         body = {"repositories": [{"url": url, "name": "other"}], "channels": [BARE]}
         with pytest.raises(NotAllowed):
             await shelf.save(TEAM, WHO, Draft(outdated, body))
-        monkeypatch.setattr(SlackShelf, "_check_hosts", lambda *_: None)
+        monkeypatch.setattr(SlackContexts, "_check_hosts", lambda *_: None)
         name = outdated.name
         assert await running.bot.store.contexts.save(TEAM, name, body, WHO, expected=None)
         await shelf.load([])
@@ -234,7 +234,7 @@ async def test_what_another_replica_changes_is_followed_and_what_it_removes_is_d
     product: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each replica answers from the same contexts, whichever one took the change."""
-    monkeypatch.setattr(SlackShelf, "_check_hosts", lambda *_: None)
+    monkeypatch.setattr(SlackContexts, "_check_hosts", lambda *_: None)
     async with product() as running:
         shelf, contexts = running.bot.shelf, running.bot.store.contexts
         commit(running.repository.parent / "other", {"a.py": "x = 1\n" * 200})

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.app.contexts import TRIES, Library, NotReady, PrefixChanged
+from bot.app.contexts import TRIES, ContextRegistry, NotReady, PrefixChanged
 from bot.claude.events import RequestEnded
 from bot.claude.models import ModelSettings
 from bot.claude.prefix import Prefix, build_prefix
@@ -63,7 +63,7 @@ async def build(config: ContextConfig, pack: Pack, salt: str) -> Prefix:
     return build_prefix(pack, (), ModelSettings(config.model), salt)
 
 
-class Shelf(Library):
+class Shelf(ContextRegistry):
     """A library over such sources, which notes how prefixes moved."""
 
     def __init__(self, *configs: ContextConfig) -> None:

@@ -13,7 +13,7 @@ from forewarm_playground.slack.config import ALL_SCOPES
 from forewarm_playground.slack.local import LocalSlack
 from pydantic import SecretStr
 
-from bot.app.installation_check import Checkup, Finding
+from bot.app.installation_check import Finding, InstallationCheck
 from bot.clock import system_now
 from bot.settings import Settings
 from tests.app.conftest import commit
@@ -55,7 +55,7 @@ def checked(tmp_path: Path) -> Begin:
                 "state_token": SecretStr("state"),
             }
             settings = Settings.model_construct(**{**default_settings(), **values, **more})
-            return [finding async for finding in Checkup(settings, system_now).run()]
+            return [finding async for finding in InstallationCheck(settings, system_now).run()]
 
     return check
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.claude.cache_check import explain_read, explain_warm_up, is_complete, measured_tokens
-from bot.claude.last_request import Memory
+from bot.claude.last_request import LastRequests
 from bot.claude.prefix import Prefix
 from bot.claude.usage import Usage
 from bot.context.pack import Pack
@@ -76,7 +76,7 @@ def test_memory_names_what_changed_since_the_last_request(
     make_prefix: Callable[..., Prefix], make_pack: Callable[..., Pack]
 ) -> None:
     """After a push only the overlay differs; after a rebuild the base."""
-    memory = Memory()
+    memory = LastRequests()
     before = make_prefix(make_pack(bases=["b"]))
     assert (memory.message_id(before), memory.changed(before)) == (None, None)
     memory.note(before, "msg_1")
@@ -87,9 +87,9 @@ def test_memory_names_what_changed_since_the_last_request(
 
 def test_memory_is_bounded(make_prefix: Callable[..., Prefix]) -> None:
     """Every cold run makes a new key; the bot runs for months."""
-    memory = Memory(kept=2)
+    memory = LastRequests(kept=2)
     prefixes: list[Any] = [make_prefix(salt=str(n)) for n in range(3)]
     for n, prefix in enumerate(prefixes):
         memory.note(prefix, f"msg_{n}")
     assert [memory.message_id(prefix) for prefix in prefixes] == [None, "msg_1", "msg_2"]
-    assert repr(memory) == "<Memory of 2 prefixes>"
+    assert repr(memory) == "<LastRequests of 2 prefixes>"

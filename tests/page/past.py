@@ -11,7 +11,7 @@ from bot.claude.usage import Usage
 from bot.clock import system_now
 from bot.store.sql.url import default_url
 from bot.store.store import Store
-from bot.telemetry.daily_stats import Figures
+from bot.telemetry.daily_stats import DailyStats
 from bot.telemetry.journal import Journal
 
 DAYS = 8
@@ -22,7 +22,7 @@ async def write_past(home: Path, context: str) -> int:
     """Write some questions of each day before this one; return for how many days of this month."""
     home.mkdir(parents=True)
     store = await Store.open(default_url(home), now=system_now)
-    journal = Journal(store.journal, source="the past", live=Figures())
+    journal = Journal(store.journal, source="the past", live=DailyStats())
     journal.start()
     now = system_now()
     days = [now - age * DAY for age in range(DAYS, 0, -1)]

@@ -6,15 +6,15 @@ from typing import Any
 
 from bot.answer.events import FeedbackGiven
 from bot.claude.usage import Usage
-from bot.telemetry.daily_stats import Figures, Summary
+from bot.telemetry.daily_stats import DailyStats, Summary
 from bot.telemetry.quantiles import percentile
 
 NOON = 1_800_014_400.0
 READ = Usage(cache_read=1000, input=50)
 
 
-def figures(*records: object) -> Figures:
-    folded = Figures()
+def figures(*records: object) -> DailyStats:
+    folded = DailyStats()
     for record in records:
         folded.apply(record)
     return folded
@@ -120,7 +120,7 @@ def test_days_and_contexts_are_kept_apart_and_add_up(make: Any) -> None:
 
 def test_only_so_many_days_are_remembered(make: Any) -> None:
     """The bot runs for years."""
-    folded = Figures(days=3)
+    folded = DailyStats(days=3)
     for day in range(10):
         at = NOON + day * 86_400
         folded.apply(make.ended(usd=1.0, started_at=at))
@@ -140,7 +140,7 @@ def test_reasons_of_misses_cannot_fill_the_memory(make: Any) -> None:
 
 def test_nothing_is_told_as_nothing() -> None:
     """A day without questions has no median wait and no hit rate."""
-    summary: Summary = Figures().summary(NOON)
+    summary: Summary = DailyStats().summary(NOON)
     assert (summary.warm.p50, summary.hit_rate, summary.read_share, summary.usd) == (
         None,
         None,

@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot.telemetry.codec import UnknownRecord, decode
-from bot.telemetry.daily_stats import Figures
+from bot.telemetry.daily_stats import DailyStats
 from bot.telemetry.interfaces import Line
 from bot.telemetry.journal import Journal
 from bot.telemetry.metrics import Metrics
@@ -62,7 +62,7 @@ async def test_records_are_stored_in_the_order_of_writing(
 async def test_writing_never_waits_for_the_store(journal: Journal, shelf: Any, make: Any) -> None:
     """A record is folded before `write` returns, whatever the database does."""
     shelf.gate.clear()
-    figures = Figures()
+    figures = DailyStats()
     journal._live = figures
     journal.write(make.ended(usd=1.5))
     assert figures.summary(0).usd == 1.5
@@ -149,12 +149,12 @@ async def test_two_replicas_come_to_the_same_figures(shelf: Any, make: Any) -> N
 
 async def test_own_folds_see_only_this_process(shelf: Any, make: Any) -> None:
     """Prometheus scrapes every replica and adds them up."""
-    live, own = Figures(), Figures()
+    live, own = DailyStats(), DailyStats()
     other = Journal(shelf, source="b", live=LiveProjections(), flush_seconds=0)
     other.start()
     other.write(make.ended(usd=1.0))
     await other.close()
-    others = Figures()
+    others = DailyStats()
     journal = Journal(shelf, source="a", live=live, own=own)
     journal.start(on_other=others.apply)
     await journal.follow()

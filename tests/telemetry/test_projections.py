@@ -21,8 +21,8 @@ from bot.answer.question import Surface
 from bot.claude.events import Purpose, RequestEnded, RequestStarted
 from bot.claude.usage import Ttl, Usage
 from bot.telemetry.codec import decode, encode, kind_of
-from bot.telemetry.daily_spend import Caps
-from bot.telemetry.daily_stats import Figures
+from bot.telemetry.daily_spend import DailySpend
+from bot.telemetry.daily_stats import DailyStats
 from bot.telemetry.events import ContextDropped, PrefixBuilt, RepositoryAt
 from bot.telemetry.metrics import Metrics
 from bot.telemetry.money import day_of, nano
@@ -233,7 +233,7 @@ def test_folding_on_from_anywhere_equals_folding_from_the_start(
     for one in records[cut:]:
         live.apply(decode(kind_of(one), encode(one)))
     now = end_of(records)
-    assert live.figures == folded(Figures, records)
+    assert live.figures == folded(DailyStats, records)
     assert live.receipts == folded(Receipts, records)
     assert live.state.view(now) == folded(State, records).view(now)
 
@@ -244,7 +244,7 @@ def test_money_everywhere_is_the_sum_of_the_requests(records: list[Any]) -> None
     requests = [one for one in records if isinstance(one, RequestEnded)]
     total = sum(nano(one.usd) for one in requests)
     now = end_of(records)
-    caps, figures = folded(Caps, records), folded(Figures, records)
+    caps, figures = folded(DailySpend, records), folded(DailyStats, records)
     assert sum(caps.nanos.values()) == total
     summary = figures.summary(now)
     assert nano(summary.usd) == total
@@ -269,7 +269,7 @@ def test_every_wait_shown_is_the_one_that_was_measured(records: list[Any]) -> No
     """The one number that counts is computed once, by `Wait.total`."""
     now = end_of(records)
     painted = [one for one in records if isinstance(one, FirstWords)]
-    summary = folded(Figures, records).summary(now)
+    summary = folded(DailyStats, records).summary(now)
     assert summary.warm.count + summary.cold.count == len(painted)
     totals = {one.wait.total for one in painted}
     shown = (summary.warm.p50, summary.warm.p95, summary.cold.p50, summary.cold.p95)
@@ -283,7 +283,7 @@ def test_every_complete_warm_up_is_used_wasted_or_still_open(records: list[Any])
     """Money spent ahead must turn up on one side of the account, once."""
     now = end_of(records)
     warmed = [r for r in records if getattr(r, "usage", None) and r.purpose in ("warm", "refresh")]
-    summary = folded(Figures, records).summary(now)
+    summary = folded(DailyStats, records).summary(now)
     assert summary.warm_ups_failed == sum(not r.complete for r in warmed)
     known = summary.warm_ups_used + summary.warm_ups_wasted + summary.warm_ups_open
     assert known == sum(r.complete for r in warmed)

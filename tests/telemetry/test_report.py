@@ -19,7 +19,7 @@ from bot.clock import system_now
 from bot.errors import ForewarmError
 from bot.store.sql.url import default_url
 from bot.store.store import Store
-from bot.telemetry.daily_stats import Figures
+from bot.telemetry.daily_stats import DailyStats
 from bot.telemetry.interfaces import Line
 from bot.telemetry.journal import Journal
 from bot.telemetry.money import day_of
@@ -39,7 +39,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Any) -> Path:
 
 async def _fill(url: str, make: Any) -> None:
     store = await Store.open(url, now=system_now)
-    journal = Journal(store.journal, source="a", live=Figures(), flush_seconds=0)
+    journal = Journal(store.journal, source="a", live=DailyStats(), flush_seconds=0)
     journal.start()
     for days in (1, 0):
         at = system_now() - days * 86_400 - 60
@@ -68,7 +68,7 @@ def test_json_holds_the_figures_of_the_fold(home: Path) -> None:
     assert total["misses"] == [["tools_changed", 2]]
     assert list(document["contexts"]) == ["payments"]
     assert len(document["days"]) == 2
-    assert set(total) == set(asdict(Figures().summary(0.0)))
+    assert set(total) == set(asdict(DailyStats().summary(0.0)))
 
 
 def test_a_table_is_printed_for_people(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,7 +83,7 @@ def test_a_table_is_printed_for_people(home: Path, monkeypatch: pytest.MonkeyPat
 
 def printed(*records: Any) -> list[str]:
     """Return the lines of a report on these records, as a pipe gets them."""
-    figures = Figures()
+    figures = DailyStats()
     for record in records:
         figures.apply(record)
     console = Console(width=80)

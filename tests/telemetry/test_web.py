@@ -14,7 +14,7 @@ from aiohttp import ClientResponse, ClientSession, web
 from bot.claude.usage import Usage
 from bot.telemetry.journal import Journal
 from bot.telemetry.metrics import Metrics
-from bot.telemetry.projection import Folds
+from bot.telemetry.projection import Projections
 from bot.telemetry.projections import LiveProjections
 from bot.telemetry.state_diff import patch
 from bot.telemetry.web import StatePages
@@ -185,7 +185,7 @@ async def test_only_configured_origins_may_read_from_a_browser(site: Site) -> No
 
 async def test_metrics_are_prometheus_text(site: Site, make: Any, shelf: Any) -> None:
     """The same figures for whoever watches many systems."""
-    folds = Folds(site.live, site.metrics)
+    folds = Projections(site.live, site.metrics)
     journal = Journal(shelf, source="a", live=site.live, own=site.metrics)
     site.metrics.watch_journal(journal)
     journal.write(make.built())

@@ -47,7 +47,7 @@ class Draft:
     body: Mapping[str, Any]
 
 
-class Shelf(Protocol):
+class ContextEditor(Protocol):
     """Contexts set inside Slack: kept in the store, merged with the files, built by the library."""
 
     @property
@@ -96,7 +96,7 @@ class Codebase:
     """The command and its views."""
 
     def __init__(
-        self, client: AsyncWebClient, people: People, contexts: Contexts, shelf: Shelf
+        self, client: AsyncWebClient, people: People, contexts: Contexts, shelf: ContextEditor
     ) -> None:
         self._client = client
         self._people = people
