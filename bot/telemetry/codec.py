@@ -36,6 +36,9 @@ KINDS: Mapping[str, type[Any]] = {
 A field that is renamed names its stored name as its alias (`bot.stored`).
 """
 
+LATER: Mapping[str, Mapping[str, Any]] = {"PrefixBuilt": {"size": ""}}
+"""Fields that version 0.1.0 does not know, with their defaults. A default is not stored."""
+
 _NAMES = {kind: name for name, kind in KINDS.items()}
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -54,8 +57,12 @@ def kind_of(record: object) -> str:
 
 def encode(record: object) -> str:
     """Return the record's fields as one line of ASCII JSON, without its kind."""
-    kind_of(record)
-    return _encode(dump(record))
+    kind = kind_of(record)
+    fields = dump(record)
+    for name, default in LATER.get(kind, {}).items():
+        if fields.get(name) == default:
+            del fields[name]
+    return _encode(fields)
 
 
 def decode(kind: str, body: str) -> Any:

@@ -156,6 +156,8 @@ FIRST: dict[str, dict[str, Any]] = {
         "omitted": 0,
         "seconds": 1.25,
         "repositories": (REPOSITORY,),
+        # Not known to version 0.1.0.
+        "size": "",
     },
     "ContextDropped": {"at": START + 1, "context": "billing"},
     "SignalReceived": {
