@@ -8,6 +8,7 @@ meaning. Every code span that was begun also ends on its line.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from bot.delivery.citations.check import Finding
 from bot.delivery.citations.citation import LONGEST, SHAPE, shaped
@@ -30,7 +31,7 @@ from bot.delivery.citations.tokens import (
     target,
     without_tail,
 )
-from bot.delivery.citations.verifier import Verifier, label_of
+from bot.delivery.citations.verifier import Verifier
 
 WORD = re.compile(r"[A-Za-z0-9]")
 FOREIGN = re.compile(r"[^\x00-\x7f]")
@@ -272,12 +273,12 @@ class Scanner:
             self._nested(text)
             self._verifier.muted = False
             return
-        shown = label(text) or label(finding.label)
         differs = path is not None and (finding.fate == "corrected" or path != finding.key[1])
         if differs or (path is None and _looks_like_citation(text)):
             # The label must name the lines that the link leads to.
-            shown = f"`{label_of(finding)}`"
-        self._writer.link(shown, url)
+            self._verifier.show(self._writer, replace(finding, fate="corrected"), text)
+            return
+        self._writer.link(label(text) or label(finding.label), url)
 
     def _allowed(self, text: str, address: str) -> str | None:
         """Return the address if a link may lead there; a label like a citation must be one."""

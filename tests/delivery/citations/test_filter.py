@@ -420,6 +420,10 @@ def test_only_a_name_directly_before_a_citation_corrects_it(text: str, lines: st
         ("[src/auth.py:99](https://docs.example.com/x)", "src/auth.py:99"),
         ("[src/auth.py:99](src/auth.py#L99)", "src/auth.py:99"),
         (
+            "[app/[slug]/page.tsx:2-99](app/[slug]/page.tsx#L2-L99)",
+            f"`app/[slug]/page.tsx:2-5` [\u2197]({PAGE}/app/%5Bslug%5D/page.tsx#L2-L5)",
+        ),
+        (
             "[src/auth.py](https://docs.example.com/x)",
             "src/auth.py ([`https://docs.example.com/x`](https://docs.example.com/x))",
         ),
