@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.answer.loop import Allowance
 from bot.answer.tools import (
     DECLARATIONS,
     MAX_CHARACTERS,
@@ -21,6 +22,7 @@ from bot.answer.tools import (
     look_up_in,
     title,
 )
+from bot.app.bot import LOOK_UP_THREADS
 from bot.context.pack import Change, RepositoryState
 from bot.errors import ForewarmError
 
@@ -259,3 +261,24 @@ async def test_a_look_up_that_hangs_is_given_up_and_said_so(
         assert "longer" in looked.text
         release.set()
         await asyncio.sleep(0)
+
+
+async def test_the_look_ups_of_one_round_run_at_once(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each waits until all have begun: one after the other would never end."""
+    together = threading.Barrier(LOOK_UP_THREADS, timeout=20)
+
+    def search(*_: Any, **__: Any) -> Any:
+        together.wait()
+        return []
+
+    monkeypatch.setattr(files, "search", search)
+    with ThreadPoolExecutor(LOOK_UP_THREADS) as executor:
+        look_ups = (
+            look_up_in(executor, 30.0, files, "search", {"pattern": "x"})
+            for _ in range(LOOK_UP_THREADS)
+        )
+        results = await asyncio.gather(*look_ups)
+    assert [one.text for one in results] == ["Nothing was found."] * LOOK_UP_THREADS
+    assert Allowance().at_once <= LOOK_UP_THREADS
