@@ -183,6 +183,14 @@ async def test_each_mistake_is_one_sentence_with_what_to_do(
     assert [word for word in ("made-up", "sk-ant-wrong", KEY) if word in told] == []
 
 
+async def test_a_scope_that_the_bot_works_without_is_a_note(checked: Begin) -> None:
+    """An installation from before `files:read` goes on working, and is told of it."""
+    found = await checked(app={"scopes": tuple(s for s in ALL_SCOPES if s != "files:read")})
+    [finding] = [f for f in found if f.part == "scopes"]
+    assert finding.verdict == "note"
+    assert "The scope files:read is missing" in finding.text
+
+
 async def test_one_mistake_does_not_hide_the_next(checked: Begin) -> None:
     """Every step goes on where an earlier one failed: the operator mends all in one round."""
     found = await checked(

@@ -8,7 +8,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from bot.slack.manifest import Features, events, manifest, scopes
+from bot.slack.manifest import Features, events, manifest, missing_scopes, scopes
 
 SCHEMA = Path(__file__).parents[3] / "shared" / "slack-manifest-schema.json"
 VARIANTS = [
@@ -41,3 +41,11 @@ def test_http_mode_sends_everything_to_one_address() -> None:
     assert settings["event_subscriptions"]["request_url"] == address
     assert settings["interactivity"]["request_url"] == address
     assert not settings["socket_mode_enabled"]
+
+
+def test_an_older_installation_lacks_the_scopes_that_came_since() -> None:
+    """It goes on working: the scope for files is optional."""
+    granted = {ask.name for ask in scopes(Features())} - {"files:read"}
+    [missing] = missing_scopes(granted)
+    assert (missing.name, missing.optional) == ("files:read", True)
+    assert missing_scopes([]) == []

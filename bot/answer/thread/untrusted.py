@@ -45,7 +45,8 @@ def attribute(value: str, limit: int = 120) -> str:
     flat = " ".join(shield(value).split())
     if len(flat) > limit:
         flat = flat[: limit - 1] + "…"
-    return flat.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
+    flat = flat.replace("&", "&amp;").replace('"', "&quot;")
+    return flat.replace("<", "&lt;").replace(">", "&gt;")
 
 
 def tag(name: str, body: str, attributes: Mapping[str, str | None]) -> str:

@@ -154,3 +154,13 @@ def test_very_many_and_very_long_contexts_still_fit() -> None:
     """100 blocks and 3,000 characters a section are Slack's limits."""
     many = [ContextShown(name=f"n{n}", standing="s" * 5_000, waits="w" * 5_000) for n in range(300)]
     check_view(home_view(many, operator(), charts=False))
+
+
+def test_operators_alone_are_told_of_permissions_that_are_missing() -> None:
+    missing = [("files:read", "to read logs & <code>")]
+    shown = str(home_view([PAY], operator(), missing=missing))
+    assert "files:read" in shown
+    assert "to read logs &amp; &lt;code&gt;" in shown
+    assert "forewarm manifest" in shown
+    assert "files:read" not in str(home_view([PAY], None, missing=missing))
+    assert "Permissions" not in str(home_view([PAY], operator()))
