@@ -20,7 +20,7 @@ from bot.store.sql.schema import questions, state, turns
 DELETED_MESSAGES = "deleted_message"
 """The kind of state under which deletions are remembered."""
 _WORDS = ("text", "files", "quoted", "unread")
-"""What a stored question says, as against when and where it was asked."""
+"""What a stored question says. The other fields tell when and in which place it was asked."""
 
 
 async def forget_message(

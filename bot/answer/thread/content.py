@@ -154,7 +154,7 @@ class _Reader:
     # --- attachments ----------------------------------------------------------------------------
 
     def quotation(self, attachment: Node) -> Quoted:
-        """Return an attachment as words of somebody else."""
+        """Return an attachment as words of another author."""
         user = attachment.get("author_id")
         return Quoted(
             kind="forwarded" if _is_message(attachment) else "attachment",
@@ -284,7 +284,7 @@ class _Reader:
         return " ".join(text.split())
 
     def _unknown(self, block: Node, depth: int) -> str:
-        """Return whatever text a block of an unknown type holds."""
+        """Return the text that a block of an unknown type holds."""
         parts: list[str] = []
         for name in _TEXT_FIELDS:
             self._strings(block.get(name), parts, depth + 1)

@@ -61,7 +61,7 @@ def with_names(text: str, described: Mapping[str, Described]) -> str:
 
 
 def without_names(text: str) -> str:
-    """Return a text in which mentions are ids alone, so that texts compare whoever is named."""
+    """Return a text in which mentions are ids alone, so that texts compare under any names."""
     return _NAMED.sub(r"\1\2", text)
 
 
@@ -73,5 +73,5 @@ def title(id: str, described: Mapping[str, Described], given: str | None = None)
 
 
 def _safe(name: str) -> str:
-    """Return a name without the characters that mark where a name ends; people choose names."""
+    """Return a name without the characters that end a name; people choose their names."""
     return _UNSAFE.sub(" ", name).strip()[:_LONGEST_NAME].strip()

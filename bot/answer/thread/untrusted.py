@@ -52,7 +52,7 @@ def attribute(value: str, limit: int = 120) -> str:
 def tag(name: str, body: str, attributes: Mapping[str, str | None]) -> str:
     """Return `<slack_name …>body</slack_name>`; attributes that are None are left out.
 
-    The body is taken as it is: shield what somebody else wrote.
+    The body is taken as it is: shield what others wrote.
     """
     marks = "".join(f' {k}="{attribute(v)}"' for k, v in attributes.items() if v is not None)
     return f"<slack_{name}{marks}>\n{body}\n</slack_{name}>"

@@ -1,7 +1,7 @@
 """Decide whom a message is meant for. Pure.
 
-A bot that answers messages between people is muted, so whatever is not clearly meant for it is
-left alone.
+A bot that answers messages between people is muted, so a message that is not clearly meant for it
+is left alone.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Decide who may do what where: one table, which fails closed. Pure.
+"""Decide who may do what in which place: one table, which fails closed. Pure.
 
 The caller brings the facts (`Person`, `Place`). A fact that is not known counts against the person.
 """
@@ -69,7 +69,7 @@ class Denied:
 
 
 def decide(act: Act, person: Person, place: Place, rules: AccessRules) -> Denied | None:
-    """Return None where the act is allowed, else why it is not.
+    """Return None if the act is allowed, else why it is not.
 
     | act       | who                                            | where                          |
     |-----------|------------------------------------------------|--------------------------------|

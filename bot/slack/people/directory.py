@@ -137,7 +137,7 @@ class People:
         """Return the names of users and of public channels, and how users belong to us.
 
         An id that Slack does not tell of in time is left out. A private channel's name is left out
-        too: not everybody who may read an answer may know it.
+        too: some readers of an answer may not know it.
         """
         tasks = {id: asyncio.ensure_future(self._described(id)) for id in ids}
         if tasks:

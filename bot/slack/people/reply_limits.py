@@ -1,6 +1,6 @@
 """Limits on what the bot says without answering, and on answers to other bots.
 
-Two programs that answer whoever mentions them go on for ever, and a refusal below every message
+Two programs that answer each mention go on for ever, and a refusal below every message
 makes a channel unreadable. So a refusal or hint is given once per thread and hour, a few times per
 person and hour, and to a bot once. The limits hold for all replicas: the store remembers what was
 said.
