@@ -75,6 +75,7 @@ _SENTENCES = (
     _START + _AUTO + rb"?generated (?:by|from|with|using|via)\b[^\n]{0,200}?" + _EDIT,
     _START + _AUTO + rb"generated (?:by|from|with|using|via)\b",
     _START + _AUTO + rb"generated(?: file| code)?\W*$",
+    rb"\b" + _AUTO + rb"generated\b[^\n]{0,80}\b" + _EDIT,
     _START + rb"do not (?:edit|modify|change)\b[^\n]{0,60}\bgenerated\b",
     _START + _EDIT + rb"[^\n]{0,30}\b(?:this|the) file\b[^\n]{0,80}\bgenerated\b",
     # "This file is auto-generated …".

@@ -35,18 +35,22 @@ ORDER: dict[Group, int] = {
     "named by the context": 0,
     "top-level documentation": 1,
     "manifest": 1,
-    "entry point": 1,
+    "entry point": 2,
     "source": 2,
-    "documentation": 2,
-    "configuration": 3,
-    "changelog": 4,
-    "test": 5,
+    "test": 3,
+    "documentation": 4,
+    "configuration": 4,
+    "changelog": 5,
     "example": 6,
     "fixture": 7,
     "translation": 8,
     "legal text": 9,
 }
-"""Groups with a lower number come first."""
+"""Groups with a lower number come first. The README and the manifests are short and tell most to a
+newcomer. Then code: of 237 questions about five Python repositories, the files that answer are
+source (73 %) and tests (20 %), and three in a hundred are documentation. With this order 27 % of
+them are covered at 150,000 tokens; with documentation before tests it is 24 %.
+"""
 
 MOST_ENTRY_POINTS = 12
 """If more files than this have an entry point's name, only the least deep ones are entry points."""
@@ -141,10 +145,10 @@ def group_of(file: File) -> Group:
     late = _late_group(file)
     if late is not None:
         return late
-    if depth == 0 and file.kind == "prose":
+    if depth == 0 and file.kind == "prose" and path.lower().startswith("readme"):
         return "top-level documentation"
-    if depth <= 1 and _MANIFEST.search(path):
-        return "manifest"
+    if _MANIFEST.search(path):
+        return "configuration" if depth else "manifest"
     if is_entry_point(path):
         return "entry point"
     if _HOUSEKEEPING.search(path) or file.kind in {"data", "markup"}:
@@ -157,7 +161,8 @@ def _late_group(file: File) -> Group | None:
     path = file.path
     folders = path.rpartition("/")[0].lower()
     if _is_test(path):
-        return "test"
+        is_input = file.kind != "code" and _FIXTURES & set(folders.split("/"))
+        return "fixture" if is_input else "test"
     if folders and (found := _example_or_fixture(folders)):
         return found
     if file.kind in {"data", "prose"} and folders and (found := _data_group(folders)):

@@ -1,10 +1,10 @@
 """Which files are worth the room when not all fit: deterministic, and explained file by file. Pure.
 
-What the context names comes first; then what tells a newcomer most: documentation of the top
-level, manifests and entry points; then the rest of source, documentation and configuration; tests,
-examples and fixtures come last. Within a group a file is worth how often and how lately the team
-has worked on it, and what its size and the files that refer to it add: the questions of a team are
-about what it works on and what everything leans on.
+The files that the context names come first. Then come the README and the manifests, source, tests,
+documentation and configuration, and at the end examples, fixtures and licences (see `groups`).
+Within a group a file is worth how often and how lately the team has worked on it, and how many
+files refer to it, for the room that it takes: a team asks about the code that it works on and that
+everything leans on.
 """
 
 from __future__ import annotations

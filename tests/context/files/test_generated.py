@@ -11,6 +11,11 @@ from bot.context.files.kinds import Kind
 
 GENERATED: list[tuple[Kind, bytes]] = [
     (
+        "data",
+        b"# YML test files are auto-generated from SQL files and should not be edited by\n"
+        b"# hand. To help enforce this, the hash has to match.\n",
+    ),
+    (
         "code",
         b"# coding: utf-8\n"
         b"\n"
