@@ -121,6 +121,12 @@ _GRAMMARS: Final[dict[str, _Grammar]] = {
 }
 _ALIASES: Final = {
     "pyi": "py",
+    "pyw": "py",
+    "bzl": "py",
+    "bazel": "py",
+    "star": "py",
+    "wscript": "py",
+    "sconstruct": "py",
     "jsx": "js",
     "mjs": "js",
     "cjs": "js",
@@ -136,6 +142,9 @@ _ALIASES: Final = {
     "inl": "cpp",
     "ipp": "cpp",
     "tpp": "cpp",
+    "cppm": "cpp",
+    "ixx": "cpp",
+    "ino": "cpp",
     "cu": "cpp",
     "cuh": "cpp",
     "csx": "cs",
@@ -143,6 +152,14 @@ _ALIASES: Final = {
     "gemspec": "rb",
     "ru": "rb",
     "gemfile": "rb",
+    "podfile": "rb",
+    "podspec": "rb",
+    "brewfile": "rb",
+    "fastfile": "rb",
+    "vagrantfile": "rb",
+    "guardfile": "rb",
+    "capfile": "rb",
+    "jbuilder": "rb",
     "rakefile": "rb",
     "phtml": "php",
     "kts": "kt",
@@ -150,7 +167,24 @@ _ALIASES: Final = {
     "sbt": "scala",
     "bash": "sh",
     "bats": "sh",
+    "ksh": "sh",
+    "bashrc": "sh",
+    "bash_profile": "sh",
+    "profile": "sh",
 }
+_INTERPRETERS: Final = {
+    "python": "py",
+    "ruby": "rb",
+    "node": "js",
+    "bash": "sh",
+    "sh": "sh",
+    "dash": "sh",
+    "ksh": "sh",
+    "php": "php",
+    "deno": "ts",
+    "tsx": "ts",
+}
+_SHEBANG = re.compile(rb"#![ \t]*\S*?(?:/env[ \t]+(?:-\S+[ \t]+)*)?/?([a-z]+)[\d.]*(?=\s|\Z)")
 _HEADINGS: Final = frozenset({"md", "mdx", "markdown"})
 _NAME_NODES: Final = frozenset(
     {
@@ -194,6 +228,8 @@ def definitions(path: str, text: bytes, seconds: float = SECONDS) -> Definitions
     if extension in _HEADINGS:
         return Definitions(tuple(_headings(text))[:MOST], True)
     name = _ALIASES.get(extension, extension)
+    if name not in _GRAMMARS and (shebang := _SHEBANG.match(text[:200])) is not None:
+        name = _INTERPRETERS.get(shebang[1].decode("ascii"), "")
     grammar = _GRAMMARS.get(name)
     if grammar is None:
         return None

@@ -511,6 +511,26 @@ def test_a_language_without_a_grammar_has_no_answer(path: str) -> None:
     assert definitions(path, b"def f(): pass\n") is None
 
 
+@pytest.mark.parametrize(
+    ("path", "text", "name"),
+    [
+        ("bin/run", "#!/usr/bin/env python3\ndef main(): ...\n", "main"),
+        ("bin/rails", "#!/usr/bin/env ruby\ndef main; end\n", "main"),
+        ("bin/run", "#!/bin/bash -e\nmain() { :; }\n", "main"),
+        ("bin/run", "#! /bin/sh\nmain() { :; }\n", "main"),
+        ("bin/cli", "#!/usr/bin/env -S node --no-warnings\nfunction main() {}\n", "main"),
+        ("script", "#!/usr/local/bin/python3.11\ndef main(): ...\n", "main"),
+        ("Rakefile", "def main; end\n", "main"),
+        ("tools/BUILD.bazel", "def main():\n    pass\n", "main"),
+    ],
+)
+def test_a_script_without_an_ending_names_its_interpreter(path: str, text: str, name: str) -> None:
+    """The first line of a script tells its language."""
+    found = definitions(path, text.encode())
+    assert found is not None
+    assert [item.name for item in found.items] == [name]
+
+
 def test_syntax_errors_are_told() -> None:
     """A name that is missing from such a tree may still be defined."""
     found = definitions("a.py", b"def f(:\n\ndef g():\n    pass\n")
