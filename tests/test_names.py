@@ -19,13 +19,15 @@ from pydantic import TypeAdapter
 from typer.testing import CliRunner
 
 from bot.answer import tools
-from bot.app import clones, context_admin, replica_actions, warmth
+from bot.app import clones, context_admin, replica_actions, shared_memory, warmth
 from bot.claude.model_check import ModelCheck
 from bot.claude.models import ModelSettings
 from bot.claude.probe_finding import ProbeFinding
 from bot.cli import build
 from bot.context.config.schema import ContextConfig
 from bot.context.secrets.mask import Span, mask
+from bot.slack.people import context_choice
+from bot.store import deletions
 from bot.stored import dump
 from bot.telemetry.journal import Journal
 from bot.telemetry.metrics import Metrics
@@ -128,6 +130,10 @@ def test_state_keeps_its_kinds() -> None:
     assert clones.KIND == "pack"
     assert context_admin.DRAFTS == "codebase draft"
     assert replica_actions.INTERRUPTIONS == "interruption"
+    assert shared_memory.QUOTAS == "quota"
+    assert deletions.DELETED_MESSAGES == "deleted_message"
+    assert context_choice.VIEWED == "viewed_channel"
+    assert context_choice.LAST_ASKED == "last_context"
     assert warmth.PREFIX == "writing:"
 
 

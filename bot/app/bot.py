@@ -51,6 +51,7 @@ from bot.settings import Settings
 from bot.slack.app import Edge, Services
 from bot.slack.client import connect
 from bot.slack.identity import identify
+from bot.slack.people.context_choice import LAST_ASKED, VIEWED
 from bot.slack.people.directory import People
 from bot.slack.people.gate import Gate
 from bot.slack.people.quotas import LocalQuotas
@@ -76,6 +77,15 @@ SOCKETS_SECONDS, FINISH_SECONDS = 2.0, 15.0
 """A host that sends SIGTERM kills after 30 s at most: the rest of 25 s is for saying goodbye."""
 FOLLOW_SECONDS = 1.0
 PURGE_SECONDS = 3600.0
+STATE_DAYS = {
+    DRAFTS: 1.0,
+    INTERRUPTIONS: 1.0,
+    QUOTAS: 1.0,
+    DELETED_MESSAGES: 2.0,
+    VIEWED: 30.0,
+    LAST_ASKED: 30.0,
+}
+"""Days for which each kind of state is kept; other kinds stay."""
 FILES_SECONDS = 2.0
 """Seconds between two looks at the folder of context files."""
 FIRST_AGAIN_SECONDS = 1.0
@@ -419,9 +429,7 @@ class Bot:
             self.tasks.start(self._purge())
 
     async def _purge(self) -> None:
-        await self.store.retention.run(
-            Retention(state={DRAFTS: 1.0, INTERRUPTIONS: 1.0, DELETED_MESSAGES: 2.0, QUOTAS: 1.0})
-        )
+        await self.store.retention.run(Retention(state=STATE_DAYS))
         await self.store.ledger.expire()
 
     def _run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
