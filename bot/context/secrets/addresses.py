@@ -27,6 +27,8 @@ _SQLPLUS = re.compile(r"sqlplus\s+(?:-\w\s+)?[\w$]{1,64}/(?P<value>[^\s\"'`/]{3,
 _CONNECTION = re.compile(
     r"""getConnection\s{0,4}\([^()\n]{0,300},\s{0,40}"(?P<value>[^"\n]{4,200})"\s{0,4}\)"""
 )
+_CHARACTERS = re.compile(r'"(?P<value>[^"\\\n]{4,200})\Z')
+"""Java takes passwords as arrays of characters, and little else."""
 _DOCKER_AUTH = re.compile(
     r"""auth\\{0,2}["']?[ \t]{0,8}[:=][ \t]{0,8}\\{0,2}["']?"""
     r"(?P<value>[A-Za-z0-9+/]{8,2000}={0,2})"
@@ -51,6 +53,10 @@ def addresses(text: str, kind: str) -> Iterator[Candidate]:
     if kind in {"java", "kotlin", "scala"}:
         for at in places(text, "getConnection"):
             found = _CONNECTION.match(text, at)
+            if found and is_mixed(found["value"]):
+                yield _candidate(found)
+        for at in places(text, '".toCharArray()'):
+            found = _CHARACTERS.search(text, max(0, at - 200), at)
             if found and is_mixed(found["value"]):
                 yield _candidate(found)
     if kind == "prose":
@@ -96,7 +102,9 @@ def _user_part(text: str, start: int, run: str) -> Iterator[Candidate]:
 
 def _is_password(secret: str) -> bool:
     """Tell whether a part of an address is a password, not a port, a template or an example."""
-    plain = without_templates(secret).strip()
+    # A dollar sign within a password is no variable: those are written with braces there.
+    named = "$" not in secret or secret[0] == "$" or any(char in secret for char in "{(")
+    plain = without_templates(secret).strip() if named else secret
     if len(plain) < 3 or secret[0] in "/?" or plain[0] in "[({<" or "..." in secret:
         return False
     if _PORT.match(secret) or _PLAIN.fullmatch(secret):

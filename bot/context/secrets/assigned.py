@@ -37,7 +37,7 @@ _FARTHEST = 100
 _GAP = r"[ \t]{0,60}(?:\n[ \t]{0,120}){0,2}"
 _QUOTE = r"\\{0,4}(?:\"\"\"|'''|``|[\"'`])"
 _SPACE = r"[ \t]{0,40}"
-_TYPE = r"[&*\w][\w.<>\[\]|?'&,* ]{0,60}?"
+_TYPE = r"[&*\w\[][\w.<>\[\]|?'&,;* ]{0,60}?"
 _ASSIGN = rf"[ \t]{{0,20}}=(?![=>]){_GAP}"
 _SIGNS = r"\|\|=?|\?\?=?|:=|:-|=>|<-|={1,3}|!={1,2}|\?=|\+=|\*{0,3}:{1,2}\*{0,3}|\?:|->|<<<"
 _VALUE_KEY = r"""["']?\w{0,20}(?i:value)["']?[ \t]{0,4}[:=][ \t]{0,4}"""
@@ -68,7 +68,7 @@ _OPERATOR = re.compile(
         [(\[{{!]{{1,2}}{_GAP} | \({_GAP}
       ){{0,3}}
     )
-    (?:[bBrRuUfFlL]{{1,2}}|@|\$|[qQ]{{1,2}})?\#{{0,3}}
+    (?:[*&]?[bBrRuUfFlL]{{1,2}}|@|\$|[qQ]{{1,2}})?\#{{0,3}}
     (?P<quote>{_QUOTE})
     """,
     re.VERBOSE,
@@ -90,9 +90,9 @@ _KEY_AFTER = re.compile(r"[ \t]{0,20}(?::(?!:)|=>)")
 
 _BARE_OPERATOR = re.compile(
     r"""(?P<close>\\{0,4}["'`])?[)\]*]{0,3}[ \t]{0,40}"""
-    r"""(?:(?:=>|<-|\?=|={1,2}|(?P<cell>\|)|:[=:-]?)\*{0,3}[ \t]{0,40}"""
+    r"""(?:(?:=>|<-|<<<|\?=|={1,2}|(?P<cell>\|)|:[=:-]?)\*{0,3}[ \t]{0,40}"""
     r"""(?:(?:[|>][+-]?\d?)?\n[ \t]{1,80})?"""
-    r"""|(?P<space>[ \t]{1,40}(?:is[ \t:]{1,4})?))"""
+    r"""|(?P<space>[ \t]{1,40}(?:is[ \t:]{1,4})?\*{0,3}))"""
     r"""(?P<scheme>(?:Basic|Bearer|Token|ApiKey|token|bearer|basic)[ \t]{1,4})?"""
 )
 _BARE_PAIR = re.compile(
@@ -178,6 +178,8 @@ def assigned(text: str, hits: list[int], kind: str) -> Iterator[Candidate]:
                 yield Candidate(at, to, label, "quotes")
                 continue
         bare = [*_bare(text, start, end, name, strength, kind, label)]
+        if kind == "yaml" and name.endswith("s"):
+            bare += _listed(text, end, strength, label)
         if not bare and kind not in _WITHOUT_STATEMENTS:
             bare = [*in_statement(text, start, end, strength)]
         for candidate in bare:
@@ -301,6 +303,20 @@ def _bare(
         yield Candidate(at, _whole(text, at, to), label)
 
 
+_ITEM = re.compile(
+    r"[\"']?[ \t]*:?[ \t]*\n[ \t]{0,80}-[ \t]{1,8}[\"']?(?P<value>[^\s\"'#]{4,400})[\"']?"
+)
+
+
+def _listed(text: str, end: int, strength: Strength, label: str) -> Iterator[Candidate]:
+    """Yield the items of a list in YAML whose name is a plural: `api_keys:`."""
+    item = _ITEM.match(text, end)
+    while item:
+        if _counts(item["value"], strength):
+            yield Candidate(item.start("value"), item.end("value"), label)
+        item = _ITEM.match(text, item.end())
+
+
 def _whole(text: str, at: int, to: int) -> int:
     """Return the end of a value that was judged by its first characters only."""
     rest = _BARE_REST.match(text, to) if to - at >= _JUDGED else None
@@ -339,6 +355,8 @@ def _bare_span(
     if how != "scheme" and (scheme := _SCHEME.match(text, at, at + 20)):
         at = scheme.end()
         how = "scheme"
+    if name.startswith("-") and name.endswith("auth") and (user := _USER.match(text, at)):
+        at = user.end()
     run = _BARE_VALUE.match(text, at)
     if run is None:
         return None

@@ -80,6 +80,7 @@ _FORMS: tuple[tuple[str, bytes, bytes], ...] = (
     ("Fly token", b"fo1_", rb"fo1_[A-Za-z0-9_-]{43}"),
     ("Fly token", b"fm", rb"fm[12][ar]?_[A-Za-z0-9+/=_-]{100,}"),
     ("PlanetScale token", b"pscale_", rb"pscale_(?:tkn|pw|oauth)_[A-Za-z0-9_.=-]{30,}"),
+    ("LangSmith key", b"lsv2_", rb"lsv2_(?:pt|sk)_[0-9a-f]{32}_[0-9a-f]{10}"),
     ("Netlify token", b"nfp_", rb"nfp_[A-Za-z0-9]{36,}"),
     ("Resend key", b"re_", rb"re_[A-Za-z0-9]{8}_[A-Za-z0-9]{24}(?![A-Za-z0-9_])"),
     ("Supabase key", b"sb_secret_", rb"sb_secret_[A-Za-z0-9_-]{20,}"),

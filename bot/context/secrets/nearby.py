@@ -21,7 +21,7 @@ _SIDE = 240
 _MOST = 4
 _IMPORT = re.compile(r"\b(?:import|require|from|include|use|using|package|module|class|href|src)\b")
 _LOGIN = re.compile(
-    r"(?:[aA]uth|[cC]redentials?|Password(?:Token)?|PasswordAuthentication|authenticate\w*|[lL]ogin"
+    r"(?:[aA]uth|AUTH|[cC]redentials?|CREDENTIALS?|Password(?:Token)?|PasswordAuthentication|authenticate\w*|[lL]ogin"
     r"|[cC]onnect|getConnection|UserPass|Basic)$"
 )
 _OPENING = re.compile(r"\s{0,4}[=(]\s{0,4}\(?")
@@ -66,7 +66,8 @@ def in_login(text: str, end: int, name: str) -> Iterator[Candidate]:
     closing = text.find(")", opening.end(), opening.end() + _SIDE)
     stop = closing if closing >= 0 else opening.end() + _SIDE
     literals = [*_STRING.finditer(text, opening.end(), stop)]
-    if not literals or "," not in text[opening.end() : literals[-1].start()]:
+    alone = name.lower().endswith("auth") and "(" in opening.group()
+    if not literals or not (alone or "," in text[opening.end() : literals[-1].start()]):
         return
     last = literals[-1]
     if is_mixed(last["value"]) and not _is_key(text, last):

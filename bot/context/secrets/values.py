@@ -36,7 +36,7 @@ _BRANDS = frozenset(["OAuth", "apiV", "ipV", "IPv", "PyPI"])
 _SEPARATOR = re.compile(r"[-_./:#@\\ ,=|+?&;]+|'s\b")
 _HUMP = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _CONSONANTS = re.compile(r"[bcdfghjklmnpqrstvwxz]{6,}", re.IGNORECASE)
-_POLICY = re.compile(r"(?=.*[a-z])[A-Z][A-Za-z]{2,}[-@!][A-Z][A-Za-z]{3,}\d{1,4}")
+_POLICY = re.compile(r"(?=.*[a-z])[A-Z][A-Za-z]{2,}[-@!][A-Z][A-Za-z]+\d{1,4}")
 """Passwords that a policy asks for, `Copper-Meadow5`: words with capitals, a sign and a digit."""
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ].*)?|\d{1,2}:\d\d(?::\d\d)?")
 _MARKUP = re.compile(
@@ -90,7 +90,7 @@ def _is_plausible(word: str) -> bool:
 
 _DIGIT_TERM = re.compile(
     r"OAuth2?|[oO]auth[12]|(?i:sha(?:1|224|256|384|512)|base64|b64|x509|ipv[46]|utf-?8|md5|ed25519|argon2)"
-    r"|K8[sS]|S3(?=[A-Z]|$)|(?<![A-Za-z])s3|[vV]\d{1,2}(?=[A-Z]|$)|(?<=[a-z]{3})2(?=[A-Z][a-z])"
+    r"|K8[sS]|S3(?=[A-Z]|$)|(?<![A-Za-z])s3|(?:(?<=[a-z]{3})|(?<![A-Za-z]))[vV]\d{1,2}(?=[A-Z]|$)|(?<=[a-z]{3})2(?=[A-Z][a-z])"
 )
 """Terms with digits that stand in names: `OAuth2AccessToken`, `V1SecretReference`."""
 

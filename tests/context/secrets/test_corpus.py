@@ -68,4 +68,5 @@ def test_everything_but_the_value_stays(show: Show) -> None:
         _, _, tail = rest.partition("]")
         if (head, tail) != (before, after):
             changed.append(shown)
+    # Two values are missed by now, and one text holds its value twice.
     assert len(changed) <= 3, changed
