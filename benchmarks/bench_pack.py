@@ -164,7 +164,7 @@ def _one_file_pushes(bare: Path, home: Path) -> list[float]:
     from bot.context.git.repository import GitRepository
     from bot.context.pack_builder import Source
     from bot.context.pack_store import MemoryState
-    from bot.context.packer import Keeper
+    from bot.context.packer import Packer
     from bot.context.render.token_estimate import Estimator
 
     repository = GitRepository(bare, "pushed")
@@ -172,18 +172,18 @@ def _one_file_pushes(bare: Path, home: Path) -> list[float]:
     source = Source(Rules("pushed"), repository, cache)
     model = "claude-sonnet-5-5"
     estimator = Estimator.of(model)
-    keeper = Keeper("bench", "bench", [source], None, model, MemoryState(), estimator=estimator)
+    packer = Packer("bench", "bench", [source], None, model, MemoryState(), estimator=estimator)
 
     async def pushes() -> list[float]:
         head = repository.resolve("HEAD")
-        assembly = await keeper.bring([head])
+        assembly = await packer.update_to([head])
         files = [f for f in assembly.members[0].standing.survey.ordered() if f.kind == "code"]
         path = files[len(files) // 2].path
         seconds: list[float] = []
         for number in range(PUSHES):
             head = _with_a_line_more(bare, head, path, number)
             began = time.perf_counter()
-            await keeper.bring([head])
+            await packer.update_to([head])
             seconds.append(time.perf_counter() - began)
         return seconds
 

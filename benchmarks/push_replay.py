@@ -17,7 +17,7 @@ from bot.context.files.text import split_lines
 from bot.context.files.tree import Survey, survey, survey_next, texts
 from bot.context.git.repository import GitRepository
 from bot.context.pack_store import MemoryState
-from bot.context.packer import Keeper
+from bot.context.packer import Packer
 from bot.context.render.base_block import file_bytes, plan_base
 from bot.context.render.token_estimate import Estimator
 from bot.context.update.changes import moves
@@ -116,8 +116,8 @@ async def replay(
     rules = Rules(repository.name)
     estimator = Estimator.of(model)
     source = Source(rules, repository, cache)
-    keeper = Keeper(rules.name, "replay", [source], None, model, MemoryState(), estimator=estimator)
-    await keeper.bring([walk[0]])
+    packer = Packer(rules.name, "replay", [source], None, model, MemoryState(), estimator=estimator)
+    await packer.update_to([walk[0]])
     found = survey(repository, walk[0], rules, cache)
     first_bytes = fresh = _fresh_bytes(found)
     orders = Orders(repository, walk[0], found)
@@ -126,8 +126,8 @@ async def replay(
     repacked = repacked_tokens = 0
     for number, commit in enumerate(walk[1:], 1):
         began = time.perf_counter()
-        before = keeper.assembly
-        assembly = await keeper.bring([commit])
+        before = packer.assembly
+        assembly = await packer.update_to([commit])
         seconds = time.perf_counter() - began
         assert before is not None
         last, found = found, survey_next(repository, found, commit, cache)[0]
@@ -139,9 +139,9 @@ async def replay(
         ours.written.append(sum(len(block.text.encode()) for block in new))
         ours.written_tokens.append(sum(block.tokens for block in new))
         ours.growth.append(standing / fresh - 1)
-        ours.acts[keeper.decision.act if keeper.decision else "keep"] += 1
+        ours.acts[packer.decision.act if packer.decision else "keep"] += 1
         ours.seconds.append(seconds)
-        if changed == 1 and keeper.decision and keeper.decision.act == "append":
+        if changed == 1 and packer.decision and packer.decision.act == "append":
             ours.one_file_seconds.append(seconds)
         if new:
             repacked += fresh

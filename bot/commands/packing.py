@@ -135,12 +135,12 @@ def _pack_with_state(
 
     from bot.context.pack_builder import Source
     from bot.context.pack_store import DirectoryState
-    from bot.context.packer import Keeper
+    from bot.context.packer import Packer
 
     assert request.state is not None
     estimator = Estimator.of(MODEL)
     settings = hashlib.sha256(f"{request.budget} {rules!r}".encode()).hexdigest()
-    keeper = Keeper(
+    packer = Packer(
         rules.name,
         settings,
         [Source(rules, repository, cache)],
@@ -151,9 +151,9 @@ def _pack_with_state(
         progress=show_progress(),
     )
     commit = repository.resolve(request.at or "HEAD")
-    assembly = asyncio.run(keeper.bring([commit]))
+    assembly = asyncio.run(packer.update_to([commit]))
     title = f"{rules.name} at {commit[:12]}"
-    return _assembled(title, assembly, request.output, keeper.estimator, _act(keeper.decision))
+    return _assembled(title, assembly, request.output, packer.estimator, _act(packer.decision))
 
 
 def _act(decision: object) -> str:

@@ -25,7 +25,7 @@ from bot.context.git.repository import GitRepository
 from bot.context.pack import Omission, Pack, RepositoryState
 from bot.context.pack_builder import Assembly, Member, Source, omissions
 from bot.context.pack_store import MemoryState, PackState
-from bot.context.packer import Keeper
+from bot.context.packer import Packer
 from bot.context.render.token_estimate import CountTokens, Estimator
 from bot.context.sizing import Size, SizePolicy
 from bot.context.snapshot import GitSnapshot, View
@@ -75,7 +75,7 @@ class Codebase:
         self._followed = [
             _follow(repository, home, tokens, sources, bounds) for repository in config.repositories
         ]
-        self._keeper = Keeper(
+        self._packer = Packer(
             config.name,
             config.pack_fingerprint,
             [followed.source for followed in self._followed],
@@ -92,7 +92,7 @@ class Codebase:
         self._lock = asyncio.Lock()
 
     def __repr__(self) -> str:
-        state = repr(self._keeper.assembly) if self._keeper.assembly else "not packed"
+        state = repr(self._packer.assembly) if self._packer.assembly else "not packed"
         return f"<Codebase {self.config.name}: {state}>"
 
     # --- fetching --------------------------------------------------------------------------------
@@ -106,7 +106,7 @@ class Codebase:
             ForewarmError: one could not be fetched and there is nothing of it yet.
         """
         await asyncio.gather(*(self._sync(followed) for followed in self._followed))
-        packed = self._keeper.assembly.members if self._keeper.assembly else ()
+        packed = self._packer.assembly.members if self._packer.assembly else ()
         return self._heads() != [member.commit for member in packed]
 
     async def _sync(self, followed: _Followed) -> None:
@@ -151,7 +151,7 @@ class Codebase:
         async with self._lock:
             if any(followed.head is None for followed in self._followed):
                 await self.sync()
-            assembly = await self._keeper.bring(
+            assembly = await self._packer.update_to(
                 self._heads(), cold=cold, refresh=self._fetched_heads
             )
             self._pack = await asyncio.to_thread(self._describe, assembly)
@@ -160,9 +160,9 @@ class Codebase:
     @property
     def assembly(self) -> Assembly:
         """What the last `pack` put together. Raises `RuntimeError` before the first."""
-        if self._keeper.assembly is None:
+        if self._packer.assembly is None:
             raise RuntimeError("pack() comes first")
-        return self._keeper.assembly
+        return self._packer.assembly
 
     def heads(self) -> list[tuple[Source, str]]:
         """Return each repository with the commit that was fetched last."""
@@ -181,21 +181,21 @@ class Codebase:
         It corrects what is estimated from now on, where nothing was measured yet: without a server
         that counts, the first reply is the first measurement.
         """
-        self._keeper.learn(estimated, actual)
+        self._packer.learn(estimated, actual)
 
     @property
     def estimator(self) -> Estimator:
-        return self._keeper.estimator
+        return self._packer.estimator
 
     @property
     def decision(self) -> Decision | None:
         """What the last `pack` did and why; None for a first build."""
-        return self._keeper.decision
+        return self._packer.decision
 
     @property
     def size(self) -> Size | None:
         """What `budget_tokens = "auto"` chose for the last pack; None if the budget is set."""
-        return self._keeper.assembler.size
+        return self._packer.assembler.size
 
     @property
     def excerpt_tokens(self) -> int:
@@ -204,7 +204,7 @@ class Codebase:
             return self.config.excerpt_tokens
         if self.size is not None:
             return self.size.excerpt_tokens
-        return self._policy.excerpts_beside(self._keeper.assembler.budget or 0)
+        return self._policy.excerpts_beside(self._packer.assembler.budget or 0)
 
     # --- telling ---------------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ from bot.context.render.blocks import body, file_marker
 from bot.context.render.budget import RESERVE, base_room, split
 from bot.context.render.token_estimate import Estimator, Slice
 from bot.context.sizing import Size, SizePolicy
-from bot.context.update.build import Standing, Update, tell
+from bot.context.update.build import Standing, Update, build_update
 from bot.context.update.policy import Decision, Part, decide
 
 Counted = Mapping[bytes, int]
@@ -248,7 +248,7 @@ class Assembler:
             return Update(b"", 0, replace(member.standing, survey=found))
         repository = self.sources[at].repository
         changes = repository.changes(member.commit, found.commit)
-        return tell(
+        return build_update(
             repository, member.standing, found, changes, self._admit(member, estimator), estimator
         )
 
@@ -281,7 +281,7 @@ class Assembler:
             head = update.standing.survey
             changes = source.repository.changes(member.base_commit, head.commit)
             shown = update.standing.shown
-            fold = tell(
+            fold = build_update(
                 source.repository,
                 standing,
                 head,

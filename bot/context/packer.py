@@ -22,7 +22,7 @@ from bot.context.render.token_estimate import (
     CountTokens,
     Estimator,
     calibrate,
-    draw,
+    sample,
 )
 from bot.context.sizing import SizePolicy
 from bot.context.update.policy import Decision
@@ -37,7 +37,7 @@ _COUNTED_WHOLE = 8_000_000
 Refresh = Callable[[], Awaitable[Sequence[str]]]
 
 
-class Keeper:
+class Packer:
     """One context's assembly, as it stands in the state.
 
     `settings` is a fingerprint: what was kept under another one is void. `estimator` skips
@@ -63,7 +63,7 @@ class Keeper:
         self.assembly: Assembly | None = None
         self.estimator = estimator or Estimator.of(model)
         self.decision: Decision | None = None
-        """What the last `bring` did and why; None for a first build."""
+        """What the last `update_to` did and why; None for a first build."""
         self._name = name
         self._settings = settings
         self._model = model
@@ -76,7 +76,7 @@ class Keeper:
         self._sessions = sessions
         self._run: Run
 
-    async def bring(
+    async def update_to(
         self, heads: Sequence[str], *, cold: bool = False, refresh: Refresh | None = None
     ) -> Assembly:
         """Bring the prefix to these commits, one per source, and keep it.
@@ -85,9 +85,11 @@ class Keeper:
         they are out of date, and going back to them would tell the prefix to and fro.
         """
         async with self._sessions(self._name) as self._run:
-            return await self._bring(heads, cold, refresh)
+            return await self._update_to(heads, cold, refresh)
 
-    async def _bring(self, heads: Sequence[str], cold: bool, refresh: Refresh | None) -> Assembly:
+    async def _update_to(
+        self, heads: Sequence[str], cold: bool, refresh: Refresh | None
+    ) -> Assembly:
         for _ in range(_TRIES):
             kept = await self._state.load(self._key("manifest"))
             if kept != self._kept or self.assembly is None:
@@ -244,7 +246,7 @@ class Keeper:
             for found in surveys
             for file in found.ordered()
         ]
-        calls = draw(files)
+        calls = sample(files)
         kinds = {path: kind for path, kind, _ in files}
         sampled = await self._run(self.assembler.sample, surveys, calls)
         self.estimator = await calibrate(self.estimator, calls, kinds, sampled, self._ask)

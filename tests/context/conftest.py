@@ -18,7 +18,7 @@ from bot.context.files.tree import Survey, survey, texts
 from bot.context.git.repository import GitRepository
 from bot.context.render.base_block import BasePlan, plan_base
 from bot.context.render.token_estimate import Estimator
-from bot.context.update.build import Standing, Update, tell
+from bot.context.update.build import Standing, Update, build_update
 
 Content = bytes | str | None
 """A file's bytes, the target of a symbolic link after `link:`, or None to delete the file."""
@@ -130,7 +130,9 @@ class Bench:
         found = self.look(repo, commit, standing.survey.rules)
         changes = repo.repository().changes(standing.survey.commit, found.commit)
         estimator = Estimator.of("claude-sonnet-5-5")
-        return tell(repo.repository(), standing, found, changes, lambda file: True, estimator)
+        return build_update(
+            repo.repository(), standing, found, changes, lambda file: True, estimator
+        )
 
     def shown(self, repo: Repo, found: Survey) -> dict[str, list[bytes]]:
         """Return what a reader should know of a commit: each file's shown lines."""

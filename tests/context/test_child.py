@@ -18,7 +18,7 @@ from bot.context.files.blob_cache import FactsCache
 from bot.context.files.select import Rules
 from bot.context.pack_builder import Assembler, Source
 from bot.context.pack_store import MemoryState
-from bot.context.packer import Keeper
+from bot.context.packer import Packer
 
 if TYPE_CHECKING:
     from tests.context.conftest import Bench, Repo
@@ -165,10 +165,10 @@ async def test_a_pack_is_the_same_in_a_child(bench: Bench, repo: Repo, tmp_path:
         cache = FactsCache(tmp_path / f"{name}.json")
         source = Source(Rules("repo"), repo.repository(), cache)
         state = MemoryState()
-        keeper = Keeper("x", "s", [source], None, "claude-sonnet-5-5", state, sessions=sessions)
+        packer = Packer("x", "s", [source], None, "claude-sonnet-5-5", state, sessions=sessions)
         texts = []
         for head in heads:
-            assembly = await keeper.bring([head])
+            assembly = await packer.update_to([head])
             texts += [block.text for block in assembly.blocks]
         made.append(texts)
     assert made[0] == made[1]

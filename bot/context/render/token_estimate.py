@@ -108,7 +108,7 @@ Slice = tuple[str, int, int]
 """Path, from and to: bytes of the shown text."""
 
 
-def draw(files: Iterable[tuple[str, Kind, int]], calls: int = SAMPLE_CALLS) -> list[list[Slice]]:
+def sample(files: Iterable[tuple[str, Kind, int]], calls: int = SAMPLE_CALLS) -> list[list[Slice]]:
     """Choose what to count: evenly spaced slices of each kind, more calls for what is more.
 
     `files` gives path, kind and size, in the order in which they stand. Each list is one call.

@@ -53,7 +53,7 @@ class Update:
 Admit = Callable[[File], bool]
 
 
-def tell(
+def build_update(
     repository: GitRepository,
     standing: Standing,
     survey: Survey,

@@ -15,7 +15,7 @@ from bot.context.render.token_estimate import (
     UNMEASURED,
     Estimator,
     calibrate,
-    draw,
+    sample,
 )
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _corpus(seed: int) -> list[tuple[str, Kind, bytes]]:
 async def test_sampled_ratios_come_within_two_percent(seed: int) -> None:
     """Every budget and every price preview stands on this figure."""
     files = _corpus(seed)
-    calls = draw([(path, kind, len(text)) for path, kind, text in files])
+    calls = sample([(path, kind, len(text)) for path, kind, text in files])
     made: list[int] = []
 
     async def count(text: str) -> int | None:
@@ -72,7 +72,7 @@ async def test_sampled_ratios_come_within_two_percent(seed: int) -> None:
 def test_what_is_drawn_is_evenly_spread_and_inside_its_files() -> None:
     """A sample of the first files is a sample of one folder."""
     files: list[tuple[str, Kind, int]] = [(f"f{n}", "code", 5_000) for n in range(1_000)]
-    calls = draw(files)
+    calls = sample(files)
     assert 1 <= len(calls) <= SAMPLE_CALLS
     assert all(0 <= low < high <= 5_000 for call in calls for _, low, high in call)
     touched = sorted({int(path[1:]) for call in calls for path, _, _ in call})
@@ -84,14 +84,14 @@ def test_what_is_drawn_is_evenly_spread_and_inside_its_files() -> None:
 def test_any_sizes_can_be_drawn_from(sizes: Sequence[int]) -> None:
     """An empty repository and a single huge file are repositories too."""
     files: list[tuple[str, Kind, int]] = [(f"f{n}", "code", size) for n, size in enumerate(sizes)]
-    slices = [piece for call in draw(files) for piece in call]
+    slices = [piece for call in sample(files) for piece in call]
     assert all(0 <= low < high <= sizes[int(path[1:])] for path, low, high in slices)
 
 
 async def test_a_small_kind_is_counted_whole() -> None:
     """Where everything fits a call, there is nothing to estimate."""
     text = b"x = 1\n" * 50
-    calls = draw([("a", "code", len(text))])
+    calls = sample([("a", "code", len(text))])
     assert sum(high - low for call in calls for _, low, high in call) == len(text)
 
 
@@ -102,7 +102,7 @@ async def test_who_cannot_count_changes_nothing() -> None:
         return None
 
     first = Estimator.of("claude-sonnet-5-5")
-    calls = draw([("a", "code", 900)])
+    calls = sample([("a", "code", 900)])
     assert await calibrate(first, calls, {"a": "code"}, {"a": b"x" * 900}, cannot) == first
 
 

@@ -17,7 +17,7 @@ from bot.context.files.tree import survey
 from bot.context.git.repository import GitRepository
 from bot.context.pack_builder import Source
 from bot.context.pack_store import MemoryState
-from bot.context.packer import Keeper
+from bot.context.packer import Packer
 from bot.context.render.base_block import plan_base
 
 
@@ -53,8 +53,8 @@ async def test_estimates_and_budgets_hold_by_a_real_tokenizer(
     repository, commit = own_source
     rules = Rules("own", include=("bot/context/**", "docs/**", "*.md", "*.toml"))
     source = Source(rules, repository, FactsCache(None))
-    whole = Keeper("whole", "s", [source], None, "local", MemoryState(), count=counter.count)
-    await whole.bring([commit])
+    whole = Packer("whole", "s", [source], None, "local", MemoryState(), count=counter.count)
+    await whole.update_to([commit])
     sampled = whole.estimator
     found = survey(repository, commit, rules, FactsCache(None))
     text = b"".join(plan_base(repository, found, sampled, None).parts(repository)).decode()
@@ -63,10 +63,10 @@ async def test_estimates_and_budgets_hold_by_a_real_tokenizer(
     assert abs(plan_base(repository, found, sampled, None).tokens - actual) <= 0.02 * actual
     for budget in (1_800, 9_000):
         before = counter.calls
-        keeper = Keeper(
+        packer = Packer(
             f"b{budget}", "s", [source], budget, "local", MemoryState(), count=counter.count
         )
-        assembly = await keeper.bring([commit])
+        assembly = await packer.update_to([commit])
         assert counter.calls - before <= 20
         truth = await counter.count("".join(block.text for block in assembly.blocks))
         assert truth is not None
