@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bot.slack.events.parse import Message
-from bot.slack.events.question_detection import is_question
+from bot.slack.events.question_detection import is_question, is_thanks
 
 Address = Literal[
     "mention",  # names the bot and says something
@@ -48,7 +48,7 @@ def address(
     `listed_bots` names the bots that may ask them.
     """
     if message.channel_type == "im":
-        return "dm" if message.has_content else "bare_mention"
+        return _in_direct_message(message)
     if message.mentions_me:
         return "mention" if message.has_content else "bare_mention"
     if message.thread is not None:
@@ -56,6 +56,16 @@ def address(
     if not answers_unmentioned or not _may_ask(message, listed_bots):
         return "overheard"
     return "channel" if is_question(message.text, by_asker=False) else "overheard"
+
+
+def _in_direct_message(message: Message) -> Address:
+    """Everything is meant for the bot, but thanks below an answer need none."""
+    if not message.has_content:
+        return "bare_mention"
+    says_more = message.files or message.quoted or message.unread
+    if message.thread is not None and not says_more and is_thanks(message.text):
+        return "overheard_thread"
+    return "dm"
 
 
 def _may_ask(message: Message, listed_bots: frozenset[str]) -> bool:

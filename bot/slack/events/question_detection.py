@@ -33,6 +33,7 @@ _SENTENCE_CHARACTERS = 200
 _SHORT_WORDS = 4
 _SHORT_IDEOGRAPHS = 3
 _CONTINUING_SENTENCES = 3
+_THANKS_CHARACTERS = 40
 
 _FENCE = re.compile(r"(```|~~~).*?(?:\1|\Z)", re.DOTALL)
 _INLINE_CODE = re.compile(r"(`+)(?!`)[^\n]*?(?<!`)\1(?!`)")
@@ -89,6 +90,23 @@ def is_question(text: str, *, by_asker: bool) -> bool:
     if any(_asks(sentence, languages) for sentence in sentences):
         return not any(_is_for_people(sentence, languages, by_asker) for sentence in sentences)
     return by_asker and _continues(sentences, languages)
+
+
+def is_thanks(text: str) -> bool:
+    """Tell whether a message only thanks or acknowledges, so that an answer would be odd."""
+    prose = _prose(text)
+    if not any(character.isalnum() for character in prose):
+        # Emoji alone, but neither code nor an address.
+        return not {_CODE, _OBJECT} & set(prose)
+    if len(prose) > _THANKS_CHARACTERS or any(_is_marked(s) for s in _sentences(prose)):
+        return False
+    languages = _languages(prose)
+    lowered, bare = prose.lower(), _bare(prose)
+    if SHARED.technical.search(bare) or SHARED.report.search(lowered):
+        return False
+    if any(_opens(language, bare) for language in languages):
+        return False
+    return any(language.thanks.search(lowered) for language in languages)
 
 
 def _prose(text: str) -> str:

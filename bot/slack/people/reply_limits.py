@@ -19,7 +19,7 @@ from bot.errors import ForewarmError
 log = structlog.get_logger(__name__)
 
 HOUR = 3600.0
-EXPLANATIONS_PER_PERSON = 5
+EXPLANATIONS_PER_PERSON = 10
 """Refusals and hints an hour in one channel."""
 ANSWERS_PER_BOT = 3
 """Answers an hour to one bot in one thread, if the context lists the bot."""

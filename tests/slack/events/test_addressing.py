@@ -111,3 +111,41 @@ def test_another_bots_post_is_a_question_only_if_the_context_lists_the_bot() -> 
     assert address(post, STRANGER, answers_unmentioned=True, listed_bots=listed) == "channel"
     alert = replace(post, text="Build 7 failed. Details: https://ci.example.com/job?id=7")
     assert address(alert, STRANGER, answers_unmentioned=True, listed_bots=listed) == "overheard"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "thanks!",
+        "danke dir",
+        "merci beaucoup",
+        "ありがとう",
+        "谢谢",
+        ":+1:",
+        "ok, got it",
+        "gracias",
+    ],
+)
+def test_thanks_below_an_answer_in_a_direct_message_need_no_answer(text: str) -> None:
+    direct = replace(HELLO, channel="D1", channel_type="im", text=text)
+    reply = replace(direct, thread="1789999999.000100")
+    assert address(reply, STRANGER, answers_unmentioned=False) == "overheard_thread"
+    assert address(direct, STRANGER, answers_unmentioned=False) == "dm"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "thanks, and the retry path?",
+        "ok now explain the queue",
+        "perfect, but line 14 fails with KeyError",
+        "thanks. show me the test for `retry` too",
+        "`step_7`",
+        "login flow",
+        "danke, und wo ist der Test",
+        "great, what calls it",
+    ],
+)
+def test_thanks_with_a_question_are_answered(text: str) -> None:
+    reply = replace(HELLO, channel="D1", channel_type="im", text=text, thread="1789999999.000100")
+    assert address(reply, STRANGER, answers_unmentioned=False) == "dm"
