@@ -29,7 +29,7 @@ from bot.context.config.load import ContextConfig, RepositoryConfig
 from bot.context.pack import Block, Change, Match, Pack, RepositoryState
 from bot.delivery.delivery import Deliveries
 from bot.delivery.rate_limit.budget import Rate, Rates
-from bot.delivery.rate_limit.limiter import Pacer
+from bot.delivery.rate_limit.limiter import RateLimiter
 from bot.delivery.slack_api import JsonObject
 from bot.slack.client import connect
 from bot.slack.web_api import WebCalls
@@ -173,7 +173,7 @@ async def room(url: str, standing: Ground) -> AsyncIterator[tuple[Answerer, Surr
         inbox=around,
         journal=around,
         threads=Threads(calls, BotIdentity("U0BOT")),
-        deliver=Deliveries(calls, Pacer(BOUNDLESS), system_now),
+        deliver=Deliveries(calls, RateLimiter(BOUNDLESS), system_now),
         queue=AnswerQueue(1_000),
         executor=executor,
         now=system_now,

@@ -56,13 +56,13 @@ def _settings(home: Path, url: str) -> Settings:
             "slack_api_url": f"{url}/api/",
             "anthropic_api_key": "bench",
             "anthropic_base_url": url,
-            "host": "127.0.0.1",
+            "forewarm_host": "127.0.0.1",
             "port": 0,
-            "home": home / "home",
-            "contexts": home / "contexts",
-            "daily_limit_usd": 1e9,
-            "answers_at_once": 1_000,
-            "local_repositories": (home,),
+            "forewarm_home": home / "home",
+            "forewarm_contexts": home / "contexts",
+            "forewarm_daily_limit_usd": 1e9,
+            "forewarm_answers_at_once": 1_000,
+            "forewarm_local_repositories": (home,),
         }
     )
 

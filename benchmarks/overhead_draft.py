@@ -121,12 +121,12 @@ def _settings(home: Path, slack: LocalSlack, url: str) -> Settings:
             "slack_api_url": slack.api_url,
             "anthropic_api_key": "bench",
             "anthropic_base_url": url,
-            "host": "127.0.0.1",
+            "forewarm_host": "127.0.0.1",
             "port": 0,
-            "home": home / "home",
-            "contexts": home / "contexts",
-            "daily_limit_usd": 1e9,
-            "warm_daily_limit_usd": 1e9,
-            "local_repositories": (home,),
+            "forewarm_home": home / "home",
+            "forewarm_contexts": home / "contexts",
+            "forewarm_daily_limit_usd": 1e9,
+            "forewarm_warm_daily_limit_usd": 1e9,
+            "forewarm_local_repositories": (home,),
         }
     )

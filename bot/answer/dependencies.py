@@ -1,4 +1,4 @@
-"""What answers are made with: the other rooms, each through a small protocol."""
+"""The parts that answers are made with: classes of lower layers, protocols for the others."""
 
 from __future__ import annotations
 

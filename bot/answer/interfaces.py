@@ -1,4 +1,4 @@
-"""What the answer room needs of Slack, of warmth, of the store: small protocols of its own."""
+"""Protocols for the parts of other packages that answers need: Slack, warmth, the store."""
 
 from __future__ import annotations
 
@@ -94,16 +94,16 @@ class NotOurs(ForewarmError):
 
 
 class Inbox(Protocol):
-    """What outlives this process of a question in hand, so that another may take it over.
+    """The durable state of a question, so that another process may take it over.
 
-    Each raises `NotOurs` where another process holds the question.
+    Each raises `NotOurs` if another process holds the question.
     """
 
     async def note_message(self, question: str, ts: str) -> None:
-        """A message of this answer stands in Slack; whoever takes over replaces it."""
+        """A message of this answer stands in Slack; the next holder replaces it."""
 
     async def save_answer(self, question: str, answer: SavedAnswer) -> None:
-        """The text is whole: whoever takes over completes it instead of generating anew."""
+        """The text is whole: the next holder shows it instead of generating it again."""
 
     async def finish(self, question: str, outcome: Outcome) -> None:
         """Nothing is left to do for this question."""
@@ -111,11 +111,11 @@ class Inbox(Protocol):
     async def revise(self, question: Question) -> bool:
         """Open a question anew, finished or not, with what it says now; forget its saved answer.
 
-        False where that cannot be: another process holds it.
+        False if another process holds it.
         """
 
     async def past(self, question: str) -> Past | None:
-        """Return a question of any age and where its answer stands; None where it is purged."""
+        """Return a question of any age and where its answer stands; None if it is purged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class Past:
 
 @dataclass(frozen=True, slots=True)
 class Takeover:
-    """What stands already of an answer that begins anew, oldest first, and its saved text."""
+    """The messages of an answer that begins again, oldest first, and its saved text."""
 
     standing: tuple[str, ...] = ()
     saved: SavedAnswer | None = None
@@ -166,7 +166,7 @@ class Attachments(Protocol):
 
 
 class Current(Protocol):
-    """What an answer is made from: one prefix and the files at the very same commit."""
+    """The source of an answer: one prefix, and the files at the same commit."""
 
     @property
     def prefix(self) -> Prefix: ...
@@ -222,7 +222,7 @@ class Sources(Protocol):
     def named(self, name: str) -> ContextConfig | None: ...
 
     async def current(self, name: str) -> Current:
-        """Return what to answer from. Raises a `ForewarmError` where there is nothing."""
+        """Return what to answer from. Raises a `ForewarmError` if there is none."""
 
 
 class JoinTicket(Protocol):
@@ -262,4 +262,4 @@ class Warmth(Protocol):
     """The warm room, as a question meets it."""
 
     async def join(self, prefix: Prefix, question: Question, context: ContextConfig) -> JoinTicket:
-        """Wait for the prefix's warm-up where one is in flight, with a deadline of its own."""
+        """Wait for a warm-up of the prefix that is in flight, with a deadline."""

@@ -28,7 +28,7 @@ class Moments:
 def split(moments: Moments) -> Wait:
     """Return the wait, whose parts add up to the whole: nothing is counted twice or lost.
 
-    What did not happen (an answer that was there already needs no prefill) takes no time. The
+    A step that did not happen takes no time: a ready answer needs no prefill. The
     clocks of Slack and this machine may differ, so a delivery can come out negative; it is kept,
     since hiding it would change the total.
     """

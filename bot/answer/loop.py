@@ -66,7 +66,7 @@ class Screen(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allowance:
-    """What one answer may use. Seconds, tokens (uncached input and output), characters.
+    """The limits of one answer. Seconds, tokens (uncached input and output), characters.
 
     `pause` is the first wait before asking again; `patience` the longest that Claude may ask for.
     """
@@ -84,7 +84,7 @@ class Allowance:
 
 @dataclass(slots=True)
 class Progress:
-    """What an answer has come to; truthful at any moment, also when it is cut short.
+    """The state of an answer, true at any moment, also if it is cut short.
 
     `settled` is the text of the replies that are complete, `reply` that of the running one, both
     raw. `rounds` are the complete messages after the question. Times are Unix seconds, None for
@@ -123,7 +123,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What the loop is to answer: the prefix, the messages, and how the requests are labelled."""
+    """The input of the loop: the prefix, the messages, and how the requests are labelled."""
 
     id: str
     context: str
@@ -183,7 +183,7 @@ class Loop:
             self._asked.ticket.report_failure(error.kind, error.retry_after)
             return ending_for(error)
         finally:
-            # Whoever waits for this request must not wait for one that was cut off.
+            # Other questions must not wait for a request that was cut off.
             self._asked.ticket.report_failure("cancelled")
 
     def _is_last(self, began: float) -> bool:
@@ -239,10 +239,10 @@ class Loop:
                 await asyncio.sleep(pause)
 
     def _pause(self, error: ClaudeError, attempt: int) -> float | None:
-        """Return the seconds to wait before asking again; None where it would not help.
+        """Return the seconds to wait before asking again; None if that would not help.
 
-        What people have begun to read is replaced once, not over and over. The spread keeps many
-        answers that failed together from coming back together; it depends on the question alone.
+        Words that a user has begun to read are replaced once only. The spread keeps many answers
+        that failed together from coming back together; it depends on the question alone.
         """
         attempts = 2 if self.progress.reply else self._allowance.attempts
         if error.kind not in RETRIED or attempt >= attempts:
@@ -301,7 +301,7 @@ class Loop:
         )
 
     def _purpose(self) -> Purpose:
-        # A draft's rounds are accounted with it: nobody has asked for them yet.
+        # The rounds of a draft are accounted with it: no question was asked yet.
         later = self.progress.rounds and self._asked.purpose == "question"
         return "round" if later else self._asked.purpose
 

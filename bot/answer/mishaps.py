@@ -1,4 +1,4 @@
-"""What may fail without keeping an answer from people."""
+"""Continue an answer although the store fails."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ log = structlog.get_logger(__name__)
 
 @contextmanager
 def suppressed_store_failures(question: str) -> Iterator[None]:
-    """Let a store that fails be the operators' news; raise only `NotOurs`, which ends an answer."""
+    """Log errors of the store and continue; raise only `NotOurs`, which ends an answer."""
     try:
         yield
     except NotOurs:

@@ -70,7 +70,7 @@ UNREAD_TURNS = "I could not recall what was said here before, so I answered with
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """What an answer is made from. `ticket` is the result of joining a warm-up.
+    """The input of an answer. `ticket` is the result of joining a warm-up.
 
     `at` is when all but the warm-up was there, in Unix seconds; `room` the characters that fit
     beside the prefix and the answer.
@@ -111,7 +111,7 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class _Talk:
-    """What was said before, in Slack and to Claude, and the code that belongs to it."""
+    """Earlier messages, in Slack and to Claude, and the code that belongs to them."""
 
     thread: Sequence[ThreadMessage]
     turns: Sequence[Turn]
@@ -125,7 +125,7 @@ class _Talk:
 
 @dataclass(frozen=True, slots=True)
 class NoJoin:
-    """The way past the cache of a request that nobody waits for and that waits for nobody."""
+    """The ticket of a request that joins no warm-up and that no other request joins."""
 
     expected: int
     waited: float = 0.0
@@ -150,7 +150,7 @@ async def prepare(parts: Dependencies, question: Question, context: ContextConfi
     """Gather what the question's request is made of.
 
     The caller must report the request's start or failure to its ticket. Raises a `ForewarmError`
-    where there is no code to answer from. A thread that cannot be read does not keep the answer
+    if there is no code to answer from. A thread that cannot be read does not keep the answer
     back: it is given without, and says so.
     """
     current = await parts.sources.current(context.name)
@@ -167,7 +167,7 @@ async def prepare(parts: Dependencies, question: Question, context: ContextConfi
 async def prepare_draft(
     parts: Dependencies, question: Question, context: ContextConfig
 ) -> Prepared:
-    """Gather what a draft's request is made of; it joins nothing, since nobody has asked yet."""
+    """Gather the input of a draft. It joins no warm-up, since no question was asked yet."""
     current = await parts.sources.current(context.name)
     talk = await _talk(parts, question, context, current)
     return _prepared(parts, current, talk, NoJoin(current.prefix.tokens))

@@ -1,4 +1,4 @@
-"""What stands under an answer: where it came from, what it took, and the buttons. Pure.
+"""The blocks under an answer: its source, its cost, and the buttons. Pure.
 
 Blocks reach Slack as they are, so everything in them that others named is escaped here.
 """
@@ -92,7 +92,7 @@ def wrote_again_block(question_id: str) -> JsonObject:
 
 
 def stop_block(question: str) -> JsonObject:
-    """Return the button that stops an answer where Slack itself shows none."""
+    """Return the button that stops an answer, for messages that have no such button of Slack."""
     return {"type": "actions", "elements": [_button("Stop", STOP_ACTION, question)]}
 
 
@@ -138,7 +138,7 @@ def _place(state: RepositoryState) -> str:
 
 
 def tree_page(state: RepositoryState) -> str | None:
-    """Return the page of the repository at the commit, where the host's is known."""
+    """Return the page of the repository at the commit; None if the host is not known."""
     base, blob, _ = (state.web or "").partition("/blob/")
     if not blob or any(c in base for c in "<>|{} ") or not base.startswith("https://"):
         return None

@@ -1,7 +1,7 @@
 """How an answer may end, and the one honest line that says so. Pure.
 
-A complete answer has no such line. Every other end has exactly one, so that nobody takes half an
-answer for a whole one, or waits for one that will not come.
+A complete answer has no such line. Every other end has exactly one. Otherwise readers would take
+half an answer for a whole one, or wait for one that will not come.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ EndingKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """`error` is what a person is told where something failed."""
+    """The end of an answer. `error` holds the sentence for a user, if something failed."""
 
     kind: EndingKind
     error: ForewarmError | None = None

@@ -23,7 +23,7 @@ from bot.answer.question import Question, target_of, together
 from bot.answer.receipt import stop_block, wrote_again_block
 from bot.answer.receipts import Finished, blocks_for
 from bot.answer.result import Ending, EndingKind
-from bot.answer.screen import Stage
+from bot.answer.screen import AnswerScreen
 from bot.answer.speculative.drafts import SpeculativeAnswer
 from bot.answer.status import READING, StatusLine
 from bot.answer.thread.prompt import Conversation, Limits
@@ -42,8 +42,8 @@ ABANDON_SECONDS = 5.0
 SMALLEST_MESSAGE = 100
 
 
-class Answering:
-    """Carries one question to its one answer, whatever happens on the way.
+class AnswerRun:
+    """Carries one question to its one answer.
 
     `messages` are those in Slack that the answer stands in, oldest first, `said_at` when its
     first words were on screen.
@@ -68,7 +68,7 @@ class Answering:
         self._cut: asyncio.Future[EndingKind] = asyncio.get_running_loop().create_future()
         self._prepared: Prepared | None = None
         self._talk: Conversation | None = None
-        self._stage: Stage | None = None
+        self._screen: AnswerScreen | None = None
         self._progress = Progress()
         self._wait: float | None = None
         self._quiet: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -88,10 +88,10 @@ class Answering:
 
     def __repr__(self) -> str:
         state = self.outcome or f"{len(self._progress.text)} characters so far"
-        return f"<Answering {self.question.id}: {state}>"
+        return f"<AnswerRun {self.question.id}: {state}>"
 
     def cut(self, kind: EndingKind) -> None:
-        """End the answer now, at whatever point it is; the first reason counts."""
+        """End the answer now. The first reason counts."""
         if not self._cut.done():
             self._cut.set_result(kind)
 
@@ -124,7 +124,7 @@ class Answering:
             else:
                 await self._end(await self._race(self._generate()))
         except asyncio.CancelledError:
-            # This process is stopping: what stands is noted, and whoever takes over replaces it.
+            # This process is stopping. Its messages are noted, and the next holder replaces them.
             await self._abandon()
             raise
         except NotOurs:
@@ -137,8 +137,8 @@ class Answering:
             log.exception("answer_broke", question=self.question.id)
             await self._fail(Ending("failed"))
         finally:
-            if self._stage is not None:
-                self._stage.close()
+            if self._screen is not None:
+                self._screen.close()
             await self._quiet
             await self._status.close(replied=bool(self.messages))
 
@@ -193,7 +193,7 @@ class Answering:
     ) -> tuple[Limits, Conversation] | None:
         """Return a conversation with less of the thread; None if nothing more can be left out.
 
-        What was too long is never sent again unchanged.
+        A prompt that was too long is never sent again unchanged.
         """
         while limits.message >= SMALLEST_MESSAGE:
             limits = limits.halved()
@@ -206,7 +206,7 @@ class Answering:
         """Show the answer that was begun on the draft: what is there at once, then the rest."""
         self._prepared, self._talk = begun.prepared, begun.talk
         self._progress = begun.loop.progress
-        await begun.relay.attach(self._open_stage())
+        await begun.relay.attach(self._open_screen())
         arrival = asyncio.ensure_future(self._arrived(begun))
         try:
             return await begun.running
@@ -239,7 +239,7 @@ class Answering:
         loop = Loop(
             self._parts.model,
             asked,
-            self._open_stage(),
+            self._open_screen(),
             executor=self._parts.executor,
             now=self._parts.now,
             allowance=prepared.allowance(self._parts.allowance),
@@ -258,11 +258,11 @@ class Answering:
 
     # --- showing --------------------------------------------------------------------------------
 
-    def _open_stage(self) -> Stage:
-        if self._stage is None:
-            self._stage = Stage(self._begin, self._status, self.messages, self._stopped)
-            self._stage.painted.add_done_callback(self._first_words)
-        return self._stage
+    def _open_screen(self) -> AnswerScreen:
+        if self._screen is None:
+            self._screen = AnswerScreen(self._begin, self._status, self.messages, self._stopped)
+            self._screen.painted.add_done_callback(self._first_words)
+        return self._screen
 
     def _begin(self, standing: Sequence[str]) -> Delivery:
         snapshot = self._prepared.current.snapshot if self._prepared is not None else None
@@ -280,7 +280,7 @@ class Answering:
                 with suppressed_store_failures(self.question.id):
                     await self._parts.inbox.note_message(self.question.id, ts)
             except NotOurs:
-                # Whoever holds the question now replaces what stands; we only fall silent.
+                # The present holder of the question replaces the messages; this process stops.
                 self.cut("superseded")
 
     def _first_words(self, painted: asyncio.Future[Painted]) -> None:
@@ -295,7 +295,7 @@ class Answering:
             self._parts.journal.write(record)
 
     def _first_words_record(self, first: Painted, current: Current) -> FirstWords:
-        made = self._stage is not None and self._stage.words_created and self.question.is_stamped
+        made = self._screen is not None and self._screen.words_created and self.question.is_stamped
         read = self._progress.usage.cache_read
         return FirstWords(
             at=first.at,
@@ -329,7 +329,7 @@ class Answering:
             await self._abandon()
             await self._close(self.outcome, None)
         else:
-            stage = self._open_stage()
+            stage = self._open_screen()
             if not said and ending.is_unavailable:
                 await self._show_places(stage)
             citations = await stage.settle()
@@ -340,7 +340,7 @@ class Answering:
             self.offers_later = self.later is not None and delivered.failure is None
             await self._close(self.outcome, delivered)
 
-    async def _show_places(self, stage: Stage) -> None:
+    async def _show_places(self, stage: AnswerScreen) -> None:
         """Show the places that match the question: Claude cannot answer it now."""
         if self._parts.excerpts is not None:
             found = await self._parts.excerpts.places(self.context.name, self.question.text)
@@ -348,7 +348,7 @@ class Answering:
             if text:
                 await stage.feed(text)
 
-    async def _wait_for_paint(self, stage: Stage) -> None:
+    async def _wait_for_paint(self, stage: AnswerScreen) -> None:
         """A short answer may be whole before its first words are on screen: the receipt waits."""
         if stage.will_paint:
             await asyncio.wait({stage.painted}, timeout=PAINT_SECONDS)
@@ -400,7 +400,7 @@ class Answering:
         """Show a whole answer that was stored before its holder died."""
         with suppress(ForewarmError):
             self._prepared = await prepare(self._parts, self.question, self.context)
-        stage = self._open_stage()
+        stage = self._open_screen()
         self._progress = Progress(settled=saved.text)
         if saved.text:
             await stage.feed(saved.text)
@@ -411,11 +411,11 @@ class Answering:
         await self._close(saved.outcome, delivered)
 
     async def _fail(self, ending: Ending) -> None:
-        """Say in the thread that it failed; where Slack is what failed, only write it down."""
+        """Say in the thread that it failed; if Slack has failed, only record it."""
         self.outcome = ending.outcome(bool(self._progress.text))
         delivered: Delivered | None = None
         try:
-            stage = self._open_stage()
+            stage = self._open_screen()
             told_by_slack = isinstance(ending.error, SlackCallError)
             if ending.is_unavailable and not self._progress.text and not told_by_slack:
                 await self._show_places(stage)
@@ -426,10 +426,10 @@ class Answering:
             await self._close(self.outcome, delivered)
 
     async def _abandon(self) -> None:
-        if self._stage is not None:
+        if self._screen is not None:
             with suppress(ForewarmError, TimeoutError):
                 async with asyncio.timeout(ABANDON_SECONDS):
-                    self.messages = list(await self._stage.abandon())
+                    self.messages = list(await self._screen.abandon())
 
     async def _close(self, outcome: Outcome, delivered: Delivered | None) -> None:
         if delivered is not None:

@@ -1,4 +1,4 @@
-"""Where an answer's words go: the running delivery, or the next one where it must begin anew."""
+"""Show an answer: by the running delivery, or by the next one if it must begin again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bot.delivery.slack_api import JsonObject, Painted, TaskStatus
 Open = Callable[[Sequence[str]], Delivery]
 
 
-class Stage:
+class AnswerScreen:
     """A `Screen` over deliveries; the first one takes the place of what is `standing`.
 
     `painted` is done with the first words of the first delivery that showed any. `words_created`

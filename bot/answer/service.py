@@ -1,4 +1,4 @@
-"""The answer room's front: questions in, and whatever becomes of them afterwards."""
+"""Answer questions, and handle edits, deletions, stops and repetitions of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bot.answer.events import QuestionReceived
 from bot.answer.interfaces import Takeover
 from bot.answer.mishaps import suppressed_store_failures
 from bot.answer.question import Question, target_of, together
-from bot.answer.run import Answering
+from bot.answer.run import AnswerRun
 from bot.answer.speculative.drafts import Drafts
 from bot.answer.thread.message import ThreadMessage
 from bot.context.config.load import ContextConfig
@@ -34,7 +34,7 @@ Place = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class _Given:
+class _PastAnswer:
     """An answer that was given: enough to give it anew, in the same place."""
 
     question: Question
@@ -49,8 +49,8 @@ class Answerer:
     def __init__(self, parts: Dependencies, drafts: Drafts | None = None) -> None:
         self._parts = parts
         self._drafts = drafts
-        self._running: dict[str, Answering] = {}
-        self._given: OrderedDict[str, _Given] = OrderedDict()
+        self._running: dict[str, AnswerRun] = {}
+        self._given: OrderedDict[str, _PastAnswer] = OrderedDict()
         self._edits: dict[Place, str] = {}
         self._early: OrderedDict[Place, str] = OrderedDict()
 
@@ -91,10 +91,10 @@ class Answerer:
                 self._open_thread(question)
                 self._parts.journal.write(_received(question, context, self._parts.now()))
                 begun = self._drafts.take(question, context) if self._drafts is not None else None
-            await self._run(Answering(self._parts, question, context, takeover, recipient, begun))
+            await self._run(AnswerRun(self._parts, question, context, takeover, recipient, begun))
 
     async def _join(
-        self, before: Answering, question: Question, context: ContextConfig
+        self, before: AnswerRun, question: Question, context: ContextConfig
     ) -> Question | None:
         """Return the question to answer now that its asker has another one answered; None: none.
 
@@ -125,11 +125,11 @@ class Answerer:
     async def _keep_for_later(self, question: Question, context: ContextConfig) -> None:
         """Keep what the button needs: all the words, and the context."""
         self._parts.journal.write(_received(question, context, self._parts.now()))
-        self._given[question.id] = _Given(question, context, (), None)
+        self._given[question.id] = _PastAnswer(question, context, (), None)
         with suppressed_store_failures(question.id):
             await self._parts.inbox.revise(replace(question, context=context.name))
 
-    def _earlier(self, question: Question) -> Answering | None:
+    def _earlier(self, question: Question) -> AnswerRun | None:
         """Return the running answer to the same asker in the same place."""
         if not question.is_stamped:
             return None
@@ -145,7 +145,7 @@ class Answerer:
     def typed(self, question: Question, context: ContextConfig, order: str = "") -> None:
         """Take a draft as the question that it would be if it were submitted now.
 
-        `order` is the key event's `action_ts`. Does nothing where the context does not allow it.
+        `order` is the key event's `action_ts`. Does nothing if the context does not allow it.
         """
         if self._drafts is not None:
             self._drafts.typed(question, context, order)
@@ -197,7 +197,7 @@ class Answerer:
                 return answered
             answered = True
 
-    def _is_recent(self, given: _Given) -> bool:
+    def _is_recent(self, given: _PastAnswer) -> bool:
         return given.said_at is not None and self._parts.now() <= given.said_at + EDIT_SECONDS
 
     def _keep_early(self, place: Place, text: str) -> None:
@@ -247,14 +247,14 @@ class Answerer:
         self._cut(lambda q: q.id == question, "superseded")
 
     async def again(self, question: str, user: str) -> None:
-        """Answer a question anew, in place of its answer; whoever wanted that sees it grow."""
+        """Answer a question again, in place of its answer; `user` sees it grow."""
         if question in self._running:
             return
         given = self._given.get(question) or await self._past(question)
         if given is None:
             log.info("nothing_to_answer_again", question=question)
             return
-        # The wait that counts is that of whoever clicked; Slack stamps no click.
+        # The wait that counts is that of the user who clicked; Slack stamps no click.
         asked = replace(given.question, received_at=self._parts.now(), asked_at=None)
         if await self._refused(asked, given.context, user):
             return
@@ -282,7 +282,7 @@ class Answerer:
 
     # --- running --------------------------------------------------------------------------------
 
-    async def _run(self, answering: Answering) -> None:
+    async def _run(self, answering: AnswerRun) -> None:
         id = answering.question.id
         self._running[id] = answering
         try:
@@ -292,9 +292,9 @@ class Answerer:
             self._remember(answering)
             answering.ended.set()
 
-    def _remember(self, answering: Answering) -> None:
+    def _remember(self, answering: AnswerRun) -> None:
         id = answering.question.id
-        self._given[id] = _Given(
+        self._given[id] = _PastAnswer(
             answering.question,
             answering.context,
             tuple(answering.messages),
@@ -304,7 +304,9 @@ class Answerer:
         if len(self._given) > REMEMBERED:
             self._given.popitem(last=False)
 
-    async def _anew(self, given: _Given, question: Question, recipient: str | None = None) -> bool:
+    async def _anew(
+        self, given: _PastAnswer, question: Question, recipient: str | None = None
+    ) -> bool:
         with suppressed_store_failures(question.id):
             if not await self._parts.inbox.revise(question):
                 log.info("held_elsewhere", question=question.id)
@@ -313,30 +315,30 @@ class Answerer:
         await self.answer(question, given.context, takeover, recipient)
         return True
 
-    async def _past(self, question: str) -> _Given | None:
+    async def _past(self, question: str) -> _PastAnswer | None:
         past = await self._parts.inbox.past(question)
         if past is None or past.question.context is None:
             return None
         context = self._parts.sources.named(past.question.context)
         if context is None:
             return None
-        return _Given(past.question, context, past.messages, None)
+        return _PastAnswer(past.question, context, past.messages, None)
 
     # --- finding --------------------------------------------------------------------------------
 
-    def _asked_by(self, workspace: str, channel: str, ts: str) -> _Given | None:
+    def _asked_by(self, workspace: str, channel: str, ts: str) -> _PastAnswer | None:
         place = (workspace, channel, ts)
         for answering in self._running.values():
             q = answering.question
             if (q.workspace, q.channel, q.ts) == place:
-                return _Given(q, answering.context, (), None)
+                return _PastAnswer(q, answering.context, (), None)
         for given in reversed(self._given.values()):
             q = given.question
             if (q.workspace, q.channel, q.ts) == place:
                 return given
         return None
 
-    def _matching(self, wanted: Callable[[Question], bool]) -> Iterator[Answering]:
+    def _matching(self, wanted: Callable[[Question], bool]) -> Iterator[AnswerRun]:
         return (a for a in tuple(self._running.values()) if wanted(a.question))
 
     def _cut(

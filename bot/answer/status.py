@@ -1,4 +1,4 @@
-"""The status under a question while nothing is said yet: the cheapest first feedback there is."""
+"""Show the status under a question until the first words: the cheapest early feedback."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class StatusLine:
             self._task = asyncio.ensure_future(self._run())
 
     async def close(self, *, replied: bool) -> None:
-        """Show nothing more. Slack clears a status at a reply; where none came, it is cleared.
+        """Show nothing more. Slack clears a status at a reply; without a reply it is cleared here.
 
         A status that was still on its way may arrive after the reply: that one is cleared too.
         """

@@ -46,7 +46,7 @@ from bot.context.git.webhook import Push
 from bot.delivery.citations.filter import Checkers
 from bot.delivery.delivery import Deliveries
 from bot.delivery.rate_limit.budget import Rates
-from bot.delivery.rate_limit.limiter import Pacer
+from bot.delivery.rate_limit.limiter import RateLimiter
 from bot.settings import Settings
 from bot.slack.app import Edge, Services
 from bot.slack.client import connect
@@ -221,7 +221,7 @@ class Bot:
     def _build_answers(self) -> None:
         settings = self.settings
         calls = WebCalls(self.clients)
-        self.pacer = Pacer(self._rates)
+        self.pacer = RateLimiter(self._rates)
         own = BotIdentity(
             self.me.user, self.me.bot, self.me.workspace, self.me.organisation or None
         )

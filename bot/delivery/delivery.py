@@ -28,7 +28,7 @@ from bot.delivery.engine.commands import (
 from bot.delivery.engine.engine import PlannedCall, StreamEngine
 from bot.delivery.engine.sizing import Limits
 from bot.delivery.markdown.escape import Visible
-from bot.delivery.rate_limit.limiter import Pacer
+from bot.delivery.rate_limit.limiter import RateLimiter
 from bot.delivery.slack_api import (
     CallFailure,
     JsonObject,
@@ -47,7 +47,7 @@ EARLIER = 300.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivered:
-    """What stands in Slack at the end. `failure` is why it is not everything, None if it is."""
+    """The messages in Slack at the end. `failure`: why they lack a part; None if they are whole."""
 
     messages: tuple[str, ...]
     first_ts: str | None
@@ -76,7 +76,7 @@ class Delivery:
         self,
         calls: SlackCalls,
         target: Target,
-        pacer: Pacer,
+        pacer: RateLimiter,
         now: Now,
         check: CheckedText | None = None,
         *,
@@ -289,7 +289,7 @@ class Delivery:
         return await self._calls.replies(self._target.channel, thread, call.oldest)
 
     async def _report(self) -> None:
-        """Tell whoever waits what has changed."""
+        """Tell the waiting callers what has changed."""
         engine = self._engine
         if self._painted is None and engine.painted is not None:
             self._painted = Painted(self._now(), engine.painted)
@@ -324,7 +324,7 @@ class Deliveries:
     def __init__(
         self,
         calls: SlackCalls,
-        pacer: Pacer,
+        pacer: RateLimiter,
         now: Now,
         check: Callable[[Snapshot], CheckedText] | None = None,
     ) -> None:

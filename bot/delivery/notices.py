@@ -10,7 +10,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 
-from bot.delivery.rate_limit.limiter import Pacer
+from bot.delivery.rate_limit.limiter import RateLimiter
 from bot.delivery.slack_api import JsonObject, SlackCallError, SlackCalls, Target
 
 MOST_WAITING = 20
@@ -22,7 +22,7 @@ PATIENCE = 60.0
 class Notices:
     """Posts notices, each when the pacer grants it."""
 
-    def __init__(self, calls: SlackCalls, pacer: Pacer) -> None:
+    def __init__(self, calls: SlackCalls, pacer: RateLimiter) -> None:
         self._calls = calls
         self._pacer = pacer
         self._waiting: Counter[str] = Counter()

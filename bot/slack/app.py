@@ -9,7 +9,7 @@ from slack_bolt.async_app import AsyncApp
 
 from bot.clock import Now
 from bot.delivery.notices import Notices
-from bot.delivery.rate_limit.limiter import Pacer
+from bot.delivery.rate_limit.limiter import RateLimiter
 from bot.slack.answer_buttons import AnswerButtons
 from bot.slack.ask.ask import Asking
 from bot.slack.ask.ask import Parts as AskingParts
@@ -56,7 +56,7 @@ class Services:
     shelf: ContextEditor
     heard: Heard
     memory: Memory | None = None
-    pacer: Pacer = field(default_factory=Pacer)
+    pacer: RateLimiter = field(default_factory=RateLimiter)
 
 
 class Edge:

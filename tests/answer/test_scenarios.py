@@ -26,7 +26,7 @@ from bot.answer.thread.message import BotIdentity
 from bot.claude.client import ClaudeClient
 from bot.claude.events import RequestEnded
 from bot.delivery.delivery import Deliveries
-from bot.delivery.rate_limit.limiter import Pacer
+from bot.delivery.rate_limit.limiter import RateLimiter
 from bot.slack.client import connect
 from bot.slack.web_api import WebCalls
 
@@ -89,7 +89,7 @@ class Live:
         """Return what another process would answer with: nothing in common but the store."""
         calls = self.parts.calls
         threads = Threads(calls, BotIdentity("U0BOT", "B0BOT", "T0LOCAL"))
-        deliver = Deliveries(calls, Pacer(), virtual_time.now)
+        deliver = Deliveries(calls, RateLimiter(), virtual_time.now)
         return Answerer(replace(self.parts, threads=threads, deliver=deliver))
 
 
@@ -108,7 +108,7 @@ async def live(room: Room, latency: Latency) -> AsyncIterator[Live]:
             calls=calls,
             model=model,
             threads=Threads(calls, BotIdentity("U0BOT", "B0BOT", "T0LOCAL")),
-            deliver=Deliveries(calls, Pacer(), virtual_time.now),
+            deliver=Deliveries(calls, RateLimiter(), virtual_time.now),
             now=virtual_time.now,
         )
         try:

@@ -14,7 +14,7 @@ from bot.delivery.citations.filter import PAUSE, CheckedText, Checker
 from bot.delivery.citations.path_index import FileKey, Source
 from bot.delivery.delivery import Delivery
 from bot.delivery.engine.commands import Append, Start, Stop, Update
-from bot.delivery.rate_limit.limiter import Pacer
+from bot.delivery.rate_limit.limiter import RateLimiter
 from bot.delivery.slack_api import Target
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Files:
 
 def deliver(workspace: Workspace, **more: Any) -> Delivery:
     loop = asyncio.get_running_loop()
-    return Delivery(workspace.calls(TARGET), TARGET, Pacer(), loop.time, **more)
+    return Delivery(workspace.calls(TARGET), TARGET, RateLimiter(), loop.time, **more)
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
@@ -362,7 +362,7 @@ def test_two_hundred_answers_at_once_keep_every_byte(make_workspace: type[Worksp
     async def main() -> None:
         workspace = make_workspace(limited=False)
         targets = [Target("T1", f"C{n}", f"{n}.0", "U1", "T1") for n in range(200)]
-        loop, pacer = asyncio.get_running_loop(), Pacer()
+        loop, pacer = asyncio.get_running_loop(), RateLimiter()
 
         async def answer(target: Target) -> None:
             calls = workspace.calls(target)

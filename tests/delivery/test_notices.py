@@ -11,7 +11,7 @@ from forewarm_playground import virtual_time
 
 from bot.delivery.delivery import Delivery
 from bot.delivery.notices import MOST_WAITING, Notices
-from bot.delivery.rate_limit.limiter import Pacer
+from bot.delivery.rate_limit.limiter import RateLimiter
 from bot.delivery.slack_api import SlackCallError, Target
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def test_a_flood_of_refusals_delays_no_answer(make_workspace: type[Workspace], m
     """Four hundred refusals met Slack's limit, and another user's answer waited for 16 seconds."""
 
     async def main() -> None:
-        workspace, pacer = make_workspace(), Pacer()
+        workspace, pacer = make_workspace(), RateLimiter()
         flood = [
             asyncio.create_task(post(Notices(workspace.calls(target(n)), pacer), target(n)))
             for n in range(400)
@@ -68,7 +68,7 @@ def test_notices_are_posted_and_the_many_are_dropped(make_workspace: type[Worksp
     """What nobody would read any more costs no memory and no calls."""
 
     async def main() -> None:
-        workspace, pacer = make_workspace(), Pacer()
+        workspace, pacer = make_workspace(), RateLimiter()
         thread = target(1)
         notices = Notices(workspace.calls(thread), pacer)
         ends = await asyncio.gather(*(post(notices, thread) for _ in range(MOST_WAITING + 5)))
@@ -86,7 +86,7 @@ def test_a_limit_of_slack_is_waited_out(make_workspace: type[Workspace]) -> None
     async def main() -> None:
         workspace, thread = make_workspace(), target(1)
         workspace.faults.append("rate_limited")
-        notices = Notices(workspace.calls(thread), Pacer())
+        notices = Notices(workspace.calls(thread), RateLimiter())
         assert await post(notices, thread) == "posted"
         workspace.faults.append("server")
         assert await post(notices, thread) == "server"
@@ -100,7 +100,7 @@ def test_one_user_with_many_answers_delays_none_of_another(
     """Ten answers of one user begin in a channel; the first words of another come before."""
 
     async def main() -> None:
-        workspace, pacer = make_workspace(), Pacer()
+        workspace, pacer = make_workspace(), RateLimiter()
         loop = asyncio.get_running_loop()
 
         async def answer(at: Target) -> float:

@@ -1,4 +1,4 @@
-"""Answering before Enter: when a draft in the ask-modal is worth an answer nobody sees yet. Pure.
+"""AnswerRun before Enter: when a draft in the ask-modal is worth an answer nobody sees yet. Pure.
 
 An answer begun on a draft is wasted unless the draft is submitted as it stands. So it is begun
 only when typing has paused on what reads as a whole question, and when the wait that it is likely

@@ -49,7 +49,7 @@ def visible_text(message: JsonObject) -> str:
         if isinstance(block, dict) and block.get("type") in ("markdown", "rich_text", "section")
         for piece in _texts([block])
     )
-    # Slack cuts `text` beside rich text, and leaves blocks away where there is only text.
+    # Slack cuts `text` beside rich text, and leaves blocks out of plain messages.
     return in_blocks if len(in_blocks) > len(text) else text
 
 

@@ -58,12 +58,12 @@ Only the last message is worked on (`state.message`). The others are closed.
              -> unsure    as `opening -> lost`
              -> conflict  the end of the message must be taken back: a row of a table does not fit;
                           or Slack refuses appends for a reason that may not last
-             -> repair    the stream died; or the same taking back where nothing streams
+             -> repair    the stream died; or the same taking back in a message that does not stream
              -> halted    Slack says that the user pressed Stop
     unsure   -> open      the thread shows the text before or after the call
              -> closed    the thread shows the stop
              -> conflict  the thread shows neither, or cannot be read. An update makes it right
-                          whatever was done, since it replaces the whole.
+                          in both cases, since it replaces the whole.
              -> repair    as `conflict`, but the stream has ended
     conflict -> repair    the stop succeeded, or Slack says that it does not stream
              -> halted    Slack says that the user pressed Stop before us
@@ -174,7 +174,7 @@ LAST_LINE = 500
 CONTINUED: tuple[JsonObject, ...] = (
     {"type": "context", "elements": [{"type": "mrkdwn", "text": "continued below"}]},
 )
-"""The block under a message that is not the last, where a block must replace another."""
+"""The block under a message that is not the last, if a block must replace another."""
 _LEAST_FULL = 1_000
 _TASK_CHARACTERS = 256
 _UNCHANGEABLE = ("cant_update_message", "edit_window_closed", "message_not_owned_by_app")
@@ -257,7 +257,7 @@ class PlannedCall:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """What closes the answer: Slack blocks and one line of our own."""
+    """The end of an answer: Slack blocks and one line of our own."""
 
     blocks: tuple[JsonObject, ...] = ()
     last_line: str | None = None
@@ -305,7 +305,7 @@ class AnswerState:
     failing_since: float | None = None
     tries: dict[str, int] = field(default_factory=dict)
 
-    # What Slack has taught: no streams here, no blocks here, a lower cap.
+    # Learned from Slack: no streams here, no blocks here, a lower cap.
     may_stream: bool = True
     blocks_refused: bool = False
     full: int = 0
@@ -682,7 +682,7 @@ def _tail(state: AnswerState, piece: str, *, final: bool) -> tuple[str, tuple[Js
 
 
 def _ending_marks(state: AnswerState, outline: Outline) -> str:
-    """Return the marks and the line that end the answer where `outline` stands."""
+    """Return the marks and the line that end the answer behind `outline`."""
     closing = outline.closing()
     line = state.end.last_line if state.end is not None else None
     return f"{closing}\n\n{line}" if line else closing

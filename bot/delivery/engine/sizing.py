@@ -19,12 +19,12 @@ from bot.delivery.markdown.split import (
 )
 
 ROOM_TO_CLOSE = 200
-"""Bytes that closing marks may take; where less is left, they are counted."""
+"""Bytes that closing marks may take. If less is left, they are counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Where a message ends. Bytes are escaped UTF-8, times are seconds.
+    """The limits at which a message ends. Bytes are escaped UTF-8, times are seconds.
 
     Source: docs/platform/slack.md#streaming-limits.
 

@@ -54,7 +54,7 @@ def escaped_size(text: str) -> int:
 
 
 def showable(text: str) -> str:
-    """Return text without the characters that nobody sees or that change how others are read."""
+    """Return text without characters that are invisible or change how others are read."""
     return Visible().feed(text)
 
 

@@ -23,7 +23,7 @@ _DELIMITER = re.compile(r"\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]
 _PIPE = re.compile(r"(?<!\\)\|")
 
 ELLIPSIS = "…"
-"""What stands for the text of a list item that an earlier message holds."""
+"""The mark for the text of a list item that an earlier message holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ class Outline:
 
     @property
     def open_fence(self) -> Fence | None:
-        """The open fence, in whatever quotation."""
+        """The open fence, at any depth of quotations."""
         return self.fence if self.quote is None else self.quote.open_fence
 
     @property
@@ -424,7 +424,7 @@ def _quoted(line: str) -> str | None:
 
 
 def code_spans(line: str) -> list[tuple[int, int, int]]:
-    """Return every code span of a line: where it begins and ends, and how many ticks mark it.
+    """Return every code span of a line: its beginning, its end, and the number of its ticks.
 
     A span that is not closed in the line ends with the line.
     """

@@ -1,4 +1,4 @@
-"""Where a text may be cut so that both messages are whole. Pure.
+"""Find the places at which a text may be cut so that both messages are whole. Pure.
 
 Every line's end is a place to cut, some better than others; within a line the places are the
 spaces outside code spans and links, and in need any character that splits no entity.
@@ -46,7 +46,7 @@ class SplitPoint:
 def score(outline: Outline, following: str | None) -> float:
     """Grade a cut at a line's end; `following` is what is known of the next line, or None.
 
-    0 and less means: only where nothing else is left.
+    0 or less: only if no other cut is left.
     """
     if outline.expects_delimiter and not (following or "").strip("|:- \t"):
         return -1.0
@@ -98,7 +98,7 @@ def best_cut(
     """Return the best cut whose bytes, closing mark included, fit into `room`; None if none is.
 
     It lies more than `beyond` characters into the text. Among the cuts of at least `least` bytes
-    the best score wins, then the later one; where there is none, the latest that is no worse than a
+    the best score wins, then the later one. Without one it is the latest that is no worse than a
     line's end.
     """
     best: SplitPoint | None = None

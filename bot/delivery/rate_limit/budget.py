@@ -28,7 +28,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """What Slack allows an app in one workspace (docs/platform/slack.md#rate-limits).
+    """The rates that Slack allows an app in one workspace (docs/platform/slack.md#rate-limits).
 
     Appends and updates keep most of their budget for an even flow; the others are spent as they
     come. `post_channel` is what one channel takes on top of the workspace's `post`.
@@ -68,7 +68,7 @@ class Budget:
 
     @property
     def _in_window(self) -> int:
-        """Whole calls in any sixty seconds, whatever the bucket says."""
+        """Whole calls in any sixty seconds, at most."""
         return max(1, int(self.most))
 
     @property

@@ -1,4 +1,4 @@
-"""The pacer: who may call Slack when, for all running answers of an installation.
+"""The rate limiter: which answer may call Slack when, for all answers of an installation.
 
 The thin shell around `FairScheduler`: it knows the event loop's clock and its timers.
 """
@@ -13,82 +13,82 @@ from bot.delivery.rate_limit.budget import Rates
 from bot.delivery.rate_limit.scheduler import FairScheduler, Slot
 
 
-class Pace:
-    """One answer's place in the pacer. `woken` is called when something was granted later."""
+class LimiterSlot:
+    """One answer's place in the limiter. `woken` is called when a call is granted later."""
 
-    def __init__(self, workspace: Workspace, lane: Slot, woken: Callable[[], None]) -> None:
+    def __init__(self, workspace: Workspace, slot: Slot, woken: Callable[[], None]) -> None:
         self._workspace = workspace
-        self._lane = lane
+        self._slot = slot
         self.woken = woken
 
     def __repr__(self) -> str:
-        return f"<Pace of {self._lane}>"
+        return f"<LimiterSlot of {self._slot}>"
 
     def mode(self) -> Mode:
         """Say how the next message is best shown."""
-        return self._workspace.shares.mode(self._lane, self._workspace.time())
+        return self._workspace.scheduler.mode(self._slot, self._workspace.time())
 
     def ask(self, kinds: Sequence[Kind], *, urgent: bool = False) -> Kind | None:
         """Return which of these calls may be made now, the first being liked best; else None.
 
         Then `woken` is called once one of them has been granted: ask again. First words and last
-        ones are `urgent`: they go before whatever lies between.
+        ones are `urgent`: they go before the words between.
         """
-        return self._workspace.ask(self._lane, kinds, urgent)
+        return self._workspace.ask(self._slot, kinds, urgent)
 
     def refused(self, kind: Kind, retry_after: float) -> None:
         """Slack has answered 429; `retry_after` in seconds."""
         workspace = self._workspace
-        workspace.shares.refuse(self._lane, kind, retry_after, workspace.time())
+        workspace.scheduler.refuse(self._slot, kind, retry_after, workspace.time())
 
     def leave(self) -> None:
         """The answer is over."""
-        self._workspace.leave(self._lane)
+        self._workspace.leave(self._slot)
 
 
 class Workspace:
-    """One workspace's shares and the timer for its next grant."""
+    """One workspace's scheduler and the timer for its next grant."""
 
     def __init__(self, rates: Rates) -> None:
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
-        self._paces: dict[Slot, Pace] = {}
-        self.shares = FairScheduler(rates, self.time())
+        self._joined: dict[Slot, LimiterSlot] = {}
+        self.scheduler = FairScheduler(rates, self.time())
 
     def __repr__(self) -> str:
-        return f"<Workspace {self.shares}>"
+        return f"<Workspace {self.scheduler}>"
 
     def time(self) -> float:
         return self._loop.time()
 
-    def join(self, channel: str, woken: Callable[[], None], user: str, notice: bool) -> Pace:
-        lane = self.shares.join(channel, self.time(), user=user, notice=notice)
-        self._paces[lane] = pace = Pace(self, lane, woken)
-        return pace
+    def join(self, channel: str, woken: Callable[[], None], user: str, notice: bool) -> LimiterSlot:
+        slot = self.scheduler.join(channel, self.time(), user=user, notice=notice)
+        self._joined[slot] = joined = LimiterSlot(self, slot, woken)
+        return joined
 
-    def leave(self, lane: Slot) -> None:
-        if self._paces.pop(lane, None) is None:
+    def leave(self, slot: Slot) -> None:
+        if self._joined.pop(slot, None) is None:
             return
-        self.shares.leave(lane, self.time())
+        self.scheduler.leave(slot, self.time())
         self._dispatch(None)
 
-    def ask(self, lane: Slot, kinds: Sequence[Kind], urgent: bool) -> Kind | None:
+    def ask(self, slot: Slot, kinds: Sequence[Kind], urgent: bool) -> Kind | None:
         now = self.time()
-        kind = self.shares.settle(lane, kinds, now, urgent=urgent)
+        kind = self.scheduler.settle(slot, kinds, now, urgent=urgent)
         if kind is None and kinds:
-            self._dispatch(lane)
-            kind = self.shares.settle(lane, kinds, now, urgent=urgent)
+            self._dispatch(slot)
+            kind = self.scheduler.settle(slot, kinds, now, urgent=urgent)
         return kind
 
     def _dispatch(self, asking: Slot | None) -> None:
         now = self.time()
-        for lane in self.shares.grant(now):
-            if lane is not asking:
-                self._paces[lane].woken()
+        for slot in self.scheduler.grant(now):
+            if slot is not asking:
+                self._joined[slot].woken()
         self._set_timer(now)
 
     def _set_timer(self, now: float) -> None:
-        wake = self.shares.wake(now)
+        wake = self.scheduler.wake(now)
         timer = self._timer
         if timer is not None and wake is not None and now < timer.when() <= wake:
             return
@@ -101,7 +101,7 @@ class Workspace:
         self._dispatch(None)
 
 
-class Pacer:
+class RateLimiter:
     """Owns the budgets of every workspace. One per process; use it within one event loop."""
 
     def __init__(self, rates: Rates | None = None) -> None:
@@ -109,12 +109,12 @@ class Pacer:
         self._workspaces: dict[str, Workspace] = {}
 
     def __repr__(self) -> str:
-        return f"<Pacer {list(self._workspaces.values())}>"
+        return f"<RateLimiter {list(self._workspaces.values())}>"
 
-    def shares(self, workspace: str) -> FairScheduler | None:
-        """Return how a workspace's budgets are shared now; None where nothing runs."""
+    def scheduler(self, workspace: str) -> FairScheduler | None:
+        """Return the scheduler of a workspace; None if nothing has run there."""
         running = self._workspaces.get(workspace)
-        return running.shares if running is not None else None
+        return running.scheduler if running is not None else None
 
     def join(
         self,
@@ -124,7 +124,7 @@ class Pacer:
         *,
         user: str = "",
         notice: bool = False,
-    ) -> Pace:
+    ) -> LimiterSlot:
         """Take in an answer to `user` that begins, or a notice, which comes behind all answers."""
         if workspace not in self._workspaces:
             self._workspaces[workspace] = Workspace(self._rates)

@@ -1,9 +1,9 @@
 """One workspace's budgets, shared among its running answers. Pure; time comes in as seconds.
 
-Everybody's first words go out at once. After that an answer that has been silent for its fair
-share comes first, the longest silence before the others; what is left over goes to those who have
-just begun. An answer whose share would be too thin is not streamed but posted and edited, or posted
-once.
+The first words of every answer go out at once. After that an answer that has been silent for its
+fair share comes first, the longest silence before the others. The calls that are left over go to
+answers that have just begun. An answer whose share would be too thin is not streamed but posted
+and edited, or posted once.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ STREAM_INTERVAL = 16.0
 EDIT_INTERVAL = 16.0
 """The same for edits."""
 FIRST_GAPS = (0.2, 0.35, 0.5)
-"""Seconds after the first calls of an answer until its next, where the budget allows it."""
+"""Seconds after the first calls of an answer until its next, if the budget allows it."""
 GAP = 0.7
-"""Seconds between two calls of one answer, where the budget allows it.
+"""Seconds between two calls of one answer, if the budget allows it.
 
 Source: docs/platform/slack.md#rate-limits.
 """
@@ -82,9 +82,9 @@ class Slot:
 
 
 class Queue:
-    """The lanes that want one kind of call: `ready` now, or resting until their gap is over.
+    """The slots that want one kind of call: `ready` now, or resting until their gap is over.
 
-    A lane's `turn` changes with every wish, which makes its older entries void.
+    A slot's `turn` changes with every wish, which makes its older entries void.
     """
 
     def __init__(self) -> None:
@@ -95,22 +95,22 @@ class Queue:
     def __repr__(self) -> str:
         return f"<Queue [{len(self.ready)} ready | {len(self._resting)} resting]>"
 
-    def add(self, lane: Slot, may_at: float, now: float) -> None:
+    def add(self, slot: Slot, may_at: float, now: float) -> None:
         if may_at <= now:
-            self.ready[lane] = None
+            self.ready[slot] = None
             return
         self._entries += 1
-        heappush(self._resting, (may_at, self._entries, lane.turn, lane))
+        heappush(self._resting, (may_at, self._entries, slot.turn, slot))
 
     def rouse(self, now: float) -> float | None:
         """Make ready whose gap is over; return when the next one's is."""
         while self._resting:
-            may_at, _, turn, lane = self._resting[0]
-            if turn == lane.turn and may_at > now:
+            may_at, _, turn, slot = self._resting[0]
+            if turn == slot.turn and may_at > now:
                 return may_at
             heappop(self._resting)
-            if turn == lane.turn:
-                self.ready[lane] = None
+            if turn == slot.turn:
+                self.ready[slot] = None
         return None
 
 
@@ -126,46 +126,46 @@ class FairScheduler:
         self._channels: dict[str, Budget] = {}
         self._ways: Counter[Mode | None] = Counter()
         self._users: Counter[str] = Counter()
-        self.lanes: dict[Slot, None] = {}
+        self.slots: dict[Slot, None] = {}
 
     def __repr__(self) -> str:
         ways = sorted((way or "new", count) for way, count in self._ways.items() if count)
         counts = " | ".join(f"{count} {way}" for way, count in ways)
-        return f"<FairScheduler [{len(self.lanes)} answers{': ' + counts if counts else ''}]>"
+        return f"<FairScheduler [{len(self.slots)} answers{': ' + counts if counts else ''}]>"
 
     def join(self, channel: str, now: float, *, user: str = "", notice: bool = False) -> Slot:
-        lane = Slot(channel, now, user=user, notice=notice)
-        self.lanes[lane] = None
+        slot = Slot(channel, now, user=user, notice=notice)
+        self.slots[slot] = None
         self._users[user] += 1
-        self._ways[lane.way] += 1
-        return lane
+        self._ways[slot.way] += 1
+        return slot
 
-    def leave(self, lane: Slot, now: float) -> None:
-        self.settle(lane, (), now)
-        self._ways[lane.way] -= 1
-        self._users[lane.user] -= 1
+    def leave(self, slot: Slot, now: float) -> None:
+        self.settle(slot, (), now)
+        self._ways[slot.way] -= 1
+        self._users[slot.user] -= 1
         self._users += Counter()
-        del self.lanes[lane]
+        del self.slots[slot]
 
-    def mode(self, lane: Slot, now: float) -> Mode:
+    def mode(self, slot: Slot, now: float) -> Mode:
         """Say how the next message of this answer is best shown."""
-        lane.mode = self._best_mode(lane, now)
-        return lane.mode
+        slot.mode = self._best_mode(slot, now)
+        return slot.mode
 
-    def _best_mode(self, lane: Slot, now: float) -> Mode:
-        # Who streams already must be able to go on in a new message.
-        kept = 0 if lane.way == "stream" else min(ROLLS, self._sharing("append", lane))
+    def _best_mode(self, slot: Slot, now: float) -> Mode:
+        # An answer that streams must be able to go on in a new message.
+        kept = 0 if slot.way == "stream" else min(ROLLS, self._sharing("append", slot))
         starts = self._budgets["start"].level(now) >= 1.0 + kept
-        if starts and self.interval("append", lane) <= STREAM_INTERVAL:
+        if starts and self.interval("append", slot) <= STREAM_INTERVAL:
             return "stream"
-        posts_soon = self._post_at(lane.channel, now) <= now + GAP
-        if posts_soon and self.interval("update", lane) <= EDIT_INTERVAL:
+        posts_soon = self._post_at(slot.channel, now) <= now + GAP
+        if posts_soon and self.interval("update", slot) <= EDIT_INTERVAL:
             return "edit"
         return "once"
 
-    def interval(self, kind: Kind, lane: Slot | None = None) -> float:
-        """Return the fair seconds between two calls of one answer; `lane` counts as one of them."""
-        sharing = self._sharing(kind, lane) + (lane is not None)
+    def interval(self, kind: Kind, slot: Slot | None = None) -> float:
+        """Return the fair seconds between two calls of one answer; `slot` counts as one of them."""
+        sharing = self._sharing(kind, slot) + (slot is not None)
         return sharing / self._budgets[kind].per_second
 
     def _sharing(self, kind: Kind, but: Slot | None) -> int:
@@ -173,56 +173,56 @@ class FairScheduler:
         return self._ways[way] - (but is not None and but.way == way)
 
     def settle(
-        self, lane: Slot, wants: Sequence[Kind], now: float, *, urgent: bool = False
+        self, slot: Slot, wants: Sequence[Kind], now: float, *, urgent: bool = False
     ) -> Kind | None:
-        """Take up what the lane was granted, if it still wants it; note what it wants else."""
-        grant, lane.grant = lane.grant, None
+        """Take up what the slot was granted, if it still wants it; note what it wants else."""
+        grant, slot.grant = slot.grant, None
         taken = grant if grant in wants else None
         if grant is not None and taken is None:
-            self._give_back(lane, grant, now)
-        self._withdraw(lane)
+            self._give_back(slot, grant, now)
+        self._withdraw(slot)
         if taken is None:
-            self._queue(lane, tuple(wants), now, urgent=urgent)
+            self._queue(slot, tuple(wants), now, urgent=urgent)
         return taken
 
-    def _queue(self, lane: Slot, wants: tuple[Kind, ...], now: float, *, urgent: bool) -> None:
-        lane.wants, lane.urgent = wants, urgent
+    def _queue(self, slot: Slot, wants: tuple[Kind, ...], now: float, *, urgent: bool) -> None:
+        slot.wants, slot.urgent = wants, urgent
         for kind in wants:
-            may_at = lane.last + lane.gap if kind in _SPREAD else now
-            self._queues[kind].add(lane, may_at, now)
+            may_at = slot.last + slot.gap if kind in _SPREAD else now
+            self._queues[kind].add(slot, may_at, now)
 
-    def _withdraw(self, lane: Slot) -> None:
-        for kind in lane.wants:
-            self._queues[kind].ready.pop(lane, None)
-        lane.wants = ()
-        lane.turn += 1
+    def _withdraw(self, slot: Slot) -> None:
+        for kind in slot.wants:
+            self._queues[kind].ready.pop(slot, None)
+        slot.wants = ()
+        slot.turn += 1
 
-    def _give_back(self, lane: Slot, grant: Kind, now: float) -> None:
+    def _give_back(self, slot: Slot, grant: Kind, now: float) -> None:
         self._budgets[grant].give_back(now)
         if grant == "post":
-            self._channel(lane.channel, now).give_back(now)
-        lane.last, lane.calls, way = lane.before
-        self._set_way(lane, way)
+            self._channel(slot.channel, now).give_back(now)
+        slot.last, slot.calls, way = slot.before
+        self._set_way(slot, way)
 
-    def _set_way(self, lane: Slot, way: Mode | None) -> None:
-        self._ways[lane.way] -= 1
+    def _set_way(self, slot: Slot, way: Mode | None) -> None:
+        self._ways[slot.way] -= 1
         self._ways[way] += 1
-        lane.way = way
+        slot.way = way
 
-    def refuse(self, lane: Slot, kind: Kind, retry_after: float, now: float) -> None:
+    def refuse(self, slot: Slot, kind: Kind, retry_after: float, now: float) -> None:
         """Slack has answered a call with 429."""
         self._budgets[kind].refuse(now, retry_after)
         if kind == "post":
-            self._channel(lane.channel, now).refuse(now, retry_after)
+            self._channel(slot.channel, now).refuse(now, retry_after)
 
     def grant(self, now: float) -> list[Slot]:
-        """Grant what the budgets allow now; return the lanes that were granted a call."""
+        """Grant what the budgets allow now; return the slots that were granted a call."""
         granted: list[Slot] = []
         for kind, queue in self._queues.items():
             queue.rouse(now)
-            while queue.ready and (lane := self._choose(kind, now)) is not None:
-                self._grant(lane, kind, now)
-                granted.append(lane)
+            while queue.ready and (slot := self._choose(kind, now)) is not None:
+                self._grant(slot, kind, now)
+                granted.append(slot)
         return granted
 
     def wake(self, now: float) -> float | None:
@@ -237,31 +237,31 @@ class FairScheduler:
                 times.append(soonest if soonest > now else now + LOOK_AGAIN)
         return min(times) if times else None
 
-    def _grant(self, lane: Slot, kind: Kind, now: float) -> None:
-        self._withdraw(lane)
-        lane.before = (lane.last, lane.calls, lane.way)
-        lane.grant = kind
+    def _grant(self, slot: Slot, kind: Kind, now: float) -> None:
+        self._withdraw(slot)
+        slot.before = (slot.last, slot.calls, slot.way)
+        slot.grant = kind
         self._budgets[kind].take(now)
         if kind == "post":
-            self._channel(lane.channel, now).take(now)
+            self._channel(slot.channel, now).take(now)
         if kind in ("start", "post", "append", "update"):
-            lane.last = now
-            lane.calls += 1
+            slot.last = now
+            slot.calls += 1
         if kind == "start":
-            self._set_way(lane, "stream")
+            self._set_way(slot, "stream")
         elif kind == "post":
             # A message that is posted whole needs no edits, and has no share in them.
-            self._set_way(lane, "edit" if lane.mode == "edit" else "once")
+            self._set_way(slot, "edit" if slot.mode == "edit" else "once")
 
     def _choose(self, kind: Kind, now: float) -> Slot | None:
         if self._budgets[kind].level(now) < 1.0 - 1e-9:
             return None
         waiting = [
-            lane
-            for lane in self._queues[kind].ready
-            if (kind != "post" or self._post_at(lane.channel, now) <= now)
-            and not self._better_soon(kind, lane, now)
-            and not (lane.notice and not self._can_take_notice(lane, now))
+            slot
+            for slot in self._queues[kind].ready
+            if (kind != "post" or self._post_at(slot.channel, now) <= now)
+            and not self._better_soon(kind, slot, now)
+            and not (slot.notice and not self._can_take_notice(slot, now))
         ]
         if not waiting:
             return None
@@ -269,27 +269,27 @@ class FairScheduler:
             return min(waiting, key=self._precedence)
         return self._choose_fairly(kind, waiting, now)
 
-    def _precedence(self, lane: Slot) -> tuple[bool, bool, int, float]:
+    def _precedence(self, slot: Slot) -> tuple[bool, bool, int, float]:
         """Order what comes first: answers, first and last words, users with few answers."""
         # A user who asks much waits for the own answers, not for those of others.
-        return (lane.notice, not lane.urgent, self._users[lane.user] if lane.user else 0, lane.last)
+        return (slot.notice, not slot.urgent, self._users[slot.user] if slot.user else 0, slot.last)
 
-    def _can_take_notice(self, lane: Slot, now: float) -> bool:
+    def _can_take_notice(self, slot: Slot, now: float) -> bool:
         """Return whether a post is left for an answer that may begin now."""
-        channel = self._channel(lane.channel, now).level(now)
+        channel = self._channel(slot.channel, now).level(now)
         return min(channel, self._budgets["post"].level(now)) >= 2.0 - 1e-9
 
     def _choose_fairly(self, kind: Kind, waiting: Sequence[Slot], now: float) -> Slot | None:
         interval = self.interval(kind)
-        pressing = [lane for lane in waiting if lane.urgent or lane.last <= now - LATE * interval]
+        pressing = [slot for slot in waiting if slot.urgent or slot.last <= now - LATE * interval]
         if pressing:
-            return min(pressing, key=lambda lane: lane.last)
-        longest = min(waiting, key=lambda lane: lane.last)
+            return min(pressing, key=lambda slot: slot.last)
+        longest = min(waiting, key=lambda slot: slot.last)
         if now - longest.last >= interval:
             return longest
         if kind == "update" and not self._leaves_ends(now):
             return None
-        youngest = min(waiting, key=lambda lane: (lane.calls, lane.last))
+        youngest = min(waiting, key=lambda slot: (slot.calls, slot.last))
         return youngest if self._can_spare(kind, youngest, now) else None
 
     def _leaves_ends(self, now: float) -> bool:
@@ -298,17 +298,17 @@ class FairScheduler:
         ends = ENDS * self._sharing("update", None)
         return budget.level(now) - 1.0 >= min(ends, budget.burst - 1.0)
 
-    def _better_soon(self, kind: Kind, lane: Slot, now: float) -> bool:
-        """Whether a call that the lane prefers is about to come free."""
-        better = lane.wants[: lane.wants.index(kind)]
-        return any(self._ready_at(other, lane.channel, now) <= now + 1.0 for other in better)
+    def _better_soon(self, kind: Kind, slot: Slot, now: float) -> bool:
+        """Whether a call that the slot prefers is about to come free."""
+        better = slot.wants[: slot.wants.index(kind)]
+        return any(self._ready_at(other, slot.channel, now) <= now + 1.0 for other in better)
 
-    def _can_spare(self, kind: Kind, lane: Slot, now: float) -> bool:
-        """Whether everybody else still gets a call when due after this one is given away."""
+    def _can_spare(self, kind: Kind, slot: Slot, now: float) -> bool:
+        """Return whether every other answer still gets its call in time after this one."""
         budget, interval = self._budgets[kind], self.interval(kind)
         way = "stream" if kind == "append" else "edit"
         due = sorted(
-            other.last + interval for other in self.lanes if other.way == way and other is not lane
+            other.last + interval for other in self.slots if other.way == way and other is not slot
         )
         level = budget.level(now) - 1.0
         return all(
@@ -332,4 +332,4 @@ class FairScheduler:
 
 
 def _channels(queue: Queue) -> set[str]:
-    return {lane.channel for lane in queue.ready}
+    return {slot.channel for slot in queue.ready}

@@ -16,7 +16,7 @@ from bot.delivery.citations.filter import CheckedText, Checker, CitationFilter
 from bot.delivery.citations.links import Hosts
 from bot.delivery.citations.path_index import FileKey, PathIndex, Source, source_of
 from bot.delivery.delivery import Delivery
-from bot.delivery.rate_limit.limiter import Pacer
+from bot.delivery.rate_limit.limiter import RateLimiter
 from bot.delivery.slack_api import Target
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def test_what_stands_in_slack_has_every_link(
         workspace = make_workspace()
         loop = asyncio.get_running_loop()
         check = CheckedText(checker(Files(paths)))
-        delivery = Delivery(workspace.calls(TARGET), TARGET, Pacer(), loop.time, check)
+        delivery = Delivery(workspace.calls(TARGET), TARGET, RateLimiter(), loop.time, check)
         for piece in pieces(answer(7, cited), size, 7):
             await delivery.feed(piece)
             await asyncio.sleep(size / speed)

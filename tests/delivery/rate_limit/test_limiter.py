@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from bot.delivery.delivery import Delivered, Delivery
 from bot.delivery.engine.commands import Mode
 from bot.delivery.rate_limit.budget import MINUTE, Budget, Rate, Rates
-from bot.delivery.rate_limit.limiter import Pacer
+from bot.delivery.rate_limit.limiter import RateLimiter
 from bot.delivery.rate_limit.scheduler import FairScheduler
 from bot.delivery.slack_api import Target
 
@@ -33,7 +33,7 @@ class Watch:
     """What was seen of a crowd of answers: when each was heard, how they shared the budgets."""
 
     workspace: Workspace
-    pacer: Pacer = field(default_factory=Pacer)
+    pacer: RateLimiter = field(default_factory=RateLimiter)
     ends: dict[str, Delivered] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
     begun: dict[str, float] = field(default_factory=dict)
@@ -58,8 +58,8 @@ class Watch:
 
     async def watch(self) -> None:
         while True:
-            shares = self.pacer.shares("T1")
-            lanes = shares.lanes if shares is not None else []
+            shares = self.pacer.scheduler("T1")
+            lanes = shares.slots if shares is not None else []
             ways: Counter[str] = Counter(lane.way or "new" for lane in lanes)
             self.ways.append((asyncio.get_running_loop().time(), ways))
             await asyncio.sleep(0.5)
