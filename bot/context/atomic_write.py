@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
-    """Write so that a reader sees the old bytes or the new ones, whatever is killed when.
+    """Write so that a reader sees the old bytes or the new ones, even if the writer is killed.
 
     What is not `durable` may be lost, never torn, when the machine goes down.
     """

@@ -2,7 +2,7 @@
 
 One `Codebase` per context. `sync` fetches, `pack` brings the prefix up to the fetched commits in
 the cheapest way and returns it, `snapshot` reads what is behind that very pack. Replicas that
-share a state send the same bytes: whoever is first writes what stands, the others adopt it.
+share a state send the same bytes: the first one writes the pack, the others adopt it.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ class _Followed:
 class Codebase:
     """The repositories of one context.
 
-    `home` is where clones and caches are kept, `now` the wall clock, `estimator` what tokens are
-    counted by to begin with, `count` the server's own counter where there is one, `state` where
-    base and overlays outlive the process, `tokens` what private repositories are fetched with,
-    `sources` what may be fetched at all.
+    `home` is the folder of clones and caches, `now` the wall clock, `estimator` the first estimate
+    of tokens, `count` the server's own counter if it has one, `state` the store in which base and
+    overlays outlive the process, `tokens` the tokens for private repositories, `sources` the
+    addresses that may be fetched. `sessions` opens the process that reads and packs.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Codebase:
     # --- fetching --------------------------------------------------------------------------------
 
     async def sync(self) -> bool:
-        """Fetch every repository; True where a head is not the packed one.
+        """Fetch every repository; True if a head is not the packed one.
 
         A repository that cannot be fetched keeps its last good commit, and `pack` says since when.
 
@@ -159,7 +159,7 @@ class Codebase:
 
     @property
     def assembly(self) -> Assembly:
-        """What the last `pack` put together. Raises `RuntimeError` before the first."""
+        """The assembly of the last `pack`. Raises `RuntimeError` before the first."""
         if self._packer.assembly is None:
             raise RuntimeError("pack() comes first")
         return self._packer.assembly
@@ -178,7 +178,7 @@ class Codebase:
     def learn(self, estimated: int, actual: int) -> None:
         """Take in what a reply said a text took that was estimated here, in tokens.
 
-        It corrects what is estimated from now on, where nothing was measured yet: without a server
+        It corrects later estimates if nothing was measured yet: without a server
         that counts, the first reply is the first measurement.
         """
         self._packer.learn(estimated, actual)
@@ -189,12 +189,12 @@ class Codebase:
 
     @property
     def decision(self) -> Decision | None:
-        """What the last `pack` did and why; None for a first build."""
+        """The last decision of `pack` and its reason; None for a first build."""
         return self._packer.decision
 
     @property
     def size(self) -> Size | None:
-        """What `budget_tokens = "auto"` chose for the last pack; None if the budget is set."""
+        """The size that `auto` chose for the last pack; None if the budget is set."""
         return self._packer.assembler.size
 
     @property
@@ -209,7 +209,7 @@ class Codebase:
     # --- telling ---------------------------------------------------------------------------------
 
     def repositories(self) -> tuple[RepositoryState, ...]:
-        """Return where each repository stands now, also when only a fetch has failed since."""
+        """Return the state of each repository now, also when only a fetch has failed since."""
         return tuple(
             _state(followed, member)
             for followed, member in zip(self._followed, self.assembly.members, strict=True)

@@ -1,4 +1,4 @@
-"""What can go wrong between a context file and its pack."""
+"""The errors between a context file and its pack."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from bot.errors import ForewarmError
 
 
 class ContextError(ForewarmError):
-    """A context file cannot be used. `file` is its name; `line` counts from 1 where known."""
+    """A context file cannot be used. `file` is its name; `line` counts from 1, if it is known."""
 
     def __init__(
         self, file: str, problem: str, *, line: int | None = None, key: str | None = None

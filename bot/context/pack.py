@@ -1,6 +1,6 @@
-"""What a repository context is once it is built: ordered text blocks and where they came from.
+"""A built repository context: ordered text blocks and the commits that they show.
 
-A `Pack` knows no model: its token figures are estimates handed in by whoever built it. Same
+A `Pack` knows no model: its token figures are estimates of its builder. Same
 commit and same configuration give the same bytes on every machine.
 """
 
@@ -53,7 +53,7 @@ class Omission:
 class RepositoryState:
     """Where one repository of the context stands.
 
-    `web` is a template with `{sha}`, `{path}`, `{start}`, `{end}`, or None where no page shows the
+    `web` is a template with `{sha}`, `{path}`, `{start}`, `{end}`, or None if no page shows the
     repository. `stale_since` is the Unix time of the last good sync when the newest one failed.
     """
 
@@ -128,7 +128,7 @@ class Snapshot(Protocol):
     def paths(self, repository: str) -> Sequence[str]: ...
 
     def read(self, repository: str, path: str) -> str | None:
-        """Return the masked text at the head, or None where no such readable file exists."""
+        """Return the masked text at the head, or None if no such readable file exists."""
 
     def read_base(self, repository: str, path: str) -> str | None:
         """Return the masked text at the base commit, for citations of lines that have moved."""

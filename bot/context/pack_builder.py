@@ -1,7 +1,7 @@
 """All repositories of a context put together: bases, overlays, and what each push makes of them.
 
 Everything here blocks (it reads repositories) and is meant for a thread; what it works on is
-immutable, so whoever loses a race simply drops what was made.
+immutable, so the loser of a race drops its result.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Counted = Mapping[bytes, int]
 
 @dataclass(frozen=True)
 class Source:
-    """One repository to pack: where it is read, what of it, and where what is known is kept."""
+    """One repository to pack: its files, its rules, and the cache of facts about its blobs."""
 
     rules: Rules
     repository: GitRepository
@@ -52,9 +52,9 @@ class Member:
     standing: Standing
     part: Part
     reasons: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Why the budget kept files out, where that is still known."""
+    """The reasons for which the budget kept files out, as far as they are still known."""
     origin: Standing | None = field(default=None, repr=False)
-    """What the base itself shows; looked up again after a restart."""
+    """The files that the base itself shows. They are looked up again after a restart."""
 
     @property
     def commit(self) -> str:
@@ -253,7 +253,7 @@ class Assembler:
         )
 
     def _admit(self, member: Member, estimator: Estimator) -> Callable[[File], bool]:
-        """Take a new file in where it leaves most of the room to later pushes."""
+        """Return a test for new files: each has to leave most of the room to later pushes."""
         if self.budget is None:
             return lambda file: True
         left = [self.budget * RESERVE - member.part.overlays]

@@ -25,7 +25,7 @@ _VERSION = f"1.{FORMAT_VERSION}.{FACTS_VERSION}"
 
 @dataclass(frozen=True)
 class KeptMember:
-    """One repository of a kept assembly. Paths are None where everything was shown."""
+    """One repository of a kept assembly. Paths are None if everything was shown."""
 
     name: str
     commit: str
@@ -47,7 +47,7 @@ class KeptBlock:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What stands in a context's prefix, without the text."""
+    """The contents of a context's prefix, without the text."""
 
     settings: str
     members: tuple[KeptMember, ...]
@@ -75,7 +75,7 @@ class Manifest:
 
     @classmethod
     def load(cls, data: bytes | None, settings: str) -> Manifest | None:
-        """Read what was dumped; None where it is void, of another version or other settings."""
+        """Read what was dumped; None if it is void, of another version or other settings."""
         try:
             document = json.loads(data or b"")
             if document["version"] != _VERSION or document["settings"] != settings:
@@ -111,7 +111,7 @@ def pack_text(text: str) -> bytes:
 
 
 def unpack_text(data: bytes) -> str:
-    """Raise `ValueError` where the data is not what `pack_text` gave."""
+    """Raise `ValueError` if the data is not a result of `pack_text`."""
     try:
         return zlib.decompress(data).decode("utf-8")
     except zlib.error as error:

@@ -41,7 +41,7 @@ class Packer:
     """One context's assembly, as it stands in the state.
 
     `settings` is a fingerprint: what was kept under another one is void. `estimator` skips
-    calibration; `count` is the server's own counter, where there is one.
+    calibration; `count` is the server's own counter, if there is one.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Packer:
         self.assembly: Assembly | None = None
         self.estimator = estimator or Estimator.of(model)
         self.decision: Decision | None = None
-        """What the last `update_to` did and why; None for a first build."""
+        """The last decision of `update_to` and its reason; None for a first build."""
         self._name = name
         self._settings = settings
         self._model = model
@@ -81,7 +81,7 @@ class Packer:
     ) -> Assembly:
         """Bring the prefix to these commits, one per source, and keep it.
 
-        `refresh` fetches anew and returns the heads: where a replica has gone further than these,
+        `refresh` fetches anew and returns the heads: if a replica has gone further than these,
         they are out of date, and going back to them would tell the prefix to and fro.
         """
         async with self._sessions(self._name) as self._run:
@@ -106,7 +106,7 @@ class Packer:
         return made
 
     def learn(self, estimated: int, actual: int) -> None:
-        """Correct the estimator by what a reply said a text took; nothing where it was measured.
+        """Correct the estimator by the tokens that a reply counted, unless they were measured.
 
         Only the first reply counts: what was estimated before it keeps the figures it has.
         """
@@ -148,7 +148,7 @@ class Packer:
     async def _decided(
         self, assembly: Assembly, surveys: Sequence[Survey], cold: bool
     ) -> tuple[Assembly, Decision]:
-        """Decide on a push by what the server counts of its update, where it can count."""
+        """Decide on a push by the tokens that the server counts, if it can count."""
         if self.assembler.size is None:
             self.assembler.choose_size(surveys, self.estimator)
         counted: dict[bytes, int] = {}
@@ -178,7 +178,7 @@ class Packer:
             )
 
     async def _renewed(self, surveys: Sequence[Survey], made: Assembly, start: int) -> Assembly:
-        """Have the bases from `start` on counted; build all anew where they are too large."""
+        """Have the bases from `start` on counted; build all anew if they are too large."""
         counts = await self._counted(made.members[start:])
         if counts is None:
             return made
@@ -186,7 +186,7 @@ class Packer:
         return made if self._fits(made.tokens) else await self._measured(surveys)
 
     async def _measured(self, surveys: Sequence[Survey], made: Assembly | None = None) -> Assembly:
-        """Build all bases; have them counted where that is possible, and refit what is too much."""
+        """Build all bases, have them counted if that is possible, and refit too large ones."""
         if made is None:
             made = await self._first(surveys)
         for _ in range(_REFITS):
@@ -213,7 +213,7 @@ class Packer:
     # --- counting --------------------------------------------------------------------------------
 
     async def _counted(self, members: Sequence[Member]) -> list[int] | None:
-        """Count each base; None where one cannot be counted."""
+        """Count each base; None if one cannot be counted."""
         counts: list[int] = []
         for member in members:
             if len(member.base.text) > _COUNTED_WHOLE:
@@ -261,7 +261,7 @@ class Packer:
         return f"estimator.{hashlib.sha256(self._model.encode()).hexdigest()[:16]}"
 
     async def _adopt(self, kept: bytes | None) -> Assembly | None:
-        """Put together what is kept; None where it is void or cannot be read any more."""
+        """Restore the kept assembly; None if it is void or cannot be read any more."""
         manifest = Manifest.load(kept, self._settings)
         names = [source.rules.name for source in self.assembler.sources]
         if manifest is None or [member.name for member in manifest.members] != names:
@@ -280,7 +280,7 @@ class Packer:
         return None
 
     async def _keep(self, made: Assembly) -> bool:
-        """Store what was made; False where another replica has stored something meanwhile."""
+        """Store a new assembly; False if another replica has stored one meanwhile."""
         if made is self.assembly and self._kept is not None:
             return True
         old = {block.fingerprint for block in self.assembly.blocks} if self.assembly else set()

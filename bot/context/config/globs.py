@@ -2,7 +2,7 @@
 
 A pattern without a slash (but at its end) matches at any depth; one with a slash is anchored at
 the top. `*` and `?` stop at a slash, `**` does not. A pattern that matches a directory matches
-everything under it, unless it is one of `.gitattributes`, where directories have no attributes.
+everything under it, unless it is one of `.gitattributes`: directories have no attributes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _CLASS_NAMES = {
 
 
 def _bracket(pattern: str, start: int) -> tuple[str, int]:
-    """Translate the bracket expression at `start`; return its regex and where it ends."""
+    """Translate the bracket expression at `start`; return its regex and the place of its end."""
     at = start + 1
     negated = pattern[at : at + 1] in {"!", "^"}
     at += negated

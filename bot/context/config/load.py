@@ -155,7 +155,7 @@ def _absolute(repository: Mapping[str, Any], relative_to: Path | None) -> Mappin
 
 
 def _without_echoes(details: list[ErrorDetails]) -> list[ErrorDetails]:
-    """Drop "too short" where it only says that an entry of the list was wrong."""
+    """Drop "too short" if it only says that an entry of the list was wrong."""
     inner = {detail["loc"][0] for detail in details if len(detail["loc"]) > 1}
     return [d for d in details if not (d["type"] == "too_short" and d["loc"][0] in inner)]
 

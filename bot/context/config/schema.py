@@ -100,7 +100,7 @@ class RepositoryConfig(_Part):
     include: tuple[Glob, ...] = ()
     exclude: tuple[Glob, ...] = ()
     first: tuple[Glob, ...] = ()
-    """What is taken first under a budget, in this order."""
+    """The files that are taken first under a budget, in this order."""
     web: Annotated[str, AfterValidator(_template)] | None = None
     depth: int | None = Field(default=None, ge=1)
     """How many commits are fetched; None means all of them."""
@@ -163,7 +163,7 @@ class LimitsConfig(_Part):
 
 
 class WarmConfig(_Part):
-    """What an hour of a waiting person is worth, and the most to spend on warmth a day, in USD."""
+    """The worth of an hour of a waiting person, and the most to spend on warmth a day, in USD."""
 
     wait_cost_per_hour: float = Field(default=100.0, ge=0)
     daily_limit_usd: float = Field(default=5.0, ge=0)

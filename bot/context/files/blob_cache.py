@@ -1,6 +1,6 @@
-"""What is known of each blob, worked out once and kept by blob id: signs, lines, secrets' places.
+"""The facts about each blob, worked out once and kept by blob id: signs, lines, places of secrets.
 
-Nothing of a secret is kept but where it stands. Much unseen content is looked at by child
+Of a secret only its place is kept. Much unseen content is looked at by child
 processes, so that neither the event loop nor the interpreter's lock waits for it.
 """
 

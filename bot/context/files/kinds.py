@@ -1,4 +1,4 @@
-"""What a path says about a file: how it counts, whether it is text at all."""
+"""The kind of a file by its path: how its tokens count, and whether it can be text."""
 
 from __future__ import annotations
 

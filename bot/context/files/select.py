@@ -51,7 +51,7 @@ class File(NamedTuple):
 
 @dataclass(frozen=True)
 class Rules:
-    """What a context says about one repository's files."""
+    """The rules of a context for one repository's files."""
 
     name: str
     include: tuple[str, ...] = ()
@@ -94,7 +94,7 @@ class Shortlist:
 
 
 class Claims(NamedTuple):
-    """What the files of a tree say about other files of it."""
+    """The claims of a tree's files about its other files."""
 
     attributes: Attributes
     vendored: VendoredFolders

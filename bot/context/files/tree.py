@@ -44,7 +44,7 @@ _WORTH_WRITING = 50
 
 @dataclass(frozen=True)
 class Survey:
-    """What a commit holds. `files` and `omitted` are the selection's, by path."""
+    """The contents of a commit. `files` and `omitted` are the selection's, by path."""
 
     rules: Rules
     commit: str

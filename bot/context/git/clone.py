@@ -71,7 +71,7 @@ _ALGORITHM = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What may be fetched: hosts (None: any) and folders that local repositories may lie in."""
+    """The addresses that may be fetched: hosts (None: any) and folders of local repositories."""
 
     hosts: frozenset[str] | None = None
     local: tuple[Path, ...] = ()
@@ -240,7 +240,7 @@ class Clone:
         return await asyncio.to_thread(network.pinned, self.url, self._resolve)
 
     async def _fetch(self) -> None:
-        """Fetch the ref: the branch of this name, else the tag, else whatever git takes it for.
+        """Fetch the ref: the branch of this name, else the tag, else the ref that git takes it for.
 
         git itself prefers a tag to a branch of the same name. Then a context that follows `release`
         would stay at the tag `release` for ever.

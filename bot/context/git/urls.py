@@ -1,4 +1,4 @@
-"""Addresses of repositories: which may be fetched, what they are called, where they are shown."""
+"""Addresses of repositories: their parts, their names, and the pages that show them."""
 
 from __future__ import annotations
 

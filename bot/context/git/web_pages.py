@@ -87,7 +87,7 @@ def _bitbucket_server(path: str) -> str | None:
 
 
 def _azure(host: str, path: str) -> tuple[str, str, str] | None:
-    """Azure DevOps has one page for each repository, whatever its address for git is."""
+    """Return the page of an Azure DevOps repository, from any of its addresses for git."""
     parts = path.split("/")
     if host in {"ssh.dev.azure.com", "vs-ssh.visualstudio.com"}:
         if len(parts) != 4 or parts[0] != "v3":

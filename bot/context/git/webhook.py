@@ -154,7 +154,7 @@ def _check_size(body: bytes) -> None:
 
 
 def _header(headers: Mapping[str, str], name: str) -> str:
-    """Look a header up in any case, whatever mapping the server hands over."""
+    """Look a header up in any case."""
     return next((value for key, value in headers.items() if key.lower() == name.lower()), "")
 
 

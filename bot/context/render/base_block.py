@@ -17,7 +17,7 @@ _HEAD_BYTES = 400
 
 @dataclass(frozen=True)
 class BasePlan:
-    """What a base will hold. `shown` are the files in full, `mapped` those with signatures in the
+    """The contents of a base. `shown` are the files in full, `mapped` those with signatures in the
     map, `omitted` everything else with its reason, what the budget kept out included.
     """
 
@@ -118,9 +118,9 @@ def _plan_within(
 def _evidence(
     repository: GitRepository, survey: Survey
 ) -> tuple[dict[str, list[str]], list[list[str]]]:
-    """Read what ranking goes by: references, and history where it is whole.
+    """Read the evidence for ranking: references, and history if it is whole.
 
-    A shallow clone's history ends where its fetch happened to: two machines would rank differently.
+    A shallow clone's history ends at its fetch: two machines would rank differently.
     """
     from bot.context.render.rank import HISTORY
     from bot.context.render.references import references

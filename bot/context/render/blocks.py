@@ -28,10 +28,10 @@ with `@@@ ` is shown with a backslash before it.
 - `@@@ repository NAME at commit C` opens a repository, `@@@ file PATH (N lines)` one of its \
 files, in full. `@@@ map` lists what is not shown in full, with its most useful signatures and \
 their line numbers; read such files with the tools before you rely on them. `@@@ left out` names \
-files that cannot be shown, and why.
+files outside these blocks, and why. Most of them can be read with the tools.
 - Every {NUMBER_EVERY}th line of a file begins with its number and a bar, as in `50|`. Number and \
 bar are not part of the file. To cite a line, count from the nearest number.
-- `[masked: KIND]` stands for a secret that was taken out; nobody here can see it.
+- `[masked: KIND]` stands for a secret that was taken out. It cannot be seen here.
 - `@@@ excerpts of NAME` stands with a question. It holds lines that were found for it in files \
 that are not shown in full. `@@@ lines A-B of PATH (N lines)` opens each excerpt, whose first line \
 begins with its number too. They may be incomplete: read more of a file with the tools.

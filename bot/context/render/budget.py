@@ -1,4 +1,4 @@
-"""What fits a budget. Pure; sizes in tokens."""
+"""The choice of files that fit a budget. Pure; sizes in tokens."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def base_room(budget: int, spread: float, reserve: float = RESERVE) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What is shown in full, and why each other file is not."""
+    """The files that are shown in full, and the reason for each other file."""
 
     files: dict[str, File]
     omitted: dict[str, str]

@@ -49,7 +49,7 @@ def entry(file: File, found: Sequence[Signature]) -> bytes:
 
 
 def _kept(found: Sequence[Signature]) -> Sequence[Signature]:
-    """Keep the outermost where there are many."""
+    """Keep the outermost if there are many."""
     for deepest in (9, 1, 0):
         kept = [signature for signature in found if signature.depth <= deepest]
         if len(kept) <= _MOST_SIGNATURES:
@@ -58,7 +58,7 @@ def _kept(found: Sequence[Signature]) -> Sequence[Signature]:
 
 
 def declares(found: Sequence[Signature]) -> tuple[tuple[int, str], ...]:
-    """Return what a mapped file declares, whatever its lines: news only when this changes."""
+    """Return the declarations of a mapped file without their lines: news only when they change."""
     return tuple((signature.depth, signature.text) for signature in _kept(found))
 
 

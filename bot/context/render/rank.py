@@ -22,16 +22,16 @@ from bot.context.render.groups import ORDER, Group, group_of, most_central
 from bot.context.render.references import referred
 
 HISTORY = 3_000
-"""How many first-parent commits are looked back on. What a monorepo touches next it has touched
-often before, though not always lately: with 500 commits the choice holds three per cent less of
-what onyx touches next, with all of its 9,000 one per cent more."""
+"""How many first-parent commits are looked back on. A monorepo touches next the files that it has
+touched often before, though not always lately: with 500 commits the choice holds three per cent
+less of the files that onyx touches next, with all of its 9,000 one per cent more."""
 _HALVED = 100
 """After so many commits a touch counts half, after twice as many a third: it fades fast while it is
 news and slowly once it is history. 50 and 200 choose within a percent or two as well."""
 _BUSIEST = 50
 """A commit that touches more files than this says less of each."""
 _EXPECTED = 0.002
-"""What size and references let expect, in touches: of a middling file about an eighth of a fresh
+"""The touches that size and references let expect: of a middling file about an eighth of a fresh
 one. Any touch of the last 700 commits outweighs it; without history it alone decides."""
 _REFERENCE_OF_A_TEST = 0.25
 _HALF_AT = 0.1
@@ -59,7 +59,7 @@ def rank(
     """Return every file, the most useful first.
 
     `references` are what each file refers to, `touched` the paths of each commit, newest first
-    (empty where the history is cut short, since two machines could then differ).
+    (empty if the history is cut short, since two machines could then differ).
     """
     groups = _groups(files)
     weights = {
@@ -124,7 +124,7 @@ def _groups(files: Mapping[str, File]) -> dict[str, Group]:
 
 
 def _named(rules: Rules) -> list[re.Pattern[str]]:
-    """What the context names: `first`, then the paths that `include` spells out."""
+    """Return the patterns of the context: `first`, then the paths that `include` spells out."""
     spelled = [pattern for pattern in rules.include if is_literal(pattern)]
     return [re.compile(glob_regex(pattern), re.DOTALL) for pattern in (*rules.first, *spelled)]
 

@@ -145,7 +145,7 @@ class Resolver:
                 self._by_folder.setdefault(dirname(path), []).append(path)
 
     def resolve(self, referrer: str, reference: str) -> list[str]:
-        """Return the files meant; several only where they are as near as each other."""
+        """Return the files meant; several only if they are equally near."""
         if referrer.endswith(".go"):
             return self._package(reference)
         candidates = self._named(reference) if "/" in reference else self._near(referrer, reference)
@@ -195,7 +195,7 @@ def _wholes(path: str) -> list[str]:
 
 
 def _end(path: str) -> str:
-    """Return the last two parts: few files share them, and whatever ends alike does."""
+    """Return the last two parts: few files share them."""
     folders, _, name = path.rpartition("/")
     folder = folders.rpartition("/")[2]
     return f"{folder}/{name}" if folder else name

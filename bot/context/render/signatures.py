@@ -175,7 +175,7 @@ _FENCE = re.compile(rb"[ ]{0,3}(```|~~~)")
 def signatures(path: str, text: bytes) -> list[Signature]:
     """Return the definitions of a source file, or the headings of a Markdown one, in order.
 
-    Empty where the language is not known or the file is very large. Never raises for bad syntax.
+    Empty if the language is not known or the file is very large. Never raises for bad syntax.
     """
     if len(text) > _LARGEST:
         return []

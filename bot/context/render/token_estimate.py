@@ -15,7 +15,7 @@ from typing import cast
 from bot.context.files.kinds import KINDS, Kind
 
 CountTokens = Callable[[str], Awaitable[int | None]]
-"""Counts a text with the model's own tokenizer; None where the server cannot."""
+"""Counts a text with the model's own tokenizer; None if the server cannot."""
 
 Ratios = Mapping[Kind, float]
 """Bytes a token, by kind of file."""
@@ -93,7 +93,7 @@ class Estimator:
 
     @classmethod
     def load(cls, model: str, data: bytes | None) -> Estimator:
-        """Read what was dumped for this model; begin anew where it cannot be read."""
+        """Read the dump for this model; begin anew if it cannot be read."""
         try:
             document = json.loads(data or b"")
             ratios = {kind: float(document["ratios"][kind]) for kind in KINDS}

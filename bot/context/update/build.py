@@ -18,7 +18,7 @@ from bot.context.update.overlay import FileChange, overlay_block
 
 @dataclass(frozen=True)
 class Standing:
-    """What a prefix shows of one repository: at which survey, which files in full, which mapped.
+    """The files of one repository that a prefix shows: in full or mapped, at one survey.
 
     `complete` says that all that may be shown is shown, so that new files are taken in.
     """
@@ -39,7 +39,7 @@ class Standing:
 
 @dataclass(frozen=True)
 class Update:
-    """An update block (empty where nothing shown has changed) and what stands after it.
+    """An update block (empty if nothing shown has changed) and the state after it.
 
     `grown` is by how many tokens a fresh base would be larger than before.
     """

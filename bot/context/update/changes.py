@@ -1,4 +1,4 @@
-"""What a push means for the files that a prefix shows. Pure: no text is read here."""
+"""The changes of a push to the files that a prefix shows. Pure: no text is read here."""
 
 from __future__ import annotations
 

@@ -23,9 +23,9 @@ _LOOKS_SHORTENED = re.compile(rb"\\*~ \d+ more")
 
 
 class FileChange(NamedTuple):
-    """What happened to one path of the pack. Texts are as shown; `source` is a rename's old path.
+    """The change of one path of the pack. Texts are as shown; `source` is a rename's old path.
 
-    `reason` says why a path that was shown is not any more, where it still exists.
+    `reason` says why a path that still exists is shown no more.
     """
 
     status: Literal["added", "changed", "deleted", "renamed"]
@@ -109,7 +109,7 @@ def _grouped(hunks: Iterable[Hunk]) -> Iterator[list[Hunk]]:
 
 
 class _Writer:
-    """Writes lines of a hunk and says the line number anew where a reader would have to count."""
+    """Writes lines of a hunk and repeats the line number now and then."""
 
     def __init__(self, at: int) -> None:
         self.parts: list[bytes] = []

@@ -1,8 +1,8 @@
 """Append, fold or rebuild: the decision a push calls for. Pure; sizes in tokens.
 
 Every token that the prefix carries beyond a fresh pack costs a little at each push that follows
-(it is read, and fills the window), and a rebuild costs a full write. Who does not know what comes
-rents until the rent paid equals the price, and then buys: a base is rebuilt once the carried
+(it is read, and fills the window), and a rebuild costs a full write. A rule that does not know the
+future rents until the rent paid equals the price, and then buys: a base is rebuilt once the carried
 excess, summed over pushes, has cost as much as the rebuild. The same rule, with the smaller price
 of rewriting the overlays alone (the base stays cached at its own marker), folds many overlays into
 one. `RENT` and `MOST_GROWTH` were set on the first-parent histories that `benchmarks push`
@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 RENT = 0.12
-"""What carrying one token of excess past one push costs, in tokens written."""
+"""The cost of carrying one token of excess past one push, in tokens written."""
 MOST_GROWTH = 0.20
 """The largest excess over a fresh pack, as a share of it."""
 
@@ -48,9 +48,9 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to do and why. A rebuild renews the bases from index `start` on; they follow each other
-    in the prefix, so those after a renewed one are written again anyway. `parts` is the ledger for
-    next time, with sizes as they stand after the act.
+    """An act and its reason. A rebuild renews the bases from index `start` on. They follow each
+    other in the prefix, so those after a renewed one are written again anyway. `parts` is the
+    ledger for next time, with the sizes after the act.
     """
 
     act: Act
@@ -126,7 +126,7 @@ def _folding_helps(parts: Sequence[Part], folded: int, share: float = 1.0) -> bo
 
 
 def _fold(parts: tuple[Part, ...], overlays: int, reason: str) -> Decision:
-    """Overlays are kept per repository by whoever carries this out; the ledger shares them out."""
+    """The caller keeps overlays per repository; the ledger shares them out."""
     before = max(1, sum(part.overlays + part.append for part in parts))
     after = tuple(
         replace(
@@ -150,7 +150,7 @@ def _rebuild(parts: tuple[Part, ...], start: int, reason: str) -> Decision:
 
 
 def _price(parts: Sequence[Part], start: int) -> int:
-    """What renewing the bases from `start` on writes: them, and the overlays of those before."""
+    """Return the tokens that a renewal from `start` on writes, with the overlays before it."""
     kept = sum(part.overlays + part.append for part in parts[:start])
     return kept + sum(part.fresh for part in parts[start:])
 
@@ -160,7 +160,7 @@ def _rent(parts: Sequence[Part], start: int) -> float:
 
 
 def _best_start(parts: Sequence[Part]) -> int:
-    """Return from where on a rebuild takes away the most excess for its price."""
+    """Return the first base of the rebuild that takes away the most excess for its price."""
     return max(
         range(len(parts)),
         key=lambda start: (
