@@ -30,6 +30,8 @@ from bot.warm.write_lock import LocalWriteLock
 PREFILLS_WAITED = 1.5
 SECONDS_WAITED = 2.0
 """A question waits for another's write for so many measured prefills and seconds, at most."""
+SINGLE_SLOT_WAIT = 3600.0
+"""Seconds that a question waits at most for the one slot of a server that is writing its prefix."""
 SAVE_EVERY = 60.0
 """Seconds between two saves of the state."""
 SENDS_THE_PREFIX = ("warm", "refresh", "question", "round", "draft")
@@ -359,6 +361,9 @@ class Driver:
 
     def _longest_wait(self, key: str) -> float:
         """Return the seconds that a request waits for a write of this prefix, at most."""
+        if self._single_slot:
+            # Sent earlier, it would wait in the server's queue instead.
+            return SINGLE_SLOT_WAIT
         return PREFILLS_WAITED * self.governor.prefill_seconds(key) + SECONDS_WAITED
 
     # --- helpers --------------------------------------------------------------------------------

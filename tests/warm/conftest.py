@@ -99,6 +99,7 @@ class Claude:
         self.cancelled = 0
         self.usd = 0.0
         self.forgets = False
+        self.slowness = 1.0
         self._slots = asyncio.Semaphore(slots or 1000)
 
     async def warm(
@@ -133,7 +134,7 @@ class Claude:
                 if self.fail:
                     raise self.fail.pop(0)
                 usage = self._usage(prefix, ttl, started)
-                seconds = WARM + PREFILL * usage.written / 150_000
+                seconds = WARM + self.slowness * PREFILL * usage.written / 150_000
                 await asyncio.sleep(seconds)
         except asyncio.CancelledError:
             self.cancelled += 1

@@ -402,3 +402,24 @@ def test_a_decision_to_do_nothing_is_recorded_when_its_reason_changes(
         await driver.stop()
 
     leap(main)
+
+
+def test_with_one_slot_a_question_waits_for_a_slow_warm_up(
+    make_claude: MakeClaude, records: Records, make_target: MakeTarget, leap: Leap
+) -> None:
+    """A prefill may take longer than any guess. A question sent before its end misses the cache."""
+
+    async def main() -> None:
+        claude = make_claude(1)
+        claude.slowness = 100.0
+        driver = make_driver(claude, records, single_slot=True)
+        target = make_target(model="llama-on-a-slow-machine")
+        driver.update(target)
+        await asyncio.sleep(5)
+        ticket, waited = await ask(driver, claude, target)
+        assert ticket.warmed
+        assert waited > 100 * PREFILL - 10
+        assert [bool(usage.written) for *_, usage in claude.log] == [True, False]
+        await driver.stop()
+
+    leap(main)
