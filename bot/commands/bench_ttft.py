@@ -301,7 +301,7 @@ async def _asked(demo: Demo, strategy: str, ask: Callable[[], object]) -> Run:
     while time.monotonic() < deadline:
         state = await demo.state()
         new = [q for id, q in state["questions"].items() if id not in known]
-        if new and new[0]["demo"] == "ended":
+        if new and new[0]["stage"] == "ended":
             if new[0]["wait"] is None:
                 raise ForewarmError(f"A question ended without words ({new[0]['outcome']}).")
             told = list(demo.slack.log.deliveries)[before:]

@@ -47,9 +47,9 @@ async def playing(home: Path) -> AsyncIterator[Demo]:
 async def ended(page: Any, count: int) -> list[tuple[float, str]]:
     """Wait until so many questions have ended; return their waits and warmth, newest first."""
     await page.wait_for_function(
-        "n => document.querySelectorAll('[data-question][data-demo=ended]').length >= n", arg=count
+        "n => document.querySelectorAll('[data-question][data-stage=ended]').length >= n", arg=count
     )
-    cards = await page.query_selector_all("[data-question][data-demo=ended]")
+    cards = await page.query_selector_all("[data-question][data-stage=ended]")
     return [
         (float(await card.get_attribute("data-wait")), await card.get_attribute("data-warm"))
         for card in cards

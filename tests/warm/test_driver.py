@@ -411,14 +411,14 @@ def test_with_one_slot_a_question_waits_for_a_slow_warm_up(
 
     async def main() -> None:
         claude = make_claude(1)
-        claude.slowness = 100.0
+        claude.slowness = 10.0
         driver = make_driver(claude, records, single_slot=True)
-        target = make_target(model="llama-on-a-slow-machine")
-        driver.update(target)
+        target = make_target()
+        driver.signal(hint(), target)
         await asyncio.sleep(5)
         ticket, waited = await ask(driver, claude, target)
         assert ticket.warmed
-        assert waited > 100 * PREFILL - 10
+        assert waited > 10 * PREFILL - 10
         assert [bool(usage.written) for *_, usage in claude.log] == [True, False]
         await driver.stop()
 
