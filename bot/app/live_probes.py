@@ -26,13 +26,17 @@ DEFAULT_MODEL = "claude-sonnet-5-5"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How long the probes take, in seconds. `listen` 0 leaves out what needs a person."""
+    """How long the probes take, in seconds. `listen` 0 leaves out what needs a person.
+
+    `heard` ends the listening before its time.
+    """
 
     listen: float = 60.0
     life: float = LIFE_SECONDS
     step: float = STEP_SECONDS
     gap: float = GAP_SECONDS
     settle: float = SETTLE_SECONDS
+    heard: asyncio.Event | None = None
 
 
 class LiveProbes:
@@ -120,7 +124,7 @@ class LiveProbes:
             yield ProbeFinding("slack.what needs a person", "unprobed", why)
             return
         watch = Watch(clients, token.get_secret_value(), self._channel, self._now)
-        for found in await watch.run(seconds):
+        for found in await watch.run(seconds, self._pace.heard):
             yield found
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from forewarm_playground.claude import Config, Latency, LocalClaude
 from forewarm_playground.slack.local import LocalSlack
+from forewarm_playground.slack.log import DeliveryEntry
 from pydantic import SecretStr
 
 from bot.app.live_probes import UNPROBED, LiveProbes, Pace
@@ -137,7 +138,8 @@ async def test_a_channel_without_the_bot_is_said_in_a_sentence(probed: Begin) ->
 async def test_what_needs_a_person_is_heard_while_they_do_it(probed: Begin) -> None:
     """Keys, composer links and channel switches reach an app by a person's hands alone."""
     async with probed() as (slack, _, settings):
-        pace = Pace(listen=2.5, life=0.0, step=0.1, gap=0.0, settle=0.0)
+        heard = asyncio.Event()
+        pace = Pace(listen=60.0, life=0.0, step=0.1, gap=0.0, settle=0.0, heard=heard)
         running = asyncio.ensure_future(found_by(settings, pace=pace))
         asker = slack.user("U0ASKER")
 
@@ -152,6 +154,27 @@ async def test_what_needs_a_person_is_heard_while_they_do_it(probed: Begin) -> N
         await slack.until(lambda: bool(slack.state.modals.get("U0ASKER")), "the form")
         await asker.done(pressed)
         await asker.type("abc", KEYS, per_key=0.05)
+
+        def arrived(name: str) -> int:
+            acked = (one for one in slack.log.deliveries if one.outcome == "acked")
+            return sum(one.name == name for one in acked)
+
+        def sent_again() -> bool:
+            return any(one.attempt and one.outcome == "acked" for one in of_button())
+
+        def of_button() -> list[DeliveryEntry]:
+            ts = button()[0]
+            return [
+                one
+                for one in slack.log.deliveries
+                if (one.payload.get("event") or {}).get("ts") == ts
+            ]
+
+        await slack.until(lambda: arrived("block_actions") >= 4, "three keys and the button")
+        await slack.until(lambda: arrived("app_context_changed") >= 1, "the switched channel")
+        await slack.until(lambda: arrived("link_shared") >= 1, "the link")
+        await slack.until(sent_again, "the event that was not acknowledged")
+        heard.set()
         found = await running
         keys = found["slack.debounce of keystrokes"]
         assert (keys.outcome, keys.facts["lengths"]) == ("found", [1, 2, 3])

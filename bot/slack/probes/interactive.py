@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import median
@@ -54,13 +55,14 @@ class Watch:
         self._socket = SocketModeClient(app_token, quiet_logger(), clients.reads)
         self._socket.socket_mode_request_listeners.append(self._take)
 
-    async def run(self, seconds: float) -> list[ProbeFinding]:
-        """Listen for `seconds` and return what was found; the button is deleted at the end."""
+    async def run(self, seconds: float, heard: asyncio.Event | None = None) -> list[ProbeFinding]:
+        """Listen for `seconds`, or until `heard` is set. Delete the button; return the findings."""
         await self._socket.connect()
         ts = ""
         try:
             ts = await self._post_button()
-            await asyncio.sleep(seconds)
+            with suppress(TimeoutError):
+                await asyncio.wait_for((heard or asyncio.Event()).wait(), seconds)
         finally:
             await self._socket.close()
             if ts:
