@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "eval": ("bot.commands.eval", "evaluate", "Does the prompt hold what questions need?"),
     "cite": ("bot.commands.cite", "cite", "Check the citations of a Markdown text."),
     "report": ("bot.commands.report", "report", "Money, waits and hit rates by context and day."),
+    "forget": ("bot.commands.forget", "forget", "Erase what is kept of a person or a channel."),
     "simulate": ("bot.commands.simulate", "simulate", "Replay traces through the governor."),
     "local-slack": ("bot.commands.local_slack", "local_slack", "Run the local Slack alone."),
     "local-claude": ("bot.commands.local_claude", "local_claude", "Run the local Claude alone."),

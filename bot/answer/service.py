@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -25,6 +26,8 @@ log = structlog.get_logger(__name__)
 
 EDIT_SECONDS = 60.0
 """An edit this long after the first words is still answered anew; later the answer stands."""
+END_SECONDS = 20.0
+"""Longer than it takes to end an answer that was cut short, if Slack takes the last calls."""
 REMEMBERED = 300
 NEW_SECONDS = 10.0
 
@@ -226,6 +229,20 @@ class Answerer:
         with suppressed_store_failures(f"{workspace}-{channel}-{ts}"):
             await self._parts.turns.forget_message(workspace, channel, thread or ts, ts)
 
+    async def forget(self, *, channel: str | None = None, user: str | None = None) -> None:
+        """End the answers in a channel or for a person, or all; remember none that was given."""
+        meant = [
+            answering.question.id
+            for answering in self._running.values()
+            if answering.question.channel == channel
+            or answering.question.user == user
+            or not (channel or user)
+        ]
+        await self._end(lambda q: q.id in meant, "deleted")
+        self._given.clear()
+        if self._drafts is not None:
+            self._drafts.clear()
+
     async def stop(self, workspace: str, channel: str, thread: str, user: str) -> None:
         """Stop what is being answered in a thread, at a user's request."""
         place = (workspace, channel, thread)
@@ -340,6 +357,19 @@ class Answerer:
 
     def _matching(self, wanted: Callable[[Question], bool]) -> Iterator[AnswerRun]:
         return (a for a in tuple(self._running.values()) if wanted(a.question))
+
+    async def _end(
+        self, wanted: Callable[[Question], bool], kind: Literal["deleted", "superseded"]
+    ) -> None:
+        """Cut answers short and wait until they have ended, for at most `END_SECONDS`."""
+        ending = list(self._matching(wanted))
+        for answering in ending:
+            answering.cut(kind)
+        ends = [asyncio.ensure_future(answering.ended.wait()) for answering in ending]
+        if ends:
+            _, late = await asyncio.wait(ends, timeout=END_SECONDS)
+            for end in late:
+                end.cancel()
 
     def _cut(
         self,

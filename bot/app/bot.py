@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 from collections.abc import Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +27,7 @@ from bot.app.context_admin import DRAFTS, SlackContexts
 from bot.app.context_files import ContextFiles
 from bot.app.context_status import ContextStatus
 from bot.app.contexts import ContextRegistry
-from bot.app.data_removal import Forgetting
+from bot.app.data_removal import DataRemoval
 from bot.app.excerpts import ExcerptSearch
 from bot.app.inbox import QuestionInbox
 from bot.app.prefixes import Prefixes
@@ -43,6 +44,7 @@ from bot.claude.client import ClaudeClient
 from bot.claude.request_log import RequestFeed
 from bot.clock import Now, system_now
 from bot.context.git.webhook import Push
+from bot.context.private import UMASK, make_tree_private
 from bot.delivery.citations.filter import Checkers
 from bot.delivery.delivery import Deliveries
 from bot.delivery.rate_limit.budget import Rates
@@ -58,6 +60,7 @@ from bot.slack.people.quotas import LocalQuotas
 from bot.slack.transport import EventsEntry, Sockets, prime
 from bot.slack.web_api import WebCalls
 from bot.store.deletions import DELETED_MESSAGES
+from bot.store.erase import REMOVALS
 from bot.store.retention import Retention
 from bot.store.sql.url import default_url
 from bot.store.store import Store
@@ -80,6 +83,7 @@ PURGE_SECONDS = 3600.0
 STATE_DAYS = {
     DRAFTS: 1.0,
     INTERRUPTIONS: 1.0,
+    REMOVALS: 1.0,
     QUOTAS: 1.0,
     DELETED_MESSAGES: 2.0,
     VIEWED: 30.0,
@@ -90,6 +94,8 @@ FILES_SECONDS = 2.0
 """Seconds between two looks at the folder of context files."""
 FIRST_AGAIN_SECONDS = 1.0
 LOOK_UP_THREADS = 6
+RETENTION = Retention(state=STATE_DAYS)
+"""docs/privacy.md states these periods, and a test compares it with them."""
 
 
 class Bot:
@@ -144,7 +150,9 @@ class Bot:
 
     async def _open_store(self) -> None:
         settings = self.settings
-        settings.home.mkdir(parents=True, exist_ok=True)
+        # Children inherit it: git, and the processes that read repositories.
+        os.umask(UMASK)
+        await asyncio.to_thread(make_tree_private, settings.home)
         url = settings.database_url or default_url(settings.home)
         self.store = await Store.open(url, now=self.now)
         self._opened.push_async_callback(self.store.close)
@@ -272,6 +280,18 @@ class Bot:
 
     async def _build_edge(self) -> None:
         settings = self.settings
+        self.removal = DataRemoval(
+            self.store,
+            self.library,
+            self.shelf,
+            self.warmth,
+            self.journal,
+            (self.answerer, self.threads, self.people),
+            self._halt,
+            workspace=self.me.workspace,
+            home=settings.home,
+            now=self.now,
+        )
         services = Services(
             contexts=self.library,
             inbox=self.inbox,
@@ -281,7 +301,7 @@ class Bot:
             people=self.people,
             gate=self.gate,
             standing=ContextStatus(self.live, self.now, lambda: self.context_files.problems),
-            forgetting=Forgetting(self.warmth, self.store, self.tasks, self.me.workspace),
+            forgetting=self.removal,
             shelf=self.shelf,
             heard=self.threads,
             memory=SharedMemory(self.store.state) if self.store.shared else None,
@@ -334,6 +354,7 @@ class Bot:
         if shared:
             self._run(self.answers.keep_listening(self.edge.desk.tasks.start))
             self._run(self.shelf.keep_following())
+        self._run(self.removal.keep_following())
         self._run(self._keep_purging())
         self._opened.push_async_callback(self._stop_working)
 
@@ -377,6 +398,8 @@ class Bot:
             missing.append("time: it is stopping")
         elif not self.started:
             missing.append("start")
+        if self.removal.removed:
+            missing.append("installation: the app was removed from the workspace")
         if self._sockets is not None and not await self._sockets.alive():
             missing.append("slack connection")
         try:
@@ -429,7 +452,7 @@ class Bot:
             self.tasks.start(self._purge())
 
     async def _purge(self) -> None:
-        await self.store.retention.run(Retention(state=STATE_DAYS))
+        await self.store.retention.run(RETENTION)
         await self.store.ledger.expire()
 
     def _run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -437,6 +460,14 @@ class Bot:
         self._loops.append(task)
         task.add_done_callback(_log_end)
         return task
+
+    async def _halt(self) -> None:
+        """Take no more work: the app was removed. The process lives on to say so."""
+        here = asyncio.current_task()
+        loops = [task for task in self._loops if task is not here]
+        for task in loops:
+            task.cancel()
+        await asyncio.gather(*loops, return_exceptions=True)
 
     # --- stopping -------------------------------------------------------------------------------
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable
+from pathlib import Path
 
+from bot.app.excerpts import FOLDER as INDEXES
 from bot.claude.client import ClaudeClient
 from bot.claude.prices import is_claude, rates_of
 from bot.clock import Now
 from bot.context.child import in_children
-from bot.context.codebase import Codebase, limits_of
+from bot.context.codebase import Codebase, cache_path, limits_of
 from bot.context.config.load import ContextConfig
 from bot.context.errors import UrlError
+from bot.context.git.clone import Clone
 from bot.context.git.clone import Sources as AllowedSources
 from bot.context.git.credentials import Tokens
 from bot.context.git.urls import RepositoryUrl, parse_url
@@ -114,6 +117,17 @@ def size_policy(config: ContextConfig, window: int) -> SizePolicy:
         daily * WRITE_SHARE if daily else math.inf,
         int(window * PREFIX_SHARE),
     )
+
+
+def paths_of(config: ContextConfig, home: Path) -> list[Path]:
+    """Return the files and folders that a context's repositories have in the home folder."""
+    folder, paths = home / REPOSITORIES, list[Path]()
+    for repository in config.repositories:
+        clone = Clone(repository.name, repository.address, repository.ref, folder)
+        lock = clone.git_dir.with_suffix(".lock")
+        paths += [clone.git_dir, lock, cache_path(folder, clone)]
+        paths += (home / INDEXES).glob(f"{clone.git_dir.stem}.*")
+    return paths
 
 
 def _parsed(url: str) -> RepositoryUrl | None:

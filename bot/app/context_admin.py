@@ -139,8 +139,10 @@ class SlackContexts:
         """Take over what other replicas have changed; return the names that are to be built."""
         before, self._slack = self._slack, await self._stored()
         for name in before.keys() - self._slack.keys():
-            # It could be removed because no file gives it a repository.
+            # No file gives it a repository, unless its channel was erased.
             self._library.drop(name)
+            if name in self._files:
+                self._library.put(self._merged(name, {}))
         changed = [name for name, known in self._slack.items() if known != before.get(name)]
         return [name for name in changed if self._use(name)]
 

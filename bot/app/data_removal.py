@@ -1,34 +1,202 @@
-"""Stop, forget, release: what happens when the bot loses its place in Slack."""
+"""Stops the bot and erases what it keeps: of the workspace, a channel, or a person.
+
+The order is always the same: stop the work that could write more, erase, then tell the other
+replicas, which do the same for themselves. What is erased, and what stays, is written in
+docs/privacy.md.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import json
+import shutil
+import uuid
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
 import structlog
 
+from bot.app.clones import KIND as PACKS
+from bot.app.clones import paths_of
+from bot.app.context_admin import DRAFTS, TRUSTED, SlackContexts
+from bot.app.contexts import ContextRegistry
+from bot.app.replica_actions import INTERRUPTIONS
+from bot.app.warmth import KIND as WARMTH
 from bot.app.warmth import Warmth
+from bot.clock import Now
+from bot.context.config.load import ContextConfig
+from bot.errors import ForewarmError
+from bot.store.erase import REMOVALS
 from bot.store.store import Store
-from bot.tasks import Tasks
+from bot.stored import UnreadableValue, dump, load
+from bot.telemetry.journal import Journal
 
 log = structlog.get_logger(__name__)
 
+SHARED_STATE = (PACKS, DRAFTS, INTERRUPTIONS, TRUSTED, WARMTH)
+"""Kinds of `state` that belong to the installation and go with its last workspace."""
+KEPT_SECONDS = 60.0
+"""How long a removal is announced: longer than any replica takes to look."""
+LOOK_SECONDS = 1.0
 
-class Forgetting:
-    """`bot.slack.lifecycle.Forgetting` for one workspace."""
 
-    def __init__(self, warmth: Warmth, store: Store, tasks: Tasks, workspace: str) -> None:
-        self._warmth = warmth
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What was erased. An empty `workspace` means every workspace; `at` is in Unix seconds."""
+
+    what: Literal["workspace", "channel", "user"]
+    at: float
+    workspace: str = ""
+    channel: str = ""
+    user: str = ""
+
+
+class Memory(Protocol):
+    """Something of this process that remembers people or channels."""
+
+    async def forget(self, *, channel: str | None = None, user: str | None = None) -> None:
+        """Stop work on a channel or a person and forget them. Without either: everything."""
+
+
+class DataRemoval:
+    """`bot.slack.lifecycle.Forgetting` for one workspace.
+
+    `memories` are told before the store is erased, so that nothing is written anew. `halt` stops
+    the process's loops; it is called when the app was removed from the workspace.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        library: ContextRegistry,
+        shelf: SlackContexts,
+        warmth: Warmth,
+        journal: Journal,
+        memories: Iterable[Memory],
+        halt: Callable[[], Awaitable[None]],
+        *,
+        workspace: str,
+        home: Path,
+        now: Now,
+    ) -> None:
         self._store = store
-        self._tasks = tasks
+        self._library = library
+        self._shelf = shelf
+        self._warmth = warmth
+        self._journal = journal
+        self._memories = tuple(memories)
+        self._halt = halt
         self._workspace = workspace
+        self._home = home
+        self._now = now
+        self._done: set[str] = set()
+        self._removed = asyncio.Event()
 
-    def forget_channel(self, channel: str) -> None:
-        """The bot was removed from a channel: nothing is warmed for it any more."""
-        self._warmth.forget_channel(channel)
+    def __repr__(self) -> str:
+        state = ", the app was removed" if self.removed else ""
+        return f"<DataRemoval in {self._workspace}{state}>"
 
-    def forget_everything(self) -> None:
-        """The app was uninstalled or its token revoked: spend nothing more, keep nothing."""
-        log.warning("forgetting_everything", workspace=self._workspace)
-        self._tasks.start(self._forget())
+    @property
+    def removed(self) -> bool:
+        """Tell whether the app was removed from the workspace. Then nothing is answered."""
+        return self._removed.is_set()
 
-    async def _forget(self) -> None:
-        await self._warmth.halt()
-        await self._store.retention.forget(self._workspace)
+    async def forget_channel(self, channel: str) -> None:
+        """The bot left a channel, or it was archived: erase it here and at the other replicas."""
+        await self._carry_out(
+            Removal("channel", self._now(), workspace=self._workspace, channel=channel)
+        )
+
+    async def forget_everything(self) -> None:
+        """The app was uninstalled or its token revoked: answer nothing more, keep nothing."""
+        if not self.removed:
+            await self._carry_out(Removal("workspace", self._now(), workspace=self._workspace))
+
+    async def keep_following(self) -> None:
+        """Carry out what other processes announce, until cancelled.
+
+        What was announced before this start concerns nothing that this process remembers.
+        """
+        first = True
+        while True:
+            try:
+                for key, kept in (await self._store.state.all(REMOVALS)).items():
+                    await self._follow(key, kept.value, carry_out=not first)
+                first = False
+            except ForewarmError as error:
+                log.warning("removals_not_read", why=str(error))
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _follow(self, key: str, value: bytes, *, carry_out: bool) -> None:
+        if key in self._done:
+            return
+        try:
+            removal = load(Removal, json.loads(value))
+        except UnreadableValue as error:
+            self._done.add(key)
+            log.warning("removal_unreadable", why=error.problem)
+            return
+        if self._now() > removal.at + KEPT_SECONDS:
+            await self._store.state.remove(REMOVALS, key)
+        elif removal.workspace in ("", self._workspace):
+            self._done.add(key)
+            if carry_out:
+                await self._erase(removal)
+
+    async def _carry_out(self, removal: Removal) -> None:
+        """Erase, then announce: a replica that follows erases what it has written meanwhile."""
+        await self._erase(removal)
+        self._done.add(await announce(self._store, removal))
+
+    async def _erase(self, removal: Removal) -> None:
+        log.warning("data_removed", what=removal.what)
+        before = self._library.all()
+        if removal.what == "workspace":
+            self._removed.set()
+            await self._halt()
+            await self._forget_here()
+            await self._warmth.halt()
+            for context in before:
+                self._library.drop(context.name)
+            await self._journal.flush()
+            await self._store.erase.workspace(self._workspace, SHARED_STATE)
+        elif removal.what == "channel":
+            self._warmth.forget_channel(removal.channel)
+            await self._forget_here(channel=removal.channel)
+            await self._journal.flush()
+            await self._store.erase.channel(self._workspace, removal.channel)
+            await self._shelf.follow()
+        else:
+            await self._forget_here(user=removal.user)
+            await self._journal.flush()
+            await self._store.erase.user(removal.workspace, removal.user)
+        await asyncio.to_thread(delete_clones, self._home, before, self._library.all())
+
+    async def _forget_here(self, *, channel: str | None = None, user: str | None = None) -> None:
+        for memory in self._memories:
+            await memory.forget(channel=channel, user=user)
+
+
+async def announce(store: Store, removal: Removal) -> str:
+    """Tell the running replicas what was erased; return the key of the announcement."""
+    key = uuid.uuid4().hex
+    value = json.dumps(dump(removal, defaults=False)).encode()
+    await store.state.put(REMOVALS, key, value)
+    return key
+
+
+def delete_clones(
+    home: Path, before: Iterable[ContextConfig], after: Iterable[ContextConfig]
+) -> None:
+    """Delete the clones and caches of repositories that no context uses any more. Blocks."""
+    used = {path for config in after for path in paths_of(config, home)}
+    for config in before:
+        for path in paths_of(config, home):
+            if path in used:
+                continue
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)

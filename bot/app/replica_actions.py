@@ -184,7 +184,7 @@ class SharedAnswers:
         else:
             for question in self._meant(key, one):
                 self._done.add((key, question.id))
-                await self._cut(one, question)
+                start(self._cut(one, question))
 
     def _meant(self, key: str, one: RemoteAction) -> list[Question]:
         """Return the questions that are answered here and are still to be cut short.

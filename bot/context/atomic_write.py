@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from bot.context.private import make_private_folder
+
 
 def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Write so that a reader sees the old bytes or the new ones, even if the writer is killed.
@@ -13,7 +15,7 @@ def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
     """
     import tempfile  # a write is rare, and this loads much
 
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private_folder(path.parent)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
     try:
         with os.fdopen(handle, "wb") as file:

@@ -266,7 +266,7 @@ def _follow(
         depth=repository.depth,
         bounds=bounds,
     )
-    cache = FactsCache(home / "facts" / f"{clone.git_dir.stem}.json")
+    cache = FactsCache(cache_path(home, clone))
     source = Source(rules_of(repository), GitRepository(clone.git_dir, repository.name), cache)
     return _Followed(repository, clone, source)
 
@@ -278,6 +278,11 @@ def limits_of(limits: LimitsConfig) -> Limits:
         processor_seconds=limits.pack_seconds,
         seconds=limits.pack_seconds * 1.5,
     )
+
+
+def cache_path(home: Path, clone: Clone) -> Path:
+    """Return the file that holds what is known of a clone's files."""
+    return home / "facts" / f"{clone.git_dir.stem}.json"
 
 
 def rules_of(repository: RepositoryConfig) -> Rules:

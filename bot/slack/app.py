@@ -24,6 +24,7 @@ from bot.slack.lifecycle import Forgetting, Lifecycle
 from bot.slack.listeners import (
     register_answers,
     register_asking,
+    register_end,
     register_intake,
     register_judging,
     register_messages,
@@ -105,7 +106,10 @@ class Edge:
             n.shelf.operators,
             missing_scopes(self._me.scopes),
         )
-        lifecycle = Lifecycle(self.calls, desk, self.people, n.contexts, n.forgetting)
+        self.lifecycle = lifecycle = Lifecycle(
+            self.calls, desk, self.people, n.contexts, n.forgetting, self._me
+        )
+        register_end(self.app, n.forgetting)
         register_intake(self.app, Intake(n.inbox, n.contexts, now=now), n.heard)
         register_messages(self.app, desk)
         register_signals(self.app, desk, home, lifecycle)

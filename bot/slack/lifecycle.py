@@ -10,6 +10,7 @@ import structlog
 from bot.delivery.slack_api import SlackCallError, SlackCalls, Target
 from bot.slack import texts
 from bot.slack.events.parse import read_signal, workspace_of
+from bot.slack.identity import Identity
 from bot.slack.interfaces import Contexts
 from bot.slack.people.directory import People
 from bot.slack.router import Desk
@@ -18,11 +19,15 @@ log = structlog.get_logger(__name__)
 
 
 class Forgetting(Protocol):
-    """Lets go of what was kept for a channel or for everything."""
+    """Stops work and erases what was kept for a channel or for the workspace."""
 
-    def forget_channel(self, channel: str) -> None: ...
+    @property
+    def removed(self) -> bool:
+        """Tell whether the app was removed from the workspace."""
 
-    def forget_everything(self) -> None: ...
+    async def forget_channel(self, channel: str) -> None: ...
+
+    async def forget_everything(self) -> None: ...
 
 
 class Lifecycle:
@@ -35,12 +40,14 @@ class Lifecycle:
         people: People,
         contexts: Contexts,
         forgetting: Forgetting,
+        me: Identity,
     ) -> None:
         self._calls = calls
         self._desk = desk
         self._people = people
         self._contexts = contexts
         self._forgetting = forgetting
+        self._me = me
 
     async def joined(self, body: Mapping[str, Any], me: str) -> None:
         """Note who joined; where it was the bot, say one short thing, then warm."""
@@ -70,16 +77,32 @@ class Lifecycle:
         channel, user = str(event["channel"]), str(event["user"])
         self._people.left(channel, user)
         if user == me:
-            self._forget(channel)
+            await self._forget(channel)
 
-    async def ended(self, body: Mapping[str, Any], event: Mapping[str, Any]) -> None:
-        """Forget a channel that was archived, or everything if the app was removed."""
-        log.warning("installation_ended", kind=event.get("type"))
-        if event.get("channel"):
-            self._forget(str(event["channel"]))
-        else:
-            self._forgetting.forget_everything()
+    async def archived(self, body: Mapping[str, Any]) -> None:
+        """A channel was archived or deleted: erase what was kept for it."""
+        await self._forget(str(body["event"]["channel"]))
 
-    def _forget(self, channel: str) -> None:
+    async def uninstalled(self, body: Mapping[str, Any]) -> None:
+        """The app was removed from a workspace: stop and erase, if that workspace is ours."""
+        if workspace_of(body) == self._me.workspace:
+            log.warning("app_uninstalled", workspace=self._me.workspace)
+            await self._forgetting.forget_everything()
+
+    async def tokens_revoked(self, body: Mapping[str, Any]) -> None:
+        """Tokens were revoked: only that of our bot user, in our workspace, ends the work.
+
+        Users revoke their own tokens at any time, and the event names them under `oauth`.
+        https://docs.slack.dev/reference/events/tokens_revoked
+        """
+        tokens = body["event"].get("tokens")
+        revoked = tokens.get("bot") if isinstance(tokens, Mapping) else None
+        is_ours = isinstance(revoked, list) and self._me.user in revoked
+        if workspace_of(body) == self._me.workspace and is_ours:
+            log.warning("bot_token_revoked", workspace=self._me.workspace)
+            await self._forgetting.forget_everything()
+
+    async def _forget(self, channel: str) -> None:
+        log.info("channel_left", channel=channel)
         self._people.forget_channel(channel)
-        self._forgetting.forget_channel(channel)
+        await self._forgetting.forget_channel(channel)

@@ -26,7 +26,7 @@ from bot.slack.events.parse import read_edit, read_signal, workspace_of
 from bot.slack.home.home import Home
 from bot.slack.home.views import CHARTS, REFRESH
 from bot.slack.interfaces import Heard
-from bot.slack.lifecycle import Lifecycle
+from bot.slack.lifecycle import Forgetting, Lifecycle
 from bot.slack.router import Desk
 
 log = structlog.get_logger(__name__)
@@ -41,6 +41,17 @@ SUBTYPES = [
     "thread_broadcast",
     "bot_message",
 ]
+
+
+def register_end(app: AsyncApp, forgetting: Forgetting) -> None:
+    """Acknowledge everything and do nothing once the app was removed from the workspace."""
+
+    async def end(next: Next) -> Any:
+        if forgetting.removed:
+            return BoltResponse(status=200)
+        return await next()
+
+    app.middleware(end)
 
 
 def register_intake(app: AsyncApp, intake: Intake, threads: Heard) -> None:
@@ -108,8 +119,20 @@ def register_signals(app: AsyncApp, desk: Desk, home: Home, lifecycle: Lifecycle
     async def left(body: Body, context: AsyncBoltContext) -> None:
         await lifecycle.left(body, str(context.bot_user_id))
 
-    for event in ("app_uninstalled", "tokens_revoked", "channel_archive", "group_archive"):
-        app.event(event)(lifecycle.ended)
+    async def archived(body: Body) -> None:
+        await lifecycle.archived(body)
+
+    for event in ("channel_archive", "group_archive"):
+        app.event(event)(archived)
+
+    @app.event("app_uninstalled")
+    async def uninstalled(body: Body) -> None:
+        await lifecycle.uninstalled(body)
+
+    @app.event("tokens_revoked")
+    async def revoked(body: Body) -> None:
+        # Bolt authorizes nothing here, so its context does not know our user.
+        await lifecycle.tokens_revoked(body)
 
 
 def register_asking(app: AsyncApp, asking: Asking) -> None:

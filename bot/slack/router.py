@@ -238,6 +238,10 @@ class Desk:
             return None
         return (await self.choice(signal.workspace, signal.user)).context
 
+    async def forget(self, *, channel: str | None = None, user: str | None = None) -> None:
+        """Forget what a person looked at and asked, or who looked at a channel."""
+        self.habits.forget(channel, user)
+
     # --- what becomes of a message --------------------------------------------------------------
 
     async def changed(self, change: Edited | Deleted) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.answer.thread.redact import stamps, without_message
+from bot.answer.thread.redact import stamps, without_message, without_repeats
 from bot.delivery.slack_api import JsonObject
 from bot.store.sql import dialect
 from bot.store.sql.schema import questions, state, turns
@@ -60,7 +60,8 @@ def _cleaned(question: Any, answer: Any, ts: str) -> dict[str, Any]:
         changed["question"] = {k: v for k, v in question.items() if k not in _WORDS} | {"text": ""}
     cleaned = without_message(answer["messages"], ts) if answer else None
     if cleaned is not None:
-        changed["answer"] = {**answer, "messages": list(cleaned)}
+        said = without_repeats(str(answer.get("text") or ""), answer["messages"], ts)
+        changed["answer"] = {**answer, "messages": list(cleaned), "text": said}
     return changed
 
 

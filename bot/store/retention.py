@@ -16,7 +16,6 @@ from bot.clock import Now
 from bot.store.sql.database import Database
 from bot.store.sql.schema import (
     audit,
-    contexts,
     events,
     feedback,
     journal,
@@ -74,18 +73,8 @@ class Purge:
         }
         if any(gone.values()):
             await self._database.shrink()
+            await self._database.empty_log()
         return gone
-
-    async def forget(self, workspace: str) -> None:
-        """Delete what a workspace left: the app was uninstalled. Journal, money, audit stay."""
-        asked = select(questions.c.id).where(questions.c.workspace == workspace)
-
-        async def work(connection: AsyncConnection) -> None:
-            await connection.execute(delete(messages).where(messages.c.question.in_(asked)))
-            for table in (questions, turns, feedback, contexts):
-                await connection.execute(delete(table).where(table.c.workspace == workspace))
-
-        await self._database.write("forget a workspace", work)
 
     async def _exhaust(self, table: Table, old: ColumnElement[bool]) -> int:
         key = table.primary_key.columns

@@ -12,6 +12,7 @@ from bot.clock import Now, system_now
 from bot.store.audit import Audit
 from bot.store.contexts import Contexts
 from bot.store.dedup import Events
+from bot.store.erase import Eraser
 from bot.store.errors import StoreError
 from bot.store.feedback import Feedback
 from bot.store.history import History
@@ -46,6 +47,7 @@ class Store:
         self.contexts = Contexts(database, now)
         self.audit = Audit(database, now)
         self.retention = Purge(database, now)
+        self.erase = Eraser(database, now)
 
     @classmethod
     async def open(

@@ -97,3 +97,4 @@ class Turns:
             await forget_message(connection, workspace, channel, thread, ts, now)
 
         await self._database.change("forget a message", work)
+        await self._database.empty_log()

@@ -190,10 +190,14 @@ class Rooms:
             misses=[("expired or evicted <!here>", 2)],
         )
 
-    def forget_channel(self, channel: str) -> None:
+    @property
+    def removed(self) -> bool:
+        return "everything" in self.forgotten
+
+    async def forget_channel(self, channel: str) -> None:
         self.forgotten.append(channel)
 
-    def forget_everything(self) -> None:
+    async def forget_everything(self) -> None:
         self.forgotten.append("everything")
 
     def heard(self, workspace: str, event: Mapping[str, Any]) -> None:

@@ -105,15 +105,3 @@ async def test_purged_text_is_on_the_disk_no_more(tmp_path: Path, clock: Any) ->
         assert look.execute("PRAGMA freelist_count").fetchone() == (0,)
     look.close()
     assert not path.with_name("forewarm.db-wal").exists()
-
-
-async def test_a_forgotten_workspace_leaves_no_text(store: Store, clock: Any) -> None:
-    """The app was uninstalled: stop, forget, release."""
-    await fill(store, clock.at, "q")
-    await store.contexts.save("T1", "pay", {}, "U1")
-    await store.contexts.save("T2", "web", {}, "U1")
-    await store.retention.forget("T1")
-    assert await store.turns.load("T1", "C1", "1.1") == []
-    assert await store.history.past("q") is None
-    assert [c.workspace for c in await store.contexts.all()] == ["T2"]
-    assert len(await store.audit.last()) == 1

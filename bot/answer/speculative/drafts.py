@@ -104,6 +104,11 @@ class Drafts:
             self._drop(modal)
             self._end_watch(modal)
 
+    def clear(self) -> None:
+        """Drop everything that was begun."""
+        for question in tuple(self._modals):
+            self.closed(question)
+
     def take(self, question: Question, context: ContextConfig) -> SpeculativeAnswer | None:
         """Return the answer begun on this very question; None where it has to begin now."""
         modal = self._modals.pop(question.id, None)

@@ -118,6 +118,15 @@ class Threads:
             self._put(thread, message, newer=edited)
             self._trim()
 
+    def clear(self) -> None:
+        """Forget every thread: each is fetched again when it is asked in."""
+        self._threads.clear()
+        self._characters = 0
+
+    async def forget(self, *, channel: str | None = None, user: str | None = None) -> None:
+        """Forget the threads of a channel, or all: a person may have written in any of them."""
+        self.clear()
+
     def _known(self, workspace: str, channel: str, message: Mapping[str, Any]) -> _Thread | None:
         root = str(message.get("thread_ts") or message.get("ts") or "")
         return self._threads.get((workspace, channel, root))

@@ -14,6 +14,8 @@ from typing import Any
 from bot.delivery.slack_api import JsonObject
 
 DELETED = "(deleted)"
+LEAST = 8
+"""Characters of a line that is looked for in an answer: shorter ones are common words."""
 _STAMP = re.compile(r'<slack_(?:message|question) ts="([0-9.]+)"')
 _SHOWN = re.compile(r"\(picture (\d+)\)")
 _PICTURE = re.compile(r'<slack_picture number="(\d+)"')
@@ -32,7 +34,51 @@ def without_message(messages: Sequence[JsonObject], ts: str) -> tuple[JsonObject
     )
     if not any(match[3] != DELETED for text in _texts(messages) for match in tag.finditer(text)):
         return None
-    return tuple(_redacted(message, tag) for message in messages)
+    lines = _lines(match[3] for text in _texts(messages) for match in tag.finditer(text))
+    # What the model says again of the message goes from its answer too.
+    return tuple(_unrepeated(_redacted(message, tag), lines) for message in messages)
+
+
+def without_repeats(text: str, messages: Sequence[JsonObject], ts: str) -> str:
+    """Return an answer's text without the lines of a message that was sent with its turn."""
+    tag = re.compile(
+        rf'<slack_(message|question) ts="{re.escape(ts)}"[^>\n]*>\n(.*?)\n</slack_\1>', re.DOTALL
+    )
+    return _without(text, _lines(m[2] for sent in _texts(messages) for m in tag.finditer(sent)))
+
+
+def _lines(bodies: Iterable[str]) -> list[str]:
+    """Return the lines of a message that are worth looking for in an answer, longest first."""
+    lines = {line.strip() for body in bodies for line in body.splitlines()}
+    return sorted((line for line in lines if len(line) >= LEAST), key=len, reverse=True)
+
+
+def _unrepeated(message: JsonObject, lines: Sequence[str]) -> JsonObject:
+    """Return an answer without the lines of a deleted message that it repeats.
+
+    Thinking that repeats them goes as a whole, because its signature covers all of its text.
+    """
+    content = message.get("content")
+    if message.get("role") != "assistant" or not content:
+        return message
+    if isinstance(content, str):
+        return {**message, "content": _without(content, lines)}
+    thought = [block for block in content if not _repeats(str(block.get("thinking") or ""), lines)]
+    blocks = [
+        {**block, "text": _without(block["text"], lines)} if block.get("type") == "text" else block
+        for block in thought
+    ]
+    return {**message, "content": blocks or DELETED}
+
+
+def _repeats(text: str, lines: Iterable[str]) -> bool:
+    return any(line in text for line in lines)
+
+
+def _without(text: str, lines: Iterable[str]) -> str:
+    for line in lines:
+        text = text.replace(line, DELETED)
+    return text
 
 
 def _redacted(message: JsonObject, tag: re.Pattern[str]) -> JsonObject:

@@ -19,6 +19,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.context.atomic_write import write_atomically
 from bot.context.errors import (
     AuthenticationError,
     BusyError,
@@ -37,6 +38,7 @@ from bot.context.git.credentials import Tokens
 from bot.context.git.repository import GitRepository, branch_names
 from bot.context.git.safety import SAFE_OPTIONS, hardened_environment, last_line
 from bot.context.git.urls import RepositoryUrl
+from bot.context.private import UMASK, make_private_folder
 
 _SSH = "ssh -o BatchMode=yes -o ConnectTimeout=15 -o ForwardAgent=no"
 _NETWORK_OPTIONS = (
@@ -159,7 +161,7 @@ class Clone:
     def note_fetched(self, at: float) -> None:
         """Remember a good fetch, also for the time after a restart."""
         with contextlib.suppress(OSError):
-            self._note().write_text(str(at))
+            write_atomically(self._note(), str(at).encode(), durable=False)
 
     def _note(self) -> Path:
         name = self._local_ref.rpartition("/")[2]
@@ -190,7 +192,7 @@ class Clone:
     @asynccontextmanager
     async def _locked(self) -> AsyncIterator[None]:
         """Hold the clone against other processes and tasks; waiting is bounded."""
-        self.git_dir.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(self.git_dir.parent)
         handle = os.open(self.git_dir.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
         try:
             loop = asyncio.get_running_loop()
@@ -369,6 +371,7 @@ class Clone:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
                 start_new_session=True,
+                umask=UMASK,
             )
         except FileNotFoundError:
             raise GitMissingError(self.name) from None

@@ -62,6 +62,14 @@ class Habits:
     def __repr__(self) -> str:
         return f"<Habits of {len(self._last)} conversations>"
 
+    def forget(self, channel: str | None = None, user: str | None = None) -> None:
+        """Forget a channel or a person; without either, everything."""
+        for memory in (self._viewed, self._last):
+            for key, value in tuple(memory.items()):
+                is_meant = value == channel if channel else key.endswith(f":{user}")
+                if is_meant or not (channel or user):
+                    del memory[key]
+
     async def note_view(self, workspace: str, user: str, channel: str) -> None:
         await self._put(VIEWED, self._viewed, f"{workspace}:{user}", channel)
 

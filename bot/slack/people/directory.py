@@ -194,6 +194,14 @@ class People:
     def left(self, channel: str, user: str) -> None:
         self._change(channel, lambda members: members - {user})
 
+    async def forget(self, *, channel: str | None = None, user: str | None = None) -> None:
+        """Forget what is known of a channel or a person; without either, of all."""
+        for memory in (self._users, self._members, self._channels):
+            if channel or user:
+                memory.entries.pop(channel or user or "", None)
+            else:
+                memory.entries.clear()
+
     def forget_channel(self, channel: str) -> None:
         self._members.entries.pop(channel, None)
         self._channels.entries.pop(channel, None)

@@ -34,6 +34,9 @@ LEAST_TRY = 1.0
 SHRINK_PAGES = 500
 """Pages given back in one step: others write in between."""
 
+LOG_PAUSES = (0.05, 0.2, 1.0)
+"""Seconds between attempts to empty the write-ahead log while readers are at work."""
+
 _FIRST = (
     # Has to come before the first table and before WAL to have an effect.
     "PRAGMA auto_vacuum = INCREMENTAL",
@@ -94,14 +97,30 @@ class Database:
 
     async def read(self, operation: str, work: Work[T], *, patience: float | None = None) -> T:
         """Run `work` outside a transaction: each of its statements sees what is committed."""
-        return await self._persist(operation, work, self._look, patience)
+        looking = self._persist(operation, work, self._look, patience)
+        # A connection to SQLite that is cancelled on its way is never closed.
+        return await (self._shielded(looking) if self.kind == "sqlite" else looking)
 
     async def shrink(self) -> None:
         """Give freed pages back to the disk, a few at a time; PostgreSQL does so by itself."""
-        while self.kind == "sqlite" and await self._persist(
-            "shrink", _free_pages, self._bare, None
+        while self.kind == "sqlite" and await self._shielded(
+            self._persist("shrink", _free_pages, self._bare, None)
         ):
             pass
+
+    async def empty_log(self) -> None:
+        """Empty SQLite's write-ahead log, which still holds what was overwritten in the database.
+
+        A reader that is at work keeps the log for a moment. Then it is tried again, and if it
+        stays, the next checkpoint writes over it.
+        """
+        if self.kind != "sqlite":
+            return
+        for pause in LOG_PAUSES:
+            emptying = self._persist("empty the log", _empty_log, self._bare, None)
+            if await self._shielded(emptying):
+                return
+            await asyncio.sleep(pause)
 
     async def close(self) -> None:
         """Wait for the writes under way, then let go of every connection."""
@@ -177,7 +196,7 @@ class Database:
 def _make_private(path: Path) -> None:
     """Create the file readable by its owner alone: it holds text of threads and bot tokens."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except PermissionError as error:
         raise StoreError("refused", "open", type(error).__name__) from error
@@ -230,6 +249,13 @@ async def _free_pages(connection: AsyncConnection) -> bool:
     async with driver.execute("PRAGMA freelist_count") as cursor:
         (left,) = await cursor.fetchone()
     return bool(left)
+
+
+async def _empty_log(connection: AsyncConnection) -> bool:
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    async with driver.execute("PRAGMA wal_checkpoint(TRUNCATE)") as cursor:
+        busy, _, _ = await cursor.fetchone()
+    return not busy
 
 
 def _begin_immediate(connection: Any) -> None:

@@ -1,0 +1,265 @@
+"""Erases what the store keeps of a workspace, a channel or a person.
+
+docs/privacy.md says what goes and what stays. Every method may run twice: each replica runs it,
+after it has stopped its own work on what is erased. Afterwards SQLite's write-ahead log is emptied,
+so that the words are not left in it.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Table,
+    Text,
+    and_,
+    delete,
+    exists,
+    func,
+    inspect,
+    or_,
+    select,
+    text,
+    true,
+    type_coerce,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.clock import Now
+from bot.store.sql.database import Database
+from bot.store.sql.schema import (
+    audit,
+    contexts,
+    events,
+    feedback,
+    journal,
+    messages,
+    questions,
+    state,
+    turns,
+)
+
+REMOVALS = "removal"
+"""The kind of `state` by which one replica tells the others what was erased, for a minute."""
+SMALL_BYTES = 1_000_000
+UNKNOWN_USER = ""
+"""Stands for a person who was forgotten, in records that are kept for their figures."""
+PAGE = 500
+Gone = Mapping[str, int]
+"""How many rows were deleted, by table."""
+
+
+class Eraser:
+    """Deletes by who and where, as `Purge` deletes by age."""
+
+    def __init__(self, database: Database, now: Now) -> None:
+        self._database = database
+        self._now = now
+
+    async def workspace(self, workspace: str, shared_state: Collection[str] = ()) -> Gone:
+        """Erase all that a workspace left. Sums of money stay: they name contexts and days.
+
+        `shared_state` are kinds of `state` that belong to the installation, such as packs. They go
+        as well, unless another workspace has questions or contexts here.
+        """
+        mine = questions.c.workspace == workspace
+        named = _mentions(journal.c.body, f'"{workspace}"', f'"{workspace}-')
+        others = or_(
+            exists(select(questions.c.id).where(questions.c.workspace != workspace)),
+            exists(select(contexts.c.name).where(contexts.c.workspace != workspace)),
+        )
+
+        async def work(connection: AsyncConnection) -> Gone:
+            gone = _Deletions(connection)
+            await gone.questions(mine)
+            for table in (turns, feedback, contexts, audit):
+                await gone.delete(table, table.c.workspace == workspace)
+            await gone.delete(events, _starts(events.c.id, f"{workspace}-"))
+            await gone.delete(journal, named)
+            await gone.delete(state, _starts(state.c.key, f"{workspace}:"))
+            await _delete_state_naming(connection, f'"{workspace}"')
+            await _delete_installations(connection, workspace)
+            if not await connection.scalar(select(others)):
+                await gone.delete(state, state.c.kind.in_(shared_state))
+            return gone.counts
+
+        return await self._erase("forget a workspace", work)
+
+    async def channel(self, workspace: str, channel: str) -> Gone:
+        """Erase what was asked in a channel, who asked it, and contexts set in it.
+
+        Records of the journal stay for their figures, without the channel and its people.
+        """
+        place = f"{workspace}-{channel}-"
+        there = and_(questions.c.workspace == workspace, questions.c.channel == channel)
+        asked = select(questions.c.id).where(there)
+
+        async def work(connection: AsyncConnection) -> Gone:
+            gone = _Deletions(connection)
+            given = or_(feedback.c.question.in_(asked), _starts(feedback.c.question, place))
+            await gone.delete(feedback, given)
+            await gone.questions(there)
+            await gone.delete(turns, turns.c.workspace == workspace, turns.c.channel == channel)
+            await gone.delete(events, _starts(events.c.id, place))
+            await gone.delete(state, _starts(state.c.key, f"{workspace}:{channel}:"))
+            for name in await _contexts_of(connection, workspace, channel):
+                mine = (contexts.c.workspace == workspace, contexts.c.name == name)
+                await gone.delete(contexts, *mine)
+                await gone.delete(state, _starts(state.c.key, f"{name}."))
+                await _delete_state_naming(connection, f'"{name}"')
+            await connection.execute(
+                update(audit)
+                .where(audit.c.workspace == workspace, audit.c.subject == channel)
+                .values(actor=UNKNOWN_USER, subject="")
+            )
+            await _rewrite_journal(connection, channel, place)
+            return gone.counts
+
+        return await self._erase("forget a channel", work)
+
+    async def user(self, workspace: str, user: str) -> Gone:
+        """Erase what a person asked and wrote, also in the threads of others.
+
+        A question or a turn that names the person goes as a whole: a turn holds the words of all
+        who wrote in its thread. An empty `workspace` means every workspace.
+        """
+
+        def here(table: Table) -> ColumnElement[bool]:
+            return table.c.workspace == workspace if workspace else true()
+
+        named = or_(_mentions(questions.c.question, user), _mentions(questions.c.answer, user))
+        asked = select(questions.c.id).where(here(questions), named)
+
+        async def work(connection: AsyncConnection) -> Gone:
+            gone = _Deletions(connection)
+            own = or_(feedback.c.user == user, feedback.c.question.in_(asked))
+            await gone.delete(feedback, here(feedback), own)
+            spoken = or_(_mentions(turns.c.messages, user), turns.c.question.in_(asked))
+            await gone.delete(turns, here(turns), spoken)
+            await gone.questions(and_(here(questions), named))
+            for column in (contexts.c.changed_by, audit.c.actor, audit.c.subject):
+                change = update(column.table).where(here(column.table), column == user)
+                await connection.execute(change.values({column: UNKNOWN_USER}))
+            before, after = f'"user":"{user}"', f'"user":"{UNKNOWN_USER}"'
+            await connection.execute(
+                update(journal)
+                .where(_mentions(journal.c.body, before))
+                .values(body=func.replace(journal.c.body, before, after))
+            )
+            await _delete_state_naming(connection, user)
+            return gone.counts
+
+        return await self._erase("forget a person", work)
+
+    async def workspaces_of(self, channel: str) -> Sequence[str]:
+        """Return the workspaces that have questions or contexts of a channel here."""
+        asked = select(questions.c.workspace).where(questions.c.channel == channel)
+        spoken = select(turns.c.workspace).where(turns.c.channel == channel)
+        shown = select(contexts.c.workspace).where(_mentions(contexts.c.body, f'"{channel}"'))
+
+        async def work(connection: AsyncConnection) -> Sequence[str]:
+            return list(await connection.scalars(asked.union(spoken, shown)))
+
+        return await self._database.read("find a channel's workspace", work)
+
+    async def _erase(
+        self, operation: str, work: Callable[[AsyncConnection], Awaitable[Gone]]
+    ) -> Gone:
+        gone = await self._database.write(operation, work)
+        await self._database.shrink()
+        await self._database.empty_log()
+        return gone
+
+
+class _Deletions:
+    """Deletes within one transaction and counts the rows by table."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+        self.counts: Counter[str] = Counter()
+
+    async def delete(self, table: Table, *which: ColumnElement[bool]) -> None:
+        found = await self._connection.execute(delete(table).where(*which))
+        self.counts[table.name] += found.rowcount
+
+    async def questions(self, which: ColumnElement[bool]) -> None:
+        """Delete questions with all that hangs on them."""
+        asked = select(questions.c.id).where(which)
+        await self.delete(messages, messages.c.question.in_(asked))
+        await self.delete(turns, turns.c.question.in_(asked))
+        await self.delete(questions, which)
+
+
+def _mentions(column: Any, *words: str) -> ColumnElement[bool]:
+    """Return whether a column's stored text holds one of the words."""
+    stored = type_coerce(column, Text)
+    return or_(*(stored.contains(word, autoescape=True) for word in words))
+
+
+def _starts(column: Any, beginning: str) -> ColumnElement[bool]:
+    return type_coerce(column, Text).startswith(beginning, autoescape=True)
+
+
+async def _contexts_of(connection: AsyncConnection, workspace: str, channel: str) -> Sequence[str]:
+    """Return the contexts set in Slack whose only channel this is."""
+    c = contexts.c
+    kept = await connection.execute(select(c.name, c.body).where(c.workspace == workspace))
+    return [name for name, body in kept if body.get("channels") == [channel]]
+
+
+async def _delete_installations(connection: AsyncConnection, workspace: str) -> None:
+    """Delete the tokens that slack_sdk's own tables keep for a workspace, if there are any."""
+    there = await connection.run_sync(lambda sync: inspect(sync).get_table_names())
+    for name in ("slack_bots", "slack_installations"):
+        if name in there:
+            await connection.execute(
+                text(f"DELETE FROM {name} WHERE team_id = :team"),  # noqa: S608 - a constant
+                {"team": workspace},
+            )
+
+
+async def _rewrite_journal(connection: AsyncConnection, channel: str, place: str) -> None:
+    """Take a channel and its people out of the journal, page by page.
+
+    The ids of its questions get another beginning, the same for all: their records still belong
+    together.
+    """
+    quoted, alias, after = f'"channel":"{channel}"', f"left-{uuid.uuid4().hex[:12]}-", 0
+    c = journal.c
+    while True:
+        page = (
+            await connection.execute(
+                select(c.seq, c.body)
+                .where(c.seq > after, _mentions(c.body, quoted, f'"{place}'))
+                .order_by(c.seq)
+                .limit(PAGE)
+            )
+        ).all()
+        for seq, body in page:
+            record = json.loads(body)
+            for key in ("user", "channel", "thread", "question", "workspace"):
+                if isinstance(record.get(key), str):
+                    is_question = key == "question"
+                    record[key] = alias + record[key].removeprefix(place) if is_question else ""
+            changed = json.dumps(record, separators=(",", ":"))
+            await connection.execute(update(journal).where(c.seq == seq).values(body=changed))
+        if len(page) < PAGE:
+            return
+        after = page[-1].seq
+
+
+async def _delete_state_naming(connection: AsyncConnection, word: str) -> None:
+    """Delete small state with a word in it: drafts, actions for other replicas, rates."""
+    c = state.c
+    small = select(c.kind, c.key, c.value).where(
+        c.kind.not_in(("pack", REMOVALS)), func.length(c.value) < SMALL_BYTES
+    )
+    for kind, key, value in (await connection.execute(small)).all():
+        if word in key or word.encode() in bytes(value):
+            await connection.execute(delete(state).where(c.kind == kind, c.key == key))
