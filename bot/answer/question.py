@@ -104,6 +104,11 @@ class Question:
         return self.surface not in ("modal", "shortcut")
 
     @property
+    def is_empty(self) -> bool:
+        """Whether nothing is left to answer, as when the message was deleted in Slack."""
+        return not (self.text or self.files or self.quoted or self.unread)
+
+    @property
     def root(self) -> str:
         """The thread that question and answer belong to."""
         return self.thread or self.ts

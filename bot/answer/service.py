@@ -226,6 +226,13 @@ class Answerer:
             later = answering.later
             if later is not None and (later.channel, later.ts) == (channel, ts):
                 answering.later = None
+        for id, given in tuple(self._given.items()):
+            if (given.question.workspace, given.question.channel, given.question.ts) == (
+                workspace,
+                channel,
+                ts,
+            ):
+                del self._given[id]
         with suppressed_store_failures(f"{workspace}-{channel}-{ts}"):
             await self._parts.turns.forget_message(workspace, channel, thread or ts, ts)
 
@@ -334,7 +341,7 @@ class Answerer:
 
     async def _past(self, question: str) -> _PastAnswer | None:
         past = await self._parts.inbox.past(question)
-        if past is None or past.question.context is None:
+        if past is None or past.question.context is None or past.question.is_empty:
             return None
         context = self._parts.sources.named(past.question.context)
         if context is None:
