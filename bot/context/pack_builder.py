@@ -81,6 +81,29 @@ class Assembly:
         return f"<Assembly {commits}: {len(self.overlays)} overlays, {self.tokens} tokens>"
 
 
+@dataclass
+class _Step:
+    """One repository on the way to its next commit. `fold` is made only if it is asked for."""
+
+    source: Source
+    member: Member
+    update: Update
+    part: Part
+    fold: Update | None = None
+
+    @property
+    def name(self) -> str:
+        return self.source.rules.name
+
+    def block(self) -> Block:
+        """Return the update as a block of the prefix."""
+        return _block(self.source, self.update)
+
+    def next_member(self) -> Member:
+        """Return the repository's place in the prefix after this step."""
+        return replace(self.member, standing=self.update.standing, part=self.part)
+
+
 class Assembler:
     """Builds and advances assemblies of one context. `budget` is in tokens, None for no bound."""
 
@@ -141,43 +164,37 @@ class Assembler:
 
         `counted` are update texts whose tokens are known; those of others are estimated.
         """
-        updates = [
-            _as_counted(self._update(at, member, survey, estimator), counted)
-            for at, (member, survey) in enumerate(zip(assembly.members, surveys, strict=True))
+        steps = [
+            self._step(source, member, found, estimator, counted)
+            for source, member, found in zip(self.sources, assembly.members, surveys, strict=True)
         ]
-        parts = [
-            _weighed(member, update)
-            for member, update in zip(assembly.members, updates, strict=True)
-        ]
-        folds: list[Update | None] = []
 
         def folded() -> int:
-            if not folds:
-                told = self._folds(assembly, updates, estimator)
-                folds.extend(fold and _as_counted(fold, counted) for fold in told)
-            return sum(fold.tokens for fold in folds if fold)
+            told = {block.repository for block in assembly.overlays}
+            for step in steps:
+                if step.fold is None and (step.name in told or step.update.text):
+                    step.fold = _as_counted(self._fold(step, estimator), counted)
+            return sum(step.fold.tokens for step in steps if step.fold is not None)
 
+        parts = [step.part for step in steps]
         decision = decide(parts, room=self._room(estimator), cold=cold, folded=folded)
+        for step, part in zip(steps, decision.parts, strict=True):
+            step.part = part
         if decision.act == "rebuild":
-            return self._rebuilt(assembly, surveys, updates, estimator, decision), decision
+            start = decision.start
+            kept = steps[:start]
+            names = {step.name for step in kept}
+            overlays = [block for block in assembly.overlays if block.repository in names]
+            overlays += [step.block() for step in kept if step.update.text]
+            members = [step.next_member() for step in kept]
+            fresh = self._members(surveys[start:], estimator, members)
+            return Assembly(fresh, tuple(overlays)), decision
         if decision.act == "fold":
-            overlays = [
-                _block(source, fold)
-                for source, fold in zip(self.sources, folds, strict=True)
-                if fold
-            ]
+            overlays = [_block(s.source, s.fold) for s in steps if s.fold and s.fold.text]
         else:
-            news = [
-                _block(source, update)
-                for source, update in zip(self.sources, updates, strict=True)
-                if update.text
-            ]
+            news = [step.block() for step in steps if step.update.text]
             overlays = [*assembly.overlays, *news]
-        members = tuple(
-            replace(member, standing=update.standing, part=part)
-            for member, update, part in zip(assembly.members, updates, decision.parts, strict=True)
-        )
-        return Assembly(members, tuple(overlays)), decision
+        return Assembly(tuple(step.next_member() for step in steps), tuple(overlays)), decision
 
     def choose_size(self, surveys: Sequence[Survey], estimator: Estimator) -> None:
         """Set the budget by the policy, if there is one, for what the surveys hold."""
@@ -217,40 +234,25 @@ class Assembler:
     def _room(self, estimator: Estimator) -> int | None:
         return None if self.budget is None else int(self.budget / (1 + estimator.spread))
 
-    def _rebuilt(
-        self,
-        assembly: Assembly,
-        surveys: Sequence[Survey],
-        updates: Sequence[Update],
-        estimator: Estimator,
-        decision: Decision,
-    ) -> Assembly:
-        start = decision.start
-        kept = [
-            replace(member, standing=update.standing, part=part)
-            for member, update, part in zip(
-                assembly.members[:start], updates[:start], decision.parts[:start], strict=True
-            )
-        ]
-        names = {source.rules.name for source in self.sources[:start]}
-        overlays = [block for block in assembly.overlays if block.repository in names]
-        overlays += [
-            _block(source, update)
-            for source, update in zip(self.sources[:start], updates[:start], strict=True)
-            if update.text
-        ]
-        return Assembly(self._members(surveys[start:], estimator, kept), tuple(overlays))
-
     # --- overlays --------------------------------------------------------------------------------
 
-    def _update(self, at: int, member: Member, found: Survey, estimator: Estimator) -> Update:
+    def _step(
+        self,
+        source: Source,
+        member: Member,
+        found: Survey,
+        estimator: Estimator,
+        counted: Counted,
+    ) -> _Step:
         if found.commit == member.commit:
-            return Update(b"", 0, replace(member.standing, survey=found))
-        repository = self.sources[at].repository
-        changes = repository.changes(member.commit, found.commit)
-        return build_update(
-            repository, member.standing, found, changes, self._admit(member, estimator), estimator
-        )
+            update = Update(b"", 0, replace(member.standing, survey=found))
+        else:
+            repository = source.repository
+            changes = repository.changes(member.commit, found.commit)
+            admit = self._admit(member, estimator)
+            update = build_update(repository, member.standing, found, changes, admit, estimator)
+        update = _as_counted(update, counted)
+        return _Step(source, member, update, _weighed(member, update))
 
     def _admit(self, member: Member, estimator: Estimator) -> Callable[[File], bool]:
         """Return a test for new files: each has to leave most of the room to later pushes."""
@@ -267,30 +269,18 @@ class Assembler:
 
         return admit
 
-    def _folds(
-        self, assembly: Assembly, updates: Sequence[Update], estimator: Estimator
-    ) -> list[Update | None]:
-        """Tell, for each repository that has any update, all since its base at once."""
-        told = {block.repository for block in assembly.overlays}
-        folds: list[Update | None] = []
-        for source, member, update in zip(self.sources, assembly.members, updates, strict=True):
-            if source.rules.name not in told and not update.text:
-                folds.append(None)
-                continue
-            standing = self._at_base(source, member)
-            head = update.standing.survey
-            changes = source.repository.changes(member.base_commit, head.commit)
-            shown = update.standing.shown
-            fold = build_update(
-                source.repository,
-                standing,
-                head,
-                changes,
-                lambda file, shown=shown: file.path in shown,  # type: ignore[misc]
-                estimator,
-            )
-            folds.append(fold if fold.text else None)
-        return folds
+    def _fold(self, step: _Step, estimator: Estimator) -> Update:
+        """Return all updates of a repository since its base as one."""
+        head, shown = step.update.standing.survey, step.update.standing.shown
+        repository = step.source.repository
+        return build_update(
+            repository,
+            self._at_base(step.source, step.member),
+            head,
+            repository.changes(step.member.base_commit, head.commit),
+            lambda file: file.path in shown,
+            estimator,
+        )
 
     def _at_base(self, source: Source, member: Member) -> Standing:
         if member.origin is not None:
