@@ -157,3 +157,30 @@ def test_any_bytes_are_survived(data: bytes) -> None:
     spans = find_secrets(data, "config")
     assert all(0 <= a.start < a.end <= len(data) for a in spans)
     assert all(a.end <= b.start for a, b in itertools.pairwise(spans))
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    before=st.text(alphabet=string.ascii_letters + " ={}()[];,.:#\n", max_size=80),
+    after=st.text(alphabet=string.ascii_letters + " ={}()[];,.:#\n", max_size=80),
+    value=st.sampled_from(["Falcon-x7Qa212", "r1v3rBank77x", "Mango.7Hz8pq", "36e9220ab794c1"]),
+    frame=st.sampled_from(
+        [
+            ("config", "db.password = {}"),
+            ("yaml", "  password: {}"),
+            ("yaml", '  password: "{}"'),
+            ("shell", "export DB_PASSWORD={}"),
+            ("json", '{{"password": "{}"}},'),
+            ("prose", "postgres://app:{}@db/x"),
+        ]
+    ),
+)
+def test_only_the_value_of_a_line_is_hidden(
+    before: str, after: str, value: str, frame: tuple[ScanKind, str]
+) -> None:
+    """Lines around a secret, and the rest of its own line, are shown as they are."""
+    kind, line = frame
+    text = f"{before}\n{line.format(value)}\n{after}"
+    start = len(before) + 1 + line.format(value).index(value)
+    spans = find_secrets(text.encode(), kind)
+    assert [(span.start, span.end) for span in spans] == [(start, start + len(value))]
