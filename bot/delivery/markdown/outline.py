@@ -208,6 +208,9 @@ class Outline:
         if end.code or end.open_fence is not None:
             return lines
         ticks = open_ticks(self.line)
+        if not ticks and self._starts_block(columns(upcoming)[1]):
+            # The rest of a line would be a list item, or another block, at a message's beginning.
+            return lines + ELLIPSIS
         # A tick that follows the mark directly would make it a longer one.
         return lines + ticks + (" " if ticks and upcoming.startswith("`") else "")
 

@@ -163,7 +163,7 @@ def check_laws(run: Run) -> None:
 PREFIX = re.compile(
     r"(?: *(?:[-*+]|\d+[.)]) +…(?:\n\n?| ))*"  # list items
     r"(?: *(?:`{3,}|~{3,})[^\n]*\n|[^\n]*\|[^\n]*\n *[|:\- ]+\n)? *"  # a fence, a table's head
-    r"(?:`+ ?)?\Z"  # a code span
+    r"(?:`+ ?|…)?\Z"  # a code span, or a line that would begin a block
 )
 SUFFIX = re.compile(r"(?:\n? *(?:`{3,}|~{3,})?| ?`+)\Z")
 

@@ -67,3 +67,12 @@ def test_a_cut_touches_no_tick(text: str, room: int) -> None:
     right = cut.outline.reopening(text[cut.length :]) + text[cut.length :]
     assert not left.endswith("`" * (len(cut.outline.closing().strip()) + 1))
     assert right.startswith(cut.outline.closing().strip())
+
+
+@pytest.mark.parametrize("rest", ["* ** bold", "- dash", "1. one", "# not a heading", "> 3", "```"])
+def test_the_rest_of_a_line_begins_no_block_in_the_next_message(rest: str) -> None:
+    """A stream that is closed between two signs of a line continues with the second one."""
+    outline = Outline()
+    outline.read("some words *")
+    assert outline.reopening(rest) == "…"
+    assert outline.reopening("words") == ""
