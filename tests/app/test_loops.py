@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.app.conftest import BARE, SLACK
+from tests.running import is_whole
 
 if TYPE_CHECKING:
     from forewarm_playground.slack.person import Person
@@ -33,6 +34,16 @@ async def mentions(running: Product, who: Person, channel: str, text: str, threa
         who.mention(channel, text, thread)
         await running.slack.idle()
     await settled(running)
+
+
+async def answers(running: Product, number: int) -> None:
+    """Wait until the channel holds so many whole answers."""
+
+    def whole() -> bool:
+        said = running.slack.bot_messages(CHANNEL)
+        return len(said) == number and is_whole(said)
+
+    await running.until(whole, f"answer {number}")
 
 
 async def test_a_bot_that_mentions_whom_it_hears_is_refused_once(product: Begin) -> None:
@@ -73,7 +84,10 @@ async def test_a_listed_bot_that_answers_answers_stops_after_three(product: Begi
     async with product(slack_config=WITH_ROBOT, after=listed) as running:
         robot = running.slack.user("U0ROBOT")
         root = robot.post(CHANNEL, "build 7 failed")
-        await mentions(running, robot, CHANNEL, "why?", root)
+        for number in range(1, 4):
+            robot.mention(CHANNEL, f"why {number}?", root)
+            await answers(running, number)
+        await mentions(running, robot, CHANNEL, "and why?", root)
         assert len(running.slack.bot_messages(CHANNEL)) == 3
 
 
