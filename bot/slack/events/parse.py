@@ -22,6 +22,7 @@ ChannelType = Literal["channel", "group", "im", "mpim"]
 # Subtypes of `message` that a person or an app wrote.
 SPOKEN = {None, "file_share", "thread_broadcast", "bot_message"}
 _MENTION = re.compile(r"<@([A-Z0-9]+)")
+_GROUP = re.compile(r"<!(?:here|channel|everyone|subteam)\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +114,8 @@ def read_message(body: Body, me: str) -> Message | None:
     user = event.get("user") or event.get("bot_id")
     if not (ts and channel and user) or at is None:
         return None
-    mentioned = set(mentioned_users(str(event.get("text") or "")))
+    raw = str(event.get("text") or "")
+    mentioned = set(mentioned_users(raw))
     content = read_content(event, me)
     return Message(
         workspace=workspace_of(body),
@@ -126,7 +128,7 @@ def read_message(body: Body, me: str) -> Message | None:
         bot=event.get("bot_id"),
         text=content.text,
         mentions_me=event["type"] == "app_mention" or me in mentioned,
-        mentions_others=bool(mentioned - {me}),
+        mentions_others=bool(mentioned - {me}) or _GROUP.search(raw) is not None,
         parent_user=event.get("parent_user_id"),
         user_team=event.get("user_team") or event.get("source_team"),
         shared=bool(body.get("is_ext_shared_channel")),
@@ -185,8 +187,8 @@ def read_edit(body: Body, me: str) -> Edited | Deleted | None:
 def viewed_channel(context: object) -> str | None:
     """Return the first channel of an `app_context`, in Slack's order of relevance (§1.3)."""
     entities = context.get("entities") if isinstance(context, Mapping) else None
-    for entity in entities or ():
-        value = entity.get("value")
+    for entity in entities if isinstance(entities, list) else ():
+        value = entity.get("value") if isinstance(entity, Mapping) else None
         if isinstance(value, Mapping):
             value = value.get("channel_id")
         if isinstance(value, str) and value[:1] in {"C", "G"}:

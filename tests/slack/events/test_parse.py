@@ -149,3 +149,71 @@ def test_the_bots_own_join_is_told_from_a_persons() -> None:
     signal = read_signal(body({**event, "user": "U3"}), ME)
     assert signal is not None
     assert (signal.kind, signal.user) == ("person_joined", "U3")
+
+
+@pytest.mark.parametrize(
+    ("text", "me", "others"),
+    [
+        (f"<@{ME}> how?", True, False),
+        (f"<@{ME}2> how?", False, True),
+        (f"<@{ME}|bot> how?", True, False),
+        ("<@U9> how?", False, True),
+        ("<!here> does it retry?", False, True),
+        ("<!subteam^S1|@payments> does it retry?", False, True),
+        ("<!date^1^{date}|today> does it retry?", False, False),
+        ("does it retry?", False, False),
+        (f"`&lt;@{ME}&gt;` is how you write it", False, False),
+    ],
+)
+def test_whom_a_message_speaks_to(text: str, me: bool, others: bool) -> None:
+    """A question to a group of people is not one to the bot."""
+    read = read_message(body(message(text=text)), ME)
+    assert read is not None
+    assert (read.mentions_me, read.mentions_others) == (me, others)
+
+
+@pytest.mark.parametrize("user", ["USLACKBOT", "USLACK", ME])
+def test_slacks_own_messages_are_none(user: str) -> None:
+    assert read_message(body(message(user=user, text="archived the channel?")), ME) is None
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"ts": "soon"},
+        {"ts": None},
+        {"files": [None]},
+        {"blocks": "x"},
+        {"attachments": {"a": 1}},
+        {"text": None},
+        {"text": 5},
+        {"app_context": "x"},
+        {"app_context": {"entities": ["x", None, {"value": 5}]}},
+        {"app_context": {"entities": "x"}},
+    ],
+)
+def test_a_broken_message_does_no_harm(broken: dict[str, Any]) -> None:
+    read_message(body({**message(), **broken}), ME)
+
+
+def test_a_message_carries_what_it_forwards_and_attaches() -> None:
+    shared = {"is_share": True, "text": "boom", "author_id": "U2"}
+    read = read_message(
+        body(message(text="", attachments=[shared], files=[{"id": "F1", "name": "a.log"}])), ME
+    )
+    assert read is not None
+    assert read.has_content
+    assert read.quoted[0].text == "boom"
+    assert read.files[0].name == "a.log"
+
+
+def test_an_unfurl_is_no_edit_but_a_changed_block_is() -> None:
+    before = {"user": "U1", "ts": "1.0", "text": "see"}
+    changed = {"type": "message", "subtype": "message_changed", "channel": "C1"}
+    unfurled = {**before, "attachments": [{"title": "a page", "from_url": "https://a.example"}]}
+    event = {**changed, "message": unfurled, "previous_message": before}
+    assert read_edit(body(event), ME) is None
+    written = {**before, "text": "see &lt;this&gt;"}
+    edited = read_edit(body({**changed, "message": written, "previous_message": before}), ME)
+    assert isinstance(edited, Edited)
+    assert edited.text == "see <this>"
