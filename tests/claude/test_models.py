@@ -172,3 +172,13 @@ def test_capabilities_say_where_they_are_guesses() -> None:
     assert repr(listed("mystery")) == (
         "<Capabilities of mystery: 200000 in, 8192 out, thinking none sent, by default>"
     )
+
+
+def test_pictures_are_sent_to_models_that_read_them_only() -> None:
+    assert listed("claude-sonnet-5-5").images
+    assert not listed("llama-3").images
+    told = {"capabilities": {"image_input": {"supported": True}}}
+    assert from_model_info("llama-3", told).images
+    told = {"capabilities": {"image_input": {"supported": False}}}
+    assert not from_model_info("claude-sonnet-5-5", told).images
+    assert from_model_info("claude-sonnet-5-5", {}).images

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bot.claude.models import ModelSettings
 from bot.claude.prefix import Prefix, build_prefix
-from bot.claude.request import Request, question_request, warm_request
+from bot.claude.request import IMAGE_TOKENS, Request, question_request, warm_request
 from bot.claude.usage import Ttl
 from bot.context.pack import Block, Pack
 
@@ -191,3 +191,20 @@ def test_a_request_tells_what_it_is() -> None:
     assert repr(warm_request(prefix, "1h")) == f"<Request warm-up on {prefix.key}, 1h, 0 out>"
     asked = question_request(prefix, "5m", [{"role": "user", "content": "secret"}])
     assert repr(asked) == f"<Request question of 1 messages on {prefix.key}, 5m, 1000 out>"
+
+
+def test_a_picture_counts_as_its_tokens_and_not_as_its_bytes() -> None:
+    """The money for a request is reserved by this number."""
+
+    def asks(size: int, pictures: int = 1) -> Request:
+        source = {"type": "base64", "media_type": "image/png", "data": "A" * size}
+        picture = {"type": "image", "source": source}
+        question = {"type": "text", "text": "what is wrong here?"}
+        content = [*[picture] * pictures, question]
+        return question_request(a_prefix(), "5m", [{"role": "user", "content": content}])
+
+    assert asks(4_000_000).tail_tokens == asks(4).tail_tokens
+    one, none = asks(4_000_000).tail_tokens, asks(0, pictures=0).tail_tokens
+    assert IMAGE_TOKENS <= one - none <= IMAGE_TOKENS + 20
+    assert asks(9, pictures=5).tail_tokens - none >= 5 * IMAGE_TOKENS
+    assert "A" * 4_000_000 in str(asks(4_000_000).body())
