@@ -44,6 +44,7 @@ class Config:
     """All settings. With no `keys`, every API key is accepted as the default identity.
 
     `limits` is None for none. `keep_bodies` is how many of the latest requests keep their body.
+    Without `threads`, the organisation may not use message threads.
     """
 
     keys: Mapping[str, Identity] = field(default_factory=dict)
@@ -53,6 +54,7 @@ class Config:
     models: Models = field(default_factory=builtin)
     body_limit: int = BODY_LIMIT
     keep_bodies: int = 200
+    threads: bool = True
 
     def identify(self, key: str) -> Identity | None:
         """Return whom a key belongs to, or None if it is unknown."""
@@ -90,7 +92,7 @@ def config_from(raw: Mapping[str, Any]) -> Config:
                 values[key] = limits_from(value)
             case "models":
                 values[key] = _models(_mapping(key, value))
-            case "body_limit" | "keep_bodies":
+            case "body_limit" | "keep_bodies" | "threads":
                 values[key] = value
             case _:
                 raise ConfigurationError(key, "unknown key")

@@ -35,6 +35,7 @@ from forewarm_playground.claude.models import Model
 from forewarm_playground.claude.request_log import RequestRecord
 from forewarm_playground.claude.responses.answers import WARMED, Answers, Plan, Refusal, plan
 from forewarm_playground.claude.responses.matching import RequestInfo
+from forewarm_playground.claude.threads import BETA, Threads, ThreadTurn
 from forewarm_playground.claude.validation import rules, schema
 
 Json = Mapping[str, Any]
@@ -71,6 +72,7 @@ class Core:
         """Forget everything but the settings: cache, limits, ledger, log, script and rules."""
         self.cache = PrefixCache()
         self.ledger = Ledger()
+        self.threads = Threads()
         self.requests: list[RequestRecord] = []
         self.answers.script.clear()
         self.answers.rules.clear()
@@ -178,6 +180,31 @@ class Core:
     ) -> Exchange:
         identity = self.identify(call)
         record.workspace = identity.workspace or DEFAULT_WORKSPACE
+        thread = self._open_thread(call, identity, at)
+        try:
+            whole = call if thread is None else replace(call, body=thread.body)
+            return self._run(whole, at, record, refusal, identity, thread)
+        except ApiError:
+            if thread is not None:
+                thread.release()
+            raise
+
+    def _open_thread(self, call: Call, identity: Identity, at: float) -> ThreadTurn | None:
+        schema.check_create(call.body, self._version(call))
+        if call.body.get("thread") is not None and BETA not in call.betas:
+            raise invalid("thread: Extra inputs are not permitted")
+        owner = f"{identity.organization}/{self._workspace(call.body, identity)}"
+        return self.threads.open(call.body, owner, at, allowed=self.config.threads)
+
+    def _run(
+        self,
+        call: Call,
+        at: float,
+        record: RequestRecord,
+        refusal: Refusal | None,
+        identity: Identity,
+        thread: ThreadTurn | None,
+    ) -> Exchange:
         checked = self._check(call, identity)
         record.workspace, record.model = checked.workspace, checked.model.id
         found = self._look_up(checked, at)
@@ -187,7 +214,7 @@ class Core:
         self._refresh(checked, found, at)
         record.note(checked.prompt, checked.points, found.usage, found.hit)
         return Exchange(
-            self._effects(checked),
+            self._effects(checked, thread),
             checked,
             record,
             answer,
@@ -196,7 +223,6 @@ class Core:
         )
 
     def _check(self, call: Call, identity: Identity) -> Checked:
-        schema.check_create(call.body, self._version(call))
         body: Json = call.body
         model = self._model(body)
         prompt, points = self._prompt(call, model)
@@ -277,10 +303,10 @@ class Core:
             if entry is not None:
                 entry.refresh(at)
 
-    def _effects(self, checked: Checked) -> Effects:
+    def _effects(self, checked: Checked, thread: ThreadTurn | None) -> Effects:
         limiter = self._limiter(checked.identity, checked.model)
         lag = self.chaos.visibility_lag
-        return Effects(self.cache, self.ledger, limiter.produced, self.latency, lag)
+        return Effects(self.cache, self.ledger, limiter.produced, self.latency, lag, thread)
 
     def _diagnose(
         self, call: Call, checked: Checked, record: RequestRecord, at: float

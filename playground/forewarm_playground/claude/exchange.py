@@ -16,6 +16,7 @@ from forewarm_playground.claude.latency import Latency
 from forewarm_playground.claude.models import Model
 from forewarm_playground.claude.request_log import RequestRecord
 from forewarm_playground.claude.responses.answers import Plan
+from forewarm_playground.claude.threads import ThreadTurn
 
 Json = Mapping[str, Any]
 
@@ -46,6 +47,7 @@ class Effects:
     produced: Callable[[int, float], None]
     latency: Latency
     visibility_lag: float
+    thread: ThreadTurn | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,17 +132,26 @@ class Exchange:
         """The whole answer has been produced."""
         self._end(at, self.plan.output, self.plan.thinking_tokens)
         self._charge.outcome = "complete"
+        if self._effects.thread is not None:
+            content = [one.block for one in self.plan.said]
+            self._effects.thread.finish(self.record.message_id, content)
 
     def cut(self, at: float, output: int) -> None:
         """The connection ended after the response began, with `output` tokens produced."""
         self._end(at, output, min(output, self.plan.thinking_tokens))
         self._charge.outcome = "cut"
+        self._release_thread()
         self.record.outcome = "cut"
 
     def abandon(self, at: float) -> None:
         """The caller went away before the response began: nothing is written or billed."""
         self.record.ended_at = at
         self.record.outcome = self._charge.outcome = "abandoned"
+        self._release_thread()
+
+    def _release_thread(self) -> None:
+        if self._effects.thread is not None:
+            self._effects.thread.release()
 
     def message(self) -> dict[str, Any]:
         """Return the whole message, as a request without streaming gets it."""

@@ -277,6 +277,15 @@ class Diagnostics(Shape):
     previous_message_id: str | None = None
 
 
+class CreateThread(Shape):
+    type: Literal["create"]
+
+
+class ContinueThread(Shape):
+    type: Literal["continue"]
+    previous_message_id: str
+
+
 class CountBody(Shape):
     """The body of `POST /v1/messages/count_tokens`."""
 
@@ -314,6 +323,7 @@ class CreateBody(CountBody):
     service_tier: Literal["auto", "standard_only"] | None = None
     stop_sequences: list[str] | None = None
     stream: bool = False
+    thread: Annotated[CreateThread | ContinueThread, Field(discriminator="type")] | None = None
 
 
 class CreateBody2023(CreateBody):
