@@ -267,7 +267,12 @@ class AnswerRun:
     def _begin(self, standing: Sequence[str]) -> Delivery:
         snapshot = self._prepared.current.snapshot if self._prepared is not None else None
         return self._parts.deliver(
-            self._target, snapshot, tuple(standing), self._noted, (stop_block(self.question.id),)
+            self._target,
+            snapshot,
+            tuple(standing),
+            self._noted,
+            (stop_block(self.question.id),),
+            self.context.link_hosts,
         )
 
     def _stopped(self, by_user: bool) -> None:

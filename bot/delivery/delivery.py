@@ -76,7 +76,7 @@ class Delivery:
         self,
         calls: SlackCalls,
         target: Target,
-        pacer: RateLimiter,
+        limiter: RateLimiter,
         now: Now,
         check: CheckedText | None = None,
         *,
@@ -102,7 +102,7 @@ class Delivery:
         self.stopped = asyncio.Event()
         floor = f"{now() - EARLIER:.6f}"
         self._engine = StreamEngine(limits=limits, replaces=replaces, floor=floor, live=live)
-        self._pace = pacer.join(
+        self._place = limiter.join(
             target.workspace, target.channel, self._news.set, user=target.recipient_user
         )
         self._task = self._loop.create_task(self._run())
@@ -195,7 +195,7 @@ class Delivery:
             while not self._engine.over and not (self._abandoned and self._engine.certain):
                 await self._step()
         finally:
-            self._pace.leave()
+            self._place.leave()
             self.first_painted.cancel()
             for task in self._work:
                 task.cancel()
@@ -205,10 +205,10 @@ class Delivery:
         self._news.clear()
         now = self._loop.time()
         self._draw(now)
-        self._engine.mode = self._pace.mode()
+        self._engine.mode = self._place.mode()
         offers = self._engine.offers(now)
         urgent = self._painted is None or any(offer.final for offer in offers)
-        kind = self._pace.ask([offer.call.kind for offer in offers], urgent=urgent)
+        kind = self._place.ask([offer.call.kind for offer in offers], urgent=urgent)
         if kind is None:
             if not self._engine.over:
                 await self._wait(now, idle=not offers)
@@ -259,7 +259,7 @@ class Delivery:
                 self._engine.succeeded(self._loop.time(), ts)
         except SlackCallError as error:
             if error.failure == "rate_limited":
-                self._pace.refused(call.kind, error.retry_after or 1.0)
+                self._place.refused(call.kind, error.retry_after or 1.0)
             self._engine.failed(self._loop.time(), error.failure, error.error, error.retry_after)
         await self._report()
 
@@ -312,24 +312,26 @@ Deliver: TypeAlias = Callable[
         Sequence[str],
         Callable[[str], Awaitable[None]],
         Sequence[JsonObject],
+        Sequence[str],
     ],
     Delivery,
 ]
-"""Begins to show an answer: target, snapshot, `replaces`, `noted` and `live` as in `Delivery`."""
+"""Begins to show an answer: target, snapshot, `replaces`, `noted` and `live` as in `Delivery`, and
+the hosts that links may lead to besides the repositories."""
 
 
 class Deliveries:
-    """Makes the delivery of each answer: one pacer and one set of files for all of them."""
+    """Makes the delivery of each answer: one rate limiter and one set of files for all of them."""
 
     def __init__(
         self,
         calls: SlackCalls,
-        pacer: RateLimiter,
+        limiter: RateLimiter,
         now: Now,
-        check: Callable[[Snapshot], CheckedText] | None = None,
+        check: Callable[[Snapshot, Sequence[str]], CheckedText] | None = None,
     ) -> None:
         self._calls = calls
-        self._pacer = pacer
+        self._limiter = limiter
         self._now = now
         self._check = check
 
@@ -340,12 +342,15 @@ class Deliveries:
         replaces: Sequence[str],
         noted: Callable[[str], Awaitable[None]],
         live: Sequence[JsonObject],
+        link_hosts: Sequence[str] = (),
     ) -> Delivery:
-        check = self._check(snapshot) if self._check is not None and snapshot is not None else None
+        check = None
+        if self._check is not None and snapshot is not None:
+            check = self._check(snapshot, link_hosts)
         return Delivery(
             self._calls,
             target,
-            self._pacer,
+            self._limiter,
             self._now,
             check,
             replaces=replaces,

@@ -465,6 +465,7 @@ class Room:
         replaces: Sequence[str],
         noted: Noted,
         live: Sequence[JsonObject],
+        link_hosts: Sequence[str] = (),
     ) -> Showing:
         self.shown.append(Showing(self, target, replaces, noted))
         return self.shown[-1]

@@ -10,9 +10,9 @@ import pytest
 from forewarm_playground import virtual_time
 
 from bot.context.pack import Change, Match, RepositoryState
-from bot.delivery.citations.filter import PAUSE, CheckedText, Checker
+from bot.delivery.citations.filter import PAUSE, CheckedText, Checker, Checkers
 from bot.delivery.citations.path_index import FileKey, Source
-from bot.delivery.delivery import Delivery
+from bot.delivery.delivery import Deliveries, Delivery
 from bot.delivery.engine.commands import Append, Start, Stop, Update
 from bot.delivery.rate_limit.limiter import RateLimiter
 from bot.delivery.slack_api import Target
@@ -377,5 +377,31 @@ def test_two_hundred_answers_at_once_keep_every_byte(make_workspace: type[Worksp
         for target in targets:
             shown = "".join(one.text for one in workspace.thread(target).standing())
             assert shown.split() == whole
+
+    run(main())
+
+
+def test_the_link_hosts_of_a_context_hold_for_its_answers_alone(
+    make_workspace: type[Workspace],
+) -> None:
+    """The setting names hosts besides the repositories; another context has not allowed them."""
+
+    async def main() -> None:
+        files, checkers, shown = Files(), Checkers(), []
+        for hosts in ((), ("wiki.acme.com",)):
+            workspace = make_workspace()
+            loop = asyncio.get_running_loop()
+            begin = Deliveries(workspace.calls(TARGET), RateLimiter(), loop.time, checkers)
+
+            async def noted(ts: str) -> None: ...
+
+            delivery = begin(TARGET, files, (), noted, (), hosts)
+            await delivery.feed("See [the page](https://wiki.acme.com/x).")
+            await delivery.finish(RECEIPT, None)
+            shown += [one.text for one in workspace.thread(TARGET).standing()]
+        assert shown == [
+            "See the page (`https://wiki.acme.com/x`).",
+            "See [the page](https://wiki.acme.com/x).",
+        ]
 
     run(main())

@@ -254,17 +254,17 @@ class Checkers:
     """Makes the filter of each answer; answers on one snapshot share what has been read."""
 
     def __init__(self) -> None:
-        self._checkers: OrderedDict[int, Checker] = OrderedDict()
+        self._checkers: OrderedDict[tuple[int, tuple[str, ...]], Checker] = OrderedDict()
 
     def __repr__(self) -> str:
         return f"<Checkers of {len(self._checkers)} snapshots>"
 
-    def __call__(self, snapshot: Snapshot) -> CheckedText:
+    def __call__(self, snapshot: Snapshot, link_hosts: Sequence[str] = ()) -> CheckedText:
         # By identity: two contexts may show one commit and allow different files.
         # The checker keeps the snapshot alive, so the id is not used again.
-        key = id(snapshot)
+        key = (id(snapshot), tuple(link_hosts))
         if key not in self._checkers:
-            self._checkers[key] = Checker(snapshot)
+            self._checkers[key] = Checker(snapshot, link_hosts)
             if len(self._checkers) > KEPT_SNAPSHOTS:
                 self._checkers.popitem(last=False)
         self._checkers.move_to_end(key)
