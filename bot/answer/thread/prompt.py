@@ -38,6 +38,7 @@ NEXT_TURN = "\n<slack_"
 next, as small ones do."""
 INSTRUCTIONS = "Instructions of this channel's operators:\n"
 NO_WORDS = "(no words: the asker only mentioned you; answer what the thread asks)"
+ONLY_SHOWN = "(no words of the asker's own: explain what stands below, and what to do about it)"
 _OPENING = re.compile(
     r'<slack_(message|question) ts="([0-9.]+)"[^>\n]*>\n(.*?)\n</slack_\1>', re.DOTALL
 )
@@ -240,7 +241,7 @@ def _sent(texts: str) -> dict[str, str]:
 
 
 def _was_edited(before: str, text: str) -> bool:
-    if _CUT in before or before in (NO_WORDS, DELETED) or before.startswith("<slack_"):
+    if _CUT in before or before in (NO_WORDS, ONLY_SHOWN, DELETED) or before.startswith("<slack_"):
         return False
     # A name may have changed since, or could not be looked up then.
     return without_names(before) != without_names(shield(text))
@@ -277,7 +278,7 @@ class _Writer:
             question.quoted,
             question.files,
             question.unread,
-            empty=NO_WORDS,
+            empty=ONLY_SHOWN if question.quoted or question.files else NO_WORDS,
         )
         kind = _KINDS.get(self._kind_of(question.user) or "")
         marks = {

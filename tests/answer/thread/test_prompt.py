@@ -16,6 +16,7 @@ from bot.answer.thread.names import Described
 from bot.answer.thread.prompt import (
     INSTRUCTIONS,
     NO_WORDS,
+    ONLY_SHOWN,
     Limits,
     attached_files,
     conversation,
@@ -137,6 +138,15 @@ def test_files_that_are_not_read_are_named() -> None:
 def test_a_mention_without_words_asks_for_the_thread() -> None:
     """People write `@bot` below a problem and expect it to be understood."""
     assert NO_WORDS in texts(conversation([], [says(2)], asks(3, " ")))[-1]
+
+
+def test_a_file_or_a_quotation_without_words_asks_about_itself() -> None:
+    log = File(id="F1", name="a.log", kind="text/plain", snippet=True, preview="boom", whole=True)
+    [text] = texts(conversation([], [], asks(3, "", files=(log,))))
+    assert ONLY_SHOWN in text
+    assert NO_WORDS not in text
+    [text] = texts(conversation([], [], asks(3, "", quoted=(Quoted(kind="forwarded", text="x"),))))
+    assert ONLY_SHOWN in text
 
 
 def test_a_modal_s_question_carries_no_stamp_that_slack_did_not_give() -> None:
