@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import lru_cache
 from importlib import import_module
@@ -38,16 +39,30 @@ def text_finder(data: bytes, kind: str) -> Callable[[int, int], bool]:
     A file is parsed when the first place is asked about. A language without a grammar, and a file
     that is too large to parse in bounded time, is judged by the quotes on the line.
     """
-    trees: list[Tree] = []
+    trees: list[Tree | None] = []
 
     def is_text(start: int, end: int) -> bool:
-        if kind not in _GRAMMARS or len(data) > _LARGEST:
-            return is_text_on_line(data, start)
         if not trees:
-            trees.append(_parser(kind).parse(data))
-        return _is_text(trees[0].root_node, start, end)
+            fit = kind in _GRAMMARS and len(data) <= _LARGEST and not _is_ambiguous(data)
+            trees.append(_parser(kind).parse(data) if fit else None)
+        tree = trees[0]
+        if tree is None:
+            return is_text_on_line(data, start)
+        return _is_text(tree.root_node, start, end)
 
     return is_text
+
+
+_STATEMENT_END = re.compile(rb"[;{}]")
+_MOST_ANGLES = 40
+
+
+def _is_ambiguous(data: bytes) -> bool:
+    """Tell whether a statement has so many `<` that a grammar may read it in too many ways.
+
+    Java's took more than 4 GB for 50 kB of `a<a<a<`: each may begin types or compare.
+    """
+    return any(part.count(b"<") > _MOST_ANGLES for part in _STATEMENT_END.split(data))
 
 
 @lru_cache(maxsize=len(_GRAMMARS))

@@ -51,3 +51,12 @@ def test_a_value_of_any_length_is_masked_whole(size: int, show: Show) -> None:
         ("a.py", f'x = "ghp_{value}"'),
     ):
         assert value[-12:] not in show(path, text)
+
+
+@pytest.mark.parametrize("kind", ["java", "typescript", "cpp", "csharp", "kotlin"])
+def test_a_grammar_never_sees_what_it_reads_in_too_many_ways(kind: ScanKind) -> None:
+    """Java's grammar takes gigabytes for a chain of comparisons that could be types."""
+    data = b"a<" * 25_000 + b"\nf(); // password: Falcon-x7Qa212\n"
+    assert any(
+        data[span.start : span.end] == b"Falcon-x7Qa212" for span in find_secrets(data, kind)
+    )
