@@ -20,8 +20,8 @@ from bot.retrieval.coverage import read_rows
 ROOT = Path(__file__).parents[2]
 QUESTIONS = Path(__file__).parent / "questions.jsonl"
 BUDGET, EXCERPTS = 30_000, 6_000
-COVERED = 0.64
-"""Today 71 %. One question of the 28 is 3.6 points."""
+COVERED = 0.57
+"""It was 64 to 71 %. One question of the 28 is 3.6 points, and new code competes with old."""
 MOST_ABSENT = 5
 
 
