@@ -17,6 +17,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainValidator,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
@@ -78,8 +79,17 @@ def _template(value: str) -> str:
     return value
 
 
-BudgetTokens = Annotated[int | Literal["auto"], PlainValidator(_tokens(500, 2_000_000))]
-ExcerptTokens = Annotated[int | Literal["auto"], PlainValidator(_tokens(0, 100_000))]
+def _tokens_schema(least: int, most: int) -> WithJsonSchema:
+    number = {"type": "integer", "minimum": least, "maximum": most}
+    return WithJsonSchema({"anyOf": [number, {"const": "auto"}]})
+
+
+BudgetTokens = Annotated[
+    int | Literal["auto"], PlainValidator(_tokens(500, 2_000_000)), _tokens_schema(500, 2_000_000)
+]
+ExcerptTokens = Annotated[
+    int | Literal["auto"], PlainValidator(_tokens(0, 100_000)), _tokens_schema(0, 100_000)
+]
 Glob = Annotated[str, AfterValidator(_glob)]
 ChannelId = Annotated[str, AfterValidator(_channel)]
 UserId = Annotated[str, AfterValidator(_user)]
