@@ -149,6 +149,13 @@ class Settings(BaseSettings):
         " limit answers go on, but begin on a cold cache more often.",
         examples=["5"],
     )
+    prices: Path | None = Field(
+        None,
+        alias="forewarm_prices",
+        description="A file of prices that go before the built-in list prices, for contracts of"
+        " your own and for new models. Caps and reports count by them.",
+        examples=["/etc/forewarm/prices.toml"],
+    )
     answers_at_once: int = Field(
         40,
         ge=1,

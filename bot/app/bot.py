@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from typing import Any
@@ -22,6 +22,7 @@ from bot.answer.thread.message import BotIdentity
 from bot.app.adapters import AuditLog, SpendingLimits
 from bot.app.attachments import SCOPE as FILES_SCOPE
 from bot.app.attachments import SlackAttachments
+from bot.app.channel_check import unusable_channels
 from bot.app.clones import Clones
 from bot.app.context_admin import DRAFTS, SlackContexts
 from bot.app.context_files import ContextFiles
@@ -29,6 +30,7 @@ from bot.app.context_status import ContextStatus
 from bot.app.contexts import ContextRegistry
 from bot.app.data_removal import DataRemoval
 from bot.app.excerpts import ExcerptSearch
+from bot.app.home_folder import prepare_home
 from bot.app.inbox import QuestionInbox
 from bot.app.prefixes import Prefixes
 from bot.app.readiness import Readiness
@@ -41,8 +43,10 @@ from bot.app.warmth import Warmth
 from bot.app.web import WebServer, forget_route, health_routes
 from bot.app.webhooks import PushEntry
 from bot.claude.client import ClaudeClient
+from bot.claude.prices import use_prices
 from bot.claude.request_log import RequestFeed
 from bot.clock import Now, system_now
+from bot.context.config.load import ContextConfig
 from bot.context.git.webhook import Push
 from bot.context.private import UMASK, make_tree_private
 from bot.delivery.citations.filter import Checkers
@@ -53,6 +57,7 @@ from bot.settings import Settings
 from bot.slack.app import Edge, Services
 from bot.slack.client import connect
 from bot.slack.identity import identify
+from bot.slack.manifest import missing_scopes
 from bot.slack.people.context_choice import LAST_ASKED, VIEWED
 from bot.slack.people.directory import People
 from bot.slack.people.gate import Gate
@@ -150,6 +155,8 @@ class Bot:
 
     async def _open_store(self) -> None:
         settings = self.settings
+        prepare_home(settings.home)
+        use_prices(settings.prices)
         # Children inherit it: git, and the processes that read repositories.
         os.umask(UMASK)
         await asyncio.to_thread(make_tree_private, settings.home)
@@ -173,6 +180,12 @@ class Bot:
         self.clients = connect(token, self.settings.slack_api_url)
         self._opened.push_async_callback(self.clients.close)
         self.me = await identify(self.clients)
+        if missing := [ask.name for ask in missing_scopes(self.me.scopes)]:
+            log.warning(
+                "scopes_missing",
+                scopes=missing,
+                why="the app was installed with an older manifest; run `forewarm check`",
+            )
 
     def _open_claude(self) -> None:
         settings = self.settings
@@ -338,6 +351,7 @@ class Bot:
             log.error("context_left_out", why=problem)
         await self.shelf.load(loaded.contexts)
         self._run(self._keep_following_files())
+        self.tasks.start(self._log_unusable_channels(loaded.contexts))
         self._run(self._keep_fresh())
         self.web = WebServer(settings.host, settings.port, self.now)
         self.metrics.watch_refusals("connection", self.web.refusals.total)
@@ -420,6 +434,11 @@ class Bot:
             if any(push.concerns(r.url, r.ref) for r in config.repositories)
         ]
         self.tasks.start(self.library.refresh(names))
+
+    async def _log_unusable_channels(self, contexts: Sequence[ContextConfig]) -> None:
+        for context in contexts:
+            for problem in await unusable_channels(self.clients.reads, context):
+                log.warning("channel_unusable", context=context.name, why=problem)
 
     async def _keep_following_files(self) -> None:
         """Take over changes of the context files; keep the last good version of a broken one."""

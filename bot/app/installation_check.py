@@ -1,22 +1,35 @@
 """The steps of `forewarm check`. Each finding says how to fix it.
 
-Nothing is changed and nothing is spent but one tiny warm-up per model, and only if asked for.
+Nothing is changed in Slack and nothing is spent. Repositories are fetched and packed as at a start.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import Literal
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
 
+from bot.app.channel_check import unusable_channels
 from bot.app.clones import Clones
+from bot.app.home_folder import prepare_home
 from bot.app.prefixes import Prefixes
+from bot.app.web import listen_problem
 from bot.claude.client import ClaudeClient
+from bot.claude.errors import ClaudeError
+from bot.claude.models import retirement
+from bot.claude.prefix import Prefix
+from bot.claude.prices import is_claude, is_priced, price_list_of, use_prices
 from bot.clock import Now
-from bot.context.config.load import ContextConfig, load_contexts
+from bot.context.codebase import Codebase
+from bot.context.config.globs import matcher
+from bot.context.config.load import ContextConfig, LoadedContexts, load_contexts
+from bot.context.pack import Pack
 from bot.errors import ForewarmError
 from bot.settings import Settings, SettingsError, require_slack
 from bot.slack.client import SlackClients, connect
@@ -28,6 +41,9 @@ from bot.store.store import Store
 Verdict = Literal["good", "note", "bad"]
 APPS_PAGE = "https://api.slack.com/apps"
 KEYS_PAGE = "https://platform.claude.com/settings/keys"
+PRICES_OLD_DAYS = 180
+RETIRES_SOON_DAYS = 60
+_SIGNING_SECRET = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,50 +62,77 @@ class InstallationCheck:
         self._settings = settings
         self._now = now
         self._stores = False
+        self._claude_failed: str | None = None
+        self._bot_token = settings.slack_bot_token
 
     async def run(self) -> AsyncIterator[Finding]:
-        """Yield findings as they are made, in the order in which an operator would mend them."""
+        """Yield findings as they are made, in the order in which an operator would fix them."""
         for finding in self._environment():
             yield finding
-        async for finding in self._slack():
+        yield await self._port()
+        loaded = load_contexts(self._settings.contexts)
+        async for finding in self._slack(loaded):
             yield finding
         async for finding in self._store():
             yield finding
-        async for finding in self._contexts():
+        yield await self._claude()
+        async for finding in self._contexts(loaded):
             yield finding
-        for finding in self._money():
+        for finding in self._money(loaded):
             yield finding
 
     def _environment(self) -> Iterator[Finding]:
+        settings = self._settings
         try:
-            require_slack(self._settings)
+            require_slack(settings)
         except SettingsError as error:
             for problem in error.problems:
                 yield Finding("settings", "bad", problem)
+            token = settings.slack_bot_token
+            if token is not None and not token.get_secret_value().startswith("xoxb-"):
+                # Slack would accept another kind of token for a few calls and name no bot.
+                self._bot_token = None
         else:
-            mode = "Socket Mode" if self._settings.socket_mode else "signed HTTP"
+            mode = "Socket Mode" if settings.socket_mode else "signed HTTP"
             yield Finding("settings", "good", f"Slack reaches the bot over {mode}.")
-        if self._settings.socket_mode:
+        if settings.socket_mode:
             yield Finding(
                 "settings",
                 "note",
                 "Socket Mode adds about two seconds to every question; production should use HTTP.",
             )
-        if self._settings.anthropic_api_key is None and self._settings.anthropic_base_url is None:
+        elif settings.slack_signing_secret is not None:
+            yield _signing_secret(settings.slack_signing_secret.get_secret_value())
+        if settings.anthropic_api_key is None and settings.anthropic_base_url is None:
             yield Finding(
                 "settings", "bad", f"ANTHROPIC_API_KEY is not set: make one at {KEYS_PAGE}."
             )
-        if self._settings.state_token is None:
+        if settings.state_token is None:
             yield Finding(
                 "settings",
                 "note",
-                "FOREWARM_STATE_TOKEN is not set, so /state and /metrics are off.",
+                "FOREWARM_STATE_TOKEN is not set, so /state and /metrics are off: set it to a long"
+                " random text to switch them on.",
             )
+
+    async def _port(self) -> Finding:
+        settings = self._settings
+        problem = await listen_problem(settings.host, settings.port)
+        if problem is None:
+            return Finding("port", "good", f"{settings.host}:{settings.port} can be listened on.")
+        if await _is_forewarm(settings.port):
+            return Finding(
+                "port",
+                "note",
+                f"A bot answers on port {settings.port} already: stop it before"
+                " another is started there.",
+            )
+        return Finding("port", "bad", problem.user_message)
 
     # --- Slack ----------------------------------------------------------------------------------
 
-    async def _slack(self) -> AsyncIterator[Finding]:
-        token = self._settings.slack_bot_token
+    async def _slack(self, loaded: LoadedContexts) -> AsyncIterator[Finding]:
+        token = self._bot_token
         if token is None:
             return
         clients = connect(token.get_secret_value(), self._settings.slack_api_url)
@@ -100,22 +143,45 @@ class InstallationCheck:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             yield Finding("Slack", "bad", _unreachable(self._settings.slack_api_url, error))
         else:
-            yield Finding("Slack", "good", f"The bot is {me.user} in {me.workspace_name}.")
+            name = me.workspace_name or me.workspace
+            yield Finding("Slack", "good", f"The bot is {me.user} in {name}.")
             for finding in self._scopes(me):
                 yield finding
-            if self._settings.slack_app_token is not None:
+            app_token = self._settings.slack_app_token
+            if app_token is not None and app_token.get_secret_value().startswith("xapp-"):
                 yield await self._sockets(clients)
+            async for finding in self._channels(clients, loaded):
+                yield finding
         finally:
             await clients.close()
 
+    async def _channels(
+        self, clients: SlackClients, loaded: LoadedContexts
+    ) -> AsyncIterator[Finding]:
+        heard = 0
+        for context in loaded.contexts:
+            problems = await unusable_channels(clients.reads, context)
+            heard += len(context.channels) - len(problems)
+            for problem in problems:
+                yield Finding("channels", "bad", problem)
+        if heard:
+            yield Finding("channels", "good", f"The bot is in {_count(heard, 'channel')}.")
+
     def _scopes(self, me: Identity) -> Iterator[Finding]:
         missing = [ask for ask in scopes(Features()) if ask.name not in me.scopes]
-        for ask in missing:
+        for optional in (False, True):
+            lacking = [ask for ask in missing if ask.optional == optional]
+            if not lacking:
+                continue
+            named = ", ".join(ask.name for ask in lacking)
+            what = f"scope {named} is" if len(lacking) == 1 else f"scopes {named} are"
+            lost = "; ".join(ask.why for ask in lacking[:2])
+            rest = "" if len(lacking) <= 2 else "; and more, see `forewarm manifest --why`"
             yield Finding(
                 "scopes",
-                "note" if ask.optional else "bad",
-                f"The scope {ask.name} is missing ({ask.why}): paste the output of `forewarm"
-                f" manifest` into your app's manifest at {APPS_PAGE} and install it again.",
+                "note" if optional else "bad",
+                f"The {what} missing ({lost}{rest}): paste the output of `forewarm manifest` into"
+                f" your app's manifest at {APPS_PAGE} and install it again.",
             )
         if not missing:
             yield Finding("scopes", "good", f"All {len(scopes(Features()))} scopes are granted.")
@@ -138,7 +204,11 @@ class InstallationCheck:
 
     async def _store(self) -> AsyncIterator[Finding]:
         settings = self._settings
-        settings.home.mkdir(parents=True, exist_ok=True)
+        try:
+            prepare_home(settings.home)
+        except ForewarmError as error:
+            yield Finding("home", "bad", error.user_message)
+            return
         try:
             store = await Store.open(
                 settings.database_url or default_url(settings.home), now=self._now
@@ -152,8 +222,31 @@ class InstallationCheck:
             kind = "shared by replicas" if store.shared else "one file, for one process"
             yield Finding("database", "good", f"{kind}; a look takes {1000 * seconds:.0f} ms.")
 
-    async def _contexts(self) -> AsyncIterator[Finding]:
-        loaded = load_contexts(self._settings.contexts)
+    def _connect(self) -> ClaudeClient:
+        key = self._settings.anthropic_api_key
+        return ClaudeClient.connect(
+            api_key=key.get_secret_value() if key else None,
+            base_url=self._settings.anthropic_base_url,
+        )
+
+    async def _claude(self) -> Finding:
+        where = self._settings.anthropic_base_url or "https://api.anthropic.com"
+        async with self._connect() as client:
+            try:
+                await client.ask_for_models()
+            except ClaudeError as error:
+                self._claude_failed = error.user_message
+                if error.kind not in ("connection", "timeout"):
+                    return Finding("Claude", "bad", error.user_message)
+                return Finding(
+                    "Claude",
+                    "bad",
+                    f"Nothing answers at {where}, so no question can be answered: check the"
+                    " network, the proxy (HTTPS_PROXY) and ANTHROPIC_BASE_URL.",
+                )
+        return Finding("Claude", "good", f"{where} answers and accepts the key.")
+
+    async def _contexts(self, loaded: LoadedContexts) -> AsyncIterator[Finding]:
         for problem in loaded.problems:
             yield Finding("contexts", "bad", _ended(problem.user_message))
         if not loaded.contexts:
@@ -165,58 +258,191 @@ class InstallationCheck:
             )
             return
         settings = self._settings
-        key = settings.anthropic_api_key
         if not self._stores:
-            yield Finding("contexts", "note", "Not built, since there is no database to note it.")
+            yield Finding(
+                "contexts", "note", "Not built, since no database is there to store the result."
+            )
             return
         store = await Store.open(settings.database_url or default_url(settings.home), now=self._now)
-        client = ClaudeClient.connect(
-            api_key=key.get_secret_value() if key else None, base_url=settings.anthropic_base_url
-        )
+        client = self._connect()
         try:
             sources = Clones(settings, store, client, self._now)
             for context in loaded.contexts:
-                yield await self._context(context, sources, Prefixes(client))
+                for finding in await self._context(context, sources, client):
+                    yield finding
         finally:
             await client.close()
             await store.close()
 
     async def _context(
-        self, context: ContextConfig, sources: Clones, prefixes: Prefixes
-    ) -> Finding:
+        self, context: ContextConfig, sources: Clones, client: ClaudeClient
+    ) -> list[Finding]:
+        part = f"context {context.name}"
         try:
             source = sources.open(context)
             await source.sync()
             pack = await source.pack()
-            prefix = await prefixes.build(context, pack, "")
+            problems = await asyncio.to_thread(_unmatched, context, source)
             ambiguous = await source.ambiguous_refs()
+            prefix = await Prefixes(client).build(context, pack, "")
+        except ClaudeError as error:
+            if error.user_message == self._claude_failed:
+                return [Finding(part, "note", "Its model was not looked at: see Claude above.")]
+            return [Finding(part, "bad", error.user_message)]
         except ForewarmError as error:
-            return Finding(f"context {context.name}", "bad", error.user_message)
-        at = ", ".join(f"{r.name}@{r.commit[:7]}" for r in pack.repositories)
-        thinking = prefix.settings.thinking or "model's default"
+            return [Finding(part, "bad", error.user_message)]
+        found = [Finding(part, verdict, text) for verdict, text in problems]
         if ambiguous:
-            return Finding(
-                f"context {context.name}",
-                "note",
-                f"{', '.join(ambiguous)}: `ref` names a branch and a tag, and the branch is "
-                "followed. Write `refs/tags/...` or `refs/heads/...` to say which one is meant.",
+            found.append(
+                Finding(
+                    part,
+                    "note",
+                    f"{', '.join(ambiguous)}: `ref` names a branch and a tag, and the branch is"
+                    " followed. Write `refs/tags/...` or `refs/heads/...` to say which one is"
+                    " meant.",
+                )
             )
-        return Finding(
-            f"context {context.name}",
-            "good",
-            f"{at}: {pack.files:,} files, {prefix.tokens:,} tokens, {len(pack.omitted):,} left out;"
-            f" {prefix.model}, thinking {thinking}; {len(context.channels)} channels."
-            + (f" Size: {pack.size}" if pack.size else ""),
-        )
+        window = (await client.capabilities(context.model)).max_input_tokens
+        if prefix.tokens + prefix.settings.max_tokens > window:
+            found.append(
+                Finding(
+                    part,
+                    "bad",
+                    f"The code takes {prefix.tokens:,} tokens and an answer up to"
+                    f" {prefix.settings.max_tokens:,}, but {context.model} reads at most"
+                    f" {window:,}, so every question would be refused: lower `budget_tokens` in"
+                    f" {context.name}.toml, or narrow it with `include`.",
+                )
+            )
+        if not any(one.verdict == "bad" for one in found):
+            found.append(Finding(part, "good", _built(context, pack, prefix)))
+        return found
 
-    def _money(self) -> Iterator[Finding]:
+    def _money(self, loaded: LoadedContexts) -> Iterator[Finding]:
         settings = self._settings
         yield Finding(
             "money",
             "good",
             f"At most ${settings.daily_limit_usd:g} a day in all, of which at most"
-            f" ${settings.warm_daily_limit_usd:g} for warmth.",
+            f" ${settings.warm_daily_limit_usd:g} for warm-ups.",
         )
+        if settings.warm_daily_limit_usd > settings.daily_limit_usd:
+            yield Finding(
+                "money",
+                "note",
+                "FOREWARM_WARM_DAILY_LIMIT_USD is above FOREWARM_DAILY_LIMIT_USD, so warm-ups could"
+                " use up the money for answers: lower the first.",
+            )
+        try:
+            use_prices(settings.prices)
+        except ForewarmError as error:
+            yield Finding("prices", "bad", error.user_message)
+            return
+        today = datetime.fromtimestamp(self._now(), UTC).date()
+        models = sorted({c.model for c in loaded.contexts if is_claude(c.model)})
+        for model in models:
+            yield from _priced_and_alive(model, today)
+        age = (today - price_list_of()).days
+        if models and age > PRICES_OLD_DAYS:
+            yield Finding(
+                "prices",
+                "note",
+                f"The price list is of {price_list_of()}, {age} days ago, and caps go by it:"
+                " upgrade Forewarm, or set FOREWARM_PRICES to a file with today's prices.",
+            )
+
+
+def _priced_and_alive(model: str, today: date) -> Iterator[Finding]:
+    if not is_priced(model):
+        yield Finding(
+            "prices",
+            "note",
+            f"The price of {model} is not known, so caps count the dearest of its family: set"
+            " FOREWARM_PRICES to a file with its price, or upgrade Forewarm.",
+        )
+    retires = retirement(model)
+    if retires is not None and (retires - today).days <= RETIRES_SOON_DAYS:
+        ended = retires < today
+        yield Finding(
+            "models",
+            "bad" if ended else "note",
+            f"The model {model} {'was' if ended else 'will be'} retired on {retires}, and then"
+            " every question to it fails: choose a newer `model` in the context's file.",
+        )
+
+
+def _built(context: ContextConfig, pack: Pack, prefix: Prefix) -> str:
+    at = ", ".join(f"{r.name}@{r.commit[:7]}" for r in pack.repositories)
+    thinking = prefix.settings.thinking or "model's default"
+    return (
+        f"{at}: {_count(pack.files, 'file')}, {prefix.tokens:,} tokens, {len(pack.omitted):,} left"
+        f" out; {prefix.model}, thinking {thinking}; {_count(len(context.channels), 'channel')}."
+        + (f" Size: {pack.size}" if pack.size else "")
+    )
+
+
+def _unmatched(context: ContextConfig, source: Codebase) -> list[tuple[Verdict, str]]:
+    """Return what is to be said of globs that match no tracked file. Reads trees: blocks."""
+    found: list[tuple[Verdict, str]] = []
+    heads = {one.rules.name: (one, commit) for one, commit in source.heads()}
+    for config in context.repositories:
+        if config.name not in heads or not (config.include or config.exclude or config.first):
+            continue
+        repository, commit = heads[config.name]
+        paths = list(repository.repository.tree(commit))
+        for key, patterns in (("include", config.include), ("exclude", config.exclude)):
+            found += _idle(context, config.name, key, patterns, paths)
+        scope = [path for path in paths if repository.rules.scope()(path)]
+        found += _idle(context, config.name, "first", config.first, scope)
+    return found
+
+
+def _idle(
+    context: ContextConfig, repository: str, key: str, patterns: Sequence[str], paths: Sequence[str]
+) -> Iterator[tuple[Verdict, str]]:
+    for pattern in patterns:
+        matches = matcher((pattern,))
+        if not any(matches(path) for path in paths):
+            yield (
+                "bad" if key == "include" else "note",
+                f"The pattern {pattern!r} in `{key}` matches no file of {repository}: correct it in"
+                f" {context.name}.toml (paths begin at the top of the repository), or remove it.",
+            )
+
+
+def _signing_secret(secret: str) -> Finding:
+    if _SIGNING_SECRET.fullmatch(secret) is None:
+        return Finding(
+            "settings",
+            "bad",
+            "SLACK_SIGNING_SECRET is no signing secret, since it is not 32 characters of 0-9 and"
+            " a-f, so every request of Slack would be refused: copy it from Basic Information of"
+            " your app.",
+        )
+    return Finding(
+        "settings",
+        "note",
+        "SLACK_SIGNING_SECRET has the right form, but only a request of Slack can show whether it"
+        " is this app's: with a wrong one the log says slack_requests_refused with"
+        " wrong_signature, and nothing is answered.",
+    )
+
+
+async def _is_forewarm(port: int) -> bool:
+    """Tell whether a bot answers on this port of this machine."""
+    timeout = aiohttp.ClientTimeout(total=2)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            session.get(f"http://127.0.0.1:{port}/healthz") as answer,
+        ):
+            return (await answer.read())[:100].strip() == b'{"ok": true}'
+    except (aiohttp.ClientError, TimeoutError, OSError):
+        return False
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def _ended(text: str) -> str:

@@ -32,6 +32,35 @@ class PortTaken(ForewarmError):
         self.port = port
 
 
+class CannotListen(ForewarmError):
+    """The address or the port may not be listened on."""
+
+    def __init__(self, host: str, port: int, why: str) -> None:
+        super().__init__(
+            f"{host}:{port} cannot be listened on ({why}): set FOREWARM_HOST to an address of this"
+            " machine, such as 0.0.0.0, and PORT to a port above 1023."
+        )
+        self.port = port
+
+
+def _listen_error(error: OSError, host: str, port: int) -> ForewarmError:
+    if error.errno == errno.EADDRINUSE:
+        return PortTaken(port)
+    why = (error.strerror or str(error)).rpartition(": ")[2]
+    return CannotListen(host, port, why.strip("[]").lower())
+
+
+async def listen_problem(host: str, port: int) -> ForewarmError | None:
+    """Listen for a moment; return the error that a start would end with, if any."""
+    try:
+        server = await asyncio.get_running_loop().create_server(asyncio.Protocol, host, port)
+    except OSError as error:
+        return _listen_error(error, host, port)
+    server.close()
+    await server.wait_closed()
+    return None
+
+
 Ready = Callable[[], Awaitable[Iterable[str]]]
 
 
@@ -69,7 +98,7 @@ class WebServer:
         return int(self._server.sockets[0].getsockname()[1])
 
     async def start(self) -> None:
-        """Begin to listen; raise `PortTaken`."""
+        """Begin to listen; raise `PortTaken` or `CannotListen`."""
         # Access logs would carry nothing that the journal does not, and signatures besides.
         runner = web.AppRunner(
             self.application,
@@ -88,9 +117,7 @@ class WebServer:
             self._server = await loop.create_server(limit, self._host, self._port, backlog=128)
         except OSError as error:
             await runner.cleanup()
-            if error.errno == errno.EADDRINUSE:
-                raise PortTaken(self._port) from None
-            raise
+            raise _listen_error(error, self._host, self._port) from None
         self._runner = runner
 
     async def stop(self) -> None:

@@ -47,6 +47,10 @@ class Catalogue:
             self._known[model] = found
             return found
 
+    async def ask_for_models(self) -> None:
+        """Ask for the list of models. Raises `ClaudeError` if there is no answer or no access."""
+        await self._get("/v1/models", "")
+
     def known(self, model: str) -> Capabilities:
         """Return what was learnt of the model by now, without asking; else `listed`."""
         return self._known.get(model) or listed(model)

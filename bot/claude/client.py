@@ -105,6 +105,13 @@ class ClaudeClient:
         """Return what a model accepts; see `Catalogue.capabilities`."""
         return await self._catalogue.capabilities(model)
 
+    async def ask_for_models(self) -> None:
+        """Ask for the list of models, which costs nothing. Raises `ClaudeError`.
+
+        A server without a Models API is content, too: it has answered.
+        """
+        await self._catalogue.ask_for_models()
+
     def known(self, model: str) -> Capabilities:
         """Return what is known of a model by now, without asking; see `Catalogue.known`."""
         return self._catalogue.known(model)

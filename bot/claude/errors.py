@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from bot.claude.models import similar_model
 from bot.errors import ForewarmError
 
 ErrorKind = Literal[
@@ -39,7 +40,8 @@ _SENTENCES: dict[ErrorKind, str] = {
         "grant it in the Claude Console or choose another model."
     ),
     "unknown_model": (
-        "The model server does not know the model {model}; correct `model` in the context's file."
+        "The model server does not know the model {model}{meant}; correct `model` in the context's"
+        " file."
     ),
     "rate_limited": (
         "Claude is limiting how fast this organisation may ask{wait}; please ask again then."
@@ -123,7 +125,9 @@ def sentence(
 ) -> str:
     """Return the one sentence that a person reads for this kind of failure."""
     wait = f" for another {max(1, round(retry_after))} s" if retry_after is not None else ""
+    similar = similar_model(model) if model and kind == "unknown_model" else None
     return _SENTENCES[kind].format(
+        meant=f" (did you mean `{similar}`?)" if similar and similar != model else "",
         model=f"`{model}`" if model else "in the context's file",
         wait=wait or " for a moment",
         request=f" under {request_id}" if request_id else "",

@@ -7,6 +7,7 @@ maker gets neither thinking nor effort: an unknown field could be refused, or ch
 
 from __future__ import annotations
 
+import datetime
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from importlib.resources import files
 from typing import Any, Literal, get_args
 
 from bot.errors import ForewarmError
+from bot.nearest import nearest
 
 Thinking = Literal["disabled", "between_tools", "adaptive", "enabled"]
 Effort = Literal["low", "medium", "high", "xhigh", "max"]
@@ -165,6 +167,19 @@ def listed(model: str) -> Capabilities:
         # All Claude models since version 3 read pictures.
         images=model.startswith("claude-"),
     )
+
+
+def retirement(model: str) -> datetime.date | None:
+    """Return the day on which Anthropic stops serving the model, if it is announced."""
+    row = _table()["models"].get(_DATED.sub("", model)) or {}
+    day = row.get("retires")
+    return day if isinstance(day, datetime.date) else None
+
+
+def similar_model(model: str) -> str | None:
+    """Return the model that a mistyped id most likely means."""
+    models = _table()["models"]
+    return nearest(model, models) or nearest(f"claude-{model}", models)
 
 
 def from_model_info(model: str, info: Mapping[str, Any]) -> Capabilities:

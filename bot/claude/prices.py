@@ -1,15 +1,19 @@
-"""Prices of tokens, from one data file."""
+"""Prices of tokens, from one data file, and from one of the operator's that overrides it."""
 
 from __future__ import annotations
 
+import datetime
 import re
 import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
+from typing import Any
 
 from bot.claude.usage import Usage
 from bot.context.sizing import Rates
+from bot.errors import ForewarmError
 
 _DATED = re.compile(r"-\d{8}$")
 
@@ -94,10 +98,61 @@ def cost(model: str, usage: Usage) -> float:
     return price_of(model, usage.total_input).of(usage)
 
 
+class PricesUnusable(ForewarmError):
+    """The file of FOREWARM_PRICES cannot be read as a price list."""
+
+    def __init__(self, file: Path, why: str) -> None:
+        super().__init__(
+            f"The price list {file} of FOREWARM_PRICES cannot be used ({why}): correct it as"
+            " docs/operations.md shows, or remove the setting."
+        )
+        self.file = file
+
+
+def use_prices(file: Path | None) -> None:
+    """Let the prices of this file go before the built-in ones, in this process.
+
+    Raises `PricesUnusable`; then the prices stay as they were.
+    """
+    rows: dict[str, Tariff] = {}
+    as_of = _built_in()["as_of"]
+    if file is not None:
+        try:
+            data = tomllib.loads(file.read_text("utf-8"))
+            rows = {model: _tariff(dict(row)) for model, row in data["models"].items()}
+            as_of = data.get("as_of", as_of)
+        except OSError as error:
+            raise PricesUnusable(file, (error.strerror or "unreadable").lower()) from None
+        except KeyError as error:
+            raise PricesUnusable(file, f"the key {error} is missing") from None
+        except (ValueError, TypeError, AttributeError) as error:
+            raise PricesUnusable(file, str(error) or type(error).__name__) from None
+        if not isinstance(as_of, datetime.date):
+            raise PricesUnusable(file, "`as_of` must be a day such as 2026-11-22")
+    _overrides.clear()
+    _overrides.update(rows)
+    _list_of[:] = [as_of]
+    _tariffs.cache_clear()
+
+
+def price_list_of() -> datetime.date:
+    """Return the day of which the prices are."""
+    day: datetime.date = _list_of[0] if _list_of else _built_in()["as_of"]
+    return day
+
+
+_overrides: dict[str, Tariff] = {}
+_list_of: list[datetime.date] = []
+
+
+def _built_in() -> dict[str, Any]:
+    return tomllib.loads(files("bot.claude").joinpath("prices.toml").read_text("utf-8"))
+
+
 @cache
 def _tariffs() -> dict[str, Tariff]:
-    text = files("bot.claude").joinpath("prices.toml").read_text("utf-8")
-    return {model: _tariff(row) for model, row in tomllib.loads(text)["models"].items()}
+    built_in = {model: _tariff(row) for model, row in _built_in()["models"].items()}
+    return built_in | _overrides
 
 
 def _tariff(row: dict[str, object]) -> Tariff:
@@ -114,7 +169,7 @@ def _price(row: dict[str, object]) -> Price:
     def usd(key: str) -> float:
         value = row[key]
         if not isinstance(value, int | float) or value < 0:
-            raise ValueError(f"prices.toml: {key} must be a number of USD, not {value!r}")
+            raise ValueError(f"{key} must be a number of USD, not {value!r}")
         return float(value)
 
     return Price(usd("input"), usd("write_5m"), usd("write_1h"), usd("read"), usd("output"))

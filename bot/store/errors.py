@@ -31,11 +31,11 @@ _SENTENCES: dict[Reason, str] = {
     "full": "The database's disk is full, so nothing can be stored: free some space on it.",
     "locked": "The database is held by another process, so nothing can be stored right now: stop"
     " the other process, or try again in a minute.",
-    "unreachable": "The database cannot be reached, so nothing can be stored right now: check that"
-    " it runs and that DATABASE_URL or FOREWARM_HOME points at it.",
-    "refused": "The database refuses this process, so nothing can be stored: check the user, the"
-    " password, the name and the rights in DATABASE_URL, or the rights of the file.",
-    "corrupt": "The database file is damaged or is no database: restore the newest backup"
+    "unreachable": "The database{place} cannot be reached, so nothing can be stored right now:"
+    " check that it runs and that DATABASE_URL or FOREWARM_HOME points at it.",
+    "refused": "The database{place} refuses this process, so nothing can be stored: check the"
+    " user, the password, the name and the rights in DATABASE_URL, or the rights of the file.",
+    "corrupt": "The database file{place} is damaged or is no database: restore the newest backup"
     " (docs/operations.md).",
     "schema": "The database does not have the tables that this version needs: upgrade Forewarm to"
     " the version that wrote it, or start `forewarm serve` once to set it up.",
@@ -81,8 +81,9 @@ _SQLSTATE: tuple[tuple[str, Reason], ...] = (
 class StoreError(ForewarmError):
     """The store could not do `operation`. `reason` says why; `transient` that waiting may help."""
 
-    def __init__(self, reason: Reason, operation: str, detail: str = "") -> None:
-        super().__init__(_SENTENCES[reason])
+    def __init__(self, reason: Reason, operation: str, detail: str = "", place: str = "") -> None:
+        """`place` is the database's host or file, never with a password."""
+        super().__init__(_SENTENCES[reason].replace("{place}", f" at {place}" if place else ""))
         self.reason: Reason = reason
         self.operation = operation
         self.detail = detail

@@ -74,6 +74,9 @@ class Store:
             await (migrate(database) if set_up else require_current(database))
             if one_clock or (one_clock is None and now is system_now):
                 now = await clock_of(database, now)
+        except StoreError as error:
+            await database.close()
+            raise StoreError(error.reason, error.operation, error.detail, location.place) from error
         except BaseException:
             await database.close()
             raise

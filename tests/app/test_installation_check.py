@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from forewarm_playground.claude import Config, Identity, LocalClaude
+from forewarm_playground.claude import Identity, LocalClaude
+from forewarm_playground.claude.config import config_from
 from forewarm_playground.slack.config import ALL_SCOPES
 from forewarm_playground.slack.local import LocalSlack
 from pydantic import SecretStr
@@ -22,6 +24,11 @@ from tests.running import default_settings
 KEY = "sk-ant-local"
 GOOD = 'channels = ["C0PAY"]\nmodel = "claude-sonnet-5-5"\n[[repositories]]\nurl = "{code}"\n'
 
+CHANNELS = [
+    {"id": "C0PAY", "name": "pay", "members": ["U0ASKER", "bot"]},
+    {"id": "C0AWAY", "name": "away", "members": ["U0ASKER"]},
+]
+
 Begin = Callable[..., Any]
 
 
@@ -34,7 +41,11 @@ def checked(tmp_path: Path) -> Begin:
     """
 
     async def check(
-        *, app: dict[str, Any] | None = None, context: str | None = GOOD, **more: Any
+        *,
+        app: dict[str, Any] | None = None,
+        context: str | None = GOOD,
+        models: dict[str, Any] | None = None,
+        **more: Any,
     ) -> list[Finding]:
         code = tmp_path / "code"
         commit(code, {"pay.py": "x = 1\n" * 500})
@@ -42,7 +53,7 @@ def checked(tmp_path: Path) -> Begin:
         folder.mkdir()
         if context is not None:
             (folder / "pay.toml").write_text(context.format(code=code))
-        async with _neighbours(app or {}) as (slack, url):
+        async with _neighbours(app or {}, models or {}) as (slack, url):
             values = {
                 "slack_bot_token": SecretStr(slack.token),
                 "slack_app_token": SecretStr(slack.app.app_token),
@@ -53,6 +64,8 @@ def checked(tmp_path: Path) -> Begin:
                 "contexts": folder,
                 "local_repositories": (tmp_path,),
                 "state_token": SecretStr("state"),
+                "host": "127.0.0.1",
+                "port": 0,
             }
             settings = Settings.model_construct(**{**default_settings(), **values, **more})
             return [finding async for finding in InstallationCheck(settings, system_now).run()]
@@ -61,11 +74,13 @@ def checked(tmp_path: Path) -> Begin:
 
 
 @asynccontextmanager
-async def _neighbours(app: dict[str, Any]) -> AsyncIterator[tuple[LocalSlack, str]]:
+async def _neighbours(
+    app: dict[str, Any], models: dict[str, Any]
+) -> AsyncIterator[tuple[LocalSlack, str]]:
     async with AsyncExitStack() as stack:
-        slack = LocalSlack({"app": app})
+        slack = LocalSlack({"app": app, "channels": CHANNELS})
         await stack.enter_async_context(slack.serve())
-        claude = LocalClaude(Config(keys={KEY: Identity()}))
+        claude = LocalClaude(replace(config_from({"models": models}), keys={KEY: Identity()}))
         yield slack, await stack.enter_async_context(claude.serve())
 
 
@@ -74,10 +89,11 @@ async def test_a_sound_installation_has_nothing_to_mend(checked: Begin) -> None:
     found = await checked()
     assert [f for f in found if f.verdict == "bad"] == []
     parts = {f.part for f in found if f.verdict == "good"}
-    wanted = {"settings", "Slack", "scopes", "sockets", "database", "context pay", "money"}
+    wanted = {"settings", "Slack", "scopes", "sockets", "channels", "port"}
+    wanted |= {"database", "Claude", "context pay", "money"}
     assert wanted <= parts
     context = next(f for f in found if f.part == "context pay")
-    assert "1 files" in context.text
+    assert "1 file," in context.text
 
 
 NO_REPOSITORY = GOOD.replace("{code}", "https://github.com/acme/../x y")
@@ -134,7 +150,7 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
     (
         "a refused key",
         {"anthropic_api_key": SecretStr("sk-ant-wrong")},
-        "context pay",
+        "Claude",
         "ANTHROPIC_API_KEY",
     ),
     ("no context", {"context": None}, "contexts", "There is no usable context"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
 from collections.abc import Mapping
@@ -22,6 +21,7 @@ from bot.context.config.schema import (
 )
 from bot.context.errors import ContextError, ContextErrors, UrlError
 from bot.context.git.urls import parse_url
+from bot.nearest import nearest
 
 __all__ = [
     "AccessConfig",
@@ -174,18 +174,61 @@ def _sentence(detail: ErrorDetails, keys: tuple[str, ...]) -> str:
         return f"unknown key {keys[-1]!r}{_suggestion(keys)}"
     if detail["type"] == "missing":
         return f"the key {key!r} is missing; add it"
-    message = detail["msg"].removeprefix("Value error, ")
-    message = message[:1].lower() + message[1:] if not message.startswith("The ") else message
+    message = _in_plain_words(detail)
     given = detail.get("input")
     shown = f" (it is {given!r})" if isinstance(given, str | int | float | bool) else ""
+    if isinstance(given, str) and repr(given) in message:
+        shown = ""
     return f"the key {key!r} is wrong: {message}{shown}" if key else message
+
+
+_WORDS: Mapping[str, str] = {
+    "tuple_type": 'it must be a list in brackets, such as ["a", "b"]',
+    "list_type": 'it must be a list in brackets, such as ["a", "b"]',
+    "string_type": "it must be a text in quotes",
+    "int_type": "it must be a whole number without quotes",
+    "int_parsing": "it must be a whole number without quotes",
+    "int_from_float": "it must be a whole number",
+    "float_type": "it must be a number without quotes",
+    "float_parsing": "it must be a number without quotes",
+    "bool_type": "it must be true or false, without quotes",
+    "bool_parsing": "it must be true or false, without quotes",
+    "finite_number": "it must be a finite number",
+    "greater_than_equal": "it must be {ge} or more",
+    "greater_than": "it must be more than {gt}",
+    "less_than_equal": "it must be {le} or less",
+    "less_than": "it must be less than {lt}",
+    "literal_error": "it must be one of {expected}",
+    "string_too_short": "it must not be empty",
+    "string_too_long": "it must have at most {max_length} characters",
+    "too_short": "it must have at least {min_length} entry",
+    "too_long": "it must have at most {max_length} entries",
+}
+"""Sentences for pydantic's types of errors, filled from their `ctx`."""
+
+
+def _in_plain_words(detail: ErrorDetails) -> str:
+    """Return the problem without the names of Python's types, and without a full stop."""
+    kind = detail["type"]
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        key = next((str(part) for part in reversed(detail["loc"]) if isinstance(part, str)), "")
+        head = f"[[{key}]]" if key == "repositories" else f"[{key}]"
+        return f"it must be a table: write {head} on a line of its own and the keys below it"
+    if kind == "tuple_type" and detail["loc"][-1] == "repositories":
+        return "each repository is a table: write [[repositories]], with two brackets"
+    if kind in _WORDS:
+        context = detail.get("ctx", {})
+        bounds = {k: f"{v:g}" if isinstance(v, float) else v for k, v in context.items()}
+        return _WORDS[kind].format(**bounds)
+    message = detail["msg"].removeprefix("Value error, ").removesuffix(".")
+    return message if message.startswith("The ") else message[:1].lower() + message[1:]
 
 
 def _suggestion(keys: tuple[str, ...]) -> str:
     model = _TABLES.get(keys[0], ContextConfig) if len(keys) > 1 else ContextConfig
     known = [field for field in model.model_fields if model is not ContextConfig or field != "name"]
-    close = difflib.get_close_matches(keys[-1], known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known here are {', '.join(known)}"
+    close = nearest(keys[-1], known)
+    return f"; did you mean {close!r}?" if close else f"; known here are {', '.join(known)}"
 
 
 def _line_of(text: str, keys: tuple[str, ...], nth: int = 0) -> int | None:

@@ -38,10 +38,17 @@ class Location:
     path: Path | None = None
     dsn: str | None = None
 
+    @property
+    def place(self) -> str:
+        """The host or the file, without user and password."""
+        if self.path:
+            return str(self.path)
+        parts = urlsplit(self.dsn or "")
+        return f"{parts.hostname}:{parts.port or 5432}" if parts.hostname else "a local socket"
+
     def __repr__(self) -> str:
         # The DSN holds a password.
-        where = self.path if self.path else (urlsplit(self.dsn or "").hostname or "local socket")
-        return f"<Location {self.kind} at {where}>"
+        return f"<Location {self.kind} at {self.place}>"
 
 
 def default_url(home: Path) -> str:

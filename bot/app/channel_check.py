@@ -1,0 +1,50 @@
+"""Channels of contexts as Slack knows them: those that the bot cannot hear are named."""
+
+from __future__ import annotations
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.context.config.load import ContextConfig
+
+UNKNOWN = frozenset({"channel_not_found", "method_not_supported_for_channel_type"})
+
+
+async def unusable_channels(slack: AsyncWebClient, context: ContextConfig) -> list[str]:
+    """Return a sentence for each channel of a context in which the bot hears no question.
+
+    A failure of Slack that says nothing about a channel is left to the other checks.
+    """
+    return [
+        problem
+        for channel in context.channels
+        if (problem := await _problem(slack, channel, context.name))
+    ]
+
+
+async def _problem(slack: AsyncWebClient, channel: str, context: str) -> str | None:
+    try:
+        told = await slack.conversations_info(channel=channel)
+    except SlackApiError as error:
+        if error.response.get("error") not in UNKNOWN:
+            return None
+        return (
+            f"The channel {channel} does not exist in this workspace, or it is private and the bot"
+            " was not invited, so no question is heard there: invite the bot, or correct"
+            f" `channels` in {context}.toml."
+        )
+    except (aiohttp.ClientError, TimeoutError, OSError):
+        return None
+    found = told.get("channel") or {}
+    if found.get("is_archived"):
+        return (
+            f"The channel {channel} is archived, so no question can come from it: take it out of"
+            f" `channels` in {context}.toml."
+        )
+    if found.get("is_member") is False:
+        return (
+            f"The bot is not in the channel {channel}, so no question is heard there: invite it in"
+            " Slack with `/invite`."
+        )
+    return None

@@ -1,0 +1,33 @@
+"""The folder for the database file, clones and caches: made, and known to be writable."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from bot.errors import ForewarmError
+
+
+class HomeUnusable(ForewarmError):
+    """FOREWARM_HOME cannot be made or written to."""
+
+    def __init__(self, home: Path, why: str) -> None:
+        super().__init__(
+            f"The folder {home} cannot be used ({why}), so nothing can be stored: set FOREWARM_HOME"
+            " to a folder that this process may write to."
+        )
+        self.home = home
+
+
+def prepare_home(home: Path) -> None:
+    """Create the folder and try a write in it. Raises `HomeUnusable`."""
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=home):
+            pass
+    except FileExistsError:
+        raise HomeUnusable(home, "it is a file") from None
+    except NotADirectoryError:
+        raise HomeUnusable(home, "a part of its path is a file") from None
+    except OSError as error:
+        raise HomeUnusable(home, (error.strerror or type(error).__name__).lower()) from None
