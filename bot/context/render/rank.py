@@ -93,25 +93,28 @@ def _spread(ranked: Sequence[Ranked]) -> list[Ranked]:
     sources = [entry for entry in ranked if entry.group == "source"]
     rest = [entry for entry in ranked if entry.group != "source"]
     before = first
-    folders = [dirname(entry.file.path) for entry in sources]
-    whole: dict[str, int] = {}
-    for entry, folder in zip(sources, folders, strict=True):
-        whole[folder] = whole.get(folder, 1) + entry.file.size
+    # Within a folder the order of the scores stays, so only the best file of each folder competes.
+    queues: dict[str, list[Ranked]] = {}
+    for entry in reversed(sources):
+        queues.setdefault(dirname(entry.file.path), []).append(entry)
+    whole = {name: 1 + sum(e.file.size for e in queue) for name, queue in queues.items()}
     placed = dict.fromkeys(whole, 0)
-    heap = [(-entry.score, at, 0) for at, entry in enumerate(sources)]
+
+    def bid(folder: str) -> tuple[float, str, str]:
+        best = queues[folder][-1]
+        worth = best.score * _HALF_AT / (_HALF_AT + placed[folder] / whole[folder])
+        return -worth, best.file.path, folder
+
+    heap = [bid(folder) for folder in queues]
     heapq.heapify(heap)
     spread: list[Ranked] = []
     while heap:
-        _, at, seen = heapq.heappop(heap)
-        folder = folders[at]
-        now = placed[folder]
-        if seen != now:
-            # Its folder has got a place since this score was worked out.
-            worth = sources[at].score * _HALF_AT / (_HALF_AT + now / whole[folder])
-            heapq.heappush(heap, (-worth, at, now))
-            continue
-        placed[folder] = now + sources[at].file.size
-        spread.append(sources[at])
+        folder = heapq.heappop(heap)[2]
+        entry = queues[folder].pop()
+        placed[folder] += entry.file.size
+        spread.append(entry)
+        if queues[folder]:
+            heapq.heappush(heap, bid(folder))
     return [*rest[:before], *spread, *rest[before:]]
 
 
