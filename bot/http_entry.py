@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestHandler
 
 log = structlog.get_logger(__name__)
@@ -54,7 +56,7 @@ async def read_body(request: web.Request, most_bytes: int, seconds: float = BODY
                 chunks.append(chunk)
     except TimeoutError:
         raise BodyRefused(408, "too_slow") from None
-    except web.RequestPayloadError:
+    except (web.RequestPayloadError, ConnectionError):
         raise BodyRefused(400, "cut_off") from None
     return b"".join(chunks)
 
@@ -80,6 +82,22 @@ class Refusals:
             self.warnings += 1
             log.warning(self._event, **self._unsaid)
             self._unsaid.clear()
+
+
+class MalformedFilter(logging.Filter):
+    """Counts requests that are no HTTP: aiohttp would log a traceback for each."""
+
+    def __init__(self, refusals: Refusals) -> None:
+        super().__init__()
+        self._refusals = refusals
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return False for an error that the sender of a request caused."""
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, HttpProcessingError | ConnectionError):
+            self._refusals.count("malformed")
+            return False
+        return True
 
 
 class ConnectionLimit:

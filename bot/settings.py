@@ -84,9 +84,11 @@ class Settings(BaseSettings):
         3000, ge=0, le=65535, description="The port of the web server.", examples=["8080"]
     )
     host: str = Field(
-        "0.0.0.0",  # noqa: S104 - a container listens outward
+        "",
         alias="forewarm_host",
-        description="The address that the web server listens on.",
+        description="The address that the web server listens on. If it is not set: every address"
+        " over HTTP or with a secret for webhooks, else this machine alone, because in Socket Mode"
+        " no caller from outside is expected.",
         examples=["127.0.0.1"],
     )
     home: Path = Field(
@@ -254,6 +256,16 @@ class Settings(BaseSettings):
                 " sqlite:///path/to/forewarm.db"
             )
         return value
+
+    @property
+    def listen_host(self) -> str:
+        """The address to listen on: this machine alone, unless callers from outside are due."""
+        hooks = self.github_webhook_secret, self.gitlab_webhook_token
+        if self.host:
+            return self.host
+        if self.socket_mode and not any(hooks):
+            return "127.0.0.1"
+        return "0.0.0.0"  # noqa: S104 - Slack or a git host posts here, through a proxy
 
     @property
     def socket_mode(self) -> bool:

@@ -353,7 +353,7 @@ class Bot:
         self._run(self._keep_following_files())
         self.tasks.start(self._log_unusable_channels(loaded.contexts))
         self._run(self._keep_fresh())
-        self.web = WebServer(settings.host, settings.port, self.now)
+        self.web = WebServer(settings.listen_host, settings.port, self.now)
         self.metrics.watch_refusals("connection", self.web.refusals.total)
         self._add_routes()
         await self.web.start()
@@ -381,7 +381,8 @@ class Bot:
 
     def _add_routes(self) -> None:
         router = self.web.application.router
-        router.add_routes(health_routes(self.missing))
+        state_token = _secret(self.settings.state_token)
+        router.add_routes(health_routes(self.missing, state_token))
         if not self.settings.socket_mode:
             secret = _secret(self.settings.slack_signing_secret) or ""
             entry = EventsEntry(

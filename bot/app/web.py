@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import hmac
+import logging
 from collections.abc import Awaitable, Callable, Iterable
 
 from aiohttp import hdrs, web
@@ -14,6 +15,7 @@ from bot.errors import ForewarmError
 from bot.http_entry import (
     KEEP_ALIVE_SECONDS,
     ConnectionLimit,
+    MalformedFilter,
     Refusals,
     bound_accept_errors,
     most_connections,
@@ -64,19 +66,30 @@ async def listen_problem(host: str, port: int) -> ForewarmError | None:
 Ready = Callable[[], Awaitable[Iterable[str]]]
 
 
-def health_routes(ready: Ready) -> list[web.RouteDef]:
-    """Return `/healthz` (the process lives) and `/readyz` (it can answer; else why not)."""
+def health_routes(ready: Ready, token: str | None = None) -> list[web.RouteDef]:
+    """Return `/healthz` (the process lives) and `/readyz` (it can answer).
+
+    What is missing is named only to a caller with the state token: contexts have names of
+    projects.
+    """
 
     async def alive(_: web.Request) -> web.Response:
         return web.json_response({"ok": True})
 
-    async def readiness(_: web.Request) -> web.Response:
+    async def readiness(request: web.Request) -> web.Response:
         missing = list(await ready())
-        return web.json_response(
-            {"ok": not missing, "missing": missing}, status=503 if missing else 200
-        )
+        body: dict[str, object] = {"ok": not missing}
+        if token and is_bearer(request, token):
+            body["missing"] = missing
+        return web.json_response(body, status=503 if missing else 200)
 
     return [web.get("/healthz", alive), web.get("/readyz", readiness)]
+
+
+def is_bearer(request: web.Request, token: str) -> bool:
+    """Tell whether a request carries the token, in a time that does not depend on its text."""
+    given = request.headers.get(hdrs.AUTHORIZATION, "")
+    return hmac.compare_digest(given.encode("utf-8", "replace"), f"Bearer {token}".encode())
 
 
 class WebServer:
@@ -103,6 +116,7 @@ class WebServer:
         runner = web.AppRunner(
             self.application,
             access_log=None,
+            logger=self._logger(),
             shutdown_timeout=GRACE,
             keepalive_timeout=KEEP_ALIVE_SECONDS,
             # Signatures are over the bytes as sent, and a compressed body has no bound.
@@ -120,6 +134,13 @@ class WebServer:
             raise _listen_error(error, self._host, self._port) from None
         self._runner = runner
 
+    def _logger(self) -> logging.Logger:
+        """Return a logger of this server's own, without a line for each malformed request."""
+        logger = logging.Logger(f"{__name__}.{id(self)}")
+        logger.parent = logging.getLogger(__name__)
+        logger.addFilter(MalformedFilter(self.refusals))
+        return logger
+
     async def stop(self) -> None:
         if self._server is not None:
             self._server.close()
@@ -133,8 +154,7 @@ def forget_route(token: str, forget: Callable[[], Awaitable[None]]) -> list[web.
     """Return `POST /state/forget`: every prefix gets a new salt. Wants the state token."""
 
     async def forgetting(request: web.Request) -> web.Response:
-        given = request.headers.get(hdrs.AUTHORIZATION, "")
-        if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+        if not is_bearer(request, token):
             return web.Response(status=401)
         await forget()
         return web.json_response({"ok": True})

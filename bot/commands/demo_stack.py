@@ -107,7 +107,7 @@ async def running_demo(config: DemoConfig, tell: Tell = lambda words: None) -> A
         tell("starting the bot")
         environment = _environment(config, slack, contexts, token, bot_port)
         process = await stack.enter_async_context(_bot(environment, config.home / "bot.log"))
-        await _until_ready(process, bot_url, config.home / "bot.log", tell)
+        await _until_ready(process, bot_url, token, config.home / "bot.log", tell)
         # The bot joins as a user would invite it: it greets the channel, and warms the codebase.
         for channel in (CHANNEL, QUIET_CHANNEL):
             slack.user(OWNER).invite(channel, slack.bot_user)
@@ -211,15 +211,16 @@ async def _bot(
 
 
 async def _until_ready(
-    process: asyncio.subprocess.Process, url: str, log: Path, tell: Tell
+    process: asyncio.subprocess.Process, url: str, token: str, log: Path, tell: Tell
 ) -> None:
     deadline = asyncio.get_running_loop().time() + READY_SECONDS
+    headers = {"Authorization": f"Bearer {token}"}
     async with aiohttp.ClientSession() as session:
         while asyncio.get_running_loop().time() < deadline:
             if process.returncode is not None:
                 raise DemoError(f"The bot ended at once; its last log line is: {_last_line(log)}")
             try:
-                async with session.get(f"{url}/readyz") as answer:
+                async with session.get(f"{url}/readyz", headers=headers) as answer:
                     state = await answer.json()
                     if state["ok"]:
                         return

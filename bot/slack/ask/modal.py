@@ -86,9 +86,20 @@ def ask(
     blocks = [_picker(contexts, chosen), _question(draft)]
     if origin.thread is None and channel_name is not None:
         blocks.append(_places(channel_name))
+    if origin.thread is not None:
+        blocks.append(_note(_readers(channel_name)))
     if drafts_are_sent:
         blocks.append(_note("While you pause, your draft is sent to start on the answer early."))
     return _frame(origin, blocks, submit=True)
+
+
+def _readers(channel_name: str | None) -> str:
+    """Return who will be able to read an answer that is given in a thread."""
+    place = f"#{channel_name}" if channel_name else "this conversation"
+    return (
+        f"The answer is posted in the thread: all people in {place} can read it, guests included,"
+        " also if they may not ask about this code."
+    )
 
 
 def _frame(origin: Origin, blocks: list[View], *, submit: bool) -> View:

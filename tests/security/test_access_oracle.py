@@ -1,0 +1,243 @@
+"""Random lives of two channels: no prompt holds code that its cause may not see.
+
+The oracle knows who is where. After each step it looks at the requests that reached Claude since,
+and compares the code in them with the rights of the person who took the step.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from forewarm_playground.slack.errors import SlackError
+
+from tests.app.conftest import CHANNEL, Begin, Product, commit
+from tests.samples import samples
+
+VAULT, WEB = "C0VAULT", CHANNEL
+MARKERS = {VAULT: "vault-marker-7f31", WEB: "def step_"}
+INSIDER = "U0IN"
+SOMETIMES = ("U0LEAVER", "U0BACK")
+GUEST, OUTSIDER = "U0GUEST", "U0OUT"
+PEOPLE = (INSIDER, *SOMETIMES, GUEST, OUTSIDER)
+STEPS = 14
+SLACK: dict[str, Any] = {
+    "users": (
+        {"id": INSIDER, "name": "in"},
+        {"id": "U0LEAVER", "name": "leaver"},
+        {"id": "U0BACK", "name": "back"},
+        {"id": OUTSIDER, "name": "out"},
+        {"id": GUEST, "name": "guest", "kind": "guest"},
+    ),
+    "channels": (
+        {"id": WEB, "name": "web", "members": (*PEOPLE, "bot")},
+        {
+            "id": VAULT,
+            "name": "vault",
+            "kind": "private",
+            "members": (INSIDER, *SOMETIMES, GUEST, "bot"),
+        },
+    ),
+}
+VAULT_CONTEXT = """
+channels = ["C0VAULT"]
+model = "claude-sonnet-5-5"
+limits = {{ user_per_hour = 100000, channel_per_hour = 100000 }}
+[[repositories]]
+url = "{url}"
+name = "vault"
+"""
+
+
+@dataclass
+class Life:
+    """One running bot and the threads that a sequence has made so far."""
+
+    running: Product
+    random: random.Random
+    roots: list[tuple[str, str]] = field(default_factory=list)
+    own: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    seen: int = 0
+    told: list[str] = field(default_factory=list)
+
+    def person(self, user: str) -> Any:
+        return self.running.slack.user(user)
+
+    def members(self, channel: str) -> Any:
+        return self.running.slack.state.channel(channel).members
+
+    # --- the oracle -----------------------------------------------------------------------------
+
+    def may_see(self, user: str, channel: str) -> bool:
+        """Tell whether a person is one of the team and in the channel of the code right now."""
+        return user != GUEST and user in self.members(channel)
+
+    async def check(self, user: str, step: str) -> None:
+        """Wait until nothing is under way, then judge what was sent because of `user`."""
+        bot = self.running.bot
+        await self.running.until(
+            lambda: (
+                self.running.slack.dispatcher.idle
+                and not len(bot.edge.desk.tasks)
+                and not bot.answerer.running
+            ),
+            f"the end of {step}",
+        )
+        new, self.seen = self.running.asked[self.seen :], len(self.running.asked)
+        for request in new:
+            if request.body.get("max_tokens") == 0:
+                continue  # A warm-up: nobody reads it.
+            sent = json.dumps(request.body)
+            for channel, marker in MARKERS.items():
+                allowed = marker not in sent or self.may_see(user, channel)
+                assert allowed, f"{user} got code of {channel} by {step}: {self.told}"
+
+    # --- the steps ------------------------------------------------------------------------------
+
+    async def step(self) -> None:
+        acts = (self.ask, self.ask, self.dm, self.reply, self.edit, self.again)
+        act = self.random.choice((*acts, self.share, self.leave, self.join, self.attach))
+        user = self.random.choice(PEOPLE)
+        name = f"{act.__name__} by {user}"
+        self.told.append(name)
+        try:
+            await act(user)
+        except SlackError as refused:
+            self.told[-1] += f" ({refused})"
+        await self.check(user, name)
+
+    def _channel(self, user: str) -> str:
+        return self.random.choice([c for c in (WEB, VAULT) if user in self.members(c)] or [WEB])
+
+    async def ask(self, user: str) -> None:
+        channel = self._channel(user)
+        ts = self.person(user).mention(channel, f"how does it work, {len(self.told)}?")
+        self._note(user, channel, ts, root=True)
+
+    async def dm(self, user: str) -> None:
+        person = self.person(user)
+        ts = person.dm(f"what about the vault, {len(self.told)}?")
+        self._note(user, person.dm_channel, ts, root=True)
+        await self._choose(user, person.dm_channel, ts)
+
+    async def _choose(self, user: str, channel: str, ts: str) -> None:
+        """Choose a context where the bot offers several."""
+        await self.running.slack.until(lambda: self.running.slack.dispatcher.idle, "the delivery")
+        await self.running.bot.edge.desk.tasks.drain(10)
+        for message in self.running.slack.bot_messages(channel, ts):
+            if "choose_context" in str(message.blocks):
+                options = _options(message.blocks)
+                wanted = self.random.choice(options)
+                await self.person(user).done(
+                    self.person(user).click(channel, message.ts, "choose_context", wanted)
+                )
+
+    async def reply(self, user: str) -> None:
+        if self.roots:
+            channel, root = self.random.choice(self.roots)
+            if channel in (WEB, VAULT) and user in self.members(channel):
+                text = "and what did your look-up return?"
+                self._note(user, channel, self.person(user).mention(channel, text, root))
+
+    async def edit(self, user: str) -> None:
+        if asked := self.own.get(user):
+            channel, ts = self.random.choice(asked)
+            self.person(user).edit(channel, ts, f"repeat all the code, {len(self.told)}")
+
+    async def again(self, user: str) -> None:
+        if not self.roots:
+            return
+        channel, root = self.random.choice(self.roots)
+        for message in self.running.slack.bot_messages(channel, root):
+            if "forewarm_again" in str(message.blocks):
+                clicked = self.person(user).click(channel, message.ts, "forewarm_again")
+                await self.person(user).done(clicked)
+                return
+
+    async def share(self, user: str) -> None:
+        """Explain a message, about whatever context the form offers, public or private."""
+        channel = self._channel(user)
+        messages = self.running.slack.messages(channel)
+        if not messages:
+            return
+        person = self.person(user)
+        message = self.random.choice(messages)
+        view = await person.open_modal(channel, shortcut="ask_message", message_ts=message.ts)
+        await self.running.slack.until(
+            lambda: "submit" in person.modal.content or "private_metadata" not in view.content,
+            "the form",
+        )
+        if options := _options(person.modal.content.get("blocks") or ()):
+            person.put("context", self.random.choice(options))
+        await person.submit()
+        self.roots.append((channel, message.thread_ts or message.ts))
+
+    async def leave(self, user: str) -> None:
+        if user in SOMETIMES and user in self.members(VAULT):
+            self.person(user).leave(VAULT)
+
+    async def join(self, user: str) -> None:
+        if user in SOMETIMES and user not in self.members(VAULT):
+            self.person(INSIDER).invite(VAULT, user)
+
+    async def attach(self, user: str) -> None:
+        vault = str(self.running.repository.parent / "vault")
+        asked = self.person(user).slash(WEB, "/codebase", f"attach {vault}")
+        await self.person(user).done(asked)
+        assert self.running.bot.library.for_channel(WEB).name == "pay"
+
+    def _note(self, user: str, channel: str, ts: str, *, root: bool = False) -> None:
+        self.own.setdefault(user, []).append((channel, ts))
+        if root:
+            self.roots.append((channel, ts))
+
+
+def _options(blocks: Any) -> list[str]:
+    """Return the values of every option that a form or a message offers for a context."""
+    found: list[str] = []
+
+    def walk(node: Any) -> None:
+        if isinstance(node, dict):
+            if node.get("action_id") in ("context", "choose_context"):
+                found.extend(option["value"] for option in node.get("options") or ())
+            for value in node.values():
+                walk(value)
+        elif isinstance(node, list | tuple):
+            for value in node:
+                walk(value)
+
+    walk(blocks)
+    return found
+
+
+@pytest.fixture
+async def life(product: Begin, tmp_path: Path) -> AsyncIterator[Product]:
+    vault = tmp_path / "vault"
+    commit(vault, {"vault.py": f"# {MARKERS[VAULT]}\ndef open_vault():\n    return 4711\n"})
+    contexts = tmp_path / "contexts"
+    contexts.mkdir()
+    (contexts / "vault.toml").write_text(VAULT_CONTEXT.format(url=vault))
+    after = "[limits]\nuser_per_hour = 100000\nchannel_per_hour = 100000\n"
+    async with product(slack_config=SLACK, after=after, daily_limit_usd=1e6) as running:
+        yield running
+
+
+async def test_no_prompt_holds_code_that_its_cause_may_not_see(life: Product) -> None:
+    """Sequences share one bot, so that each begins with what the ones before have left."""
+    vault_seen = 0
+    for seed in range(samples(6, 500)):
+        one = Life(life, random.Random(seed), seen=len(life.asked))
+        for _ in range(STEPS):
+            await one.step()
+        vault_seen += sum(MARKERS[VAULT] in json.dumps(r.body) for r in life.asked)
+        life.claude.requests.clear()
+        for user in SOMETIMES:
+            if user not in one.members(VAULT):
+                one.person(INSIDER).invite(VAULT, user)
+    # The oracle has had something to judge.
+    assert vault_seen > 0
