@@ -189,7 +189,7 @@ class Life:
         vault = str(self.running.repository.parent / "vault")
         asked = self.person(user).slash(WEB, "/codebase", f"attach {vault}")
         await self.person(user).done(asked)
-        assert self.running.bot.library.for_channel(WEB).name == "pay"
+        assert [c.name for c in self.running.bot.library.all()] == ["pay", "vault"]
 
     def _note(self, user: str, channel: str, ts: str, *, root: bool = False) -> None:
         self.own.setdefault(user, []).append((channel, ts))
