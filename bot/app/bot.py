@@ -54,7 +54,7 @@ from bot.delivery.delivery import Deliveries
 from bot.delivery.rate_limit.budget import Rates
 from bot.delivery.rate_limit.limiter import RateLimiter
 from bot.settings import Settings
-from bot.slack.app import Edge, Services
+from bot.slack.app import Services, SlackSide
 from bot.slack.client import connect
 from bot.slack.identity import identify
 from bot.slack.manifest import missing_scopes
@@ -320,7 +320,7 @@ class Bot:
             memory=SharedMemory(self.store.state) if self.store.shared else None,
             pacer=self.pacer,
         )
-        self.edge = Edge(
+        self.edge = SlackSide(
             self.clients,
             self.me,
             services,

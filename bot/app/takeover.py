@@ -15,7 +15,7 @@ from bot.app.contexts import ContextRegistry
 from bot.app.inbox import QuestionInbox
 from bot.clock import Now
 from bot.delivery.slack_api import SlackCallError
-from bot.slack.app import Edge
+from bot.slack.app import SlackSide
 from bot.slack.people.gate import Gate
 from bot.store.inbox import Claimed
 
@@ -40,7 +40,7 @@ class Takeovers:
         inbox: QuestionInbox,
         library: ContextRegistry,
         answerer: Answerer,
-        edge: Edge,
+        edge: SlackSide,
         gate: Gate,
         threads: Threads,
         now: Now,

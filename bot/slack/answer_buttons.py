@@ -12,7 +12,7 @@ from bot.answer.feedback import Mark, Value, decode
 from bot.slack.events.parse import workspace_of
 from bot.slack.interfaces import Answers, Contexts, Opinions
 from bot.slack.people.gate import Gate
-from bot.slack.router import Desk
+from bot.slack.router import Router
 from bot.slack.web_api import best_effort
 from bot.stored import dump, load
 
@@ -27,7 +27,7 @@ class AnswerButtons:
     def __init__(
         self,
         client: AsyncWebClient,
-        desk: Desk,
+        desk: Router,
         answers: Answers,
         opinions: Opinions,
         contexts: Contexts,

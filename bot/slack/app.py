@@ -11,7 +11,7 @@ from bot.clock import Now
 from bot.delivery.notices import Notices
 from bot.delivery.rate_limit.limiter import RateLimiter
 from bot.slack.answer_buttons import AnswerButtons
-from bot.slack.ask.ask import Asking
+from bot.slack.ask.ask import AskForm
 from bot.slack.ask.ask import Parts as AskingParts
 from bot.slack.client import SlackClients, quiet_logger
 from bot.slack.codebase.command import Codebase, ContextEditor
@@ -19,7 +19,7 @@ from bot.slack.codebase.listeners import register_codebase
 from bot.slack.events.intake import Intake
 from bot.slack.home.home import Home, Standing
 from bot.slack.identity import Identity
-from bot.slack.interfaces import Answers, Contexts, Heard, Inbox, Opinions, Warmth
+from bot.slack.interfaces import Answers, Contexts, Inbox, Opinions, ThreadListener, Warmth
 from bot.slack.lifecycle import Forgetting, Lifecycle
 from bot.slack.listeners import (
     register_answers,
@@ -36,8 +36,8 @@ from bot.slack.people.context_choice import Memory
 from bot.slack.people.directory import People
 from bot.slack.people.gate import Gate
 from bot.slack.people.reply_limits import ReplyLimits
-from bot.slack.router import Desk
 from bot.slack.router import Parts as DeskParts
+from bot.slack.router import Router
 from bot.slack.web_api import WebCalls
 
 
@@ -55,12 +55,12 @@ class Services:
     standing: Standing
     forgetting: Forgetting
     shelf: ContextEditor
-    heard: Heard
+    heard: ThreadListener
     memory: Memory | None = None
     pacer: RateLimiter = field(default_factory=RateLimiter)
 
 
-class Edge:
+class SlackSide:
     """Slack's side of the bot."""
 
     def __init__(
@@ -76,7 +76,7 @@ class Edge:
         self.calls = WebCalls(clients)
         self.people = n.people
         self._me = me
-        self.desk = Desk(
+        self.desk = Router(
             DeskParts(
                 calls=self.calls,
                 notices=Notices(self.calls, n.pacer),
@@ -97,7 +97,7 @@ class Edge:
     def _register(self, clients: SlackClients, n: Services, now: Now) -> None:
         desk, writes = self.desk, clients.writes
         parts = AskingParts(writes, desk, self.people, n.gate, n.contexts, n.inbox, n.answers, now)
-        self.asking = asking = Asking(parts)
+        self.asking = asking = AskForm(parts)
         self.home = home = Home(
             writes,
             desk,

@@ -100,7 +100,7 @@ class SpendingLimits(Protocol):
     def answers_left(self, context: ContextConfig) -> bool: ...
 
 
-class Heard(Protocol):
+class ThreadListener(Protocol):
     """Keeps up with threads: told of every event that carries a message, ours included."""
 
     def heard(self, workspace: str, event: Mapping[str, Any]) -> None: ...

@@ -13,7 +13,7 @@ from bot.slack.events.parse import read_signal, workspace_of
 from bot.slack.identity import Identity
 from bot.slack.interfaces import Contexts
 from bot.slack.people.directory import People
-from bot.slack.router import Desk
+from bot.slack.router import Router
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +36,7 @@ class Lifecycle:
     def __init__(
         self,
         calls: SlackCalls,
-        desk: Desk,
+        desk: Router,
         people: People,
         contexts: Contexts,
         forgetting: Forgetting,

@@ -20,14 +20,14 @@ from bot.answer.thread import markup
 from bot.answer.thread.content import read_content
 from bot.slack.answer_buttons import COMMENT_CALLBACK, AnswerButtons
 from bot.slack.ask import context_picker, modal
-from bot.slack.ask.ask import Asking
+from bot.slack.ask.ask import AskForm
 from bot.slack.events.intake import Intake
 from bot.slack.events.parse import read_edit, read_signal, workspace_of
 from bot.slack.home.home import Home
 from bot.slack.home.views import CHARTS, REFRESH
-from bot.slack.interfaces import Heard
+from bot.slack.interfaces import ThreadListener
 from bot.slack.lifecycle import Forgetting, Lifecycle
-from bot.slack.router import Desk
+from bot.slack.router import Router
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +54,7 @@ def register_end(app: AsyncApp, forgetting: Forgetting) -> None:
     app.middleware(end)
 
 
-def register_intake(app: AsyncApp, intake: Intake, threads: Heard) -> None:
+def register_intake(app: AsyncApp, intake: Intake, threads: ThreadListener) -> None:
     """Record questions before they are acknowledged; keep the threads up to date."""
 
     async def record_first(body: Body, context: AsyncBoltContext, next: Next) -> Any:
@@ -68,7 +68,7 @@ def register_intake(app: AsyncApp, intake: Intake, threads: Heard) -> None:
     app.middleware(record_first)
 
 
-def register_messages(app: AsyncApp, desk: Desk) -> None:
+def register_messages(app: AsyncApp, desk: Router) -> None:
     async def heard(body: Body, context: AsyncBoltContext) -> None:
         taken = context.get(TAKEN)
         if taken is not None:
@@ -84,7 +84,7 @@ def register_messages(app: AsyncApp, desk: Desk) -> None:
     app.event({"type": "message", "subtype": SUBTYPES})(heard)
 
 
-def register_signals(app: AsyncApp, desk: Desk, home: Home, lifecycle: Lifecycle) -> None:
+def register_signals(app: AsyncApp, desk: Router, home: Home, lifecycle: Lifecycle) -> None:
     async def signalled(body: Body, context: AsyncBoltContext) -> None:
         signal = read_signal(body, str(context.bot_user_id))
         if signal is not None:
@@ -135,7 +135,7 @@ def register_signals(app: AsyncApp, desk: Desk, home: Home, lifecycle: Lifecycle
         await lifecycle.tokens_revoked(body)
 
 
-def register_asking(app: AsyncApp, asking: Asking) -> None:
+def register_asking(app: AsyncApp, asking: AskForm) -> None:
     @app.command("/ask")
     async def command(ack: AsyncAck, body: Body) -> None:
         await ack()
@@ -196,7 +196,7 @@ def register_asking(app: AsyncApp, asking: Asking) -> None:
         await asking.closed(workspace_of(body), body["user"]["id"], view)
 
 
-def register_answers(app: AsyncApp, desk: Desk) -> None:
+def register_answers(app: AsyncApp, desk: Router) -> None:
     @app.action(context_picker.ACTION)
     async def chose(ack: AsyncAck, body: Body, action: Mapping[str, Any]) -> None:
         await ack()

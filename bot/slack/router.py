@@ -63,7 +63,7 @@ class Parts:
     memory: Memory | None = None
 
 
-class Desk:
+class Router:
     """Everything that happens after an acknowledgement."""
 
     def __init__(self, parts: Parts) -> None:

@@ -18,7 +18,7 @@ from bot.answer.question import Question
 from bot.answer.receipt import blocks
 from bot.clock import system_now
 from bot.context.config.load import ContextConfig
-from bot.slack.app import Edge, Services
+from bot.slack.app import Services, SlackSide
 from bot.slack.client import connect
 from bot.slack.codebase.command import Draft, StoredContext
 from bot.slack.codebase.views import Preview, Summary
@@ -234,7 +234,7 @@ class Rooms:
 class Scene:
     slack: LocalSlack
     rooms: Rooms
-    edge: Edge
+    edge: SlackSide
 
     async def until(self, condition: Any, what: str) -> None:
         async with asyncio.timeout(10):
@@ -264,7 +264,7 @@ async def running(transport: str) -> AsyncIterator[Scene]:
             shelf=rooms,
             heard=rooms,
         )
-        edge = Edge(clients, me, neighbours, signing_secret=secret, now=system_now)
+        edge = SlackSide(clients, me, neighbours, signing_secret=secret, now=system_now)
         await prime(edge.app)
         if transport == "http":
             application = web.Application()
@@ -291,7 +291,7 @@ async def running(transport: str) -> AsyncIterator[Scene]:
         slack.assert_quiet()
 
 
-async def quiet(slack: LocalSlack, edge: Edge) -> None:
+async def quiet(slack: LocalSlack, edge: SlackSide) -> None:
     """Let listeners that Bolt runs by itself come to their end before the session closes."""
     await edge.desk.tasks.drain(5)
     async with asyncio.timeout(5):

@@ -22,7 +22,7 @@ from bot.slack.escape import escape_mrkdwn
 from bot.slack.interfaces import Answers, Contexts, Inbox
 from bot.slack.people.directory import People
 from bot.slack.people.gate import Gate
-from bot.slack.router import Desk
+from bot.slack.router import Router
 from bot.slack.web_api import best_effort
 from bot.warm.signals import Signal, SignalKind
 
@@ -33,7 +33,7 @@ SKEW_SECONDS = 5.0
 @dataclass(frozen=True, slots=True)
 class Parts:
     client: AsyncWebClient
-    desk: Desk
+    desk: Router
     people: People
     gate: Gate
     contexts: Contexts
@@ -42,7 +42,7 @@ class Parts:
     now: Now
 
 
-class Asking:
+class AskForm:
     """Opens the ask-modal, watches it being typed into, and takes its submission."""
 
     def __init__(self, parts: Parts) -> None:

@@ -15,13 +15,13 @@ from bot.slack.codebase import views as views
 from bot.slack.codebase.blocks import place_of
 from bot.slack.codebase.command import Codebase
 from bot.slack.events.parse import workspace_of
-from bot.slack.router import Desk
+from bot.slack.router import Router
 
 Body = dict[str, Any]
 BUTTONS = re.compile(f"^({views.ADD}|{views.CHANGE}|{views.OPEN_SETTINGS})$")
 
 
-def register_codebase(app: AsyncApp, codebase: Codebase, desk: Desk) -> None:
+def register_codebase(app: AsyncApp, codebase: Codebase, desk: Router) -> None:
     @app.command("/codebase")
     async def command(ack: AsyncAck, body: Body) -> None:
         await ack()

@@ -12,7 +12,7 @@ from bot.slack.home.views import ContextShown, OperatorShown, charts_message, ho
 from bot.slack.manifest import Ask
 from bot.slack.people.access import Place, decide
 from bot.slack.people.directory import People
-from bot.slack.router import Desk
+from bot.slack.router import Router
 from bot.slack.web_api import best_effort
 
 
@@ -30,7 +30,7 @@ class Home:
     def __init__(
         self,
         client: AsyncWebClient,
-        desk: Desk,
+        desk: Router,
         people: People,
         standing: Standing,
         operators: Sequence[str],
