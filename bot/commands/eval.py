@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +17,7 @@ from bot.errors import ForewarmError
 
 if TYPE_CHECKING:
     from bot.commands.eval_run import Cell, Done, Evaluation, Subject
+    from bot.retrieval.coverage import EvidenceRow
 
 BUDGETS = "10000,30000,54000,80000,119000,150000,400000"
 EXCERPTS = "0,3000,6000,8000,10000,11000"
@@ -23,14 +25,21 @@ EXCERPTS = "0,3000,6000,8000,10000,11000"
 
 def evaluate(
     questions: Annotated[
-        Path, typer.Argument(help="A file of questions with the files that they need (JSON lines).")
-    ],
+        Path | None,
+        typer.Argument(help="A file of questions with the files that they need (JSON lines)."),
+    ] = None,
     context: Annotated[str | None, typer.Option(help="The context that they are about.")] = None,
     repository: Annotated[
         Path | None, typer.Option(help="The repository that they are about; here by default.")
     ] = None,
     at: Annotated[
         str | None, typer.Option(metavar="COMMIT", help="For questions that name no commit.")
+    ] = None,
+    days: Annotated[
+        float | None,
+        typer.Option(
+            "--from-store", metavar="DAYS", help="The context's own answers, not a file.", min=0
+        ),
     ] = None,
     budget: Annotated[str, typer.Option(metavar="N,N", help="Tokens of the prefix.")] = BUDGETS,
     excerpts: Annotated[str, typer.Option(metavar="N,N", help="Tokens of excerpts.")] = EXCERPTS,
@@ -52,16 +61,13 @@ def evaluate(
     from bot.commands.eval_run import evaluate as run
     from bot.commands.packing import show_progress
     from bot.context.sizing import Speed
-    from bot.retrieval.coverage import read_rows
 
     plan = Plan(
         _numbers("budget", budget), _numbers("excerpts", excerpts), model, Speed(), max_wait
     )
     if rows is not None and len(plan.budgets) * len(plan.excerpts) != 1:
         raise ForewarmError("--rows needs one budget and one excerpt size: give one of each.")
-    asked = read_rows(_text(questions))
-    if not asked:
-        raise ForewarmError(f"{questions} holds no question: write one JSON object per line.")
+    asked = _asked(questions, context, days)
     subject, head = _subject(context, repository)
     with _progress(len(asked)) as done:
         found = run(
@@ -83,6 +89,57 @@ def evaluate(
         typer.echo(json.dumps(document(found, max_wait), indent=2))
     else:
         typer.echo("\n".join(report(found, max_wait)))
+
+
+def _asked(path: Path | None, context: str | None, days: float | None) -> list[EvidenceRow]:
+    """Return the questions of a file, or those that a context has answered."""
+    from bot.retrieval.coverage import read_rows
+
+    if (path is None) == (days is None):
+        raise ForewarmError("Name a file of questions, or give --from-store DAYS, not both.")
+    if path is not None:
+        rows = read_rows(_text(path))
+        if not rows:
+            raise ForewarmError(f"{path} holds no question: write one JSON object per line.")
+        return rows
+    if context is None:
+        raise ForewarmError("--from-store needs --context: each context has its own questions.")
+    rows = asyncio.run(_answered(context, days or 0.0))
+    if not rows:
+        raise ForewarmError(
+            f"{context} has answered no question with a citation in the last {days:g} days: "
+            "give more days, or a file of questions."
+        )
+    return rows
+
+
+async def _answered(context: str, days: float) -> list[EvidenceRow]:
+    from bot.clock import system_now
+    from bot.retrieval.coverage import row_of_answer
+    from bot.settings import read_settings
+    from bot.store.sql.url import default_url
+    from bot.store.store import Store
+
+    settings = read_settings()
+    url = settings.database_url or default_url(settings.home)
+    store = await Store.open(url, now=system_now, set_up=False)
+    try:
+        found = await store.history.answered(system_now() - days * 86_400, context)
+    finally:
+        await store.close()
+    rows = (row_of_answer(one.id, one.text, _answer_text(one.messages)) for one in found)
+    return [row for row in rows if row is not None]
+
+
+def _answer_text(messages: Sequence[Mapping[str, Any]]) -> str:
+    """Return the model's own words of a turn."""
+    texts: list[str] = []
+    for message in messages:
+        content = message.get("content")
+        if message.get("role") == "assistant":
+            blocks = [{"text": content}] if isinstance(content, str) else content or []
+            texts += [str(block["text"]) for block in blocks if "text" in block]
+    return "\n".join(texts)
 
 
 def _numbers(option: str, text: str) -> list[int]:
@@ -122,8 +179,6 @@ def _subject(context: str | None, path: Path | None) -> tuple[Subject, str]:
 
 
 def _of_context(name: str) -> tuple[Subject, str]:
-    import asyncio
-
     from bot.clock import system_now
     from bot.commands.eval_run import Subject
     from bot.commands.packing import cache_file, find_context

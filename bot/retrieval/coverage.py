@@ -15,6 +15,7 @@ from typing import Literal
 
 from bot.errors import ForewarmError
 from bot.retrieval.excerpts import Excerpt
+from bot.retrieval.locations import find_locations
 
 ENOUGH_LINES = 15
 """Lines of a file that excerpts must show for it to be covered, unless it has fewer."""
@@ -97,6 +98,19 @@ def _read_file(number: int, file: object) -> NeededFile:
             case _:
                 raise QuestionsError(number, "`lines` is not a list of pairs of numbers")
     return NeededFile(file["path"], tuple(ranges))
+
+
+def row_of_answer(id: str, question: str, answer: str) -> EvidenceRow | None:
+    """Return a question with the places that its answer cites; None if it cites none.
+
+    A citation without lines says too little: it may be a file that was only mentioned.
+    """
+    cited: dict[str, list[tuple[int, int]]] = {}
+    for place in find_locations(answer):
+        if place.first is not None and place.last is not None:
+            cited.setdefault(place.path, []).append((place.first, place.last))
+    files = tuple(NeededFile(path, tuple(lines)) for path, lines in cited.items())
+    return EvidenceRow(id, question, None, files) if files else None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -23,6 +23,15 @@ class Asked:
     question: JsonObject
     messages: tuple[str, ...]
     outcome: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A question with the messages of its turn, as they were sent to Claude."""
+
+    id: str
+    text: str
+    messages: tuple[JsonObject, ...]
 
 
 class History:
@@ -59,6 +68,25 @@ class History:
 
         found = await self._database.read("find who asked in a thread", work)
         return frozenset(str(one["user"]) for one in found if one.get("surface") != "thread")
+
+    async def answered(self, since: float, context: str) -> Sequence[Answered]:
+        """Return the questions that a context answered since a Unix time, the oldest first."""
+        query = (
+            select(questions.c.id, questions.c.question, turns.c.messages)
+            .join(turns, turns.c.question == questions.c.id)
+            .where(questions.c.at >= since, questions.c.outcome == "answered")
+            .order_by(questions.c.at, questions.c.id)
+        )
+
+        async def work(connection: AsyncConnection) -> Sequence[Answered]:
+            rows = (await connection.execute(query)).all()
+            return [
+                Answered(row.id, str(row.question.get("text", "")), tuple(row.messages))
+                for row in rows
+                if row.question and row.question.get("context") == context
+            ]
+
+        return await self._database.read("list answered questions", work)
 
     async def past(self, id: str) -> Asked | None:
         """Return a question and the messages of its answer; None if it is purged."""

@@ -110,3 +110,13 @@ def test_a_file_without_questions_is_refused(repo: Repo, tmp_path: Path, text: s
     path.write_text(text)
     assert run(repo, path).exit_code == 1
     assert run(repo, tmp_path / "missing").exit_code == 1
+
+
+@pytest.mark.parametrize("arguments", [[], ["--from-store", "7"], ["q.jsonl", "--from-store", "7"]])
+def test_questions_come_from_a_file_or_from_the_store_of_a_context(
+    repo: Repo, tmp_path: Path, arguments: list[str]
+) -> None:
+    repo.commit({"a.py": "x = 1\n"})
+    result = run(repo, *arguments)
+    assert result.exit_code == 1
+    assert "--from-store" in str(result.exception)

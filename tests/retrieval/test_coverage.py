@@ -12,6 +12,7 @@ from bot.retrieval.coverage import (
     Verdict,
     judge,
     read_rows,
+    row_of_answer,
     tally,
 )
 from bot.retrieval.excerpts import Excerpt
@@ -126,3 +127,9 @@ def test_rows_are_read_with_and_without_lines() -> None:
 def test_a_line_that_cannot_be_read_is_named(line: str) -> None:
     with pytest.raises(QuestionsError, match="Line 2 of the questions cannot be read"):
         read_rows(f'{{"question": "q", "files": []}}\n{line}\n')
+
+
+def test_an_answer_needs_what_it_cites() -> None:
+    found = row_of_answer("q", "why?", "See `src/a.py:10-12` and src/a.py:40; also b.py.")
+    assert found == EvidenceRow("q", "why?", None, (NeededFile("src/a.py", ((10, 12), (40, 40))),))
+    assert row_of_answer("q", "why?", "I cannot tell.") is None

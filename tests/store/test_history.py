@@ -55,3 +55,16 @@ async def test_an_answer_is_found_again_with_its_messages(store: Store) -> None:
     assert past is not None
     assert (past.question["user"], past.messages) == ("U1", ("2.0",))
     assert await store.history.past("q9") is None
+
+
+async def test_answered_questions_are_those_of_the_context_and_the_time(store: Store) -> None:
+    """They are what a team measures its own coverage with."""
+    turn = [{"role": "user", "content": "why?"}, {"role": "assistant", "content": "a.py:1"}]
+    for id, context in (("q1", "payments"), ("q2", "mail"), ("q3", "payments")):
+        await ask(store, id, "U1", context=context)
+        await store.turns.append("T1", "C1", id, id, turn, context)
+        if id != "q3":
+            await store.inbox.finish(id, "a", "answered")
+    found = await store.history.answered(50.0, "payments")
+    assert [(one.id, one.text, one.messages) for one in found] == [("q1", "why?", tuple(turn))]
+    assert await store.history.answered(150.0, "payments") == []
