@@ -115,6 +115,7 @@ class AppConfig(_Table):
     messages_tab: bool = True
     interactivity: bool = True
     commands: tuple[str, ...] = ("/ask",)
+    escaped_commands: tuple[str, ...] = ()
     shortcuts: tuple[Shortcut, ...] = (
         Shortcut(callback_id="ask_global", name="Ask the codebase"),
         Shortcut(callback_id="ask_message", name="Explain this", type="message"),
@@ -136,6 +137,7 @@ class WorkspaceConfig(_Table):
     name: str = "Local"
     domain: str = "local"
     enterprise_id: str | None = None
+    enterprise_name: str = ""
     installed: bool = True
     bot_user: str = ""
     bot_id: str = ""
@@ -153,7 +155,11 @@ class WorkspaceConfig(_Table):
 
 
 class UserConfig(_Table):
-    """A person, or another app's bot."""
+    """A person, or another app's bot.
+
+    `stranger` overrides `is_stranger`, which says by default that the user belongs to another
+    organisation than the app's workspace.
+    """
 
     id: str
     name: str = ""
@@ -165,6 +171,7 @@ class UserConfig(_Table):
     locale: str = "en-US"
     deleted: bool = False
     admin: bool = False
+    stranger: bool | None = None
 
 
 class ChannelConfig(_Table):
@@ -222,7 +229,10 @@ class DeliveryConfig(_Table):
 
 
 class SlackConfig(_Table):
-    """The whole of a local Slack."""
+    """The whole of a local Slack.
+
+    With `membership_messages`, joining, leaving and archiving post Slack's own messages.
+    """
 
     app: AppConfig = AppConfig()
     workspaces: tuple[WorkspaceConfig, ...] = (WorkspaceConfig().identified(""),)
@@ -235,6 +245,7 @@ class SlackConfig(_Table):
     )
     limits: LimitsConfig = LimitsConfig()
     delivery: DeliveryConfig = DeliveryConfig()
+    membership_messages: bool = False
 
     @field_validator("workspaces")
     @classmethod
@@ -306,6 +317,7 @@ def from_manifest(manifest: dict[str, Any]) -> dict[str, Any]:
         "interactivity_url": interactivity.get("request_url", ""),
         "options_url": interactivity.get("message_menu_options_url", ""),
         "commands": [command["command"] for command in commands],
+        "escaped_commands": [c["command"] for c in commands if c.get("should_escape")],
         "command_url": next((c["url"] for c in commands if c.get("url")), ""),
         "shortcuts": [
             {key: shortcut[key] for key in ("callback_id", "name", "type")}

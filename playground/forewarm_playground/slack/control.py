@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from aiohttp import web
 from pydantic import ValidationError
@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from forewarm_playground.errors import PlaygroundError
 from forewarm_playground.slack.config import ChannelConfig, UserConfig
 from forewarm_playground.slack.csrf import check_origin, json_body, refused
+from forewarm_playground.slack.delivery.types import DeliveryKind
 from forewarm_playground.slack.errors import SlackError
 from forewarm_playground.slack.faults import API_FAULTS, Fault
 from forewarm_playground.slack.ids import Json
@@ -53,6 +54,8 @@ def add_control(app: web.Application, slack: LocalSlack) -> None:
         ("POST", "/_control/users", control.add_user),
         ("POST", "/_control/channels", control.add_channel),
         ("POST", "/_control/uninstall", control.uninstall),
+        ("POST", "/_control/deliver", control.deliver),
+        ("POST", "/_control/system_message", control.system_message),
     )
     for method, path, handler in routes:
         app.router.add_route(method, path, _wrapped(handler))
@@ -94,6 +97,21 @@ class _Control:
         order = await json_body(request)
         user = str(order.pop("user", ""))
         return {"ok": True, **await perform(self._slack, user, order)}
+
+    async def deliver(self, request: web.Request) -> Json:
+        """Deliver any payload, also of a type that this emulator does not know."""
+        order = await json_body(request)
+        kind, payload = order.get("kind"), order.get("payload")
+        known = next((one for one in get_args(DeliveryKind) if one == kind), None)
+        if known is None or not isinstance(payload, dict):
+            raise SlackError("invalid_arguments")
+        outcome = await self._slack.deliver(known, payload)
+        return {"ok": True, "outcome": outcome.kind, "reason": outcome.reason}
+
+    async def system_message(self, request: web.Request) -> Json:
+        order = await json_body(request)
+        message = self._slack.system_message(str(order.get("channel")), str(order.get("text", "")))
+        return {"ok": True, "ts": message.ts}
 
     async def transcript(self, request: web.Request) -> Json:
         state, query = self._slack.state, request.query

@@ -151,9 +151,37 @@ def user_shape(state: State, user: User, team: str, *, email: bool) -> Json:
         "is_app_user": False,
         "updated": 0,
     }
+    enterprise = _enterprise(state, user.team)
+    if enterprise is not None:
+        shape["enterprise_user"] = _enterprise_user(state, user, enterprise)
     if user.team != team:
-        shape["is_stranger"] = not user.is_bot
+        # Users of another workspace of the same Grid organisation are no strangers.
+        same = enterprise is not None and enterprise == _enterprise(state, team)
+        shape["is_stranger"] = not (user.is_bot or same)
+    if user.stranger is not None:
+        shape["is_stranger"] = user.stranger
     return shape
+
+
+def _enterprise(state: State, team: str) -> str | None:
+    workspace = state.workspaces.get(team)
+    return workspace.enterprise_id if workspace is not None else None
+
+
+def _enterprise_user(state: State, user: User, enterprise: str) -> Json:
+    """Return the part of a user that only Enterprise Grid has.
+
+    Source: https://docs.slack.dev/reference/objects/user-object
+    """
+    return {
+        "id": user.id,
+        "enterprise_id": enterprise,
+        "enterprise_name": state.workspaces[user.team].enterprise_name,
+        "is_admin": user.admin,
+        "is_owner": False,
+        "is_primary_owner": False,
+        "teams": [user.team],
+    }
 
 
 def view_shape(state: State, view: View) -> Json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -17,12 +18,13 @@ from forewarm_playground.slack.delivery.dispatcher import Dispatcher
 from forewarm_playground.slack.delivery.event_throttle import EventThrottle
 from forewarm_playground.slack.delivery.http_events import HttpEvents
 from forewarm_playground.slack.delivery.socket_mode import SocketMode
-from forewarm_playground.slack.delivery.types import Change, Delivery
+from forewarm_playground.slack.delivery.types import Change, Delivery, DeliveryKind, Outcome
 from forewarm_playground.slack.faults import Fault, Faults
 from forewarm_playground.slack.ids import Json
 from forewarm_playground.slack.log import Log
 from forewarm_playground.slack.messages.detector import Ping, Unfurl
-from forewarm_playground.slack.models import Installation, Message
+from forewarm_playground.slack.messages.messages import Draft, post
+from forewarm_playground.slack.models import Installation, Message, User
 from forewarm_playground.slack.person import Person
 from forewarm_playground.slack.state import State
 from forewarm_playground.slack.timers import LoopTimers, Timers, within
@@ -140,6 +142,28 @@ class LocalSlack:
     def call(self, method: str, token: str | None = None, **arguments: Any) -> Reply:
         """Make a Web API call without a socket, by default with the bot's token."""
         return self.api.call(method, arguments, token or self.token)
+
+    def system_message(self, channel: str, text: str) -> Message:
+        """Post a message of Slack's own user, as Slack does in a bot's direct messages.
+
+        It has no subtype and no `bot_id`.
+        """
+        place = self.state.channel(channel)
+        slackbot = User("USLACKBOT", place.team, "slackbot", "Slackbot", "member")
+        return post(self.state, place, slackbot, Draft(text=text))
+
+    async def deliver(self, kind: DeliveryKind, payload: Json) -> Outcome:
+        """Deliver a payload as it is, for types that Slack may add; return its outcome."""
+        ended: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+
+        def end(outcome: Outcome) -> None:
+            if not ended.done():
+                ended.set_result(outcome)
+
+        named = {"events_api": payload.get("event") or payload, "interactive": payload}
+        name = str(named.get(kind, {}).get("type") or payload.get("command") or "unknown")
+        self.state.deliver(Delivery(kind, name, payload, self.installation.team, True, end))
+        return await ended
 
     # What stands in the channels
 

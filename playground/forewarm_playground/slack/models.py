@@ -20,6 +20,7 @@ class Workspace:
     name: str
     domain: str
     enterprise_id: str | None
+    enterprise_name: str = ""
 
 
 @dataclass(slots=True)
@@ -48,6 +49,7 @@ class User:
     locale: str = "en-US"
     deleted: bool = False
     admin: bool = False
+    stranger: bool | None = None
     bot_id: str | None = None
     app_id: str | None = None
 

@@ -97,7 +97,7 @@ class State:
     def add_workspace(self, entry: WorkspaceConfig) -> None:
         """Add a workspace, and the app to it if the entry says so."""
         self.workspaces[entry.id] = Workspace(
-            entry.id, entry.name, entry.domain, entry.enterprise_id
+            entry.id, entry.name, entry.domain, entry.enterprise_id, entry.enterprise_name
         )
         if entry.installed:
             self.install(entry.id, self.config.app.scopes, entry)
@@ -140,6 +140,7 @@ class State:
             locale=entry.locale,
             deleted=entry.deleted,
             admin=entry.admin,
+            stranger=entry.stranger,
             bot_id=f"B{entry.id[1:]}" if bot else None,
             app_id=f"A{entry.id[1:]}" if bot else None,
         )

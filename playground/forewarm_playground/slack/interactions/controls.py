@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from forewarm_playground.slack.delivery.types import Delivery, Outcome
@@ -19,8 +20,9 @@ from forewarm_playground.slack.interactions.interaction import (
 from forewarm_playground.slack.interactions.modals import initial_values
 from forewarm_playground.slack.interactions.responses import show_reply
 from forewarm_playground.slack.json_shapes import message_shape
+from forewarm_playground.slack.messages.richtext import escape
 from forewarm_playground.slack.models import Message
-from forewarm_playground.slack.people.composer import joined
+from forewarm_playground.slack.people.composer import joined, user_named
 from forewarm_playground.slack.state import State
 
 
@@ -47,7 +49,7 @@ def slash(state: State, user: str, channel: str, command: str, text: str = "") -
         "user_id": user,
         "user_name": state.users[user].name,
         "command": command,
-        "text": text,
+        "text": _command_text(state, text, is_escaped=command in app.escaped_commands),
         "api_app_id": app.id,
         "is_enterprise_install": "false",
         "response_url": mint_response_url(state, installation, user, place.id),
@@ -67,6 +69,49 @@ def slash(state: State, user: str, channel: str, command: str, text: str = "") -
 
     state.deliver(Delivery("slash_commands", command, payload, installation.team, True, ended))
     return interaction
+
+
+def _command_text(state: State, text: str, *, is_escaped: bool) -> str:
+    """Return a command's text as Slack encodes it. Slack always escapes `&`, `<` and `>`.
+
+    With `should_escape` in the manifest, names of users and channels become `<@id|name>` and
+    `<#id|name>`. Without it, they stay names.
+    Source: https://docs.slack.dev/interactivity/implementing-slash-commands
+    """
+
+    def user(ident: str, shown: str) -> str:
+        known = state.users.get(ident)
+        if known is None:
+            return shown
+        return f"<@{ident}|{known.name}>" if is_escaped else f"@{known.name}"
+
+    def channel(ident: str, shown: str) -> str:
+        known = state.channels.get(ident)
+        if known is None:
+            return shown
+        return f"<#{ident}|{known.name}>" if is_escaped else f"#{known.name}"
+
+    def token(match: re.Match[str]) -> str:
+        if match["stored"]:
+            find = user if match["mark"] == "@" else channel
+            return find(match["id"], escape(match[0]))
+        mark, name = match["sigil"], match["name"]
+        if mark == "@":
+            return user(user_named(state, name) or "", match[0])
+        named = (one.id for one in state.channels.values() if one.name == name)
+        return channel(next(named, ""), match[0])
+
+    parts, end = [], 0
+    for match in _NAMED.finditer(text):
+        parts += [escape(text[end : match.start()]), token(match)]
+        end = match.end()
+    return "".join([*parts, escape(text[end:])])
+
+
+_NAMED = re.compile(
+    r"(?P<stored><(?P<mark>[@#])(?P<id>[A-Z0-9]+)(?:\|[^<>]*)?>)"
+    r"|(?<![\w@#])(?P<sigil>[@#])(?P<name>[\w.-]*\w)"
+)
 
 
 def _shortcut(state: State, callback_id: str, kind: str) -> None:

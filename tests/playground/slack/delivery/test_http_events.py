@@ -92,7 +92,7 @@ async def test_interactions_are_forms(served: LocalSlack, receiver: Receiver) ->
     assert json.loads(form["payload"])["callback_id"] == "ask_global"
     await asker.done(asker.slash("C0GENERAL", "/ask", "a & b"))
     form = await _form(receiver.last[1])
-    assert (form["command"], form["text"]) == ("/ask", "a & b")
+    assert (form["command"], form["text"]) == ("/ask", "a &amp; b")
 
 
 async def _form(body: bytes) -> dict[str, str]:
