@@ -169,7 +169,7 @@ class SocketCounter:
     def in_transit(self, reading: Reading) -> bool:
         """Whether a byte is under way that the loop will notice when it arrives.
 
-        Bytes that wait at a socket nobody reads (its reader is paused) do not count: they wait
+        Bytes that wait at a socket nobody reads (with a paused reader) do not count: they wait
         for the application, not for the network.
         """
         return any(self._under_way(end, reading) for end in self._owing)

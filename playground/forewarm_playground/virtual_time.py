@@ -74,7 +74,7 @@ class Deadlock(PlaygroundError):
 
 
 class _Selector(selectors.DefaultSelector):
-    """Polls for real; hands the decision to wait or to leap to the loop."""
+    """Polls for real. The loop decides whether to wait or to jump."""
 
     idle: Callable[[float | None], list[tuple[selectors.SelectorKey, int]]]
 
@@ -144,7 +144,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
     @contextlib.contextmanager
     def waiting_for(self, peer: Address | None) -> Iterator[None]:
-        """Let time leap although `peer`, a client outside the loop, is waiting for us.
+        """Let time jump although `peer`, a client outside the loop, waits for a reply.
 
         A server wraps its deliberate waits in it. For a peer inside the loop it does nothing.
         """
@@ -169,7 +169,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         release = self._hold(what)
         future.add_done_callback(lambda _: release())
 
-    # What is at work outside the loop
+    # Work outside the loop
 
     def run_in_executor(
         self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts
@@ -212,7 +212,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
             protocol.process_exited = lambda: (release(), exited())
         return transport, protocol
 
-    # What is under way inside the loop
+    # Bytes in transit inside the loop
 
     def _make_socket_transport(self, sock: socket.socket, *args: Any, **kwargs: Any) -> Any:
         return super()._make_socket_transport(self._wire.adopt(sock), *args, **kwargs)  # type: ignore[misc]
@@ -225,7 +225,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         # Bytes that the kernel copies from file to socket would not be counted.
         raise asyncio.SendfileNotAvailableError("a leaping loop counts every byte it sends")
 
-    # The leap
+    # The jump
 
     def _idle(self, timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is not None and not self._is_held():
@@ -259,7 +259,7 @@ def _is_loopback(address: Any) -> bool:
 
 
 def in_flight(what: str) -> contextlib.AbstractContextManager[None]:
-    """Hold the running loop's clock if it leaps; do nothing in a loop with real time."""
+    """Hold the running loop's clock if it is virtual. Do nothing in a loop with real time."""
     loop = asyncio.get_running_loop()
     return loop.in_flight(what) if isinstance(loop, VirtualTimeLoop) else contextlib.nullcontext()
 
@@ -277,7 +277,7 @@ def now() -> float:
 
 
 def run(main: Coroutine[Any, Any, T], *, epoch: float = EPOCH, patience: float | None = 30.0) -> T:
-    """Run `main` in a loop of its own whose time leaps, and return what it returns."""
+    """Run `main` in a loop of its own on virtual time, and return its result."""
     with asyncio.Runner(
         loop_factory=lambda: VirtualTimeLoop(epoch=epoch, patience=patience)
     ) as runner:

@@ -19,7 +19,7 @@ class Clock(Protocol):
 
 
 class LoopClock:
-    """The running loop's own time: real, or leaping in a leaping loop."""
+    """The running loop's own time: real, or virtual in a `VirtualTimeLoop`."""
 
     def __init__(self, now: Callable[[], float] | None = None) -> None:
         self.now = now or virtual_time.now
@@ -31,7 +31,7 @@ class LoopClock:
 class ManualClock:
     """A clock that moves only when told to, for a server that runs alone.
 
-    `advance` moves it, and whatever waits for a time that has come goes on, in order. With `leap`,
+    `advance` moves it and wakes sleepers whose time has come, in order. With `leap`,
     the server's own waits need no telling: the clock goes to the earliest one when nothing has
     happened for `grace` real seconds, so that a latency of 20 seconds passes at once.
     """

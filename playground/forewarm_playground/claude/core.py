@@ -97,7 +97,7 @@ class Core:
     ) -> Exchange:
         """Accept a request that starts now, or raise `ApiError` with nothing done.
 
-        With `refusal`, whatever the answer would be is refused by the classifiers.
+        With `refusal`, the classifiers refuse the answer, whichever it is.
         """
         record = record or self.log(call, at)
         try:

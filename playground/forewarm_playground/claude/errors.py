@@ -1,4 +1,4 @@
-"""What the local Claude refuses, and how the real one words it.
+"""Errors of the local Claude, in the wording of the real one.
 
 Sources: docs/platform/claude.md#rate-limits-and-errors and docs/platform/claude.md#error-wording.
 """
@@ -12,7 +12,7 @@ from forewarm_playground.errors import PlaygroundError
 
 
 class ConfigurationError(PlaygroundError):
-    """The emulator's configuration is wrong at `where`; `problem` says how."""
+    """The emulator's configuration is wrong; `where` names the key and `problem` the fault."""
 
     def __init__(self, where: str, problem: str) -> None:
         super().__init__(f"The local Claude's configuration is wrong at {where}: {problem}.")
@@ -81,7 +81,7 @@ def rate_limited(message: str, retry_after: float | None) -> ApiError:
 
 
 def spend_limited() -> ApiError:
-    """The organisation's spend cap: a 429 that names no time to come back (facts §11)."""
+    """The organisation's spend cap: a 429 without a `retry-after`."""
     return ApiError(
         429,
         "rate_limit_error",

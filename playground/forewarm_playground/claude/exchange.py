@@ -40,7 +40,7 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class Effects:
-    """Where an exchange takes effect: the cache, the ledger, the limit on output."""
+    """Targets of an exchange's effects: the cache, the ledger, the limit on output."""
 
     cache: PrefixCache
     ledger: Ledger
@@ -52,7 +52,7 @@ class Effects:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the look-up found for the markers that take part in it, and what that leaves to pay."""
+    """Result of the cache look-up for the eligible markers, and the usage that follows from it."""
 
     eligible: tuple[Breakpoint, ...]
     hit: Hit | None
@@ -101,7 +101,7 @@ class Exchange:
 
     @property
     def usage(self) -> Usage:
-        """What has been used so far; the input side is complete from the start."""
+        """Return the usage so far. The input side is complete from the start."""
         return self._charge.usage
 
     @property

@@ -16,7 +16,7 @@ from forewarm_playground.claude.errors import ApiError, rate_limited
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a minute allows: requests, input tokens, output tokens, requests to count tokens."""
+    """Limits per minute: requests, input tokens, output tokens, requests to count tokens."""
 
     requests: int = 1_000
     input: int = 2_000_000

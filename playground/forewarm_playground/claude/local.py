@@ -1,4 +1,4 @@
-"""A local Claude in this process: what tests and the demo hold in their hands."""
+"""A local Claude in this process, for tests and the demo."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class LocalClaude:
     """A Messages API on this machine, with the cache, prices, limits and faults of the real one.
 
-    Its time is the running loop's: real, or virtual in a leaping loop; or that of a `clock`.
+    Its time is the running loop's (real or virtual), or that of a `clock`.
 
         claude = LocalClaude()
         claude.rule("where is (\\\\w+)", "It is in src/\\\\1.py")
@@ -48,7 +48,7 @@ class LocalClaude:
     def __repr__(self) -> str:
         return f"<LocalClaude [{self.core!r}, {self.faults!r}]>"
 
-    # What it says
+    # Answers
 
     def script(self, *replies: Reply | Callable[[RequestInfo], Reply]) -> None:
         """Queue answers; each is given once, in order, before any rule is asked."""
@@ -65,7 +65,7 @@ class LocalClaude:
             Answer.of(reply)
         self.core.answers.rules.append(Rule(Match.of(match), reply))
 
-    # How it behaves
+    # Faults and latency
 
     def fault(self, kind: Kind | Fault, match: Any = None, **details: Any) -> None:
         """Queue a fault for the next request that matches (see `faults.Fault` for the details)."""
@@ -91,7 +91,7 @@ class LocalClaude:
         self.core.reset()
         self.faults.clear()
 
-    # What it saw
+    # Requests
 
     @property
     def ledger(self) -> Ledger:
@@ -114,7 +114,7 @@ class LocalClaude:
             raise LookupError(model)
         return text_of(tokens, found.chars_per_token, seed)
 
-    # Where it is
+    # Server
 
     @contextlib.asynccontextmanager
     async def serve(self, port: int = 0, host: str = "127.0.0.1") -> AsyncIterator[str]:

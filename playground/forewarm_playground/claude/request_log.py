@@ -71,7 +71,7 @@ class RequestRecord:
     def note(
         self, prompt: Prompt, points: Iterable[Breakpoint], usage: Usage, hit: Hit | None
     ) -> None:
-        """Note where the request has markers, and what the look-up found."""
+        """Note the request's markers and the result of the look-up."""
         self.usage = usage
         self.hit = prompt.blocks[hit.index].path if hit else None
         self.markers = tuple(

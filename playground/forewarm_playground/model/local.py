@@ -226,7 +226,7 @@ async def _discard(process: asyncio.subprocess.Process) -> None:
 
 
 def _require_port(host: str, port: int) -> None:
-    """Raise where the port is taken: the server itself would only say so in its own log."""
+    """Raise if the port is taken. The server itself would only log it."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

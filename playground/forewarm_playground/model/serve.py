@@ -1,6 +1,6 @@
 """The child process that holds the model. Run by its path: it needs nothing of this package.
 
-Takes its orders as one line of JSON on stdin and says where it listens as one line on stdout.
+Reads its options as one line of JSON from stdin and prints its address as one line to stdout.
 It watches stdin, which closes however its parent dies, and goes with it.
 """
 
@@ -19,16 +19,16 @@ READY = "FOREWARM-READY "
 def main() -> None:
     """Serve until stdin closes."""
     orders = json.loads(sys.stdin.readline())
-    parent = threading.Thread(target=_outlive_nobody, daemon=True)
+    parent = threading.Thread(target=_end_with_parent, daemon=True)
     parent.start()
-    llama = importlib.import_module("xllamacpp")  # has no types, and is only here where installed
+    llama = importlib.import_module("xllamacpp")  # untyped, and only in the extra
     server = llama.Server(_parameters(llama.CommonParams(), orders))
     sys.stdout.write(f"{READY}{server.listening_address}\n")
     sys.stdout.flush()
     parent.join()
 
 
-def _outlive_nobody() -> None:
+def _end_with_parent() -> None:
     sys.stdin.read()
     # llama.cpp's threads are not waited for: a prefill under way would delay the end by seconds.
     os._exit(0)

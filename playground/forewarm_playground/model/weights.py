@@ -1,4 +1,4 @@
-"""Where the local model's weights lie, found without importing what carries them."""
+"""The file of the local model's weights, found without importing its package."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def find_weights(environ: Mapping[str, str]) -> Path:
     """Return the .gguf to serve: the one that FOREWARM_LOCAL_MODEL names, else SmolLM2's.
 
     The package that carries SmolLM2 is only looked up: importing it would load packages which are
-    not installed with it. Raises `LocalModelError` where there is no readable file.
+    not installed with it. Raises `LocalModelError` if there is no readable file.
     """
     named = environ.get(VARIABLE, "").strip()
     if named:
@@ -44,7 +44,7 @@ def find_weights(environ: Mapping[str, str]) -> Path:
 
 
 def require_server() -> None:
-    """Raise `LocalModelError` where llama.cpp's server is not installed."""
+    """Raise `LocalModelError` if llama.cpp's server is not installed."""
     if importlib.util.find_spec(SERVER) is None:
         raise LocalModelError(
             "The package xllamacpp is not installed, so there is no local model: run"

@@ -1,1 +1,1 @@
-"""The page of the local Slack: a chat, and beside it what the bot says of itself."""
+"""The page of the local Slack: a chat, and a panel with the bot's own state."""

@@ -1,4 +1,4 @@
-"""Tells whoever watches that something has moved."""
+"""Notifies listeners of changes."""
 
 from __future__ import annotations
 
@@ -45,5 +45,5 @@ class ChangeNotifier:
         await future
 
     def close(self) -> None:
-        """Wake everybody; nothing will move any more."""
+        """Wake every listener. No more changes will come."""
         self.stir()

@@ -1,4 +1,4 @@
-"""What a local Slack consists of: read from a TOML file or a dict, every key checked."""
+"""Configuration of a local Slack, read from a TOML file or a dict, with every key checked."""
 
 from __future__ import annotations
 

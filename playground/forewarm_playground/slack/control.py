@@ -1,4 +1,4 @@
-"""The control interface under `/_control/`: act, look inside, break things, move the clock."""
+"""The control interface under `/_control/`: actions, state, faults and the clock."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def add_control(app: web.Application, slack: LocalSlack) -> None:
         ("POST", "/_control/channels", control.add_channel),
         ("POST", "/_control/uninstall", control.uninstall),
         ("POST", "/_control/deliver", control.deliver),
-        ("POST", "/_control/system_message", control.system_message),
+        ("POST", "/_control/slackbot", control.system_message),
     )
     for method, path, handler in routes:
         app.router.add_route(method, path, _wrapped(handler))

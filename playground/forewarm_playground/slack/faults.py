@@ -1,4 +1,4 @@
-"""Faults on command: what goes wrong, where, how often."""
+"""Faults on command: their kinds, targets and counts."""
 
 from __future__ import annotations
 

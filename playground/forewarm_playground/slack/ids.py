@@ -1,4 +1,4 @@
-"""What crosses the wire: JSON values, ids, time stamps."""
+"""Ids, time stamps and JSON values."""
 
 from __future__ import annotations
 

@@ -21,10 +21,10 @@ def approve(
     redirect_uri: str,
     oauth_state: str,
 ) -> str:
-    """Return where the browser goes once a person has allowed the installation: with a code.
+    """Return the address, with a code, to which an allowed installation redirects the browser.
 
-    Refuses with `bad_redirect_uri` where the app does not list the address, and with
-    `invalid_team_for_non_distributed_app` where the workspace does not exist.
+    Refuses with `bad_redirect_uri` if the app does not list the address, and with
+    `invalid_team_for_non_distributed_app` if the workspace does not exist.
     """
     allowed = state.config.app.redirect_urls
     if allowed and not any(redirect_uri.startswith(url) for url in allowed):

@@ -45,7 +45,7 @@ class UnwantedNotification(PlaygroundError):
 
 
 class WaitTimeoutError(PlaygroundError):
-    """What a test waited for did not come in time."""
+    """A condition that a test waited for did not hold in time."""
 
     def __init__(self, what: str, seconds: float) -> None:
         super().__init__(f"{what} did not happen within {seconds:g} s: look at the log.")
@@ -55,7 +55,7 @@ class LocalSlack:
     """Slack on this machine, for an app under test.
 
     `now` is its clock, `real_now` the one that stamps HTTP signatures. All waiting goes through the
-    running loop, whose time may leap together with `now`; `timers` replaces that.
+    running loop, whose time may be virtual together with `now`. `timers` replaces that.
 
     Without `serve` no socket is opened: calls go through `call`, deliveries gather in `outbox`.
     """
@@ -97,7 +97,7 @@ class LocalSlack:
     def __repr__(self) -> str:
         return f"<LocalSlack {self.url or 'not served'} [{self.state!r} | {self.dispatcher!r}]>"
 
-    # Who and what there is
+    # Workspaces, apps, people
 
     @property
     def app(self) -> AppConfig:
@@ -121,12 +121,12 @@ class LocalSlack:
 
     @property
     def api_url(self) -> str:
-        """What clients take as their base URL; ends in `/api/`."""
+        """Return the base URL for clients. It ends in `/api/`."""
         return f"{self.url}/api/"
 
     @property
     def outbox(self) -> list[Delivery]:
-        """What the app was to be told while nothing carried it there."""
+        """Return the deliveries that no transport has taken."""
         return [*self.dispatcher.outbox]
 
     def user(self, user: str) -> Person:
@@ -165,7 +165,7 @@ class LocalSlack:
         self.state.deliver(Delivery(kind, name, payload, self.installation.team, True, end))
         return await ended
 
-    # What stands in the channels
+    # Messages
 
     def messages(self, channel: str, thread: str | None = None) -> list[Message]:
         """Return a channel's messages, or a thread's with its root first, oldest first."""
@@ -179,7 +179,7 @@ class LocalSlack:
         """Return those of `messages` that the app under test wrote."""
         return [m for m in self.messages(channel, thread) if m.app_id == self.app.id]
 
-    # What must not happen
+    # Unwanted effects
 
     @property
     def pings(self) -> list[Ping]:

@@ -1,4 +1,4 @@
-"""What crossed the border: every call of the app, every delivery to it, with times."""
+"""Log of every call of the app and every delivery to it, with times."""
 
 from __future__ import annotations
 

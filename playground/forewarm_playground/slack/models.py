@@ -253,7 +253,7 @@ class Status:
 
 @dataclass(slots=True)
 class Notice:
-    """What Slack itself tells a person, such as that a command failed."""
+    """A notice of Slack itself to a person, such as that a command failed."""
 
     user: str
     text: str

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Person:
-    """Acts as one user. What Slack's client would refuse raises `SlackError`.
+    """Acts as one user. An action that Slack's client refuses raises `SlackError`.
 
     Text is written as Slack stores it: a mention is `<@U…>`, `&`, `<` and `>` stray are escaped.
     """
@@ -38,7 +38,7 @@ class Person:
 
     @property
     def state(self) -> State:
-        """The world that the person lives in."""
+        """The state that the person acts on."""
         return self._state
 
     # Speaking
@@ -144,14 +144,14 @@ class Person:
         membership.leave(self._state, self._state.channel(channel), self.id)
 
     def invite(self, channel: str, user: str | None = None) -> None:
-        """Invite somebody, by default the bot."""
+        """Invite a user, by default the bot."""
         place = composer.joined(self._state, self.id, channel)
         bot = self._state.installed_for(place)
         wanted = user or (bot.bot_user if bot else self._slack.bot_user)
         membership.join(self._state, place, wanted, inviter=self.id)
 
     def remove(self, channel: str, user: str | None = None) -> None:
-        """Remove somebody, by default the bot."""
+        """Remove a user, by default the bot."""
         place = composer.joined(self._state, self.id, channel)
         bot = self._state.bot_in(place)
         wanted = user or (bot.bot_user if bot else self._slack.bot_user)

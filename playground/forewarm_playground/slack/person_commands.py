@@ -1,4 +1,4 @@
-"""What a person can be made to do by a message: the verbs of `Person` as JSON."""
+"""Commands for a person as JSON: the verbs of `Person`."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ class State:
 
     @property
     def home_team(self) -> str:
-        """The workspace that is meant where none is named: the first."""
+        """The default workspace: the first."""
         return self.config.workspaces[0].id
 
     def _populate(self) -> None:
@@ -105,7 +105,7 @@ class State:
     def install(
         self, team: str, scopes: tuple[str, ...], entry: WorkspaceConfig | None = None
     ) -> Installation:
-        """Give the app a bot user and a token in a workspace, or new scopes where it has them."""
+        """Give the app a bot user and a token in a workspace, or new scopes if it has them."""
         held = self.installations.get(team)
         if held is not None and not held.revoked:
             held.scopes = tuple(sorted({*held.scopes, *scopes}))
@@ -219,7 +219,7 @@ class State:
     def home_of(self, user: str) -> Channel:
         """Return the direct message of a user with the app's bot in the user's workspace.
 
-        Refuses with `app_not_installed` where that has none, as for another organisation's user.
+        Refuses with `app_not_installed` if that has none, as for another organisation's user.
         """
         installation = self.installation_for(user)
         if installation.team != self.user(user).team:

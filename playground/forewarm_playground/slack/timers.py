@@ -27,7 +27,7 @@ class Timers(Protocol):
 
 
 class LoopTimers:
-    """Waits through the running loop, whose time may leap; `now` tells the wall time with it."""
+    """Waits through the running loop, whose time may be virtual. `now` is its wall time."""
 
     def __init__(self, now: Now) -> None:
         self._now = now

@@ -90,7 +90,7 @@ def _check_order(marked: list[Breakpoint]) -> None:
 
 
 def check_inner_markers(block: Json, path: str) -> None:
-    """Refuse a marker on an inner block that is not the last one (facts §1.4)."""
+    """Refuse a marker on an inner block that is not the last one (docs/platform/claude.md)."""
     for place, inner in enumerate(inner_blocks(block)[:-1]):
         if inner.get("cache_control"):
             kind = f"{block['type']}.source" if block["type"] == "document" else block["type"]

@@ -1,4 +1,4 @@
-"""Cache diagnostics: where a request's structure leaves the previous one's (facts §13, §18.22)."""
+"""Cache diagnostics: the first difference between a request and the previous one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every request used and cost."""
+"""Ledger of requests: the usage and cost of each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The prefix cache: what is written, how long it lives, when it is found (facts §§3, 4, 18.10-13).
+"""The prefix cache: writes, lives and look-ups of entries.
 
 Pure: every method takes the time, in Unix seconds, as an argument.
 """
@@ -19,7 +19,7 @@ SECONDS: dict[Ttl, int] = {"5m": 300, "1h": 3600}
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What entries never cross: organisation, workspace, model, speed."""
+    """Scope of an entry: organisation, workspace, model, speed. No other scope reads it."""
 
     organization: str
     workspace: str
@@ -82,7 +82,7 @@ class PrefixCache:
         return [entry for entry in self if entry.live(at)]
 
     def write(self, entry: Entry, at: float) -> None:
-        """Add an entry; where two requests wrote the same prefix, the longer life stays."""
+        """Add an entry. If two requests wrote the same prefix, the longer life stays."""
         key = (entry.scope, entry.digest)
         other = self._entries.get(key)
         if other is not None and other.live(at):

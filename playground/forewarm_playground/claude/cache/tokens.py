@@ -1,6 +1,6 @@
 """How many tokens a piece of a request has: one deterministic measure, used for everything.
 
-The real tokenizer is not public. What is documented is its density, about 2.5 characters a token
+The real tokenizer is not public. Its documented density is about 2.5 characters a token
 on today's models and 3.3 on older ones, so a text of n characters has ceil(n / density) tokens.
 Since every part is measured by itself, the parts of a prompt always add up to the whole.
 """

@@ -244,7 +244,7 @@ class _Run:
         return fault
 
     async def _sleep(self, seconds: float | None) -> None:
-        """Wait on purpose, for ever if None: the clock may leap meanwhile."""
+        """Wait on purpose, for ever if None. Virtual time may jump meanwhile."""
         transport = self._request.transport
         peer = transport.get_extra_info("peername") if transport is not None else None
         with virtual_time.waiting_for(peer):

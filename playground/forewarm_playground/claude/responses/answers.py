@@ -1,4 +1,4 @@
-"""What the local Claude answers: from a script, by a rule, or the question's echo.
+"""Answers of the local Claude: from a script, by a rule, or the question's echo.
 
 An answer is written down as text and tool calls; `plan` makes of it what one request gets: cut at
 `max_tokens` or a stop sequence, with the thinking that the request's settings allow.
@@ -73,7 +73,7 @@ Part = Text | ToolUse
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is to be said. `tokens` overrides the measured number of output tokens."""
+    """One answer. `tokens` overrides the measured number of output tokens."""
 
     parts: tuple[Part, ...] = ()
     thought: Thought | None = None
@@ -123,7 +123,7 @@ class Rule:
 
 
 class Answers:
-    """Where answers come from: first the script in its order, then the rules, then the echo."""
+    """Source of answers: first the script in its order, then the rules, then the echo."""
 
     def __init__(self) -> None:
         self.script: deque[Reply | Callable[[RequestInfo], Reply]] = deque()
@@ -144,7 +144,7 @@ class Answers:
         return Answer.of(asked.question or "…")
 
 
-# What one request gets
+# Plan of one response
 
 
 @dataclass(frozen=True, slots=True)

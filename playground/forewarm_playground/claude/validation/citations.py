@@ -1,4 +1,4 @@
-"""Citable sources of a request: what is allowed, where a quotation stands (facts §9a, §18.25)."""
+"""Citable sources of a request: their rules, and the location of a quotation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Cite:
     """Asks for a citation of `quote`, a text that stands in one of the request's sources.
 
     It is looked for in every citable source in order, or only in those titled `title`. The text of
-    a PDF is not read here: a PDF is cited only where `page` (from 1) says on which page.
+    a PDF is not read here: a PDF is cited only if `page` (from 1) is given.
     """
 
     quote: str
@@ -50,7 +50,7 @@ def sources(body: Json, kind: str) -> Iterator[Json]:
 
 
 def locate(body: Json, cite: Cite) -> dict[str, Any] | None:
-    """Return the citation of the first place where the quotation stands, or None."""
+    """Return the citation of the quotation's first occurrence, or None."""
     for index, block in enumerate(sources(body, "document")):
         if _enabled(block) and cite.title in (None, block.get("title")):
             found = _in_document(block, index, cite)

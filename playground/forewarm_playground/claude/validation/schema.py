@@ -1,4 +1,4 @@
-"""The shape of a request, field by field, and how a wrong one is worded.
+"""Schema of a request, field by field, and the wording of its errors.
 
 The real API validates with pydantic and says so in its messages
 (`messages.11.content.0.thinking.cache_control: Extra inputs are not permitted`), so the local one
@@ -31,7 +31,7 @@ class Shape(BaseModel):
 
 
 class Open(BaseModel):
-    """A block of a server tool: accepted as it is, whatever it holds."""
+    """A block of a server tool. Its content is not checked."""
 
     model_config = ConfigDict(extra="allow", strict=True)
     type: str

@@ -1,4 +1,4 @@
-"""What both ways of delivery promise."""
+"""Interface of both transports."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from forewarm_playground.slack.log import DeliveryEntry
 
 @dataclass(slots=True, frozen=True)
 class Attempt:
-    """What became of one attempt; `final` forbids another, as the app may ask."""
+    """Result of one attempt. `final` forbids another, which the app may ask for."""
 
     outcome: Outcome
     final: bool = False

@@ -1,4 +1,4 @@
-"""What the event source hands to a transport, and what became of it."""
+"""Deliveries to the app and their outcomes, and changes that a person sees."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ class Delivery:
 
 @dataclass(slots=True, frozen=True)
 class Change:
-    """Something that a person's screen may show: `kind` says what, the rest where.
+    """A change that a person's screen may show. `kind` is its type; the rest locates it.
 
-    Only the people named by `user` see it, or everybody in `channel` when that is empty.
+    Only `user` sees it, or all of `channel` if that is empty.
     """
 
     kind: str

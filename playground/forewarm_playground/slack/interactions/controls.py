@@ -1,4 +1,4 @@
-"""What a person does with the app's commands, shortcuts and the buttons under its messages."""
+"""Commands, shortcuts and buttons: the ways in which a person calls the app."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def click(
     """Use an element under a message: press a button, choose an option, give feedback.
 
     `value` is what is chosen; of feedback buttons `"down"`, or its own value, is the negative one.
-    Refuses with `no_such_action` where the message has no such element.
+    Refuses with `no_such_action` if the message has no such element.
     """
     place = joined(state, user, channel)
     message = _shown_to(state, user, channel, ts)

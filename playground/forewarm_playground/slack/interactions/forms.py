@@ -1,4 +1,4 @@
-"""What a person does in a modal or on a Home tab: type, choose, submit, close."""
+"""Actions of a person in a modal or on a Home tab: type, choose, submit, close."""
 
 from __future__ import annotations
 

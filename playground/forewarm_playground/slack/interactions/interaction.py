@@ -1,4 +1,4 @@
-"""One action of a person that the app hears of: its payload, its way there, what came back."""
+"""One interaction with the app: its payload, its delivery and its outcome."""
 
 from __future__ import annotations
 

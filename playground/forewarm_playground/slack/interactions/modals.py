@@ -172,7 +172,7 @@ def find_view(state: State, view_id: str | None, external_id: str | None, team: 
 
 
 def update_view(state: State, view: View, content: Json, given_hash: str | None) -> View:
-    """Replace a view's content; what was typed survives where block and action keep their ids."""
+    """Replace a view's content; typed text stays if block and action keep their ids."""
     checked = read_view(state, content)
     if given_hash and given_hash != view.hash:
         raise SlackError("hash_conflict")
@@ -280,7 +280,7 @@ def filled(element: Json, given: object, offered: Sequence[Json] = ()) -> Json:
     """Return the state of an element into which a person put `given`.
 
     Text for text inputs, an option's value (or the option) for menus, an id for pickers, a list of
-    them where several may be chosen. `offered` are the options of an external menu. Refuses with
+    them if several may be chosen. `offered` are the options of an external menu. Refuses with
     `no_such_option`.
     """
     kind = element["type"]

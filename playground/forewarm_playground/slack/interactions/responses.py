@@ -1,4 +1,4 @@
-"""What becomes of an app's answers: to commands, submissions, menus and response URLs."""
+"""Answers of the app to commands, submissions, menus and response URLs, and their effects."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def whisper(
     content: Content,
     thread_ts: str | None = None,
 ) -> Message:
-    """Show content to one user alone; it is in nobody's history, and no link in it is fetched."""
+    """Show content to one user alone. No history has it, and no link in it is fetched."""
     bot = state.users[installation.bot_user]
     message = Message(
         channel=channel,

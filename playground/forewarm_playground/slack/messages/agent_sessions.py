@@ -1,4 +1,4 @@
-"""What makes an app an agent: its status under a thread, its sessions, its prompts."""
+"""Features of an agent: the status under a thread, sessions and suggested prompts."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def rename_session(state: State, channel: str, thread_ts: str, title: str, by: s
 def stop_session(state: State, channel: str, thread_ts: str, user: str) -> list[str]:
     """Press Stop: the thread's streams take no more text, and the app is told.
 
-    Returns the streams that were running. Refuses with `no_stop_button` where Slack shows none:
+    Returns the streams that were running. Refuses with `no_stop_button` if Slack shows none:
     no processing session, or an app that did not subscribe.
     """
     place = state.channel(channel)

@@ -1,4 +1,4 @@
-"""What Slack checks of Block Kit: kinds, sizes, places, unique ids.
+"""Slack's checks of Block Kit: kinds, sizes, places, unique ids.
 
 Source: docs/platform/slack.md#message-limits.
 """
@@ -45,7 +45,7 @@ _ELEMENT_TEXTS = {"button": 75}
 
 
 class BlockError(Exception):
-    """A block breaks a rule; `pointer` says where."""
+    """A block breaks a rule. `pointer` is its path."""
 
     def __init__(self, rule: str, pointer: str) -> None:
         super().__init__(rule)

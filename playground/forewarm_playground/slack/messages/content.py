@@ -1,4 +1,4 @@
-"""What a call wants shown: text, blocks, attachments or markdown, checked as Slack checks them."""
+"""Content of a call: text, blocks, attachments or markdown, checked as Slack checks them."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def read_content(arguments: Arguments, ids: Ids) -> Content:
 
 
 def _unfurls(arguments: Arguments) -> bool:
-    """Whether Slack may fetch a link: unless the call switches off both kinds (facts §9)."""
+    """Whether Slack may fetch a link: unless the call switches off both kinds."""
     return arguments.flag("unfurl_links", default=True) or arguments.flag(
         "unfurl_media", default=True
     )

@@ -54,7 +54,7 @@ class Unfurl:
 
 @dataclass(slots=True)
 class Detector:
-    """What the bot's texts would have pinged or unfurled so far."""
+    """Pings and unfurls that the bot's texts would have caused so far."""
 
     pings: list[Ping] = field(default_factory=list)
     unfurls: list[Unfurl] = field(default_factory=list)

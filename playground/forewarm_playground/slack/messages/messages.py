@@ -1,4 +1,4 @@
-"""Messages come, change and go; whoever listens is told."""
+"""Messages are posted, edited and deleted, and the app and the page are notified."""
 
 from __future__ import annotations
 
@@ -207,7 +207,7 @@ def edit(state: State, message: Message, text: str, blocks: list[Json], *, by: s
 
 
 def changed(state: State, message: Message, before: Json, stamp: str) -> None:
-    """Tell everybody that a message is not what it was."""
+    """Notify the app and the page that a message has changed."""
     channel = state.channels[message.channel]
     state.publish(Change("message_changed", channel.id, message.ts))
     event: Json = {

@@ -30,7 +30,7 @@ def unescape(text: str) -> str:
 def stored(text: str, *, links: bool = True) -> str:
     """Return mrkdwn as Slack stores it: tokens kept, stray characters escaped, URLs bracketed.
 
-    Without `links` bare URLs stay text, as where a call says `parse: none`.
+    Without `links` bare URLs stay text, as with `parse: none`.
     """
     if not any(mark in text for mark in "&<>") and "http" not in text:
         return text
@@ -53,7 +53,7 @@ def _bracketed(text: str) -> str:
 def typed(text: str, user_of: Callable[[str], str | None]) -> str:
     """Return what Slack stores when a person types `text`; `user_of` finds the id behind a name.
 
-    `@name` becomes a mention where the name is known; everything else is literal.
+    `@name` becomes a mention if the name is known. Everything else is literal.
     """
 
     def mention(match: re.Match[str]) -> str:

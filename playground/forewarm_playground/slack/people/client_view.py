@@ -1,4 +1,4 @@
-"""What one person has on screen: the same world, seen by one user, as JSON for a page."""
+"""The screen of one person: the state as one user sees it, as JSON for a page."""
 
 from __future__ import annotations
 

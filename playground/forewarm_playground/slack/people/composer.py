@@ -1,4 +1,4 @@
-"""What a person says: typing into the composer, posting, editing, deleting, reacting."""
+"""Messages of a person: drafts in the composer, posts, edits, deletions, reactions."""
 
 from __future__ import annotations
 

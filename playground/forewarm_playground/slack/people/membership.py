@@ -42,7 +42,7 @@ def leave(state: State, channel: Channel, user: str) -> None:
 
 
 def archive(state: State, channel: Channel, user: str) -> None:
-    """Archive a channel, as one of its members: nobody can post there, and the app hears of it."""
+    """Archive a channel, as one of its members. Posting there is refused; the app hears of it."""
     if user not in channel.members:
         raise SlackError("not_in_channel")
     if channel.archived:

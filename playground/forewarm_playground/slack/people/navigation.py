@@ -1,4 +1,4 @@
-"""Where a person looks: the app's direct message, its Home tab, the channel beside its panel."""
+"""Navigation of a person: the app's direct message, its Home tab, the active channel."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ _FALSE = ("", "0", "false", "False")
 
 
 class Arguments:
-    """What a call carries. Values may be text, since clients encode forms, or JSON.
+    """Arguments of a call. Values are JSON, or text of a form.
 
     Unknown arguments are ignored, as Slack ignores them.
     """

@@ -58,7 +58,7 @@ class Method:
 
 @dataclass(slots=True)
 class Reply:
-    """What goes back over the wire."""
+    """Reply to a call: HTTP status, body and headers."""
 
     body: Json
     status: int = 200

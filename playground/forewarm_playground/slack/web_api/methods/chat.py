@@ -105,7 +105,7 @@ def delete_message(call: Call) -> Json:
 
 @method("chat.postEphemeral", "chat:write", tier=4)
 def post_ephemeral(call: Call) -> Json:
-    """Show a message to one member, which is in nobody's history."""
+    """Show a message to one member. No history has it."""
     channel = writable_channel(call)
     user = call.state.user(call.arguments.text("user"))
     if user.id not in channel.members:

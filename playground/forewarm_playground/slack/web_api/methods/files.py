@@ -36,7 +36,7 @@ def info(call: Call) -> Json:
 
 @method("files.getUploadURLExternal", "files:write", tier=4)
 def get_upload_url(call: Call) -> Json:
-    """Return where to send the bytes of a new file."""
+    """Return the address that takes the bytes of a new file."""
     length = call.arguments.integer("length", 0)
     if length <= 0:
         raise missing("length")

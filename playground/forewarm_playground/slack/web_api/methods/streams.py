@@ -122,7 +122,7 @@ def append_stream(call: Call) -> Json:
 
 @method("chat.stopStream", "chat:write", tier=2)
 def stop_stream(call: Call) -> Json:
-    """Close a stream: everybody sees the whole message, with the blocks under its text."""
+    """Close a stream. All members see the whole message, with the blocks under its text."""
     message, stream = _streaming(call)
     status = call.arguments.optional("session_status") or "active"
     if status not in SESSION_STATUSES:
