@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from bot.context.private import make_private_folder
 from bot.errors import ForewarmError
 
 
@@ -22,7 +23,7 @@ class HomeUnusable(ForewarmError):
 def prepare_home(home: Path) -> None:
     """Create the folder and try a write in it. Raises `HomeUnusable`."""
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        make_private_folder(home)
         with tempfile.TemporaryFile(dir=home):
             pass
     except FileExistsError:

@@ -1,0 +1,108 @@
+"""`forewarm feedback`: what people said of answers, and bad answers as questions for `eval`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bot.clock import system_now
+
+COLUMNS = ("at", "context", "value", "user", "comment", "question", "link")
+
+
+def feedback(
+    since: Annotated[str, typer.Option(help="A span, 7d, or a day, 2026-11-01.")] = "30d",
+    bad: Annotated[bool, typer.Option("--bad", help="Bad answers only.")] = False,
+    as_document: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    questions: Annotated[
+        Path | None,
+        typer.Option(
+            "--eval",
+            help="Append bad answers' questions to this file, for `forewarm eval`.",
+            dir_okay=False,
+        ),
+    ] = None,
+) -> None:
+    """Show opinions on answers with their comments, newest last."""
+    from bot.commands.stored_records import show_rows, since_time
+    from bot.settings import read_settings
+    from bot.store.sql.url import default_url
+
+    settings, now = read_settings(), system_now()
+    begin = since_time(since, now)
+    url = settings.database_url or default_url(settings.home)
+    rows = asyncio.run(_read(url, begin))
+    if bad or questions is not None:
+        rows = [row for row in rows if row["value"] == "down"]
+    if questions is not None:
+        added = _append(questions, rows)
+        typer.echo(
+            f"{added} questions were added to {questions}: write into `files` the files that each"
+            " answer needs, then run `forewarm eval`."
+        )
+        return
+    shown = [{key: row[key] for key in COLUMNS} for row in rows]
+    show_rows(shown, COLUMNS, as_json=as_document, as_csv=as_csv)
+
+
+async def _read(url: str, since: float) -> list[dict[str, Any]]:
+    from bot.store.store import Store
+
+    store = await Store.open(url, now=system_now, set_up=False)
+    try:
+        opinions = await store.feedback.since(since)
+        return [
+            {
+                "at": opinion.at,
+                "context": opinion.context,
+                "value": opinion.value,
+                "user": opinion.user,
+                "comment": opinion.comment,
+                "question": opinion.question,
+                **_asked(await store.history.past(opinion.question)),
+            }
+            for opinion in opinions
+        ]
+    finally:
+        await store.close()
+
+
+def _asked(past: Any) -> dict[str, str | None]:
+    """Return a question's text and the address of its message; None if they are purged."""
+    if past is None:
+        return {"text": None, "link": None}
+    question = past.question
+    channel, ts = question.get("channel"), question.get("ts")
+    stamped = question.get("surface") not in ("modal", "shortcut")
+    page = f"https://slack.com/archives/{channel}/p{str(ts).replace('.', '')}"
+    link = page if stamped and ts else None
+    return {"text": question.get("text"), "link": link}
+
+
+def _append(file: Path, rows: list[dict[str, Any]]) -> int:
+    """Append questions that the file does not hold yet, without their evidence."""
+    from bot.errors import ForewarmError
+
+    try:
+        present = file.read_text("utf-8") if file.exists() else ""
+        known = {json.loads(line).get("id") for line in present.splitlines() if line.strip()}
+        new = [row for row in rows if row["text"] and row["question"] not in known]
+        unique = list({row["question"]: row for row in new}.values())
+        lines = [
+            json.dumps({"id": row["question"], "question": row["text"], "files": []})
+            for row in unique
+        ]
+        with file.open("a", encoding="utf-8") as out:
+            if present and not present.endswith("\n"):
+                out.write("\n")
+            out.writelines(f"{line}\n" for line in lines)
+    except (OSError, ValueError, AttributeError) as error:
+        raise ForewarmError(
+            f"{file} cannot be extended ({error}): name a new file or one of JSON lines."
+        ) from None
+    return len(lines)

@@ -1,0 +1,74 @@
+"""Options and output that commands over the stored records share."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import typer
+
+from bot.errors import ForewarmError
+
+_SPAN = re.compile(r"(\d{1,6})(m|h|d)")
+_SECONDS = {"m": 60.0, "h": 3600.0, "d": 86_400.0}
+
+
+def since_time(given: str, now: float) -> float:
+    """Return the Unix time that `90m`, `2h`, `7d` or a day such as 2026-11-01 (UTC) means."""
+    if match := _SPAN.fullmatch(given):
+        return now - int(match[1]) * _SECONDS[match[2]]
+    try:
+        return datetime.fromisoformat(given).replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        raise ForewarmError(
+            f"--since {given!r} is no time: give a span such as 90m, 2h or 7d, or a day such as"
+            " 2026-11-01."
+        ) from None
+
+
+def show_rows(
+    rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool, as_csv: bool
+) -> None:
+    """Print rows as a table, as JSON or as CSV. A row's `at` is shown as UTC in the table."""
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    if as_csv:
+        text = io.StringIO()
+        writer = csv.writer(text)
+        writer.writerow(columns)
+        writer.writerows([[_cell(row.get(column)) for column in columns] for row in rows])
+        typer.echo(text.getvalue(), nl=False)
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1), show_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        # Names and comments are not markup, even if they hold brackets.
+        table.add_row(*(Text(_shown(column, row.get(column))) for column in columns))
+    Console().print(table)
+    typer.echo(f"{len(rows)} in all." if rows else "Nothing in this time.")
+
+
+def _shown(column: str, value: Any) -> str:
+    if column == "at" and isinstance(value, float | int):
+        return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%d %H:%M")
+    return _cell(value)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    text = json.dumps(value) if isinstance(value, Mapping | list | tuple) else str(value)
+    # A spreadsheet takes a cell that begins so for a formula.
+    return f"'{text}" if isinstance(value, str) and text[:1] in ("=", "+", "-", "@") else text
