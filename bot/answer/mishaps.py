@@ -21,4 +21,4 @@ def suppressed_store_failures(question: str) -> Iterator[None]:
     except NotOurs:
         raise
     except ForewarmError as error:
-        log.warning("not_stored", question=question, why=type(error).__name__)
+        log.warning("answer_not_stored", question=question, why=type(error).__name__)

@@ -86,10 +86,6 @@ class AnswerRun:
         """That of the prefix the answer is given on, once it is known."""
         return self._prepared.current.prefix.fingerprint if self._prepared is not None else None
 
-    def __repr__(self) -> str:
-        state = self.outcome or f"{len(self._progress.text)} characters so far"
-        return f"<AnswerRun {self.question.id}: {state}>"
-
     def cut(self, kind: EndingKind) -> None:
         """End the answer now. The first reason counts."""
         if not self._cut.done():
@@ -128,13 +124,13 @@ class AnswerRun:
             await self._abandon()
             raise
         except NotOurs:
-            log.info("answered_elsewhere", question=self.question.id)
+            log.info("question_taken_by_other", question=self.question.id)
             await self._abandon()
         except ForewarmError as error:
             log.warning("answer_failed", question=self.question.id, why=type(error).__name__)
             await self._fail(Ending("failed", error))
         except Exception:
-            log.exception("answer_broke", question=self.question.id)
+            log.exception("answer_crashed", question=self.question.id)
             await self._fail(Ending("failed"))
         finally:
             if self._screen is not None:

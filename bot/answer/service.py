@@ -57,9 +57,6 @@ class Answerer:
         self._edits: dict[Place, str] = {}
         self._early: OrderedDict[Place, str] = OrderedDict()
 
-    def __repr__(self) -> str:
-        return f"<Answerer: {len(self._running)} running, {self._parts.queue!r}>"
-
     @property
     def running(self) -> int:
         return len(self._running)
@@ -276,7 +273,7 @@ class Answerer:
             return
         given = self._given.get(question) or await self._past(question)
         if given is None:
-            log.info("nothing_to_answer_again", question=question)
+            log.info("question_not_found", question=question)
             return
         # The wait that counts is that of the user who clicked; Slack stamps no click.
         asked = replace(given.question, received_at=self._parts.now(), asked_at=None)
@@ -333,7 +330,7 @@ class Answerer:
     ) -> bool:
         with suppressed_store_failures(question.id):
             if not await self._parts.inbox.revise(question):
-                log.info("held_elsewhere", question=question.id)
+                log.info("question_taken_by_other", question=question.id)
                 return False
         takeover = Takeover(standing=given.messages)
         await self.answer(question, given.context, takeover, recipient)

@@ -164,7 +164,7 @@ def look_up(
     except ForewarmError as error:
         return ToolResult(error.user_message, error=True)
     except Exception:
-        log.exception("look_up_broke", tool=name)
+        log.exception("look_up_crashed", tool=name)
         return ToolResult("This look-up failed; try another one.", error=True)
 
 

@@ -107,9 +107,6 @@ class Delivery:
         )
         self._task = self._loop.create_task(self._run())
 
-    def __repr__(self) -> str:
-        return f"<Delivery to {self._target.channel}: {self._engine}>"
-
     @property
     def stopped_by_user(self) -> bool:
         return self._engine.halted

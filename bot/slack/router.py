@@ -336,13 +336,13 @@ class Router:
             for ts in standing[1:]:
                 await calls.delete(channel, ts)
         except SlackCallError as error:
-            log.warning("not_said_in_place", question=question.id, error=error.error)
+            log.warning("notice_not_updated", question=question.id, error=error.error)
 
     async def _post(self, target: Target, text: str, blocks: Sequence[JsonObject] = ()) -> None:
         try:
             await self._p.notices.post(target, text, blocks)
         except SlackCallError as error:
-            log.warning("not_said", channel=target.channel, error=error.error)
+            log.warning("notice_not_posted", channel=target.channel, error=error.error)
 
 
 def _speaker_of(question: Question, message: Message | None) -> Speaker:

@@ -74,7 +74,7 @@ async def test_every_line_of_a_question_carries_its_id(
     assert {(line["event"], line.get("question")) for line in told} == {
         ("started", None),
         ("claude_request_failed", f"{place}-{limited}"),
-        ("look_up_broke", f"{place}-{broken}"),
+        ("look_up_crashed", f"{place}-{broken}"),
         ("thread_unread", f"{place}-{unread}"),
         ("task_failed", f"{place}-{failed}"),
     }

@@ -493,6 +493,7 @@ def _begin_message(state: AnswerState, text: str) -> Message:
 
 
 def _choose_way(state: AnswerState, text: str) -> Way:
+    # A message of an earlier attempt can only be edited, and a halted answer needs one call.
     if state.mode != "stream" or not state.may_stream or state.halted or state.replaces:
         return "edit"
     whole = state.end is not None and escaped_size(text) <= state.full
@@ -641,6 +642,7 @@ def _slice(state: AnswerState, message: Message, age: float) -> MessageSlice:
     text = state.pending
     if state.end is not None and not text.strip():
         return MessageSlice(len(text), closes=True, final=True)
+    # A cap that Slack taught for this message holds before the general one.
     full = message.full if message.full is not None else state.full
     if state.halted:
         return _last_slice(state, message, full)
@@ -659,6 +661,7 @@ def _last_slice(state: AnswerState, message: Message, full: int) -> MessageSlice
         return MessageSlice(0)
     if message.sealed:
         return MessageSlice(0, closes=True, final=True)
+    # The end comes at a good cut: a half fence would swallow the last line.
     room = full - message.size
     after = _outline_after(state, text)
     if escaped_size(text) + escaped_size(after.closing()) <= room:
@@ -730,6 +733,7 @@ def _advance_between(state: AnswerState, now: float) -> None:
     if not state.concludes:
         _keep_silence(state, now)
         return
+    # The answer has no text for them, so nothing will take their place.
     state.leftover += state.replaces
     state.replaces.clear()
     if state.leftover:
@@ -877,6 +881,7 @@ def _book(state: AnswerState, planned: PlannedCall, ts: str | None) -> None:
     if not isinstance(call, Append | Start):
         message.suffix, message.taken_back = planned.suffix, ""
     message.state = "open"
+    # Only a call that closes a message ends the work on it; all others leave it open.
     if planned.closes:
         message.state, message.ended = "closed", planned.final
         state.message = None
@@ -1142,6 +1147,7 @@ def _think_lost(state: AnswerState, message: Message) -> None:
 def _too_long(state: AnswerState, planned: PlannedCall, message: Message) -> None:
     """Slack's cap is lower than ours: learn from it."""
     if message not in state.messages:
+        # Nothing stands yet, so every later message must be shorter as well.
         text = getattr(planned.call, "text", "")
         state.full = max(_LEAST_FULL, len(text.encode()) * 7 // 10)
     elif isinstance(planned.call, Append | Stop) and planned.take:
@@ -1158,6 +1164,7 @@ def _shrink(state: AnswerState, planned: PlannedCall, message: Message) -> None:
     if planned.take:
         message.full = message.size
         return
+    # The update itself was refused, so text that stands must go: a fifth of it at a time.
     message.full = max(_LEAST_FULL, message.size * 8 // 10)
     head = escaped_size(message.prefix)
     cut = best_cut(message.start, message.body, message.full - head, message.full // 2)
@@ -1224,6 +1231,7 @@ def _gone(state: AnswerState, message: Message, error: str) -> None:
 
 def _freeze(state: AnswerState, message: Message) -> None:
     """The message can no longer be changed: its body becomes what it shows."""
+    # Text that was to move to the next message still stands here, and can no longer leave.
     restored = message.taken_back
     message.add(restored)
     state.outline.read(restored)
@@ -1248,6 +1256,7 @@ def _refuse_stream(
 ) -> None:
     if failure == "not_streaming":
         message.state = "repair"
+    # Slack may still be at work on the call before; the pause that is set already is enough.
     elif failure in ("busy", "server") and state.failures <= STUBBORN:
         return
     elif failure != "rate_limited":

@@ -58,9 +58,6 @@ class Budget:
         self._at = now
         self._blocked = now
 
-    def __repr__(self) -> str:
-        return f"<Budget [{self._level:.1f} of {self.burst:.1f} now | {self.per_second:.2f}/s]>"
-
     @property
     def most(self) -> float:
         """Calls in any sixty seconds."""

@@ -21,9 +21,6 @@ class LimiterSlot:
         self._slot = slot
         self.woken = woken
 
-    def __repr__(self) -> str:
-        return f"<LimiterSlot of {self._slot}>"
-
     def mode(self) -> Mode:
         """Say how the next message is best shown."""
         return self._workspace.scheduler.mode(self._slot, self._workspace.time())
@@ -54,9 +51,6 @@ class Workspace:
         self._timer: asyncio.TimerHandle | None = None
         self._joined: dict[Slot, LimiterSlot] = {}
         self.scheduler = FairScheduler(rates, self.time())
-
-    def __repr__(self) -> str:
-        return f"<Workspace {self.scheduler}>"
 
     def time(self) -> float:
         return self._loop.time()
@@ -107,9 +101,6 @@ class RateLimiter:
     def __init__(self, rates: Rates | None = None) -> None:
         self._rates = rates or Rates()
         self._workspaces: dict[str, Workspace] = {}
-
-    def __repr__(self) -> str:
-        return f"<RateLimiter {list(self._workspaces.values())}>"
 
     def scheduler(self, workspace: str) -> FairScheduler | None:
         """Return the scheduler of a workspace; None if nothing has run there."""

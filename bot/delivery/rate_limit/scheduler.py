@@ -70,9 +70,6 @@ class Slot:
         self.turn = 0
         self.before: tuple[float, int, Mode | None] = (now, 0, None)
 
-    def __repr__(self) -> str:
-        return f"<Slot in {self.channel}: {self.way or 'new'}, {self.calls} calls>"
-
     @property
     def gap(self) -> float:
         """Seconds that its next call keeps from its last."""
@@ -91,9 +88,6 @@ class Queue:
         self.ready: dict[Slot, None] = {}
         self._resting: list[tuple[float, int, int, Slot]] = []
         self._entries = 0
-
-    def __repr__(self) -> str:
-        return f"<Queue [{len(self.ready)} ready | {len(self._resting)} resting]>"
 
     def add(self, slot: Slot, may_at: float, now: float) -> None:
         if may_at <= now:
@@ -127,11 +121,6 @@ class FairScheduler:
         self._ways: Counter[Mode | None] = Counter()
         self._users: Counter[str] = Counter()
         self.slots: dict[Slot, None] = {}
-
-    def __repr__(self) -> str:
-        ways = sorted((way or "new", count) for way, count in self._ways.items() if count)
-        counts = " | ".join(f"{count} {way}" for way, count in ways)
-        return f"<FairScheduler [{len(self.slots)} answers{': ' + counts if counts else ''}]>"
 
     def join(self, channel: str, now: float, *, user: str = "", notice: bool = False) -> Slot:
         slot = Slot(channel, now, user=user, notice=notice)

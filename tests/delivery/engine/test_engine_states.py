@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from bot.delivery.engine.commands import Call
@@ -53,12 +54,22 @@ class WatchedEngine(StreamEngine):
                 self.transitions.add((before, message.state))
                 self.seen[key] = (message, message.state)
 
+    def _picture(self) -> list[str]:
+        """Return all values of the state and of its messages."""
+        holders = [self.state, self.state.message, *self.state.messages]
+        return [
+            repr(getattr(holder, one.name))
+            for holder in holders
+            if holder is not None
+            for one in fields(holder)
+        ]
+
     def offers(self, now: float) -> tuple[PlannedCall, ...]:
         advance(self.state, now)
         self._note()
-        before = repr(self.state)
+        before = self._picture()
         planned = next_calls(self.state, now)
-        assert repr(self.state) == before
+        assert self._picture() == before
         return planned
 
     def begin(self, planned: PlannedCall, now: float) -> Call:
