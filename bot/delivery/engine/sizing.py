@@ -93,6 +93,9 @@ def _filled(place: Place, text: str, room: int) -> MessageSlice:
     cut = best_cut(place.outline, text, room, max(0, place.soft - place.used), blank)
     if cut is not None and cut.score > 0:
         return MessageSlice(cut.length, closes=True)
+    if cut is None and place.empty and text.strip():
+        # Not even a whole link fits into an empty message: progress matters more.
+        return MessageSlice(max(1, room // 4), closes=True)
     if cut is None or place.outline.in_row or _whole_here(place, text):
         return _closed_here(place, cut)
     return MessageSlice(cut.length, closes=True)

@@ -322,6 +322,11 @@ class Outline:
         base = self.items[depth - 1].content if depth else 0
         if column - base < 4 and self._read_opening(column, rest, depth, base):
             return
+        if self.quote is not None:
+            # The mark is indented too far to be one, so the quotation has ended, or goes on lazily.
+            if self.quote._takes_lazy():
+                return
+            self.quote, self.after_list = None, True
         if self.table is not None and self._continues_table(line):
             self.rows += 1
             return
@@ -343,6 +348,7 @@ class Outline:
             self.head = line
         else:
             self.code = not doubtful
+            self.after_list |= doubtful
 
     def _continue_paragraph(self, rest: str, line: str) -> None:
         head = self.head

@@ -162,6 +162,9 @@ def _word_end(outline: Outline, text: str, most: int) -> int:
     for low, high in [*((low, high) for low, high, _ in code), *links]:
         if low < place < high and low > max(least, place - _LOOK_BACK):
             place = low
+    if any(low < place < high and low == least for low, high in links):
+        # Half a link would be an address of its own; it goes into the next message as a whole.
+        return start
     closed = [*((low, high) for low, high, _ in code), *links]
     for at in range(place, max(place - _LOOK_BACK, least), -1):
         if line[at - 1] == " " and not any(low < at < high for low, high in closed):
