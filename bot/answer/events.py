@@ -1,4 +1,4 @@
-"""What the journal keeps of questions and answers. No message text, ever."""
+"""Journal records of questions and answers. They hold no text of messages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Outcome = Literal[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """The perceived wait in seconds, split. `delivery` is None where Slack stamped nothing."""
+    """The perceived wait in seconds, split. `delivery` is None if there is no stamp of Slack's."""
 
     delivery: float | None
     queue: float
@@ -46,7 +46,7 @@ class QuestionReceived:
 class FirstWords:
     """The first words are on screen: Slack has answered the call that shows them.
 
-    `slack_wait` is ts(answer) - ts(question) where the words created the message, on Slack's clock
+    `slack_wait` is ts(answer) - ts(question) if the words created the message, on Slack's clock
     alone; `wait.total - slack_wait` is the skew between Slack's clock and ours.
     """
 

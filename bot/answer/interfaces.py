@@ -115,7 +115,7 @@ class Inbox(Protocol):
         """
 
     async def past(self, question: str) -> Past | None:
-        """Return a question of any age and where its answer stands; None if it is purged."""
+        """Return a question of any age and the messages of its answer; None if it is purged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +188,7 @@ class Excerpts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedExcerpts:
-    """What excerpts are found by.
+    """The query by which excerpts are found.
 
     `thread` is what people said before, `sent` the texts of the excerpts that the conversation
     holds: their lines are not sent again.

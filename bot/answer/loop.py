@@ -51,7 +51,7 @@ class Model(Protocol):
 
 
 class Screen(Protocol):
-    """Where words and look-ups become visible."""
+    """The screen on which words and look-ups become visible."""
 
     async def feed(self, text: str) -> None: ...
 

@@ -1,4 +1,4 @@
-"""End a reply where the model begins to write the next question itself, as small models do. Pure.
+"""End a reply when the model begins to write the next question itself, as small models do. Pure.
 
 A stop sequence of the API would do the same within a fence too: an answer that quotes such a tag
 would end in the middle of its code.

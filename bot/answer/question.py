@@ -72,12 +72,12 @@ class Quoted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """Who asked what, where, and when by which clock.
+    """A question with its asker, its place, and its times by two clocks.
 
     `ts` is the message's Slack time stamp, a string; for a modal it is the id of the submission
     and `asked_at` is None: a modal has no Slack stamp. `thread` is the thread the answer goes to
-    (the question's own ts where it opens one), or None for a channel's top level. `asked_at` and
-    `received_at` are Unix seconds. `context` is set where the asker chose one.
+    (the question's own ts if it opens one), or None for a channel's top level. `asked_at` and
+    `received_at` are Unix seconds. `context` is set if the asker chose one.
     """
 
     id: str

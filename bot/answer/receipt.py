@@ -174,6 +174,6 @@ def _plural(count: int, noun: str) -> str:
 def counted_behind(commits: Sequence[str], used: str) -> int:
     """Return how many commits of a branch, newest first, come after the one that was used.
 
-    Where it is not among them, all of them do.
+    If it is not among them, all of them do.
     """
     return commits.index(used) if used in commits else len(commits)

@@ -24,7 +24,7 @@ FAR_BEHIND = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """What is known of an answer at its end. `citations` are good, corrected, struck."""
+    """The facts of an answer at its end. `citations` are good, corrected, struck."""
 
     mark: Mark
     prepared: Prepared | None

@@ -293,7 +293,7 @@ class Answerer:
         return True
 
     def _open_thread(self, question: Question) -> None:
-        """Where the question opens its thread, nothing needs to be fetched for the next one.
+        """If the question opens its thread, nothing needs to be fetched for the next one.
 
         One that is not new may have been replied to before this process heard of it.
         """

@@ -44,7 +44,7 @@ LOOK_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """What was erased. An empty `workspace` means every workspace; `at` is in Unix seconds."""
+    """Erased rows. An empty `workspace` means every workspace; `at` is in Unix seconds."""
 
     what: Literal["workspace", "channel", "user"]
     at: float
@@ -117,7 +117,7 @@ class DataRemoval:
     async def keep_following(self) -> None:
         """Carry out what other processes announce, until cancelled.
 
-        What was announced before this start concerns nothing that this process remembers.
+        An announcement from before this start concerns nothing that this process remembers.
         """
         first = True
         while True:

@@ -128,7 +128,7 @@ class ExcerptSearch:
             index = self._index(source.repository.git_dir, codebase)
             key = (context, found.rules.name)
             view = index.update(found.files, self._views.get(key), self._check)
-            # What a first query would have to compute is computed here.
+            # The work of a first query is done here.
             _ = view.corpus, view.resolver
             self._views[key] = view
             complete = len(shown) == len(found.files)

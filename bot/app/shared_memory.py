@@ -1,4 +1,4 @@
-"""What every replica must know at once, kept in the store: quotas, and what people look at."""
+"""Memory that all replicas share through the store: quotas, and the channels people look at."""
 
 from __future__ import annotations
 

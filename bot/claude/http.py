@@ -172,7 +172,7 @@ def _is_on_this_machine(base_url: str) -> bool:
 
     A new one costs nothing on this machine, while llama.cpp's server closes the old one after a
     stream although it has promised to keep it, and the next request would meet the closing. We say
-    `Connection: close`, and must then send no further request on it, whatever the server replies
+    `Connection: close`, and must then send no further request on it, even if the server replies
     (RFC 9112, section 9.6).
     """
     host = urlsplit(base_url).hostname or ""

@@ -11,7 +11,7 @@ from bot.context.private import make_private_folder
 def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Write so that a reader sees the old bytes or the new ones, even if the writer is killed.
 
-    What is not `durable` may be lost, never torn, when the machine goes down.
+    A file that is not `durable` may be lost, never torn, when the machine goes down.
     """
     import tempfile  # a write is rare, and this loads much
 

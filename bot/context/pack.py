@@ -51,7 +51,7 @@ class Omission:
 
 @dataclass(frozen=True, slots=True)
 class RepositoryState:
-    """Where one repository of the context stands.
+    """The state of one repository of the context.
 
     `web` is a template with `{sha}`, `{path}`, `{start}`, `{end}`, or None if no page shows the
     repository. `stale_since` is the Unix time of the last good sync when the newest one failed.
@@ -119,7 +119,7 @@ class Change:
 class Snapshot(Protocol):
     """The context's files at the pack's head commits: inside its globs, secrets masked.
 
-    What the pack left out for want of budget is readable here; what it left out because it is
+    A file left out for want of budget is readable here; what it left out because it is
     secret, binary or excluded is not. Every call is bounded and safe to run in a thread.
     """
 

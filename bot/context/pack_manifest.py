@@ -1,6 +1,6 @@
 """An assembly as it is kept: a small manifest, and one stored value per block of text.
 
-What is kept are the bytes that were sent, so that a restart sends the same. A change of the
+The bytes that were sent are kept, so that a restart sends the same. A change of the
 format, of the secret scanner or of the context's settings makes a kept assembly void.
 """
 

@@ -1,4 +1,4 @@
-"""Where a context's base and overlays outlive the process.
+"""Storage in which a context's base and overlays outlive the process.
 
 Blocks are stored under the fingerprint of their text and never change. One small manifest per
 context says which of them stand in the prefix, and is replaced only by who has seen the last one:

@@ -110,7 +110,7 @@ class Size:
 
 @dataclass(frozen=True)
 class SizePolicy:
-    """What sizes are chosen by. `most_cold` in USD, `max_wait` in seconds, `window` in tokens."""
+    """Limits of the choice. `most_cold` in USD, `max_wait` in seconds, `window` in tokens."""
 
     speed: Speed = Speed()
     rates: Rates = FREE

@@ -39,7 +39,7 @@ class SlackCallError(ForewarmError):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where an answer goes. Streams in channels need the recipient.
+    """The place of an answer. Streams in channels need the recipient.
 
     Source: docs/platform/slack.md#streaming-methods.
     """

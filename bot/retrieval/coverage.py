@@ -139,7 +139,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Prompt:
-    """What can be seen without a look-up: files in full, files by name, and lengths in lines."""
+    """The view without a look-up: files in full, files by name, and lengths in lines."""
 
     shown: Container[str]
     named: Container[str]

@@ -36,7 +36,7 @@ Item = TypeVar("Item", bound=np.generic)
 
 @dataclass(frozen=True, eq=False)
 class Document:
-    """What the index knows of one file.
+    """The index's record of one file.
 
     `first`, `last` and `size` (bytes) have one item per chunk. The postings `term`, `chunk`, `body`
     and `defined` have one item per term of a chunk: `body` counts the term in the chunk's text,

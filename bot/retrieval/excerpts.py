@@ -18,7 +18,7 @@ from bot.retrieval.ranking import Corpus, best
 from bot.retrieval.segment import Floats
 
 NEXT_CHUNK = 0.6
-"""What is left of the score of a file's next chunk for each that ranks before it."""
+"""Factor on the score of a file's next chunk for each that ranks before it."""
 _MOST_CHUNKS = 600
 HEADER_BYTES = 30
 """Bytes of the line that opens an excerpt, beside its path."""

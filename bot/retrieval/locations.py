@@ -69,7 +69,7 @@ def find_locations(text: str) -> list[Location]:
     for pattern, read in ((_LINK, _from_link), (_PYTHON, _from_frame), (_JAVA, _from_java)):
         for match in pattern.finditer(text):
             found.append((match.start(), read(match)))
-        # What one pattern has read is not read again by the next.
+        # Text that one pattern has read is not read again by the next.
         text = pattern.sub(_blank, text)
     found += [(match.start(), _from_place(match)) for match in _PLACE.finditer(text)]
     ordered = (location for _, location in sorted(found, key=lambda pair: pair[0]))

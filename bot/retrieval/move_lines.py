@@ -1,4 +1,4 @@
-"""Where lines of an earlier commit are now: a link to a commit means lines of that commit."""
+"""Present places of lines of an earlier commit: a link to a commit means lines of that commit."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class Lifecycle:
         self._me = me
 
     async def joined(self, body: Mapping[str, Any], me: str) -> None:
-        """Note who joined; where it was the bot, say one short thing, then warm."""
+        """Note who joined; if it was the bot, greet in one sentence, then warm."""
         event = body["event"]
         channel, user = str(event["channel"]), str(event["user"])
         self._people.joined(channel, user)

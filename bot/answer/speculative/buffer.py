@@ -1,4 +1,4 @@
-"""A screen that nobody sees until somebody asks: holds words back, then passes them on live."""
+"""A hidden screen: holds words back until the draft is submitted, then passes them on live."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ LOOKS, LOOK_SECONDS = 60, 0.5
 """How often a paused draft is looked at again while its prefix is still being warmed."""
 MODALS = 500
 SAVED_SECONDS = 2.0
-"""What a draft's answer saves before anything was measured: a warm answer's first words."""
+"""The saving of a draft's answer before anything was measured: a warm answer's first words."""
 
 
 class SpendingLedger(Protocol):
@@ -110,7 +110,7 @@ class Drafts:
             self.closed(question)
 
     def take(self, question: Question, context: ContextConfig) -> SpeculativeAnswer | None:
-        """Return the answer begun on this very question; None where it has to begin now."""
+        """Return the answer begun on this very question; None if it has to begin now."""
         modal = self._modals.pop(question.id, None)
         if modal is None:
             return None
@@ -159,7 +159,7 @@ class Drafts:
             await asyncio.sleep(rest if rest > 0 else LOOK_SECONDS)
 
     async def _begin(self, modal: _Modal) -> bool:
-        """Begin an answer; False where it is too early, since the prefix is not warm yet."""
+        """Begin an answer; return False if it is too early, since the prefix is not warm yet."""
         with about_question(modal.question.id):
             return await self._prepare(modal)
 
@@ -257,6 +257,6 @@ def _useless(ending: Ending) -> bool:
 
 
 def _retrieved(task: asyncio.Task[Ending]) -> None:
-    """What went wrong with an answer that nobody waited for is nobody's news."""
+    """Ignore the failure of an answer for which no user waited."""
     if not task.cancelled():
         task.exception()

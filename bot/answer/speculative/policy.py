@@ -1,4 +1,4 @@
-"""AnswerRun before Enter: when a draft in the ask-modal is worth an answer nobody sees yet. Pure.
+"""Answers before Enter: when a draft in the ask-modal is worth a hidden answer. Pure.
 
 An answer begun on a draft is wasted unless the draft is submitted as it stands. So it is begun
 only when typing has paused on what reads as a whole question, and when the wait that it is likely
@@ -19,10 +19,10 @@ SHORTEST_PAUSE, LONGEST_PAUSE = 0.2, 0.8
 RHYTHMS = 1.5
 LONGEST_GAP = 2.0
 MOST_STARTS = 3
-"""Answers begun on drafts of one modal: whoever goes on changing the text gets no further one."""
+"""Answers begun on drafts of one modal: a user who goes on typing gets no further one."""
 FEWEST_WORDS = 3
 ANSWER_TOKENS = 600
-"""What an answer is expected to be long, for its price."""
+"""Expected length of an answer in tokens, for its price."""
 
 _UNFINISHED = re.compile(
     r"(?:[,;:(\[{/\\\u2013\u2014-]|\b(?:a|an|and|are|as|at|because|but|by|do|does|for|from|how|if|in|into|is|"
@@ -95,7 +95,7 @@ def is_worth(odds: Odds, seconds: float, wait_cost_per_hour: float, usd: float) 
 
 @dataclass(slots=True)
 class Draft:
-    """What is known of one modal. Times are seconds of one clock.
+    """The state of one modal. Times are seconds of one clock.
 
     `order` is Slack's `action_ts`: key events may overtake each other. `gap` is the typist's usual
     time between two of them.

@@ -78,7 +78,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadFile:
-    """What could be read of one file: a text, a picture, or the `problem` why neither.
+    """The content of one file: a text, a picture, or the `problem` why neither.
 
     `whole` is False for a text of which only the beginning is there.
     """

@@ -44,7 +44,7 @@ _OPENING = re.compile(
 )
 _GAP = re.compile(r'<slack_gap first="([0-9.]+)" last="([0-9.]+)">')
 _CUT = " characters left out here …]"
-# Where a message's own words end in what was sent.
+# The end of a message's own words in the text that was sent.
 _ADDED = re.compile(r"\n<slack_(?:quote|file|unread)\b")
 MAX_QUOTES = 20
 PICTURE_CHARACTERS = 5_000
@@ -80,7 +80,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """What is sent: `earlier` turns as they were, then `asked`, the one new user message.
+    """The messages to send: `earlier` turns as they were, then `asked`, the one new user message.
 
     `notices` are sentences for the asker about what could not be read whole.
     """

@@ -35,7 +35,7 @@ def without_message(messages: Sequence[JsonObject], ts: str) -> tuple[JsonObject
     if not any(match[3] != DELETED for text in _texts(messages) for match in tag.finditer(text)):
         return None
     lines = _lines(match[3] for text in _texts(messages) for match in tag.finditer(text))
-    # What the model says again of the message goes from its answer too.
+    # Words of the message that the model repeats go from its answer too.
     return tuple(_unrepeated(_redacted(message, tag), lines) for message in messages)
 
 

@@ -61,7 +61,7 @@ def tag(name: str, body: str, attributes: Mapping[str, str | None]) -> str:
 def cut(text: str, limit: int) -> str:
     """Return the text, or its first two thirds and last third of `limit` characters.
 
-    What was taken from the middle is named in its place: a question tends to stand before or
+    The part taken from the middle is named in its place: a question tends to stand before or
     after what was pasted.
     """
     if len(text) <= limit:

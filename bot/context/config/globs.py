@@ -77,7 +77,7 @@ def _pieces(segment: str) -> list[str]:
 def _segment(segment: str) -> str:
     """Translate one segment.
 
-    What stands between two stars is taken at its first place, and for good (an atomic group): the
+    The text between two stars is taken at its first place, and for good (an atomic group): the
     first place leaves most to the rest. Otherwise a pattern of many stars, which may come from a
     stranger's `.gitattributes`, takes ages on a long name.
     """

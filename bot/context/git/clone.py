@@ -340,7 +340,7 @@ class Clone:
         await self._git("fetching", arguments, watch=True)
 
     async def _refuse_too_large(self, before: str | None) -> None:
-        """Look once more when all has come: a fast fetch ends before anybody looks."""
+        """Look once more when all has come: a fast fetch ends before the first look."""
         if await asyncio.to_thread(self._size) <= self._bounds.bytes:
             return
         if before is None:
@@ -456,7 +456,7 @@ _REFUSED = re.compile(
     r"|terminal prompts disabled|host key verification failed",
     re.IGNORECASE,
 )
-# What curl says over OpenSSL and over GnuTLS. No pattern fits a name: "tls-lib" is a repository.
+# Messages of curl over OpenSSL and over GnuTLS. No pattern fits a name: "tls-lib" is a repository.
 _TLS = (
     r"ssl (?:ca cert|certificate|connect|peer)|ssl_(?:connect|read|write): |:ssl routines:"
     r"|gnutls(?:_handshake\(\)|, handshake| recv error| send error)|tls connect(?:ion)? "

@@ -1,4 +1,4 @@
-"""Where git may connect to: addresses are resolved and checked here, and git uses these very ones.
+"""Addresses that git may connect to: resolved and checked here, and handed to git.
 
 A host name that was allowed may point anywhere: at the machine itself, at a metadata service, at
 another company's network. Checking a name and then letting git resolve it again would leave a gap

@@ -1,7 +1,7 @@
 """Values that a name gives away: assigned to it, passed as it, keyed by it, or its default.
 
 A cheap search finds the words that such names hold. Around each of them one bounded expression
-looks for an operator and a value. So the time is linear in the text, whatever it holds.
+looks for an operator and a value. So the time is linear in the text, for any content.
 """
 
 from __future__ import annotations
@@ -259,7 +259,7 @@ def _closing(text: str, at: int, quote: str) -> int | None:
 
 
 def _is_own(name: str) -> bool:
-    """Tell whether a name means a credential of an interface, whatever its length."""
+    """Tell whether a name means a credential of an interface, of any length."""
     letters = name.lower().replace("_", "").replace("-", "").replace(".", "")
     return letters.endswith(("apikey", "accesskey", "apitoken", "accesstoken", "authtoken"))
 

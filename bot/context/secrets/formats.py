@@ -89,7 +89,7 @@ _BY_NAME: dict[str, ScanKind] = {
 }
 _NAME_STARTS = tuple(_BY_NAME)
 _WITH_SUFFIX = ("dockerfile", "containerfile", "makefile", "gnumakefile")
-"""Names that keep their kind whatever follows a dot: `Dockerfile.dev`."""
+"""Names that keep their kind if anything follows a dot: `Dockerfile.dev`."""
 _WRAPPERS = frozenset(
     ["sample", "example", "template", "dist", "tmpl", "tpl", "j2", "erb", "in", "orig", "bak"]
 )

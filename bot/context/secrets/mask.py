@@ -1,4 +1,4 @@
-"""Where secrets stand in a text, and the text without them."""
+"""Places of secrets in a text, and the text without them."""
 
 from __future__ import annotations
 

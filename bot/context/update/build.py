@@ -65,7 +65,7 @@ def build_update(
     known = standing.survey.files
 
     def take(file: File) -> bool:
-        # What had no room in the base gets none in an update: only what is new is considered.
+        # A file without room in the base gets none in an update: only new files are considered.
         return standing.complete or (file.path not in known and admit(file))
 
     made = moves(standing.shown, survey.files, changes, take)

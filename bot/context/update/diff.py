@@ -39,7 +39,7 @@ def diff_lines(old: Sequence[bytes], new: Sequence[bytes]) -> list[Hunk]:
 
 _Matches = list[tuple[int, int, int]]
 _Box = tuple[int, int, int, int]
-"""Where to look: from and to in the old lines, from and to in the new ones."""
+"""Range to look at: from and to in the old lines, from and to in the new ones."""
 
 
 def _match(a: Sequence[bytes], b: Sequence[bytes], box: _Box, out: _Matches, depth: int) -> None:

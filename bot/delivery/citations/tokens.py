@@ -1,4 +1,4 @@
-"""Where the pieces of Markdown's inline text end: code, brackets, addresses, words. Pure."""
+"""Ends of the pieces of Markdown's inline text: code, brackets, addresses, words. Pure."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ Address = Literal[
 
 @dataclass(frozen=True, slots=True)
 class ThreadKnowledge:
-    """What is known of a message's thread: whether the bot is in it, and who asked it there.
+    """The facts about a message's thread: whether the bot is in it, and who asked it there.
 
     `askers` are users who asked on purpose, by a mention for example. A reply that was only judged
     to be a question makes its author no asker: the judgement may be wrong.

@@ -174,7 +174,7 @@ def read_edit(body: Body, me: str) -> Edited | Deleted | None:
         return None
     now, before = event.get("message") or {}, event.get("previous_message") or {}
     if now.get("subtype") == "tombstone":
-        # What is left of a deleted message that has replies, as every answered question has.
+        # The rest of a deleted message that has replies, as every answered question has.
         return Deleted(workspace, channel, str(now.get("ts") or ""))
     if now.get("user") == me or now.get("bot_id"):
         return None

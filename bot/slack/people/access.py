@@ -21,7 +21,7 @@ UNREACHABLE = (
 
 
 class AccessRules(Protocol):
-    """What a context says of access (`[access]` in its file)."""
+    """The access rules of a context (`[access]` in its file)."""
 
     @property
     def guests(self) -> bool: ...
@@ -49,7 +49,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where they act. `shared` marks a channel that another organisation is in.
+    """The place of an act. `shared` marks a channel that another organisation is in.
 
     `known` is False if Slack could not be asked.
     """

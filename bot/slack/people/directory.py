@@ -48,7 +48,7 @@ class SlackUnreachable(ForewarmError):
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """What matters of a channel. `shared` means with another organisation.
+    """The facts about a channel. `shared` means with another organisation.
 
     `known` is False if Slack could not be asked: then it counts as shared.
     """

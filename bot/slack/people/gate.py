@@ -79,7 +79,7 @@ class Gate:
     ) -> Denied | None:
         """Return why a question may not be answered now: access first, then money and rates.
 
-        `user` is whoever asks for the answer, if that is not the asker. The rates count it.
+        `user` is the person who asks for the answer, if that is not the asker. The rates count it.
         """
         user = user or question.user
         denied = await self.denied(

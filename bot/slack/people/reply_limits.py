@@ -33,7 +33,7 @@ class FirstSight(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """Where a message stands and who wrote it. `bot` is set for software."""
+    """The place and the author of a message. `bot` is set for software."""
 
     workspace: str
     channel: str
