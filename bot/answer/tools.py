@@ -31,7 +31,7 @@ from bot.retrieval.search import ContextSearch
 
 log = structlog.get_logger(__name__)
 
-MAX_RANKED: Final = 120
+MAX_RANKED: Final = 150
 MAX_DEFINED: Final = 5
 MAX_MATCHES: Final = 60
 MAX_LINES: Final = 400

@@ -235,7 +235,7 @@ class Bot:
             self.store,
             self.library,
             self.me.workspace,
-            lambda name: note_dropped(self.journal, self.now, name),
+            self._context_dropped,
             clones.trust,
         )
 
@@ -286,6 +286,10 @@ class Bot:
         )
         self.answerer = Answerer(parts, Drafts(parts, self.warmth))
         self.answers = SharedAnswers(self.answerer, self.inbox, self.now)
+
+    def _context_dropped(self, name: str) -> None:
+        note_dropped(self.journal, self.now, name)
+        self.excerpts.drop(name)
 
     def _answers_cap(self, context: str) -> float | None:
         live = self.library.live(context)

@@ -29,7 +29,7 @@ from bot.retrieval.index import Matches, RepositoryIndex, View
 from bot.retrieval.ranking import rarest_terms, score_chunks
 
 SEARCHED_TERMS = 20
-FOUND_FILES = 120
+FOUND_FILES = 150
 """A search for so many of a question's rarest terms names so many files."""
 
 Done = Callable[[int, int], None]
