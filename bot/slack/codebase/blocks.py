@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -129,7 +130,9 @@ def whole_of(view: Mapping[str, Any], key: str) -> int | None:
 
 
 def decimal_of(view: Mapping[str, Any], key: str) -> float | None:
+    """Return a number that was entered, or None if it is none: no cap is infinite."""
     try:
-        return float(value_of(view, key))
+        number = float(value_of(view, key))
     except ValueError:
         return None
+    return number if math.isfinite(number) else None
