@@ -31,17 +31,17 @@ class LoopClock:
 class ManualClock:
     """A clock that moves only when told to, for a server that runs alone.
 
-    `advance` moves it and wakes sleepers whose time has come, in order. With `leap`,
-    the server's own waits need no telling: the clock goes to the earliest one when nothing has
-    happened for `grace` real seconds, so that a latency of 20 seconds passes at once.
+    `advance` moves it and wakes sleepers whose time has come, in order. With `jump`, the clock also
+    moves to the earliest wait of the server itself once nothing has happened for `grace` real
+    seconds, so that a latency of 20 seconds passes at once.
     """
 
-    def __init__(self, start: float = virtual_time.EPOCH, *, leap: bool = True) -> None:
+    def __init__(self, start: float = virtual_time.EPOCH, *, jump: bool = True) -> None:
         self._now = start
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
         self._count = 0
-        self._jump = leap
-        self._leaper: asyncio.TimerHandle | None = None
+        self._jump = jump
+        self._jumper: asyncio.TimerHandle | None = None
         self.grace = 0.005
 
     def __repr__(self) -> str:
@@ -77,13 +77,13 @@ class ManualClock:
     def _expect_jump(self) -> None:
         if not self._jump:
             return
-        if self._leaper is not None:
-            self._leaper.cancel()
+        if self._jumper is not None:
+            self._jumper.cancel()
         loop = asyncio.get_running_loop()
-        self._leaper = loop.call_later(self.grace, self._go_on)
+        self._jumper = loop.call_later(self.grace, self._go_on)
 
     def _go_on(self) -> None:
-        self._leaper = None
+        self._jumper = None
         if self._sleepers:
             self._wake_first()
             self._expect_jump()

@@ -1,4 +1,4 @@
-"""What the tests of the local Claude share: leaping time, a core, whole requests in one call."""
+"""What the tests of the local Claude share: virtual time, a core, whole requests in one call."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Refuse = Callable[..., ApiError]
 def pytest_asyncio_loop_factories(
     config: pytest.Config, item: pytest.Item
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """Run every asynchronous test of this folder on leaping time."""
+    """Run every asynchronous test of this folder on virtual time."""
     return {"virtual": VirtualTimeLoop}
 
 

@@ -341,7 +341,7 @@ def _synchronous(url: str) -> tuple[str, str, int]:
 
 
 async def test_the_synchronous_client_in_a_thread(claude: LocalClaude, url: str) -> None:
-    """Anybody's script; here beside a leaping loop, which waits for the thread."""
+    """Anybody's script; here beside a loop on virtual time, which waits for the thread."""
     claude.script("One.", "Two.")
     before = asyncio.get_running_loop().time()
     assert await asyncio.to_thread(_synchronous, url) == ("One.", "Two.", 2_000)

@@ -1,4 +1,4 @@
-"""What the tests of the local Slack share: leaping time, a clock by hand, bare cores."""
+"""What the tests of the local Slack share: virtual time, a clock by hand, bare cores."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BoltApp = Callable[[LocalSlack], AsyncApp]
 def pytest_asyncio_loop_factories(
     config: pytest.Config, item: pytest.Item
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """Run every asynchronous test of this folder on leaping time."""
+    """Run every asynchronous test of this folder on virtual time."""
     return {"virtual": VirtualTimeLoop}
 
 
@@ -103,7 +103,7 @@ def events(slack: LocalSlack) -> Events:
 
 @pytest.fixture
 async def served(world_config: dict[str, Any]) -> AsyncIterator[LocalSlack]:
-    """A Slack on real sockets in leaping time, over Socket Mode, without rate limits."""
+    """A Slack on real sockets in virtual time, over Socket Mode, without rate limits."""
     slack = LocalSlack({**world_config, "limits": {"rates": False}}, now=virtual_time.now)
     async with slack.serve():
         yield slack

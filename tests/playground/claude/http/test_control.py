@@ -201,9 +201,9 @@ async def test_a_clock_that_is_moved_by_hand() -> None:
         assert (await client.get("/_control/clock"))["now"] == clock.now()
 
 
-async def test_a_clock_without_leaps_waits_for_the_hand() -> None:
+async def test_a_clock_without_jumps_waits_for_the_hand() -> None:
     """Every wait is then in the test's hand, and waits end in their order."""
-    clock, woken = ManualClock(start=0.0, leap=False), []
+    clock, woken = ManualClock(start=0.0, jump=False), []
 
     async def wait(seconds: float) -> None:
         await clock.sleep(seconds)
