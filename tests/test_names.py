@@ -76,7 +76,7 @@ METRICS = {
     "feedback_total",
     "journal_failing",
     "journal_pending",
-    "journal_refused",
+    "journal_refused_total",
     "perceived_wait_seconds",
     "prefixes",
     "questions_ended_total",

@@ -73,6 +73,7 @@ from bot.tasks import Tasks
 from bot.telemetry.journal import Journal
 from bot.telemetry.log_lines import LogLines
 from bot.telemetry.metrics import Metrics
+from bot.telemetry.money import day_of
 from bot.telemetry.projection import Projections
 from bot.telemetry.projections import LiveProjections
 from bot.telemetry.restore import restore_figures, restore_recent
@@ -216,6 +217,15 @@ class Bot:
         )
         self.limits = SpendingLimits(self.live.caps, settings.daily_limit_usd, self.now)
         self.ledger = SpendingLedger(self.store.ledger, settings.daily_limit_usd)
+        caps = self.live.caps
+        self.metrics.watch_cap(
+            "all", settings.daily_limit_usd, lambda: caps.spent(day_of(self.now()))
+        )
+        self.metrics.watch_cap(
+            "warmth",
+            settings.warm_daily_limit_usd,
+            lambda: caps.spent(day_of(self.now()), on="warmth"),
+        )
         self.warmth = Warmth(
             settings,
             self.store,
@@ -242,6 +252,9 @@ class Bot:
     def _build_answers(self) -> None:
         settings = self.settings
         calls = WebCalls(self.clients)
+        self.metrics.watch_counts(
+            "slack_failures", "Calls that Slack did not carry out.", "failure", calls.failures
+        )
         self.pacer = RateLimiter(self._rates)
         own = BotIdentity(
             self.me.user, self.me.bot, self.me.workspace, self.me.organisation or None

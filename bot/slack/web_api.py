@@ -6,8 +6,9 @@ Whether a call that failed took effect decides between repeating it and reading 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import aiohttp
 import structlog
@@ -100,6 +101,8 @@ class WebCalls:
     def __init__(self, clients: SlackClients) -> None:
         self._writes = clients.writes
         self._reads = clients.reads
+        self.failures: Counter[str] = Counter(dict.fromkeys(get_args(CallFailure), 0))
+        """Calls that failed, by kind, since the start."""
 
     async def start_stream(
         self, target: Target, text: str, chunks: Sequence[JsonObject] = ()
@@ -202,7 +205,11 @@ class WebCalls:
 
     async def _call(self, method: str, **arguments: Any) -> dict[str, Any]:
         payload = {name: value for name, value in arguments.items() if value is not None}
-        return await _translated(self._writes.api_call(method, json=payload))
+        try:
+            return await _translated(self._writes.api_call(method, json=payload))
+        except SlackCallError as error:
+            self.failures[error.failure] += 1
+            raise
 
 
 async def _translated(call: Awaitable[AsyncSlackResponse]) -> dict[str, Any]:

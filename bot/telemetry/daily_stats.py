@@ -158,6 +158,9 @@ class DailyStats:
         return self._cells.setdefault(key, Cell())
 
     def _received(self, record: QuestionReceived) -> None:
+        if record.question in self._open:
+            # Another replica took the question over and received it again.
+            return
         self._cell(record.at, record.context).asked += 1
         self._open[record.question] = _key(record.at, record.context)
 

@@ -8,23 +8,41 @@ that are configured, reasons of misses are kept up to a number and then called `
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import get_args
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
-from bot.answer.events import FeedbackGiven, FirstWords, QuestionEnded, QuestionReceived
+from bot.answer.events import (
+    FeedbackGiven,
+    FirstWords,
+    Outcome,
+    QuestionEnded,
+    QuestionReceived,
+)
 from bot.claude.events import RequestEnded
 from bot.telemetry.daily_spend import SPENT_ON
+from bot.telemetry.events import PrefixBuilt
 from bot.telemetry.journal import Journal
 from bot.telemetry.state import State
 from bot.telemetry.warmup_usage import End, WarmupUsage
-from bot.warm.events import SignalReceived, WarmthDecided
+from bot.version import version
+from bot.warm.events import Action, SignalReceived, WarmthDecided
 
 WAIT_BUCKETS = (0.1, 0.25, 0.5, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 60, 120)
 REQUEST_BUCKETS = (0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64)
 REASONS = 50
+FOUND = {"right": "cited", "corrected": "corrected", "not_found": "struck"}
+"""Values of the label `found`, and the fields of `QuestionEnded` that count them."""
 LATE_SECONDS = 600.0
 """An answer that read a prefix in time may take this long to end and tell so."""
 
@@ -35,6 +53,9 @@ class Metrics(Collector):
     CONTENT_TYPE = CONTENT_TYPE_LATEST
 
     def __init__(self) -> None:
+        # The time at which each series began is noise in every scrape. The switch is global in
+        # the library and holds for metrics that are made after it.
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # it has no annotations
         self.registry = registry = CollectorRegistry()
         self._state = State()
         self._chains: WarmupUsage[str] = WarmupUsage()
@@ -78,15 +99,45 @@ class Metrics(Collector):
         self._signals = counter("signals", "Hints that a question may come.", "kind")
         self._decisions = counter("decisions", "What the governor chose.", "action")
         self._feedback = counter("feedback", "Words on answers.", "context", "value")
+        self._citations = counter(
+            "citations", "Citations in answers by what the check found.", "context", "found"
+        )
+        self._rounds = counter("rounds", "Rounds of look-ups in answers.", "context")
+        self._stale = gauge(
+            "context_stale_since_seconds",
+            "Unix time of the last good fetch of a repository that cannot be fetched; 0 if it can.",
+            "context",
+        )
+        self._caps = gauge("cap_usd", "A day's cap in USD.", "scope")
+        self._left = gauge("cap_left_usd", "What is left of a day's cap in USD.", "scope")
+        gauge("build_info", "The version that runs.", "version").labels(version()).set(1)
+        for action in get_args(Action):
+            self._decisions.labels(action)
         self._prefixes = gauge("prefixes", "Prefixes this replica has used.", "state")
         self._watched: list[tuple[Gauge, Callable[[], float]]] = []
         self._open_ids: set[str] = set()
         self._refused: dict[str, Mapping[str, int]] = {}
+        self._counted: list[tuple[str, str, Callable[[], float]]] = []
+        self._by_label: list[tuple[str, str, str, Mapping[str, int]]] = []
         registry.register(self)
 
     def watch(self, name: str, what: str, read: Callable[[], float]) -> None:
         """Add a gauge `forewarm_<name>` that is read at every scrape."""
         self._watched.append((Gauge(f"forewarm_{name}", what, registry=self.registry), read))
+
+    def watch_counter(self, name: str, what: str, read: Callable[[], float]) -> None:
+        """Add a counter `forewarm_<name>_total` that is read at every scrape."""
+        self._counted.append((f"forewarm_{name}", what, read))
+
+    def watch_counts(self, name: str, what: str, label: str, total: Mapping[str, int]) -> None:
+        """Add a counter with one label, whose values are the keys of `total`."""
+        self._by_label.append((f"forewarm_{name}", what, label, total))
+
+    def watch_cap(self, scope: str, cap_usd: float, spent: Callable[[], float]) -> None:
+        """Add a day's cap and what is left of it, in USD."""
+        self._caps.labels(scope).set(cap_usd)
+        left = self._left.labels(scope)
+        self._watched.append((left, lambda: max(0.0, cap_usd - spent())))
 
     def watch_refusals(self, entry: str, total: Mapping[str, int]) -> None:
         """Add the requests that an HTTP entry refused, by reason; read at every scrape."""
@@ -103,11 +154,22 @@ class Metrics(Collector):
             for reason, count in total.items():
                 family.add_metric([entry, reason], count)
         yield family
+        for name, what, read in self._counted:
+            single = CounterMetricFamily(name, what)
+            single.add_metric([], read())
+            yield single
+        for name, what, label, counts in self._by_label:
+            several = CounterMetricFamily(name, what, labels=[label])
+            for value, count in counts.items():
+                several.add_metric([value], count)
+            yield several
 
     def watch_journal(self, journal: Journal) -> None:
         """Add what tells whether records reach the store."""
         self.watch("journal_pending", "Records not yet stored.", lambda: journal.pending)
-        self.watch("journal_refused", "Records that were not stored.", lambda: journal.refused)
+        self.watch_counter(
+            "journal_refused", "Records that were not stored.", lambda: journal.refused
+        )
         self.watch(
             "journal_unread", "Stored records that could not be read.", lambda: journal.unread
         )
@@ -132,6 +194,7 @@ class Metrics(Collector):
             case QuestionEnded():
                 self._ended.labels(record.context or "", record.outcome).inc()
                 self._open_ids.discard(record.question)
+                self._checked(record)
             case FirstWords():
                 self._waited(record)
             case RequestEnded():
@@ -140,9 +203,35 @@ class Metrics(Collector):
                 self._signals.labels(record.kind).inc()
             case WarmthDecided():
                 self._decisions.labels(record.action).inc()
+            case PrefixBuilt():
+                self._built(record)
             case FeedbackGiven():
                 self._feedback.labels(record.context or "", record.value).inc()
         self._open.set(len(self._open_ids))
+
+    def _built(self, record: PrefixBuilt) -> None:
+        """Let every series of a context exist: an alert on an increase needs the zero before it."""
+        context = record.context
+        for outcome in get_args(Outcome):
+            self._ended.labels(context, outcome)
+        for end in get_args(End):
+            self._warm_ups.labels(context, end)
+        for value in ("up", "down"):
+            self._feedback.labels(context, value)
+        for found in FOUND:
+            self._citations.labels(context, found)
+        for warm in ("true", "false"):
+            self._wait.labels(context, warm)
+        for on in ("answers", "warmth", "drafts", "sorting"):
+            self._usd.labels(context, on)
+        stale = [r.stale_since for r in record.repositories if r.stale_since is not None]
+        self._stale.labels(context).set(min(stale, default=0.0))
+
+    def _checked(self, record: QuestionEnded) -> None:
+        context = record.context or ""
+        for found in FOUND:
+            self._citations.labels(context, found).inc(getattr(record, FOUND[found]))
+        self._rounds.labels(context).inc(record.rounds)
 
     def _waited(self, record: FirstWords) -> None:
         wait = record.wait

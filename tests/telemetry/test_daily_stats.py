@@ -156,3 +156,14 @@ def test_a_percentile_is_always_a_value_that_was_measured() -> None:
     assert percentile([4.0, 1.0, 3.0, 2.0], 50) == 2.0
     assert percentile([float(n) for n in range(1, 21)], 95) == 19.0
     assert percentile([float(n) for n in range(1, 22)], 95) == 20.0
+
+
+def test_a_question_that_was_taken_over_is_asked_once(make: Any) -> None:
+    """Its second replica receives it again; after its end it may be asked anew."""
+    stats = DailyStats()
+    for record in (make.received(), make.received(at=NOON + 20), make.answered(at=NOON + 30)):
+        stats.apply(record)
+    found = stats.summary(NOON + 40)
+    assert (found.questions, found.outcomes) == (1, {"answered": 1})
+    stats.apply(make.received(question="other", at=NOON + 40))
+    assert stats.summary(NOON + 50).questions == 2
