@@ -112,6 +112,11 @@ class Router:
         self, question: Question, message: Message | None, standing: Sequence[str]
     ) -> None:
         try:
+            if question.text.strip().lower() in texts.HELP_WORDS:
+                # It costs nothing, so it needs no context and no right.
+                await self._explain(question, message, "help", texts.HELP, standing)
+                await self._finish(question, "denied")
+                return
             context = await self._context_for(question, message, standing)
             if context is None:
                 return

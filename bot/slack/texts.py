@@ -9,8 +9,8 @@ from __future__ import annotations
 def no_context(channel: str) -> str:
     return (
         "This channel has no codebase yet, so I have nothing to answer from. Attach one with"
-        f" `/codebase attach https://github.com/your/repository`, or add `{channel}` to the"
-        " `channels` of a file in `contexts/` and restart me."
+        f" `/codebase attach https://github.com/your/repository`, or ask an"
+        f" operator to add `{channel}` to a context."
     )
 
 
@@ -18,6 +18,13 @@ NO_CONTEXT_FOR_YOU = (
     "There is no codebase that you can ask about yet: join a channel that has one, or ask in it."
 )
 BARE_MENTION = "Ask me anything about {names}: mention me with your question, or use `/ask`."
+HELP = (
+    "Mention me with a question about the code, or send it to me here, for example _where are"
+    " refunds retried?_ I answer in the thread, with links into the code; you can go on asking"
+    " there without a mention. `/ask` opens a form, `/codebase` shows what a channel answers from."
+    " Name a file, a function or an error message if you know one: then I find it sooner."
+)
+HELP_WORDS = frozenset({"help", "help!", "help?", "/help", "hilfe", "aide", "ayuda"})
 WHICH_CONTEXT = "Which codebase is this about?"
 USER_RATE = "You have asked {limit} questions within the hour; please go on in a little while."
 CHANNEL_RATE = (

@@ -601,3 +601,12 @@ async def test_members_who_are_no_operators_attach_nothing(scene: Scene) -> None
     await person.open_modal("C0PAY", "/codebase", text="attach https://github.com/acme/web")
     await scene.until(lambda: "Only a workspace admin" in str(person.modal.content), "the refusal")
     assert "submit" not in person.modal.content
+
+
+async def test_help_is_answered_without_claude(scene: Scene) -> None:
+    """A word for help costs nothing, and is no question."""
+    ts = scene.slack.user("U0ASKER").mention("C0PAY", "Help")
+    await scene.until(lambda: scene.rooms.outcomes, "the end")
+    [told] = scene.slack.bot_messages("C0PAY", ts)
+    assert "refunds retried" in told.text
+    assert scene.rooms.asked == []
