@@ -101,7 +101,7 @@ async def _on_postgresql(server: str, questions: int, at_once: int, progress: Pr
 async def _run(
     engine: str, opened: Store, questions: int, at_once: int, progress: Progress
 ) -> dict[str, Any]:
-    from bot.telemetry.quantiles import percentile
+    from bot.telemetry.figures.quantiles import percentile
 
     task = progress.add_task(engine, total=questions)
     seconds: dict[str, list[float]] = {}

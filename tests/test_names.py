@@ -19,7 +19,8 @@ from pydantic import TypeAdapter
 from typer.testing import CliRunner
 
 from bot.answer import tools
-from bot.app import clones, context_admin, replica_actions, shared_memory, warmth
+from bot.app import replica_actions, shared_memory, warmth
+from bot.app.contexts import clones, slack_contexts
 from bot.claude.model_check import ModelCheck
 from bot.claude.models import ModelSettings
 from bot.claude.probe_finding import ProbeFinding
@@ -128,7 +129,7 @@ def test_state_keeps_its_kinds() -> None:
     """`tests/store/test_earlier_version.py` reads a value of each."""
     assert (warmth.KIND, warmth.KEY) == ("warmth", "driver")
     assert clones.KIND == "pack"
-    assert context_admin.DRAFTS == "codebase draft"
+    assert slack_contexts.DRAFTS == "codebase draft"
     assert replica_actions.INTERRUPTIONS == "interruption"
     assert shared_memory.QUOTAS == "quota"
     assert deletions.DELETED_MESSAGES == "deleted_message"

@@ -6,8 +6,8 @@ from bot.clock import Now
 from bot.context.config.load import ContextConfig
 from bot.store.store import Store
 from bot.tasks import Tasks
-from bot.telemetry.daily_spend import DailySpend, Spent
-from bot.telemetry.money import day_of
+from bot.telemetry.figures.daily_spend import DailySpend, Spent
+from bot.telemetry.figures.money import day_of
 
 ANSWERING: tuple[Spent, ...] = ("answers", "drafts")
 

@@ -23,18 +23,18 @@ from bot.app.adapters import AuditLog, SpendingLimits
 from bot.app.attachments import SCOPE as FILES_SCOPE
 from bot.app.attachments import SlackAttachments
 from bot.app.channel_check import unusable_channels
-from bot.app.clones import Clones
-from bot.app.context_admin import DRAFTS, SlackContexts
-from bot.app.context_files import ContextFiles
-from bot.app.context_status import ContextStatus
-from bot.app.contexts import ContextRegistry
+from bot.app.contexts.clones import Clones
+from bot.app.contexts.folder import ContextFiles
+from bot.app.contexts.journal_records import note_built, note_dropped
+from bot.app.contexts.prefixes import Prefixes
+from bot.app.contexts.readiness import Readiness
+from bot.app.contexts.registry import ContextRegistry
+from bot.app.contexts.shown_status import ContextStatus
+from bot.app.contexts.slack_contexts import DRAFTS, SlackContexts
 from bot.app.data_removal import DataRemoval
 from bot.app.excerpts import ExcerptSearch
 from bot.app.home_folder import prepare_home
 from bot.app.inbox import QuestionInbox
-from bot.app.prefixes import Prefixes
-from bot.app.readiness import Readiness
-from bot.app.records import note_built, note_dropped
 from bot.app.replica_actions import INTERRUPTIONS, SharedAnswers
 from bot.app.shared_memory import QUOTAS, SharedMemory, SharedQuotas
 from bot.app.spending import CappedModel, SpendingLedger
@@ -70,10 +70,10 @@ from bot.store.retention import Retention
 from bot.store.sql.url import default_url
 from bot.store.store import Store
 from bot.tasks import Tasks
+from bot.telemetry.figures.money import day_of
 from bot.telemetry.journal import Journal
 from bot.telemetry.log_lines import LogLines
 from bot.telemetry.metrics import Metrics
-from bot.telemetry.money import day_of
 from bot.telemetry.projection import Projections
 from bot.telemetry.projections import LiveProjections
 from bot.telemetry.restore import restore_figures, restore_recent

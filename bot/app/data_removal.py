@@ -18,10 +18,10 @@ from typing import Literal, Protocol
 
 import structlog
 
-from bot.app.clones import KIND as PACKS
-from bot.app.clones import paths_of
-from bot.app.context_admin import DRAFTS, TRUSTED, SlackContexts
-from bot.app.contexts import ContextRegistry
+from bot.app.contexts.clones import KIND as PACKS
+from bot.app.contexts.clones import paths_of
+from bot.app.contexts.registry import ContextRegistry
+from bot.app.contexts.slack_contexts import DRAFTS, TRUSTED, SlackContexts
 from bot.app.replica_actions import INTERRUPTIONS
 from bot.app.warmth import KIND as WARMTH
 from bot.app.warmth import Warmth

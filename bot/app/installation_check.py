@@ -16,9 +16,9 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 
 from bot.app.channel_check import unusable_channels
-from bot.app.clones import Clones
+from bot.app.contexts.clones import Clones
+from bot.app.contexts.prefixes import Prefixes
 from bot.app.home_folder import prepare_home
-from bot.app.prefixes import Prefixes
 from bot.app.web import listen_problem
 from bot.claude.client import ClaudeClient
 from bot.claude.errors import ClaudeError

@@ -11,7 +11,7 @@ from bot.answer.interfaces import NotOurs, Takeover
 from bot.answer.question import Question
 from bot.answer.service import Answerer
 from bot.answer.thread.cache import Threads
-from bot.app.contexts import ContextRegistry
+from bot.app.contexts.registry import ContextRegistry
 from bot.app.inbox import QuestionInbox
 from bot.clock import Now
 from bot.delivery.slack_api import SlackCallError

@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.answer.question import Question
 from bot.app.adapters import SpendingLimits
-from bot.app.contexts import ContextRegistry, PrefixChanged
+from bot.app.contexts.registry import ContextRegistry, PrefixChanged
 from bot.app.spending import CappedWarmer, SpendingLedger
 from bot.claude.client import ClaudeClient
 from bot.claude.prefix import Prefix

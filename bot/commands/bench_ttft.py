@@ -186,7 +186,7 @@ class _Bench:
         return found
 
     async def _prefix(self, client: ClaudeClient) -> Prefix:
-        from bot.app.prefixes import Prefixes
+        from bot.app.contexts.prefixes import Prefixes
         from bot.clock import system_now
         from bot.context.codebase import Codebase
         from bot.context.config.load import ContextConfig

@@ -16,7 +16,7 @@ import typer
 from bot.errors import ForewarmError
 
 if TYPE_CHECKING:
-    from bot.commands.eval_run import Cell, Done, Evaluation, Subject
+    from bot.commands.evaluation.evaluate import Cell, Done, Evaluation, Subject
     from bot.retrieval.coverage import EvidenceRow
 
 BUDGETS = "10000,30000,54000,80000,119000,150000,400000"
@@ -57,8 +57,8 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Measure coverage: the share of questions whose needed files are in the prompt. No key."""
-    from bot.commands.eval_run import Plan
-    from bot.commands.eval_run import evaluate as run
+    from bot.commands.evaluation.evaluate import Plan
+    from bot.commands.evaluation.evaluate import evaluate as run
     from bot.commands.packing import show_progress
     from bot.context.sizing import Speed
 
@@ -82,7 +82,7 @@ def evaluate(
     if rows is not None:
         _write_rows(rows, found)
     if chart is not None:
-        from bot.commands.eval_plot import plot
+        from bot.commands.evaluation.plot import plot
 
         plot(found, chart)
     if as_json:
@@ -163,7 +163,7 @@ def _text(path: Path) -> str:
 
 def _subject(context: str | None, path: Path | None) -> tuple[Subject, str]:
     """Return the repository to read and the commit that stands for it."""
-    from bot.commands.eval_run import Subject
+    from bot.commands.evaluation.evaluate import Subject
     from bot.commands.packing import cache_file
     from bot.context.files.select import Rules, printable
     from bot.context.git.repository import GitRepository
@@ -180,7 +180,7 @@ def _subject(context: str | None, path: Path | None) -> tuple[Subject, str]:
 
 def _of_context(name: str) -> tuple[Subject, str]:
     from bot.clock import system_now
-    from bot.commands.eval_run import Subject
+    from bot.commands.evaluation.evaluate import Subject
     from bot.commands.packing import cache_file, find_context
     from bot.context.codebase import Codebase
     from bot.context.git.clone import Sources

@@ -214,7 +214,7 @@ def _pack_context(config: ContextConfig, request: Request) -> Packed:
 
 
 async def _pack_context_async(config: ContextConfig, request: Request) -> Packed:
-    from bot.app.clones import size_policy
+    from bot.app.contexts.clones import size_policy
     from bot.claude.models import listed
     from bot.clock import system_now
     from bot.context.codebase import Codebase

@@ -11,8 +11,8 @@ import typer
 from bot.clock import system_now
 from bot.errors import ForewarmError
 from bot.stored import UnreadableValue
-from bot.telemetry.daily_stats import KINDS, DailyStats
-from bot.telemetry.report import as_json, as_tables, build_report, plot, since_day
+from bot.telemetry.figures.daily_stats import KINDS, DailyStats
+from bot.telemetry.figures.report import as_json, as_tables, build_report, plot, since_day
 
 LEAD_SECONDS = 3600.0
 """Read before the first day, so that warm-ups of the evening before find their questions."""

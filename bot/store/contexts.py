@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.clock import Now
 from bot.store.sql.database import Database
 from bot.store.sql.optimistic_lock import swap
-from bot.store.sql.schema import contexts
+from bot.store.sql.tables import contexts
 
 
 @dataclass(frozen=True, slots=True)

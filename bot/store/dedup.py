@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.clock import Now
 from bot.store.sql import dialect
 from bot.store.sql.database import Database
-from bot.store.sql.schema import events
+from bot.store.sql.tables import events
 
 
 class Events:

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.answer.thread.redact import stamps, without_message, without_repeats
 from bot.delivery.slack_api import JsonObject
 from bot.store.sql import dialect
-from bot.store.sql.schema import questions, state, turns
+from bot.store.sql.tables import questions, state, turns
 
 DELETED_MESSAGES = "deleted_message"
 """The kind of state under which deletions are remembered."""

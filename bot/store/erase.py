@@ -33,7 +33,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import Now
 from bot.store.sql.database import Database
-from bot.store.sql.schema import (
+from bot.store.sql.tables import (
     audit,
     contexts,
     events,

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.delivery.slack_api import JsonObject
 from bot.store.sql.database import Database
-from bot.store.sql.schema import messages, questions, turns
+from bot.store.sql.tables import messages, questions, turns
 
 
 @dataclass(frozen=True, slots=True)

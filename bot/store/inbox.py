@@ -22,7 +22,7 @@ from bot.store.deletions import without_deleted
 from bot.store.errors import LeaseLost
 from bot.store.sql import dialect
 from bot.store.sql.database import Database
-from bot.store.sql.schema import messages, questions
+from bot.store.sql.tables import messages, questions
 
 TOO_OLD = 15 * 60.0
 """Seconds after which a question is apologised for: an answer would come out of the blue."""

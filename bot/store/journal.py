@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store.sql import dialect
 from bot.store.sql.database import Database
-from bot.store.sql.schema import journal
+from bot.store.sql.tables import journal
 from bot.telemetry.interfaces import Entry, Line
 
 # Any fixed number but that of the migrations.

@@ -12,7 +12,7 @@ from bot.clock import Now
 from bot.store.sql import dialect
 from bot.store.sql.database import Database
 from bot.store.sql.optimistic_lock import swap
-from bot.store.sql.schema import state
+from bot.store.sql.tables import state
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.clock import Now
 from bot.store.sql import dialect
 from bot.store.sql.database import Database
-from bot.store.sql.schema import leases
+from bot.store.sql.tables import leases
 
 POLL = 0.05
 """Seconds between two looks at a lease that is waited for."""

@@ -17,8 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.clock import Now
 from bot.store.sql import dialect
 from bot.store.sql.database import Database
-from bot.store.sql.schema import reservations, spending
-from bot.telemetry.money import day_of, nano, nano_at_least, usd
+from bot.store.sql.tables import reservations, spending
+from bot.telemetry.figures.money import day_of, nano, nano_at_least, usd
 
 RESERVED_SECONDS = 900.0
 """Seconds after which an unsettled reservation counts as spent."""

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store.errors import StoreError
 from bot.store.sql.database import Database
-from bot.store.sql.schema import REVISION
+from bot.store.sql.tables import REVISION
 
 VERSION_TABLE = "forewarm_version"
 MIGRATION_PATIENCE = 60.0

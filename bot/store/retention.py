@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import Now
 from bot.store.sql.database import Database
-from bot.store.sql.schema import (
+from bot.store.sql.tables import (
     audit,
     events,
     feedback,
@@ -27,8 +27,8 @@ from bot.store.sql.schema import (
     state,
     turns,
 )
+from bot.telemetry.figures.money import day_of
 from bot.telemetry.interfaces import FREQUENT
-from bot.telemetry.money import day_of
 
 DAY = 86_400.0
 BATCH = 500

@@ -14,7 +14,6 @@ from bot.store.contexts import Contexts
 from bot.store.dedup import Events
 from bot.store.erase import Eraser
 from bot.store.errors import StoreError
-from bot.store.feedback import Feedback
 from bot.store.history import History
 from bot.store.inbox import Inbox
 from bot.store.installations import installation_store
@@ -23,6 +22,7 @@ from bot.store.key_value import State
 from bot.store.leases import Leases
 from bot.store.ledger import Ledger
 from bot.store.migrate import migrate, require_current
+from bot.store.opinions import Feedback
 from bot.store.retention import Purge
 from bot.store.sql.clock_offset import clock_of
 from bot.store.sql.database import Database

@@ -18,7 +18,7 @@ from bot.delivery.slack_api import JsonObject
 from bot.store.deletions import forget_message, without_deleted
 from bot.store.sql import dialect
 from bot.store.sql.database import Database
-from bot.store.sql.schema import questions, turns
+from bot.store.sql.tables import questions, turns
 
 
 class Turns:

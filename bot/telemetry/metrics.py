@@ -30,11 +30,11 @@ from bot.answer.events import (
     QuestionReceived,
 )
 from bot.claude.events import RequestEnded
-from bot.telemetry.daily_spend import SPENT_ON
 from bot.telemetry.events import PrefixBuilt
+from bot.telemetry.figures.daily_spend import SPENT_ON
+from bot.telemetry.figures.warmup_usage import End, WarmupUsage
 from bot.telemetry.journal import Journal
 from bot.telemetry.state import State
-from bot.telemetry.warmup_usage import End, WarmupUsage
 from bot.version import version
 from bot.warm.events import Action, SignalReceived, WarmthDecided
 

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from bot.telemetry.daily_spend import DailySpend
-from bot.telemetry.daily_stats import DailyStats
+from bot.telemetry.figures.daily_spend import DailySpend
+from bot.telemetry.figures.daily_stats import DailyStats
 from bot.telemetry.receipts import Receipts
 from bot.telemetry.state import State
 

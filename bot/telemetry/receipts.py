@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from bot.answer.events import FirstWords, QuestionEnded, QuestionReceived, Wait
 from bot.claude.events import RequestEnded
-from bot.telemetry.money import nano, usd
+from bot.telemetry.figures.money import nano, usd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from bot.clock import Now
-from bot.telemetry.daily_stats import KINDS, DailyStats
+from bot.telemetry.figures.daily_stats import KINDS, DailyStats
 from bot.telemetry.journal import Journal
 from bot.telemetry.projection import Projections
 from bot.telemetry.projections import FIGURES_DAYS, LiveProjections

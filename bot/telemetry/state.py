@@ -13,9 +13,9 @@ from bot.answer.events import FirstWords, QuestionEnded, QuestionReceived
 from bot.claude.events import RequestEnded, RequestStarted
 from bot.claude.usage import TTL_SECONDS, Ttl
 from bot.stored import dump
-from bot.telemetry.daily_spend import DailySpend
 from bot.telemetry.events import ContextDropped, PrefixBuilt
-from bot.telemetry.money import day_of
+from bot.telemetry.figures.daily_spend import DailySpend
+from bot.telemetry.figures.money import day_of
 from bot.telemetry.receipts import Receipts
 from bot.warm.events import SignalReceived, WarmthDecided, WarmthMissed
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bot.app.context_admin import NotAllowed, SlackContexts, warm_day_usd
+from bot.app.contexts.slack_contexts import NotAllowed, SlackContexts, warm_day_usd
 from bot.context.git.urls import parse_url
 from bot.slack.codebase import edits
 from bot.slack.codebase.command import Draft, StoredContext

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.app.contexts import TRIES, ContextRegistry, NotReady, PrefixChanged
+from bot.app.contexts.registry import TRIES, ContextRegistry, NotReady, PrefixChanged
 from bot.claude.events import RequestEnded
 from bot.claude.models import ModelSettings
 from bot.claude.prefix import Prefix, build_prefix

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bot.app.contexts import TRIES
-from bot.app.readiness import Readiness
+from bot.app.contexts.readiness import Readiness
+from bot.app.contexts.registry import TRIES
 from tests.app.test_contexts import Shelf, config
 
 

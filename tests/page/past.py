@@ -11,7 +11,7 @@ from bot.claude.usage import Usage
 from bot.clock import system_now
 from bot.store.sql.url import default_url
 from bot.store.store import Store
-from bot.telemetry.daily_stats import DailyStats
+from bot.telemetry.figures.daily_stats import DailyStats
 from bot.telemetry.journal import Journal
 
 DAYS = 8

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.commands.eval_run import Plan, Subject, evaluate
+from bot.commands.evaluation.evaluate import Plan, Subject, evaluate
 from bot.context.errors import RepositoryError
 from bot.context.files.select import Rules
 from bot.context.git.repository import GitRepository

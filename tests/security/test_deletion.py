@@ -19,7 +19,7 @@ from sqlalchemy import select
 from bot.answer.thread.redact import without_message
 from bot.app.bot import RETENTION
 from bot.store.retention import Retention
-from bot.store.sql.schema import metadata
+from bot.store.sql.tables import metadata
 from tests.app.conftest import CHANNEL, Begin, Product
 from tests.loglines import log_lines
 from tests.security.test_listeners import deliver, faults

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg  # type: ignore[import-untyped]  # ships no types
 import pytest
 
-from bot.store.sql.schema import metadata
+from bot.store.sql.tables import metadata
 from bot.store.store import Store
 
 

@@ -21,9 +21,9 @@ from bot.context.render.token_estimate import Estimator
 from bot.store.store import Store
 from bot.stored import dump, load
 from bot.telemetry.codec import decode, encode
+from bot.telemetry.figures.report import as_json, build_report
 from bot.telemetry.journal import Journal
 from bot.telemetry.projections import LiveProjections
-from bot.telemetry.report import as_json, build_report
 from bot.telemetry.restore import restore_figures, restore_recent
 from bot.warm.governor import Governor
 from bot.warm.types import PrefixFacts

@@ -13,7 +13,7 @@ from bot.answer.feedback import Opinion
 from bot.answer.interfaces import SavedAnswer
 from bot.answer.question import Question
 from bot.app.inbox import question_json
-from bot.store.sql.schema import metadata
+from bot.store.sql.tables import metadata
 from bot.store.store import Store
 from bot.telemetry.interfaces import Line
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bot.store.ledger import RESERVED_SECONDS, Cap
 from bot.store.store import Store
-from bot.telemetry.money import nano, nano_at_least
+from bot.telemetry.figures.money import nano, nano_at_least
 
 CONTEXT = Cap("answers/payments", 1.0)
 EVERYTHING = Cap("answers/*", 1.5)

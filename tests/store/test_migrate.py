@@ -19,7 +19,7 @@ from bot.store.installations import slack_tables
 from bot.store.migrate import VERSION_TABLE, alembic_config, migrate
 from bot.store.retention import FOR_EVER, Retention, rules
 from bot.store.sql.database import Database
-from bot.store.sql.schema import REVISION, metadata
+from bot.store.sql.tables import REVISION, metadata
 from bot.store.sql.url import locate
 from bot.store.store import Store
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from bot.answer.events import FeedbackGiven
 from bot.claude.usage import Usage
-from bot.telemetry.daily_stats import DailyStats, Summary
-from bot.telemetry.quantiles import percentile
+from bot.telemetry.figures.daily_stats import DailyStats, Summary
+from bot.telemetry.figures.quantiles import percentile
 
 NOON = 1_800_014_400.0
 READ = Usage(cache_read=1000, input=50)

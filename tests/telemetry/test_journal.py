@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot.telemetry.codec import UnknownRecord, decode
-from bot.telemetry.daily_stats import DailyStats
+from bot.telemetry.figures.daily_stats import DailyStats
 from bot.telemetry.interfaces import Line
 from bot.telemetry.journal import Journal
 from bot.telemetry.metrics import Metrics

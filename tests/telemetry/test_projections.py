@@ -21,11 +21,11 @@ from bot.answer.question import Surface
 from bot.claude.events import Purpose, RequestEnded, RequestStarted
 from bot.claude.usage import Ttl, Usage
 from bot.telemetry.codec import decode, encode, kind_of
-from bot.telemetry.daily_spend import DailySpend
-from bot.telemetry.daily_stats import DailyStats
 from bot.telemetry.events import ContextDropped, PrefixBuilt, RepositoryAt
+from bot.telemetry.figures.daily_spend import DailySpend
+from bot.telemetry.figures.daily_stats import DailyStats
+from bot.telemetry.figures.money import day_of, nano
 from bot.telemetry.metrics import Metrics
-from bot.telemetry.money import day_of, nano
 from bot.telemetry.projections import LiveProjections
 from bot.telemetry.receipts import Receipts
 from bot.telemetry.state import State

@@ -19,11 +19,11 @@ from bot.clock import system_now
 from bot.errors import ForewarmError
 from bot.store.sql.url import default_url
 from bot.store.store import Store
-from bot.telemetry.daily_stats import DailyStats
+from bot.telemetry.figures.daily_stats import DailyStats
+from bot.telemetry.figures.money import day_of
+from bot.telemetry.figures.report import BadSince, as_tables, build_report, since_day
 from bot.telemetry.interfaces import Line
 from bot.telemetry.journal import Journal
-from bot.telemetry.money import day_of
-from bot.telemetry.report import BadSince, as_tables, build_report, since_day
 
 NOON = 1_800_014_400.0
 

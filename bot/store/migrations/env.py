@@ -6,7 +6,7 @@ from alembic import context
 
 from bot.store.installations import slack_tables
 from bot.store.migrate import VERSION_TABLE
-from bot.store.sql.schema import metadata
+from bot.store.sql.tables import metadata
 
 slack_tables(metadata)
 context.configure(

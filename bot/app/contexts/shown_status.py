@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from bot.clock import Now
 from bot.context.config.load import ContextConfig
 from bot.slack.home.views import ContextShown, DayShown, MoneyShown, OperatorShown
-from bot.telemetry.daily_stats import Summary
-from bot.telemetry.money import day_of
+from bot.telemetry.figures.daily_stats import Summary
+from bot.telemetry.figures.money import day_of
 from bot.telemetry.projections import LiveProjections
 
 

@@ -11,7 +11,7 @@ from bot.answer.feedback import Opinion
 from bot.clock import Now
 from bot.store.sql import dialect
 from bot.store.sql.database import Database
-from bot.store.sql.schema import feedback
+from bot.store.sql.tables import feedback
 
 
 class Feedback:

@@ -12,10 +12,10 @@ from typing import Literal
 
 from bot.answer.events import FeedbackGiven, FirstWords, QuestionEnded, QuestionReceived
 from bot.claude.events import RequestEnded
-from bot.telemetry.daily_spend import SPENT_ON, Spent
-from bot.telemetry.money import day_of, nano, usd
-from bot.telemetry.quantiles import percentile
-from bot.telemetry.warmup_usage import WarmupUsage
+from bot.telemetry.figures.daily_spend import SPENT_ON, Spent
+from bot.telemetry.figures.money import day_of, nano, usd
+from bot.telemetry.figures.quantiles import percentile
+from bot.telemetry.figures.warmup_usage import WarmupUsage
 
 UNANSWERED = frozenset({"failed", "overloaded", "expired", "no_context", "refused"})
 """Outcomes that left a user without an answer; stopping or being denied does not count."""

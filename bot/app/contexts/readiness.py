@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import structlog
 
-from bot.app.contexts import ContextRegistry
+from bot.app.contexts.registry import ContextRegistry
 
 log = structlog.get_logger(__name__)
 

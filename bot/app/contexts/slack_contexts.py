@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from bot.app.contexts import ContextRegistry
+from bot.app.contexts.registry import ContextRegistry
 from bot.claude.prices import price_of
 from bot.context.config.load import ContextConfig, LoadedContexts, parse_context
 from bot.errors import ForewarmError

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from bot.errors import ForewarmError
 from bot.stored import dump
-from bot.telemetry.daily_stats import DailyStats, Summary
-from bot.telemetry.money import day_of
+from bot.telemetry.figures.daily_stats import DailyStats, Summary
+from bot.telemetry.figures.money import day_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

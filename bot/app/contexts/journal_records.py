@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.app.contexts import PrefixChanged
+from bot.app.contexts.registry import PrefixChanged
 from bot.clock import Now
 from bot.telemetry.events import ContextDropped, PrefixBuilt, RepositoryAt
 from bot.telemetry.journal import Journal

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Literal
 
 from bot.claude.events import Purpose, RequestEnded
-from bot.telemetry.money import day_of, nano, usd
+from bot.telemetry.figures.money import day_of, nano, usd
 
 Spent = Literal["answers", "warmth", "drafts", "sorting"]
 """Answers; warm-ups and refreshes; drafts begun before they were sent; telling questions from

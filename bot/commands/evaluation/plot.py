@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bot.errors import ForewarmError
 
 if TYPE_CHECKING:
-    from bot.commands.eval_run import Evaluation
+    from bot.commands.evaluation.evaluate import Evaluation
 
 
 def plot(found: Evaluation, path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Figures computed from the journal: sums of a day, quantiles, money, and the report."""
