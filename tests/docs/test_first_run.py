@@ -139,12 +139,11 @@ async def test_whoever_follows_the_guide_gets_an_answer(tmp_path: Path) -> None:
     async with neighbours(manifest) as (slack, more):
         env |= more
         await run(context, tmp_path, env)
+        asker = slack.user("U0ASKER")
+        asker.invite(CHANNEL)
         assert "✗" not in await run(check, tmp_path, env)
         async with served(next(texts("serve")), tmp_path, env):
             await run(ready, tmp_path, env)
-            asker = slack.user("U0ASKER")
-            asker.invite(CHANNEL)
-            await slack.until(lambda: bool(slack.bot_messages(CHANNEL)), "the greeting")
             asked = asker.mention(CHANNEL, "where are refunds retried?")
             await slack.until(lambda: is_whole(slack.bot_messages(CHANNEL, asked)), "the answer")
             assert "refunds.py:1" in slack.bot_messages(CHANNEL, asked)[0].text
