@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # name -> (module, function, one line for `--help`); a name with a space lies in a group.
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "serve": ("bot.commands.serve", "serve", "Run the bot against Slack."),
-    "demo": ("bot.commands.demo", "demo", "Run the whole product on this machine."),
+    "demo": ("bot.commands.local.demo", "demo", "Run the whole product on this machine."),
     "check": ("bot.commands.check", "check", "Validate the installation and say what to fix."),
     "check-model": ("bot.commands.model_check", "model_check", "Does warmth work on a model?"),
     "manifest": ("bot.commands.manifest", "manifest", "Print the Slack app manifest."),
@@ -30,8 +30,12 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "feedback": ("bot.commands.feedback", "feedback", "People's opinions on answers."),
     "audit": ("bot.commands.audit", "audit", "Who changed or was refused what."),
     "simulate": ("bot.commands.simulate", "simulate", "Replay traces through the governor."),
-    "local-slack": ("bot.commands.local_slack", "local_slack", "Run the local Slack alone."),
-    "local-claude": ("bot.commands.local_claude", "local_claude", "Run the local Claude alone."),
+    "local-slack": ("bot.commands.local.local_slack", "local_slack", "Run a local Slack."),
+    "local-claude": (
+        "bot.commands.local.local_claude",
+        "local_claude",
+        "Run a local Claude.",
+    ),
     "bench ttft": ("bot.commands.bench_ttft", "ttft", "Perceived wait, cold and warm."),
 }
 GROUPS = {"bench": "Measure this installation against the notebook of Anthropic."}

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from bot.claude.client import ClaudeClient
     from bot.claude.prefix import Prefix
     from bot.claude.usage import Usage
-    from bot.commands.demo_stack import Demo
+    from bot.commands.local.demo_stack import Demo
 
 QUESTION = "What does this code do?"
 ASK_SECONDS = 180.0
@@ -248,7 +248,7 @@ class _Bench:
         return found
 
     async def _modal(self, demo: Demo) -> Run:
-        from bot.commands.demo_stack import CHANNEL
+        from bot.commands.local.demo_stack import CHANNEL
 
         person = demo.slack.user("U0YOU")
         await person.open_modal(CHANNEL, "/ask")
@@ -258,7 +258,7 @@ class _Bench:
 
     @asynccontextmanager
     async def _running_demo(self) -> AsyncIterator[Demo]:
-        from bot.commands.demo_stack import DemoConfig, running_demo
+        from bot.commands.local.demo_stack import DemoConfig, running_demo
 
         with tempfile.TemporaryDirectory() as home:
             config = DemoConfig(

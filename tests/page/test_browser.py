@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from forewarm_playground.model import LocalModel, LocalModelError, ModelOptions
 
-from bot.commands.demo import LOCAL_NOTICE
-from bot.commands.demo_stack import Demo, DemoConfig, running_demo
+from bot.commands.local.demo import LOCAL_NOTICE
+from bot.commands.local.demo_stack import Demo, DemoConfig, running_demo
 
 if TYPE_CHECKING:
     from tests.page.conftest import Browse

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-RUN = "import typer; from bot.commands.local_slack import local_slack; typer.run(local_slack)"
+RUN = "import typer; from bot.commands.local.local_slack import local_slack; typer.run(local_slack)"
 CONFIG = """
 [app]
 name = "tested"

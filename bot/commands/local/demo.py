@@ -62,7 +62,7 @@ def _repository(wanted: Path | None) -> str:
 
 def _own_clone() -> str | None:
     """Return the clone that this package runs from, if it does."""
-    clone = Path(__file__).parents[2]
+    clone = Path(__file__).parents[3]
     return str(clone) if (clone / "pyproject.toml").exists() and _is_repository(clone) else None
 
 
@@ -83,7 +83,7 @@ async def _run(port: int, repository: str, home: Path) -> None:
     from forewarm_playground.model import LocalModel, ModelOptions, limited
     from rich.console import Console
 
-    from bot.commands.demo_stack import DemoConfig, require_port, running_demo
+    from bot.commands.local.demo_stack import DemoConfig, require_port, running_demo
 
     console = Console()
     require_port(port)
