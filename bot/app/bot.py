@@ -344,6 +344,7 @@ class Bot:
             signing_secret=None if settings.socket_mode else _secret(settings.slack_signing_secret),
             now=self.now,
         )
+        self.removal.include(self.edge.desk)
         self.takeovers = Takeovers(
             self.inbox,
             self.library,

@@ -86,7 +86,7 @@ class DataRemoval:
         self._shelf = shelf
         self._warmth = warmth
         self._journal = journal
-        self._memories = tuple(memories)
+        self._memories = list(memories)
         self._halt = halt
         self._workspace = workspace
         self._home = home
@@ -102,6 +102,10 @@ class DataRemoval:
     def removed(self) -> bool:
         """Tell whether the app was removed from the workspace. Then nothing is answered."""
         return self._removed.is_set()
+
+    def include(self, memory: Memory) -> None:
+        """Tell one more memory of every removal: one that is built after this."""
+        self._memories.append(memory)
 
     async def forget_channel(self, channel: str) -> None:
         """The bot left a channel, or it was archived: erase it here and at the other replicas."""

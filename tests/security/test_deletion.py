@@ -194,6 +194,8 @@ async def test_a_deleted_question_is_not_answered_again(product: Begin) -> None:
 async def test_forget_by_the_command_line_reaches_the_running_bot(product: Begin) -> None:
     async with product() as running:
         await ask(running)
+        habits = running.bot.edge.desk.habits
+        await habits.note_view("T0LOCAL", "U0ASKER", CHANNEL)
         told = await asyncio.to_thread(forget, running, "--user", "U0ASKER")
         assert told["erased"]["questions"] == 1
         assert MARKER not in on_disk(running)
@@ -202,6 +204,7 @@ async def test_forget_by_the_command_line_reaches_the_running_bot(product: Begin
         left = re.sub("removal.*", "", await everything(running))
         assert "U0ASKER" not in left
         assert MARKER not in left
+        assert await habits.viewed("T0LOCAL", "U0ASKER") is None
 
 
 @pytest.mark.parametrize(
