@@ -151,7 +151,7 @@ def test_variables_of_other_programs_are_not_read(
     monkeypatch.setenv(name, value)
     settings = read_settings()
     assert settings.home == Path(".forewarm")
-    assert (settings.host, settings.salt, settings.operators) == ("0.0.0.0", "", ())  # noqa: S104
+    assert (settings.host, settings.salt, settings.operators) == ("", "", ())
 
 
 def test_a_database_in_the_home_folder_stops_the_start_and_says_how_to_move_it(

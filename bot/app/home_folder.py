@@ -26,9 +26,8 @@ def prepare_home(home: Path) -> None:
         make_private_folder(home)
         with tempfile.TemporaryFile(dir=home):
             pass
-    except FileExistsError:
-        raise HomeUnusable(home, "it is a file") from None
-    except NotADirectoryError:
-        raise HomeUnusable(home, "a part of its path is a file") from None
+    except (FileExistsError, NotADirectoryError):
+        why = "it is a file" if home.is_file() else "a part of its path is a file"
+        raise HomeUnusable(home, why) from None
     except OSError as error:
         raise HomeUnusable(home, (error.strerror or type(error).__name__).lower()) from None

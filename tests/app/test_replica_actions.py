@@ -70,6 +70,7 @@ async def test_an_action_that_cannot_be_read_does_not_keep_others_from_being_hea
     store = await Store.open(str(tmp_path / "forewarm.db"), now=lambda: AT)
     stopped: list[str] = []
     looks = asyncio.Event()
+    tasks: list[asyncio.Task[None]] = []
 
     async def stop_question(question: str, user: str) -> None:
         stopped.append(question)
@@ -83,7 +84,9 @@ async def test_an_action_that_cannot_be_read_does_not_keep_others_from_being_hea
     kept = {"kind": "stopped", "at": AT, "question": "q1", "added": 1}
     await store.state.put(INTERRUPTIONS, "a", json.dumps(newer).encode())
     with capture_logs() as logs:
-        listening = asyncio.create_task(shared.keep_listening(lambda work: work.close()))
+        listening = asyncio.create_task(
+            shared.keep_listening(lambda work: tasks.append(asyncio.create_task(work)))
+        )
         async with asyncio.timeout(10):
             while not any(line["event"] == "remote_action_unreadable" for line in logs):
                 await asyncio.sleep(0.01)

@@ -170,7 +170,7 @@ async def test_a_deleted_message_leaves_the_replay_and_the_store(product: Begin)
         peer.delete(CHANNEL, secret)
 
         await forgotten(running, MARKER)
-        assert MARKER not in on_disk(running)
+        await running.until(lambda: MARKER not in on_disk(running), "the empty write-ahead log")
         before = len(running.asked)
         running.slack.user("U0ASKER").mention(CHANNEL, "and now?", root)
         await running.until(lambda: len(running.asked) > before, "the next request")
