@@ -139,6 +139,9 @@ async def ask_everything(
             threads[one.name] = await by_shortcut(running, one)
         else:
             threads[one.name] = by_message(running, one)
+        if one.where in ("dm", "dm_follow_up"):
+            # Direct messages that follow at once would join the question that still waits.
+            await running.answered(*threads[one.name], one.name)
         if number % AT_ONCE == 0 or number == len(asked):
             for name in [one.name for one in asked[:number]]:
                 await running.answered(*threads[name], name)
