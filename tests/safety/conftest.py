@@ -144,7 +144,7 @@ def attacked(tmp_path: Path) -> Begin:
             url = await stack.enter_async_context(claude.serve())
             model = Obedient({one.name: one for one in injections})
             claude.rule(None, model)
-            values = _settings(slack, url, tmp_path) | settings
+            values = _settings(slack, url, tmp_path) | {"repository_hosts": (host,)} | settings
             if transport == "http":
                 values["slack_app_token"] = None
             bot = Bot(Settings.model_construct(**values), rates=BOUNDLESS)
@@ -167,7 +167,6 @@ def _settings(slack: LocalSlack, url: str, home: Path) -> dict[str, Any]:
         "slack_app_token": SecretStr(slack.app.app_token),
         "slack_signing_secret": SecretStr(slack.app.signing_secret),
         "slack_api_url": slack.api_url,
-        "repository_hosts": ("localhost",),
         "anthropic_base_url": url,
         "port": 0,
         "host": "127.0.0.1",

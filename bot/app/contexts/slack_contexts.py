@@ -34,7 +34,7 @@ REFRESHES_AN_HOUR = 12
 
 
 class NotAllowed(ForewarmError):
-    """A repository may not be attached from Slack. `host` is its host."""
+    """A repository may not be attached from Slack. `host` may end in a port."""
 
     def __init__(self, host: str, hosts: Sequence[str]) -> None:
         super().__init__(
@@ -300,7 +300,8 @@ class SlackContexts:
             address = repository.address
             listed = self._allowed(address.host, address.path, address.port)
             if repository.url not in named and not listed:
-                raise NotAllowed(address.host, self.hosts)
+                port = "" if address.port is None else f":{address.port}"
+                raise NotAllowed(f"{address.host}{port}", self.hosts)
 
     def _allowed(self, host: str, path: str, port: int | None) -> bool:
         if not host:
