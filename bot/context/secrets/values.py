@@ -36,8 +36,14 @@ _BRANDS = frozenset(["OAuth", "apiV", "ipV", "IPv", "PyPI"])
 _SEPARATOR = re.compile(r"[-_./:#@\\ ,=|+?&;]+|'s\b")
 _HUMP = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _CONSONANTS = re.compile(r"[bcdfghjklmnpqrstvwxz]{6,}", re.IGNORECASE)
-_POLICY = re.compile(r"(?=.*[a-z])[A-Z][A-Za-z]{2,}[-@!][A-Z][A-Za-z]+\d{1,4}")
-"""Passwords that a policy asks for, `Copper-Meadow5`: words with capitals, a sign and a digit."""
+_POLICY = re.compile(
+    r"(?=.*[a-z])[A-Z][A-Za-z]{2,}[-@!][A-Z][A-Za-z]+\d{1,4}"
+    r"|(?=.*[a-z])(?=.*[A-Z])[A-Za-z]{3,}\d{0,4}(?:[-@!][A-Za-z]{2,})+[-@!]\d{3,4}"
+)
+"""Passwords that a policy asks for: words with capitals, a sign and digits.
+
+`Copper-Meadow5`, and `tundra3-Quiet-Lamp-4417`.
+"""
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ].*)?|\d{1,2}:\d\d(?::\d\d)?")
 _MARKUP = re.compile(
     r"[{\[(<].*[:\"',;=].*|\w+:\\?\".*|(?:~|\.{1,2})[/\\].*"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import itertools
 import string
+from typing import cast
 
 import pytest
 from hypothesis import given, settings
@@ -184,3 +185,20 @@ def test_only_the_value_of_a_line_is_hidden(
     start = len(before) + 1 + line.format(value).index(value)
     spans = find_secrets(text.encode(), kind)
     assert [(span.start, span.end) for span in spans] == [(start, start + len(value))]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "tundra3-Quiet-Lamp-4417",
+        "walnut-Paper-River-082",
+        "Marble@stone-Fish@3310",
+        "OldHarbor!sails!Late!771",
+    ],
+)
+def test_words_and_a_group_of_digits_are_a_password(value: str) -> None:
+    """Words that are joined by dashes were taken for a name, so they reached the model."""
+    for kind, line in (("python", f'SECRET_2 = "{value}"\n'), ("config", f"PASSWORD={value}\n")):
+        data = line.encode()
+        (span,) = find_secrets(data, cast(ScanKind, kind))
+        assert data[span.start : span.end].decode() == value
