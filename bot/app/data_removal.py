@@ -44,13 +44,18 @@ LOOK_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """Erased rows. An empty `workspace` means every workspace; `at` is in Unix seconds."""
+    """Erased rows. An empty `workspace` means every workspace; `at` is in Unix seconds.
+
+    `until` is a time stamp of Slack. Questions that a channel asked after it stay; without it, all
+    go.
+    """
 
     what: Literal["workspace", "channel", "user"]
     at: float
     workspace: str = ""
     channel: str = ""
     user: str = ""
+    until: str = ""
 
 
 class Memory(Protocol):
@@ -107,11 +112,12 @@ class DataRemoval:
         """Tell one more memory of every removal: one that is built after this."""
         self._memories.append(memory)
 
-    async def forget_channel(self, channel: str) -> None:
+    async def forget_channel(self, channel: str, until: str) -> None:
         """The bot left a channel, or it was archived: erase it here and at the other replicas."""
-        await self._carry_out(
-            Removal("channel", self._now(), workspace=self._workspace, channel=channel)
+        removal = Removal(
+            "channel", self._now(), workspace=self._workspace, channel=channel, until=until
         )
+        await self._carry_out(removal)
 
     async def forget_everything(self) -> None:
         """The app was uninstalled or its token revoked: answer nothing more, keep nothing."""
@@ -170,7 +176,7 @@ class DataRemoval:
             self._warmth.forget_channel(removal.channel)
             await self._forget_here(channel=removal.channel)
             await self._journal.flush()
-            await self._store.erase.channel(self._workspace, removal.channel)
+            await self._store.erase.channel(self._workspace, removal.channel, until=removal.until)
             await self._shelf.follow()
         else:
             await self._forget_here(user=removal.user)

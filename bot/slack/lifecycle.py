@@ -25,7 +25,8 @@ class Forgetting(Protocol):
     def removed(self) -> bool:
         """Tell whether the app was removed from the workspace."""
 
-    async def forget_channel(self, channel: str) -> None: ...
+    async def forget_channel(self, channel: str, until: str) -> None:
+        """Forget what happened in a channel until a time stamp of Slack; all of it if empty."""
 
     async def forget_everything(self) -> None: ...
 
@@ -77,11 +78,11 @@ class Lifecycle:
         channel, user = str(event["channel"]), str(event["user"])
         self._people.left(channel, user)
         if user == me:
-            await self._forget(channel)
+            await self._forget(event)
 
     async def archived(self, body: Mapping[str, Any]) -> None:
         """A channel was archived or deleted: erase what was kept for it."""
-        await self._forget(str(body["event"]["channel"]))
+        await self._forget(body["event"])
 
     async def uninstalled(self, body: Mapping[str, Any]) -> None:
         """The app was removed from a workspace: stop and erase, if that workspace is ours."""
@@ -102,7 +103,8 @@ class Lifecycle:
             log.warning("bot_token_revoked", workspace=self._me.workspace)
             await self._forgetting.forget_everything()
 
-    async def _forget(self, channel: str) -> None:
+    async def _forget(self, event: Mapping[str, Any]) -> None:
+        channel = str(event["channel"])
         log.info("channel_left", channel=channel)
         self._people.forget_channel(channel)
-        await self._forgetting.forget_channel(channel)
+        await self._forgetting.forget_channel(channel, str(event.get("event_ts") or ""))

@@ -22,6 +22,7 @@ from sqlalchemy import (
     exists,
     func,
     inspect,
+    not_,
     or_,
     select,
     text,
@@ -91,22 +92,27 @@ class Eraser:
 
         return await self._erase("forget a workspace", work)
 
-    async def channel(self, workspace: str, channel: str) -> Gone:
+    async def channel(self, workspace: str, channel: str, *, until: str = "") -> Gone:
         """Erase what was asked in a channel, who asked it, and contexts set in it.
 
-        Records of the journal stay for their figures, without the channel and its people.
+        `until` is a time stamp of Slack: questions after it stay. The bot may be invited again,
+        and asked, while this runs. Records of the journal stay for their figures, without the
+        channel and its people.
         """
         place = f"{workspace}-{channel}-"
-        there = and_(questions.c.workspace == workspace, questions.c.channel == channel)
+        here = and_(questions.c.workspace == workspace, questions.c.channel == channel)
+        there = and_(here, questions.c.ts <= until) if until else here
         asked = select(questions.c.id).where(there)
+        later = select(questions.c.id).where(here, not_(there))
 
         async def work(connection: AsyncConnection) -> Gone:
             gone = _Deletions(connection)
             given = or_(feedback.c.question.in_(asked), _starts(feedback.c.question, place))
-            await gone.delete(feedback, given)
+            await gone.delete(feedback, given, feedback.c.question.not_in(later))
             await gone.questions(there)
-            await gone.delete(turns, turns.c.workspace == workspace, turns.c.channel == channel)
-            await gone.delete(events, _starts(events.c.id, place))
+            spoken = (turns.c.workspace == workspace, turns.c.channel == channel)
+            await gone.delete(turns, *spoken, turns.c.question.not_in(later))
+            await gone.delete(events, _starts(events.c.id, place), events.c.id.not_in(later))
             await gone.delete(state, _starts(state.c.key, f"{workspace}:{channel}:"))
             for name in await _contexts_of(connection, workspace, channel):
                 mine = (contexts.c.workspace == workspace, contexts.c.name == name)

@@ -194,7 +194,7 @@ class Rooms:
     def removed(self) -> bool:
         return "everything" in self.forgotten
 
-    async def forget_channel(self, channel: str) -> None:
+    async def forget_channel(self, channel: str, until: str) -> None:
         self.forgotten.append(channel)
 
     async def forget_everything(self) -> None:

@@ -132,6 +132,19 @@ async def test_a_channel_is_gone_with_the_contexts_that_were_only_its_own(filled
     assert "U0GONE" not in "".join(e.body for e in await filled.journal.read())
 
 
+async def test_questions_after_a_channel_was_left_stay(filled: Store) -> None:
+    """The bot is invited again and asked while the removal runs, or before a replica follows."""
+    await ask(filled, question("2.5", "U0BACK", "C1", "again"), turn("2.5", "U0BACK", "new words"))
+    await filled.erase.channel("T1", "C1", until="2.3")
+    left = await everything(filled)
+    assert "T1-C1-2.5" in left
+    assert "new words" in left
+    assert "T1-C1-1.1" not in left
+    assert "T1-C1-2.1" not in left
+    opinions = await filled.feedback.since(0.0)
+    assert [one.question for one in opinions if one.user == "U0BACK"] == ["T1-C1-2.5"]
+
+
 async def test_a_workspace_is_gone_and_another_one_stays(filled: Store) -> None:
     await ask(filled, question("4.1", "U0FAR", "C9", workspace="T2"), turn("4.0", "U0FAR"))
     await filled.erase.workspace("T1", ("pack", "codebase draft", "interruption"))
