@@ -110,20 +110,6 @@ class Prepared:
 
 
 @dataclass(frozen=True, slots=True)
-class _Talk:
-    """Earlier messages, in Slack and to Claude, and the code that belongs to them."""
-
-    thread: Sequence[ThreadMessage]
-    turns: Sequence[Turn]
-    files: Mapping[str, ReadFile]
-    described: Mapping[str, Described]
-    at: float
-    notices: tuple[str, ...]
-    excerpts: Excerpts
-    code: ContextSearch | None
-
-
-@dataclass(frozen=True, slots=True)
 class NoJoin:
     """The ticket of a request that joins no warm-up and that no other request joins."""
 
@@ -156,8 +142,8 @@ async def prepare(parts: Dependencies, question: Question, context: ContextConfi
     current = await parts.sources.current(context.name)
     joining = asyncio.ensure_future(parts.warmth.join(current.prefix, question, context))
     try:
-        talk = await _talk(parts, question, context, current)
-        return _prepared(parts, current, talk, await joining)
+        prepared = await _gather(parts, question, context, current)
+        return replace(prepared, ticket=await joining)
     except BaseException:
         joining.add_done_callback(_let_go)
         joining.cancel()
@@ -169,24 +155,7 @@ async def prepare_draft(
 ) -> Prepared:
     """Gather the input of a draft. It joins no warm-up, since no question was asked yet."""
     current = await parts.sources.current(context.name)
-    talk = await _talk(parts, question, context, current)
-    return _prepared(parts, current, talk, NoJoin(current.prefix.tokens))
-
-
-def _prepared(parts: Dependencies, current: Current, talk: _Talk, ticket: JoinTicket) -> Prepared:
-    return Prepared(
-        current=current,
-        thread=talk.thread,
-        turns=talk.turns,
-        files=talk.files,
-        described=talk.described,
-        ticket=ticket,
-        at=talk.at,
-        room=max(LEAST_ROOM, _room(parts, current) - len(talk.excerpts.text)),
-        notices=talk.notices,
-        excerpts=talk.excerpts,
-        code=talk.code,
-    )
+    return await _gather(parts, question, context, current)
 
 
 def _let_go(joining: asyncio.Future[JoinTicket]) -> None:
@@ -201,9 +170,10 @@ def _room(parts: Dependencies, current: Current) -> int:
     return max(LEAST_ROOM, int(free * CHARACTERS_PER_TOKEN))
 
 
-async def _talk(
+async def _gather(
     parts: Dependencies, question: Question, context: ContextConfig, current: Current
-) -> _Talk:
+) -> Prepared:
+    """Return the input of a request that joins no warm-up."""
     thread, turns = await asyncio.gather(_thread(parts, question), _turns(parts, question))
     notices = [UNREAD_THREAD] if thread is None else []
     notices += [UNREAD_TURNS] if turns is None else []
@@ -221,7 +191,19 @@ async def _talk(
         tokens = int(_room(parts, current) * EXCERPT_SHARE / CHARACTERS_PER_TOKEN)
         excerpts = await parts.excerpts.find(current.pack, wanted, tokens)
         code = parts.excerpts.index(context.name, current.pack)
-    return _Talk(said, replayed, files, described, parts.now(), tuple(notices), excerpts, code)
+    return Prepared(
+        current=current,
+        thread=said,
+        turns=replayed,
+        files=files,
+        described=described,
+        ticket=NoJoin(current.prefix.tokens),
+        at=parts.now(),
+        room=max(LEAST_ROOM, _room(parts, current) - len(excerpts.text)),
+        notices=tuple(notices),
+        excerpts=excerpts,
+        code=code,
+    )
 
 
 def _wanted(
