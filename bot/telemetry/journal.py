@@ -114,7 +114,8 @@ class Journal:
             self._began = self._seen = await self._store.last()
         after, count = 0, 0
         while page := await self._store.read(after, upto=self._began, since=since, kinds=kinds):
-            self._fold_stored(fold, page)
+            for record in self._readable(page):
+                _fold(fold, record)
             after, count = page[-1].seq, count + len(page)
             await asyncio.sleep(0)  # Years of records must not hold the loop.
         return count
@@ -144,9 +145,11 @@ class Journal:
         end, count = await self._store.last(), 0
         while self._seen < end:
             page = await self._store.read(self._seen, upto=end, not_from=self._source)
-            self._fold_stored(self._live, page)
+            records = self._readable(page)
+            for record in records:
+                _fold(self._live, record)
             if self._on_other is not None:
-                self._tell(self._on_other, page)
+                _tell(self._on_other, records)
             count += len(page)
             # Own records lie in between: if none of another replica is left, the end is reached.
             self._seen = page[-1].seq if page else end
@@ -166,20 +169,10 @@ class Journal:
         if self._own is not None:
             _fold(self._own, record)
 
-    def _fold_stored(self, fold: Projection, page: Sequence[Entry]) -> None:
-        for entry in page:
-            record = self._reader.read(entry)
-            if record is not None:
-                _fold(fold, record)
-
-    def _tell(self, listener: Callable[[object], None], page: Sequence[Entry]) -> None:
-        for entry in page:
-            record = self._reader.read(entry)
-            if record is not None:
-                try:
-                    listener(record)
-                except Exception:
-                    _log.exception("journal_listener_failed", record=type(record).__name__)
+    def _readable(self, page: Sequence[Entry]) -> list[object]:
+        """Return the records of a page without those that this version cannot read."""
+        records = map(self._reader.read, page)
+        return [record for record in records if record is not None]
 
     async def _store_forever(self) -> None:
         pause = 0.1
@@ -237,3 +230,11 @@ def _fold(fold: Projection, record: object) -> None:
     except Exception:
         # A wrong figure must not cost a user an answer.
         _log.exception("a fold failed", fold=repr(fold), record=type(record).__name__)
+
+
+def _tell(listener: Callable[[object], None], records: Sequence[object]) -> None:
+    for record in records:
+        try:
+            listener(record)
+        except Exception:
+            _log.exception("journal_listener_failed", record=type(record).__name__)
