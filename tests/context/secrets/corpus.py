@@ -414,7 +414,7 @@ CONTEXTS: tuple[tuple[str, str, str, Callable[[Random], str]], ...] = (
     (
         "config",
         ".npmrc",
-        "//registry.npmjs.org/:_auth={v}\n",
+        "//npm.example.com/:_auth={v}\n",
         lambda r: base64.b64encode(b"ci:" + pick(r, ALNUM, 20).encode()).decode(),
     ),
     ("config", "pip.conf", "[global]\nindex-url = https://ci:{v}@pypi.acme.com/simple\n", _P),
