@@ -181,15 +181,12 @@ async def _gather(
     replayed = _of_context(turns or (), question, context)
     if len(replayed) < len(turns or ()):
         notices.append(OTHER_CODEBASE)
-    attached = attached_files(replayed, said, question)
-    files, described = await asyncio.gather(
-        _read_files(parts, attached, current), _described(parts, question, said)
+    (files, excerpts), described = await asyncio.gather(
+        _files_and_excerpts(parts, question, context, current, said, replayed),
+        _described(parts, question, said),
     )
-    excerpts, code = Excerpts(), None
+    code = None
     if parts.excerpts is not None:
-        wanted = _wanted(question, context, said, replayed, files)
-        tokens = int(_room(parts, current) * EXCERPT_SHARE / CHARACTERS_PER_TOKEN)
-        excerpts = await parts.excerpts.find(current.pack, wanted, tokens)
         code = parts.excerpts.index(context.name, current.pack)
     return Prepared(
         current=current,
@@ -204,6 +201,23 @@ async def _gather(
         excerpts=excerpts,
         code=code,
     )
+
+
+async def _files_and_excerpts(
+    parts: Dependencies,
+    question: Question,
+    context: ContextConfig,
+    current: Current,
+    thread: Sequence[ThreadMessage],
+    turns: Sequence[Turn],
+) -> tuple[Mapping[str, ReadFile], Excerpts]:
+    """Return the files of a conversation, and the excerpts that are found by them too."""
+    files = await _read_files(parts, attached_files(turns, thread, question), current)
+    if parts.excerpts is None:
+        return files, Excerpts()
+    wanted = _wanted(question, context, thread, turns, files)
+    tokens = int(_room(parts, current) * EXCERPT_SHARE / CHARACTERS_PER_TOKEN)
+    return files, await parts.excerpts.find(current.pack, wanted, tokens)
 
 
 def _wanted(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import pytest
 from bot.answer.interfaces import Excerpts, WantedExcerpts
 from bot.answer.places import write_places
 from bot.answer.service import Answerer
+from bot.answer.thread.names import Described
 from bot.claude.errors import ClaudeError, ErrorKind
 from bot.context.pack import Pack
 from bot.errors import ForewarmError
@@ -50,6 +52,30 @@ def answerer(room: Room, finder: Finder) -> Answerer:
 
 def texts(message: Any) -> list[str]:
     return [block["text"] for block in message["content"] if block["type"] == "text"]
+
+
+async def test_names_and_excerpts_are_looked_up_at_the_same_time(room: Room) -> None:
+    """Neither needs the other, so the question waits for the slower one only."""
+    searched = asyncio.Event()
+
+    class Watched(Finder):
+        async def find(self, pack: Pack, wanted: WantedExcerpts, most_tokens: int) -> Excerpts:
+            searched.set()
+            return await super().find(pack, wanted, most_tokens)
+
+    class SlowPeople:
+        async def describe(self, ids: Collection[str]) -> Mapping[str, Described]:
+            await searched.wait()
+            return {id: Described("Bo", "member") for id in ids}
+
+    room.slack.thread = [{"ts": "1789999999.000001", "user": "U2", "text": "It fails on Mondays."}]
+    room.model.says("Yes.")
+    asked = room.question("Why?", thread="1789999999.000001", in_thread=True, surface="thread")
+    parts = replace(room.parts(), excerpts=Watched(), people=SlowPeople())
+    await Answerer(parts).answer(asked, room.context)
+    sent = "\n".join(text for message in room.model.requests[0].messages for text in texts(message))
+    assert "Bo" in sent
+    assert TEXT in sent
 
 
 async def test_excerpts_stand_after_the_thread_and_before_the_question(room: Room) -> None:
