@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -218,8 +218,3 @@ def _share(part: int, whole: int) -> float:
 def absent_files(row: EvidenceRow, tree: Container[str]) -> list[str]:
     """Return the needed files that the commit does not have."""
     return [file.path for file in row.files if file.path not in tree]
-
-
-def distinct(rows: Iterable[EvidenceRow]) -> list[str]:
-    """Return the commits that the rows name, each once, in order."""
-    return list(dict.fromkeys(row.commit for row in rows if row.commit is not None))

@@ -21,7 +21,6 @@ _MOST_FILES = 3
 _MOST_LINES = 200
 
 _EXTENSION = r"\.[A-Za-z][A-Za-z0-9+]{0,9}"
-_PATH = rf"(?:[\w@.+~-]*/)*[\w@.+~-]+{_EXTENSION}"
 # Every quantifier is bounded or cannot overlap its neighbour: the text is not to be trusted.
 _LINK = re.compile(
     r"https?://[\w.-]{1,200}(?::\d{1,5})?/(?P<project>[\w./~-]{1,200}?)/(?:-/)?"
