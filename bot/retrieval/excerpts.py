@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bot.context.git.repository import encode_path
 from bot.retrieval.chunks import LineRange
 from bot.retrieval.ranking import Corpus, best
 from bot.retrieval.segment import Floats
@@ -50,7 +51,7 @@ class LinesOf(NamedTuple):
 
 
 def header_tokens(path: str) -> float:
-    return (len(path.encode("utf-8", "surrogateescape")) + HEADER_BYTES) / _BYTES_PER_TOKEN
+    return (len(encode_path(path)) + HEADER_BYTES) / _BYTES_PER_TOKEN
 
 
 def choose_excerpts(

@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 import structlog
 
+from bot.context.git.repository import decode_path, encode_path
+
 INDEX_VERSION = 1
 """Raise it if terms, chunks or the layout of a row change: indexes are then built anew."""
 
@@ -103,7 +105,7 @@ class RowStore:
                 for row in self._database.execute(f"{columns} WHERE oid = ?", (key.oid,))
             ]
         for oid, path, masks, data in rows:
-            key = RowKey(oid, path.decode("utf-8", "surrogateescape"), masks)
+            key = RowKey(oid, decode_path(path), masks)
             if key in wanted:
                 yield key, data
 
@@ -149,7 +151,7 @@ class RowStore:
 
 
 def _stored(key: RowKey) -> tuple[str, bytes, int]:
-    return key.oid, key.path.encode("utf-8", "surrogateescape"), key.masks
+    return key.oid, encode_path(key.path), key.masks
 
 
 def _prepare(database: sqlite3.Connection) -> None:

@@ -28,7 +28,16 @@ from bot.context.files.select import (
 )
 from bot.context.files.text import shown
 from bot.context.files.vendored import VendoredFolders, may_change_folders
-from bot.context.git.repository import SUBMODULE, SYMLINK, Entry, GitRepository, Tree, TreeChange
+from bot.context.git.repository import (
+    SUBMODULE,
+    SYMLINK,
+    Entry,
+    GitRepository,
+    Tree,
+    TreeChange,
+    decode_path,
+    encode_path,
+)
 from bot.context.git.urls import without_credentials
 
 _MODULES = ".gitmodules"
@@ -79,7 +88,7 @@ class Survey:
 
 
 def in_order(files: Mapping[str, File]) -> list[File]:
-    return sorted(files.values(), key=lambda file: file.path.encode("utf-8", "surrogateescape"))
+    return sorted(files.values(), key=lambda file: encode_path(file.path))
 
 
 def survey(
@@ -185,7 +194,7 @@ def _listed_as_generated(repository: GitRepository, tree: Mapping[str, Entry]) -
     found: set[str] = set()
     for path, blob in zip(lists, repository.blobs([tree[path].oid for path in lists]), strict=True):
         folder = path.removesuffix(_GENERATOR_LIST)
-        names = blob.decode("utf-8", "surrogateescape").split("\n")
+        names = decode_path(blob).split("\n")
         found.update(folder + name for name in names if name and not name.startswith("README"))
     return frozenset(found & tree.keys())
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Literal, NamedTuple
 
 from bot.context.files.select import File
-from bot.context.git.repository import TreeChange
+from bot.context.git.repository import TreeChange, encode_path
 
 
 class Move(NamedTuple):
@@ -48,7 +48,7 @@ def moves(
             found.append(Move("renamed", renamed[path], new))
         elif admit(new):
             found.append(Move("added", None, new))
-    return sorted(found, key=lambda move: move.path.encode("utf-8", "surrogateescape"))
+    return sorted(found, key=lambda move: encode_path(move.path))
 
 
 def _renames(
