@@ -15,12 +15,10 @@ from collections.abc import Callable, Mapping, Sequence
 from urllib import request
 
 from bot.context.errors import UrlError
-from bot.context.git.urls import RepositoryUrl
+from bot.context.git.urls import DEFAULT_PORTS, RepositoryUrl
 
 Resolve = Callable[[str, int], Sequence[str]]
 """Returns the addresses of a host; raises `OSError`. Blocks."""
-
-PORTS = {"https": 443, "ssh": 22}
 
 
 def resolve(host: str, port: int) -> Sequence[str]:
@@ -63,7 +61,7 @@ def pinned(url: RepositoryUrl, resolver: Resolve = resolve) -> Sequence[str]:
     Raises:
         UrlError: the name has an address in a private, loopback or link-local network.
     """
-    port = url.port or PORTS[url.scheme]
+    port = url.port or DEFAULT_PORTS[url.scheme]
     try:
         addresses = resolver(url.host, port)
     except (OSError, UnicodeError):

@@ -16,7 +16,7 @@ Scheme = Literal["https", "ssh", "local"]
 _SCP = re.compile(r"(?:(?P<user>[\w.-]+)@)?(?P<host>[\w.-]+):(?P<path>[^/\\].*|/.+)")
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?", re.IGNORECASE)
 _CREDENTIALS = re.compile(r"//[^/@]*@")
-_DEFAULT_PORTS = {"https": 443, "ssh": 22}
+DEFAULT_PORTS = {"https": 443, "ssh": 22}
 _SSH_DOORS = {
     "ssh.github.com": "github.com",
     "altssh.gitlab.com": "gitlab.com",
@@ -52,7 +52,7 @@ class RepositoryUrl:
         """
         if self.host in _SSH_DOORS:
             return _SSH_DOORS[self.host]
-        usual = self.port is None or self.port == _DEFAULT_PORTS.get(self.scheme)
+        usual = self.port is None or self.port == DEFAULT_PORTS.get(self.scheme)
         return self.host if usual else f"{self.host}:{self.port}"
 
     @property
