@@ -107,9 +107,7 @@ def parse_gitlab(body: bytes, headers: Mapping[str, str]) -> Push | None:
             return _repository_update(document)
         if name not in {"push", "tag_push"}:
             return None
-    project = _mapping(document.get("project"))
-    names = ("git_http_url", "git_ssh_url", "web_url", "http_url", "ssh_url")
-    return _push(document, (project.get(name) for name in names))
+    return _push(document, _gitlab_addresses(document))
 
 
 def _repository_update(document: Mapping[str, Any]) -> Push | None:
@@ -118,10 +116,15 @@ def _repository_update(document: Mapping[str, Any]) -> Push | None:
     named = [change for change in changes if isinstance(change.get("ref"), str)]
     if not named:
         return None
+    push = _push(named[0], _gitlab_addresses(document))
+    return replace(push, more_refs=tuple(change["ref"] for change in named[1:]))
+
+
+def _gitlab_addresses(document: Mapping[str, Any]) -> Iterable[Any]:
+    """Return the values under the keys that hold addresses of a project."""
     project = _mapping(document.get("project"))
     names = ("git_http_url", "git_ssh_url", "web_url", "http_url", "ssh_url")
-    push = _push({**named[0], "after": named[0].get("after")}, (project.get(n) for n in names))
-    return replace(push, more_refs=tuple(change["ref"] for change in named[1:]))
+    return [project.get(name) for name in names]
 
 
 def _same(given: str, expected: str) -> bool:
