@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Generator, Iterator
 
 from bot.context.secrets.candidate import Candidate
-from bot.context.secrets.values import is_harmless, is_mixed, is_random, is_typed
+from bot.context.secrets.values import PUBLIC, is_harmless, is_mixed, is_random, is_typed
 
 _KIND = re.compile(r"""^[ \t-]{0,40}["']?kind["']?[ \t]*:[ \t]*["']?(\w{1,60})""", re.MULTILINE)
 _JSON_KIND = re.compile(r"""["']kind\\{0,3}["'][ \t]*:[ \t]*\\{0,3}["'](\w{1,60})""")
@@ -25,7 +25,6 @@ _SETTING = re.compile(r"[\w.-]{1,100}[\"']?[ \t]*[=:](?!=*$)")
 """A line of a file within a secret: the names on it tell which of its values are secrets."""
 _LITERAL = re.compile(r"[\"']([^\"'\n]{8,400})[\"']")
 _BLOCK = re.compile(r"[|>][+-]?\d?[ \t]*(?:#.*)?$")
-_PUBLIC = ("LS0tLS1CRUdJTiBDRVJU", "LS0tLS1CRUdJTiBQVUJM")
 _LABEL = "Kubernetes secret"
 
 
@@ -112,8 +111,8 @@ def _scalar(value: str, at: int, encoded: bool) -> Iterator[Candidate]:
 def _is_secret(value: str, encoded: bool) -> bool:
     if not encoded:
         return is_typed(value) or is_random(value)
-    if not _BASE64.fullmatch(value) or value.startswith(_PUBLIC):
-        return is_typed(value) and not value.startswith(_PUBLIC)
+    if not _BASE64.fullmatch(value) or value.startswith(PUBLIC):
+        return is_typed(value) and not value.startswith(PUBLIC)
     try:
         plain = base64.b64decode(value + "=" * (-len(value) % 4)).decode()
     except (binascii.Error, ValueError):

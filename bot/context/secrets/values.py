@@ -59,7 +59,7 @@ _ADDRESS = re.compile(
 )
 _CALL = re.compile(r"[\w.]+\([^)]*\)?|.*[(){}]")
 _TOKEN_CHARACTERS = re.compile(r"[A-Za-z0-9+/_.~=:%-]+")
-_PUBLIC = ("LS0tLS1CRUdJTiBDRVJU", "LS0tLS1CRUdJTiBQVUJM")
+PUBLIC = ("LS0tLS1CRUdJTiBDRVJU", "LS0tLS1CRUdJTiBQVUJM")
 """base64 of a certificate and of a public key."""
 _SHORTEST = 4
 _LONGEST_NAME = 200
@@ -144,7 +144,7 @@ def is_harmless(value: str) -> bool:
         return True
     if _WHOLE_TEMPLATE.fullmatch(value) or _DIGEST.match(value) or _is_sequence(value):
         return True
-    if value.startswith(_PUBLIC) or (value[0] in "#$!" and is_name(value.strip("#$!-"))):
+    if value.startswith(PUBLIC) or (value[0] in "#$!" and is_name(value.strip("#$!-"))):
         return True
     if _PLACEHOLDER_PARTS.search(value) or _RUN_OF_KEYS.search(value):
         return True
@@ -191,7 +191,7 @@ def is_random(value: str) -> bool:
         return False
     if is_uuid(value):
         return True
-    if "://" in value or value.startswith(_PUBLIC) or _DATE.fullmatch(value):
+    if "://" in value or value.startswith(PUBLIC) or _DATE.fullmatch(value):
         return False
     digits = sum(char.isdigit() for char in value)
     if _HEX.fullmatch(value):
