@@ -170,6 +170,21 @@ def _room(parts: Dependencies, current: Current) -> int:
     return max(LEAST_ROOM, int(free * CHARACTERS_PER_TOKEN))
 
 
+async def prepare_saved(parts: Dependencies, context: ContextConfig) -> Prepared:
+    """Return the code alone: a saved answer makes no request, so it needs no thread and no join."""
+    current = await parts.sources.current(context.name)
+    return Prepared(
+        current=current,
+        thread=(),
+        turns=(),
+        files={},
+        described={},
+        ticket=NoJoin(current.prefix.tokens),
+        at=parts.now(),
+        room=_room(parts, current),
+    )
+
+
 async def _gather(
     parts: Dependencies, question: Question, context: ContextConfig, current: Current
 ) -> Prepared:

@@ -18,7 +18,7 @@ from bot.answer.latency import Moments, slack_wait, split
 from bot.answer.loop import Asked, Loop, Progress
 from bot.answer.mishaps import suppressed_store_failures
 from bot.answer.places import write_places
-from bot.answer.prepare import Prepared, prepare
+from bot.answer.prepare import Prepared, prepare, prepare_saved
 from bot.answer.question import Question, target_of, together
 from bot.answer.receipt import stop_block, wrote_again_block
 from bot.answer.receipts import Finished, blocks_for
@@ -400,7 +400,7 @@ class AnswerRun:
     async def _complete(self, saved: SavedAnswer) -> None:
         """Show a whole answer that was stored before its holder died."""
         with suppress(ForewarmError):
-            self._prepared = await prepare(self._parts, self.question, self.context)
+            self._prepared = await prepare_saved(self._parts, self.context)
         stage = self._open_screen()
         self._progress = Progress(settled=saved.text)
         if saved.text:

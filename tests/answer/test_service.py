@@ -378,6 +378,7 @@ async def test_a_whole_answer_that_was_stored_is_completed_without_a_model(room:
     assert (shown.text, shown.replaces) == ("All of it.", ("1790000000.000050",))
     assert shown.blocks == ({"type": "divider"},)
     assert room.model.requests == []
+    assert room.tickets == [], "a request that is never made must let no other question wait"
     assert room.store.turns["T1", "C1", question.ts][question.id].messages == turn
     assert room.store.finished == {question.id: "answered"}
 
