@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from forewarm_playground.errors import PlaygroundError
 
@@ -23,24 +23,8 @@ ApiFaultKind = Literal[
 ]
 DeliveryFaultKind = Literal["duplicate", "delay", "reorder", "lose", "lose_ack"]
 
-API_FAULTS: tuple[ApiFaultKind, ...] = (
-    "ratelimited",
-    "error",
-    "http_error",
-    "drop_before",
-    "drop_after",
-    "slow",
-    "slow_after",
-    "hold_before",
-    "hold_after",
-)
-DELIVERY_FAULTS: tuple[DeliveryFaultKind, ...] = (
-    "duplicate",
-    "delay",
-    "reorder",
-    "lose",
-    "lose_ack",
-)
+API_FAULTS: tuple[ApiFaultKind, ...] = get_args(ApiFaultKind)
+DELIVERY_FAULTS: tuple[DeliveryFaultKind, ...] = get_args(DeliveryFaultKind)
 
 
 class FaultError(PlaygroundError):
