@@ -57,10 +57,14 @@ class Nursery:
 
 
 @contextmanager
-def nursery() -> Iterator[Nursery]:
-    """Open a fork server; its processes are killed at the end."""
-    command = [sys.executable, "-m", "benchmarks.fork_server"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+def nursery(
+    module: str = "benchmarks.fork_server", folder: Path | None = None
+) -> Iterator[Nursery]:
+    """Open a fork server, which runs `module` in `folder`; its processes are killed at the end."""
+    command = [sys.executable, "-m", module]
+    with subprocess.Popen(
+        command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         try:

@@ -22,7 +22,7 @@ import pytest
 from forewarm_playground.claude import Latency
 
 from benchmarks.cluster import CHANNELS, EVENTS_PATH, PEOPLE, TOKEN, Cluster, Replica, cluster
-from benchmarks.fork_server import Nursery
+from benchmarks.fork_server import Nursery, nursery
 from benchmarks.oracle import said
 from tests.durability.conftest import until
 
@@ -81,18 +81,9 @@ def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def old_born(earlier: Path) -> Iterator[Nursery]:
-    """Where bots of the earlier version are born."""
-    command = [sys.executable, "-m", "bot.commands.nursery"]
-    with subprocess.Popen(
-        command, cwd=earlier, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        try:
-            process.stdout.readline()
-            yield Nursery(process)
-        finally:
-            process.stdin.close()
+    """A fork server for bots of the earlier version."""
+    with nursery("bot.commands.nursery", earlier) as opened:
+        yield opened
 
 
 class BothVersions(Nursery):
