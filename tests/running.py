@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 from forewarm_playground.claude import LocalClaude
 from forewarm_playground.slack.local import LocalSlack
 from forewarm_playground.slack.models import Message
+from pydantic import SecretStr
 
 from bot.app.bot import Bot
 from bot.settings import Settings
@@ -51,5 +53,21 @@ def is_whole(messages: Sequence[Message]) -> bool:
 
 
 def default_settings() -> dict[str, Any]:
-    """Return every setting as it is where nobody sets it."""
+    """Return the default of every setting."""
     return {name: field.get_default() for name, field in Settings.model_fields.items()}
+
+
+def local_settings(slack: LocalSlack, claude_url: str, folder: Path) -> dict[str, Any]:
+    """Return the settings of a bot that uses a local Slack, a local Claude and one folder."""
+    return default_settings() | {
+        "slack_bot_token": SecretStr(slack.token),
+        "slack_app_token": SecretStr(slack.app.app_token),
+        "slack_api_url": slack.api_url,
+        "anthropic_api_key": SecretStr("sk-ant-local"),
+        "anthropic_base_url": claude_url,
+        "port": 0,
+        "host": "127.0.0.1",
+        "home": folder / "home",
+        "contexts": folder / "contexts",
+        "local_repositories": (folder,),
+    }

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from bot.app.bot import Bot
 from bot.settings import Settings
-from tests.running import Running, default_settings
+from tests.running import Running, local_settings
 
 CHANNEL = "C0PAY"
 BARE = "C0BARE"
@@ -101,22 +101,14 @@ def product(tmp_path: Path) -> Begin:
             url = await stack.enter_async_context(claude.serve())
             sockets = transport == "sockets"
             values: dict[str, Any] = {
-                "slack_bot_token": SecretStr(slack.token),
-                "slack_app_token": SecretStr(slack.app.app_token) if sockets else None,
+                **local_settings(slack, url, tmp_path),
                 "slack_signing_secret": SecretStr(slack.app.signing_secret),
-                "slack_api_url": slack.api_url,
-                "anthropic_api_key": SecretStr("sk-ant-local"),
-                "anthropic_base_url": url,
-                "port": 0,
-                "host": "127.0.0.1",
-                "home": tmp_path / "home",
-                "contexts": contexts,
-                "local_repositories": (tmp_path,),
                 "state_token": SecretStr("state-token"),
                 "sync_seconds": 3600.0,
+                **({} if sockets else {"slack_app_token": None}),
                 **settings,
             }
-            bot = Bot(Settings.model_construct(**{**default_settings(), **values}))
+            bot = Bot(Settings.model_construct(**values))
             await bot.start()
             stack.push_async_callback(bot.stop)
             if not sockets:

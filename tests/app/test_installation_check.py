@@ -19,7 +19,7 @@ from bot.app.installation_check import Finding, InstallationCheck
 from bot.clock import system_now
 from bot.settings import Settings
 from tests.app.conftest import commit
-from tests.running import default_settings
+from tests.running import local_settings
 
 KEY = "sk-ant-local"
 GOOD = 'channels = ["C0PAY"]\nmodel = "claude-sonnet-5-5"\n[[repositories]]\nurl = "{code}"\n'
@@ -54,20 +54,11 @@ def checked(tmp_path: Path) -> Begin:
         if context is not None:
             (folder / "pay.toml").write_text(context.format(code=code))
         async with _neighbours(app or {}, models or {}) as (slack, url):
-            values = {
-                "slack_bot_token": SecretStr(slack.token),
-                "slack_app_token": SecretStr(slack.app.app_token),
-                "slack_api_url": slack.api_url,
+            values = local_settings(slack, url, tmp_path) | {
                 "anthropic_api_key": SecretStr(KEY),
-                "anthropic_base_url": url,
-                "home": tmp_path / "home",
-                "contexts": folder,
-                "local_repositories": (tmp_path,),
                 "state_token": SecretStr("state"),
-                "host": "127.0.0.1",
-                "port": 0,
             }
-            settings = Settings.model_construct(**{**default_settings(), **values, **more})
+            settings = Settings.model_construct(**{**values, **more})
             return [finding async for finding in InstallationCheck(settings, system_now).run()]
 
     return check

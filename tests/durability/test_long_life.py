@@ -14,12 +14,11 @@ from typing import Any, NamedTuple
 from forewarm_playground import virtual_time
 from forewarm_playground.claude import Config, LocalClaude
 from forewarm_playground.slack.local import LocalSlack
-from pydantic import SecretStr
 
 from benchmarks.oracle import Exam, judge, reply, wording
 from bot.app.bot import Bot
 from bot.settings import Settings
-from tests.running import default_settings
+from tests.running import local_settings
 
 HOURS = float(os.environ.get("FOREWARM_TEST_HOURS", "0.25"))
 POOLED = 12
@@ -136,18 +135,4 @@ def settings_of(folder: Path, slack: LocalSlack, claude: str) -> Settings:
         f'[[repositories]]\nurl = "{folder / "code"}"\nname = "pay"\n'
         "[limits]\nuser_per_hour = 100000\nchannel_per_hour = 100000\n"
     )
-    return Settings.model_construct(
-        **{
-            **default_settings(),
-            "slack_bot_token": SecretStr(slack.token),
-            "slack_app_token": SecretStr(slack.app.app_token),
-            "slack_api_url": slack.api_url,
-            "anthropic_api_key": SecretStr("sk-ant-local"),
-            "anthropic_base_url": claude,
-            "port": 0,
-            "host": "127.0.0.1",
-            "home": folder / "home",
-            "contexts": contexts,
-            "local_repositories": (folder,),
-        }
-    )
+    return Settings.model_construct(**local_settings(slack, claude, folder))

@@ -21,7 +21,7 @@ from bot.app.bot import Bot
 from bot.claude.prefix import Prefix
 from bot.delivery.rate_limit.budget import Rate, Rates
 from bot.settings import Settings
-from tests.running import Running, default_settings, is_whole
+from tests.running import Running, is_whole, local_settings
 from tests.safety import planted
 from tests.safety.planted import Injection, Repository
 from tests.slack import githost
@@ -162,17 +162,8 @@ def attacked(tmp_path: Path) -> Begin:
 
 
 def _settings(slack: LocalSlack, url: str, home: Path) -> dict[str, Any]:
-    return default_settings() | {
-        "slack_bot_token": SecretStr(slack.token),
-        "slack_app_token": SecretStr(slack.app.app_token),
+    return local_settings(slack, url, home) | {
         "slack_signing_secret": SecretStr(slack.app.signing_secret),
-        "slack_api_url": slack.api_url,
-        "anthropic_base_url": url,
-        "port": 0,
-        "host": "127.0.0.1",
-        "home": home / "home",
-        "contexts": home / "contexts",
-        "local_repositories": (home,),
         "sync_seconds": 3600.0,
         "answers_at_once": 200,
         "daily_limit_usd": 1e6,

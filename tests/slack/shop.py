@@ -25,7 +25,7 @@ from bot.answer.feedback import Opinion
 from bot.app.bot import Bot
 from bot.settings import Settings
 from bot.slack.manifest import Features, manifest
-from tests.running import Running, default_settings
+from tests.running import Running, local_settings
 from tests.slack import githost
 
 QUICK = Latency(base=0.01, per_uncached_token=0.00001, per_cached_token=0, decode=2000.0)
@@ -158,18 +158,9 @@ def _write_context(folder: Path, code: Path, keys: str, tables: str) -> None:
 
 
 def _settings(slack: LocalSlack, model: str, folder: Path, port: int) -> dict[str, Any]:
-    return default_settings() | {
-        "slack_bot_token": SecretStr(slack.token),
-        "slack_app_token": SecretStr(slack.app.app_token),
+    return local_settings(slack, model, folder) | {
         "slack_signing_secret": SecretStr(slack.app.signing_secret),
-        "slack_api_url": slack.api_url,
-        "anthropic_api_key": SecretStr("sk-ant-local"),
-        "anthropic_base_url": model,
         "port": port,
-        "host": "127.0.0.1",
-        "home": folder / "home",
-        "contexts": folder / "contexts",
-        "local_repositories": (folder,),
         "state_token": SecretStr(STATE_TOKEN),
         "sync_seconds": 3600.0,
     }
