@@ -45,6 +45,20 @@ REPOSITORY = {
     "committed_at": START - 90_000,
     "stale_since": None,
 }
+WARM_UP: dict[str, Any] = {
+    "request": "r-payments-warm-1795165270",
+    "purpose": "warm",
+    "prefix": PREFIX,
+    "fingerprint": PRINT,
+    "context": "payments",
+    "question": None,
+    "model": "claude-sonnet-5-5",
+    "tokens": 41000,
+    "expected": 0,
+    "ttl": "1h",
+}
+"""The fields that the two records of one request share."""
+
 KINDS = {
     "ContextDropped": 2,
     "FeedbackGiven": 3,
@@ -191,29 +205,11 @@ FIRST: dict[str, dict[str, Any]] = {
     },
     "RequestStarted": {
         "at": START + 70,
-        "request": "r-payments-warm-1795165270",
-        "purpose": "warm",
-        "prefix": PREFIX,
-        "fingerprint": PRINT,
-        "context": "payments",
-        "question": None,
-        "model": "claude-sonnet-5-5",
-        "tokens": 41000,
-        "expected": 0,
-        "ttl": "1h",
+        **WARM_UP,
     },
     "RequestEnded": {
         "at": START + 70.8,
-        "request": "r-payments-warm-1795165270",
-        "purpose": "warm",
-        "prefix": PREFIX,
-        "fingerprint": PRINT,
-        "context": "payments",
-        "question": None,
-        "model": "claude-sonnet-5-5",
-        "tokens": 41000,
-        "expected": 0,
-        "ttl": "1h",
+        **WARM_UP,
         "usage": {"input": 3, "cache_read": 0, "write_5m": 0, "write_1h": 41000, "output": 0},
         "usd": 0.125,
         "seconds": 0.75,
