@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -18,6 +17,7 @@ from typing import Any
 from forewarm_playground.claude import Config, Latency, LocalClaude
 from forewarm_playground.slack.local import LocalSlack
 
+from benchmarks.cluster import free_port
 from tests.running import is_whole
 
 GUIDE = Path(__file__).parents[2] / "docs" / "first-run.md"
@@ -85,15 +85,9 @@ async def neighbours(manifest: Any) -> AsyncIterator[tuple[LocalSlack, dict[str,
             "SLACK_API_URL": slack.api_url,
             "ANTHROPIC_API_KEY": "sk-ant-local",
             "ANTHROPIC_BASE_URL": await stack.enter_async_context(claude.serve()),
-            "PORT": str(_free_port()),
+            "PORT": str(free_port()),
         }
         yield slack, env
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 @asynccontextmanager

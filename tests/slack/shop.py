@@ -7,7 +7,6 @@ attached from inside Slack.
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from forewarm_playground.slack.local import LocalSlack
 from forewarm_playground.slack.models import Message
 from pydantic import SecretStr
 
+from benchmarks.cluster import free_port
 from bot.answer.feedback import Opinion
 from bot.app.bot import Bot
 from bot.settings import Settings
@@ -164,10 +164,3 @@ def _settings(slack: LocalSlack, model: str, folder: Path, port: int) -> dict[st
         "state_token": SecretStr(STATE_TOKEN),
         "sync_seconds": 3600.0,
     }
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
