@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from benchmarks.answer_rig import BOUNDLESS, LINE
 from benchmarks.fake_services import CHANNEL, SECRET
@@ -49,20 +50,30 @@ async def running_bot(url: str, size: int) -> AsyncIterator[tuple[str, Prefix]]:
 
 
 def _settings(home: Path, url: str) -> Settings:
-    return Settings.model_validate(
+    return local_settings(
+        home,
         {
             "slack_bot_token": "xoxb-bench",
             "slack_signing_secret": SECRET,
             "slack_api_url": f"{url}/api/",
-            "anthropic_api_key": "bench",
             "anthropic_base_url": url,
+            "forewarm_answers_at_once": 1_000,
+        },
+    )
+
+
+def local_settings(home: Path, more: Mapping[str, Any]) -> Settings:
+    """Return settings for a bot whose files are under `home` and whose daily limit is no limit."""
+    return Settings.model_validate(
+        {
+            "anthropic_api_key": "bench",
             "forewarm_host": "127.0.0.1",
             "port": 0,
             "forewarm_home": home / "home",
             "forewarm_contexts": home / "contexts",
             "forewarm_daily_limit_usd": 1e9,
-            "forewarm_answers_at_once": 1_000,
             "forewarm_local_repositories": (home,),
+            **more,
         }
     )
 

@@ -17,7 +17,7 @@ from forewarm_playground.slack.local import LocalSlack
 from forewarm_playground.slack.person import Person
 
 from benchmarks.answer_rig import BOUNDLESS
-from benchmarks.overhead_bot import code
+from benchmarks.overhead_bot import code, local_settings
 from bot.app.bot import Bot
 from bot.settings import Settings
 
@@ -114,19 +114,13 @@ async def _product(size: int) -> AsyncIterator[tuple[LocalSlack, Bot]]:
 
 
 def _settings(home: Path, slack: LocalSlack, url: str) -> Settings:
-    return Settings.model_validate(
+    return local_settings(
+        home,
         {
             "slack_bot_token": slack.token,
             "slack_app_token": slack.app.app_token,
             "slack_api_url": slack.api_url,
-            "anthropic_api_key": "bench",
             "anthropic_base_url": url,
-            "forewarm_host": "127.0.0.1",
-            "port": 0,
-            "forewarm_home": home / "home",
-            "forewarm_contexts": home / "contexts",
-            "forewarm_daily_limit_usd": 1e9,
             "forewarm_warm_daily_limit_usd": 1e9,
-            "forewarm_local_repositories": (home,),
-        }
+        },
     )
