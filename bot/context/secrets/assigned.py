@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from bot.context.secrets.candidate import Candidate, places
 from bot.context.secrets.names import Strength, secret_strength
-from bot.context.secrets.nearby import in_login, in_statement
+from bot.context.secrets.nearby import KEY_AFTER, USER, in_login, in_statement
 from bot.context.secrets.values import is_harmless, is_mixed, is_random, is_typed, is_uuid
 
 _WORDS = (
@@ -85,8 +85,6 @@ _GETTER = re.compile(
 
 _VERBS = frozenset(["pass", "token", "key", "auth", "secret"])
 """Words of prose: only an operator makes them the name of what follows."""
-_KEY_AFTER = re.compile(r"[ \t]{0,20}(?::(?!:)|=>)")
-"""A literal before these is a key, not a value."""
 
 _BARE_OPERATOR = re.compile(
     r"""(?P<close>\\{0,4}["'`])?[)\]*]{0,3}[ \t]{0,40}"""
@@ -123,7 +121,6 @@ _DSN = re.compile(
 _LOGINS = {"php": ("PDO", "mysqli"), "cpp": ("WiFi.begin",)}
 """Calls that take a user and a password although no word of their names says so."""
 _ENCODER = re.compile(r"\{(?:noop|plain|cipher|pbkdf2|scrypt|sha256|ldap|MD5)\}")
-_USER = re.compile(r"[\w.@-]{1,60}:(?=.)")
 _WITHOUT_STATEMENTS = frozenset(["prose", "xml", "config", "yaml"])
 _LINE_SIDE = 400
 _LONGEST = 4_000
@@ -135,14 +132,7 @@ _CUT_IN_TEXT = re.compile(r"[;,&)}\\|]|:$")
 def name_hits(data: bytes) -> list[int]:
     """Return where a word of a secret's name begins, in order."""
     lower = data.lower()
-    found: list[int] = []
-    for word in _WORDS:
-        at = lower.find(word)
-        while at >= 0:
-            found.append(at)
-            at = lower.find(word, at + len(word))
-    found.sort()
-    return found
+    return sorted(at for word in _WORDS for at in places(lower, word))
 
 
 def assigned(text: str, hits: list[int], kind: str) -> Iterator[Candidate]:
@@ -169,7 +159,7 @@ def assigned(text: str, hits: list[int], kind: str) -> Iterator[Candidate]:
             scheme = _SCHEME.match(value)
             prefix = scheme or _ENCODER.match(value)
             if name.lower().endswith(("userpwd", "userpass")):
-                prefix = _USER.match(value)
+                prefix = USER.match(value)
             if prefix:
                 at += prefix.end()
                 value = text[at:to]
@@ -237,7 +227,7 @@ def _literal(text: str, end: int, name: str) -> tuple[int, int] | None:
     if to is None:
         return None
     compared = (match["sign"] or "").startswith(("==", "!="))
-    if not compared and _KEY_AFTER.match(text, to + len(quote)):
+    if not compared and KEY_AFTER.match(text, to + len(quote)):
         return None
     if text.startswith("\\", at) and text.endswith(text[at : at + 2], at + 2, to):
         return at + 2, to - 2
@@ -355,7 +345,7 @@ def _bare_span(
     if how != "scheme" and (scheme := _SCHEME.match(text, at, at + 20)):
         at = scheme.end()
         how = "scheme"
-    if name.startswith("-") and name.endswith("auth") and (user := _USER.match(text, at)):
+    if name.startswith("-") and name.endswith("auth") and (user := USER.match(text, at)):
         at = user.end()
     run = _BARE_VALUE.match(text, at)
     if run is None:

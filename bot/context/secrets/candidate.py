@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import AnyStr, Literal, NamedTuple
 
 
 class Candidate(NamedTuple):
@@ -19,7 +19,7 @@ class Candidate(NamedTuple):
     written: Literal["bare", "quotes", "form"] = "bare"
 
 
-def places(text: str, word: str) -> Iterator[int]:
+def places(text: AnyStr, word: AnyStr) -> Iterator[int]:
     """Yield where a word begins, without overlap."""
     at = text.find(word)
     while at >= 0:

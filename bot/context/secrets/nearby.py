@@ -13,9 +13,10 @@ from bot.context.secrets.values import is_mixed, is_random
 _STRING = re.compile(r"""(?P<quote>\\{0,2}["'`])(?P<value>[^"'`\n]{0,400})(?P=quote)""")
 _WORD = re.compile(r"""["'`]([^\s"'`\\]{8,200})\\{0,2}["'`]""")
 """A literal of one word, whether its quotes belong together or not."""
-_KEY_AFTER = re.compile(r"[ \t]{0,20}(?::(?!:)|=>)")
+KEY_AFTER = re.compile(r"[ \t]{0,20}(?::(?!:)|=>)")
+"""A literal before these is a key, not a value."""
 _ENDING = re.compile(r"[\n;}]|\\n")
-_USER = re.compile(r"[\w.@-]{1,60}:(?=.)")
+USER = re.compile(r"[\w.@-]{1,60}:(?=.)")
 _SIDE = 240
 """Characters of a line that are looked at on each side of a name."""
 _MOST = 4
@@ -43,7 +44,7 @@ def in_statement(text: str, start: int, end: int, strength: Strength) -> Iterato
     behind = (found for found in _STRING.finditer(text, floor, stop) if found.start() >= end)
     for literal in islice(behind, _MOST):
         if proof(literal["value"]) and not _is_key(text, literal):
-            user = _USER.match(literal["value"]) if text[start:end].endswith("USERPWD") else None
+            user = USER.match(literal["value"]) if text[start:end].endswith("USERPWD") else None
             begin = literal.start("value") + (user.end() if user else 0)
             yield Candidate(begin, literal.end("value"), "secret", "quotes")
             return
@@ -53,7 +54,7 @@ def _is_key(text: str, literal: re.Match[str]) -> bool:
     """Tell whether a literal is the key of a value or the index of a table."""
     before = text[max(0, literal.start() - 2) : literal.start()]
     subscript = before[-1:] == "[" and (before[0].isalnum() or before[0] in "_])")
-    return subscript or _KEY_AFTER.match(text, literal.end()) is not None
+    return subscript or KEY_AFTER.match(text, literal.end()) is not None
 
 
 def in_login(text: str, end: int, name: str) -> Iterator[Candidate]:
