@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from bot.context.files.kinds import Kind
 from bot.context.files.select import File
@@ -97,13 +98,15 @@ def _plan_within(
     def file_cost(file: File) -> int:
         return estimator.tokens(file.kind, file_bytes(file))
 
+    @cache
     def look(file: File) -> Sequence[Signature]:
         return signatures(file.path, next(texts(repository, [file])))
 
     ranked = rank(survey.files, *_evidence(repository, survey), survey.rules)
     head_room = cost(len(_head(survey, {})) + _HEAD_BYTES)
     map_room = most_room(ranked, cost, room)
-    # The map takes less than its share if little is hidden: the rest goes to files.
+    # The map takes less than its share if little is hidden: the rest goes to files. The second
+    # round asks for most of the same signatures, so `look` keeps them.
     for _ in range(2):
         choice = choose(ranked, file_cost, max(0, room - head_room - map_room))
         hidden = [entry for entry in ranked if entry.file.path not in choice.files]
