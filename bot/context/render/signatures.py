@@ -177,21 +177,11 @@ def signatures(path: str, text: bytes) -> list[Signature]:
 
     Empty if the language is not known or the file is very large. Never raises for bad syntax.
     """
-    if len(text) > _LARGEST:
-        return []
-    extension = extension_of(path)
-    if extension in {"md", "mdx", "markdown"}:
+    if _is_markdown(path, text):
         return list(_headings(text))[:_MOST]
-    name = _ALIASES.get(extension, extension)
-    if name not in _GRAMMARS:
-        return []
-    root = _root(name, text)
-    if root is None:
-        return []
-    found = _walk(root, _GRAMMARS[name], 0, 0)
     return [
         Signature(node.start_point[0] + 1, depth, _signature_text(node, text))
-        for node, depth in islice(found, _MOST)
+        for node, depth in islice(_nodes(path, text), _MOST)
     ]
 
 
@@ -201,21 +191,28 @@ def definitions(path: str, text: bytes) -> list[Definition]:
     They are nested and in the order of their first lines. Empty if the language is not known or
     the file is very large. Never raises for bad syntax.
     """
-    if len(text) > _LARGEST:
-        return []
-    extension = extension_of(path)
-    if extension in {"md", "mdx", "markdown"}:
+    if _is_markdown(path, text):
         return _sections(text)
-    name = _ALIASES.get(extension, extension)
-    if name not in _GRAMMARS:
-        return []
-    root = _root(name, text)
-    if root is None:
-        return []
     return [
         Definition(node.start_point[0] + 1, _last_line(node), depth, _name_of(node, text))
-        for node, depth in _walk(root, _GRAMMARS[name], 0, 0)
+        for node, depth in _nodes(path, text)
     ]
+
+
+def _is_markdown(path: str, text: bytes) -> bool:
+    return len(text) <= _LARGEST and extension_of(path) in {"md", "mdx", "markdown"}
+
+
+def _nodes(path: str, text: bytes) -> Iterator[tuple[Node, int]]:
+    """Yield the node of each definition of a source file with its depth, in order.
+
+    There are none if the language is not known, the file is very large, or parsing takes too long.
+    """
+    extension = extension_of(path)
+    name = _ALIASES.get(extension, extension)
+    root = _root(name, text) if name in _GRAMMARS and len(text) <= _LARGEST else None
+    if root is not None:
+        yield from _walk(root, _GRAMMARS[name], 0, 0)
 
 
 def _last_line(node: Node) -> int:
