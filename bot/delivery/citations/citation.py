@@ -20,7 +20,7 @@ _RANGE = rf"{_LINE}(?:\s?(?:[-\u2013\u2014]|\.\.)\s?{_LINE})?"
 _LINES = re.compile(rf"[:#]\s?{_RANGE}(?:\s?[,;]\s?{_RANGE})*\Z")
 _PROSE_LINES = re.compile(rf"[:#]{_RANGE}(?:,{_RANGE})*")
 _NUMBERS = re.compile(r"L?(\d{1,7})(?:C\d{1,5}|:\d{1,5})?")
-_ITEM = re.compile(rf"{_LINE}(?:\s?(?:[-\u2013\u2014]|\.\.)\s?{_LINE})?")
+_ITEM = re.compile(_RANGE)
 _PROSE_NAME = re.compile(r"#[A-Za-z_$][\w$]*(?:(?:\.|::)[A-Za-z_$][\w$]*)*")
 _MORE = re.compile(r"(?:[,:C.]|::|\s?(?:[-\u2013\u2014]|\.\.)\s?)?L?\Z|\s\Z")
 _GOES_ON = re.compile(r"[A-Za-z0-9_]")
@@ -136,11 +136,9 @@ def prose_end(raw: str, at: int, *, final: bool) -> int | None:
 
     In running text lines are listed without blanks, since a number may follow a comma there.
     """
-    if at == len(raw):
-        return None if final else -1
-    if raw[at] not in ":#":
+    if at < len(raw) and raw[at] not in ":#":
         return None
-    if at + 1 == len(raw):
+    if at + 1 >= len(raw):
         return None if final else -1
     found = _PROSE_LINES.match(raw, at) or _PROSE_NAME.match(raw, at)
     if found is None:
