@@ -142,7 +142,7 @@ class Scanner:
         # A path may begin behind any letter of another script.
         begins = [0, *(found.end() for found in FOREIGN.finditer(word[-LONGEST:]))]
         words = (word[-LONGEST:][begin:] for begin in begins)
-        return any(word and self._verifier.may_begin_path(word) for word in words)
+        return any(word and self._verifier.may_grow(word) for word in words)
 
     def _cite_words(self, text: str) -> int:
         """Pass on words, their citations checked; return how many characters that were."""

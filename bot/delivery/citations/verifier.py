@@ -99,17 +99,11 @@ class Verifier:
         return read(text, self._index)
 
     def may_grow(self, text: str) -> bool:
-        """Return whether the text of an unfinished code span may be growing into a citation."""
+        """Return whether an unfinished code span or word may be growing into a citation."""
         if self._index is None:
             # The paths will be known before the next words, in all likelihood.
             return True
         return self._index.begins(text) or self.foresee(text)
-
-    def may_begin_path(self, word: str) -> bool:
-        """Return whether a word at the text's end may be growing into a citation."""
-        if self._index is None:
-            return True
-        return self._index.begins(word) or self.foresee(word)
 
     def foresee(self, text: str) -> bool:
         """Ask for the files that an unfinished citation names; False if it names none."""
@@ -121,9 +115,7 @@ class Verifier:
             if keys and may_locate(text[at:]):
                 if len(path) < at:
                     return True
-                for key in keys:
-                    if key not in self.sources:
-                        self._asked.setdefault(key, False)
+                self._ask(keys)
                 return True
         return False
 
@@ -198,9 +190,7 @@ class Verifier:
         cited = [one for piece in pieces if (one := self.read(piece)) is not None]
         cited += self._odd_within(text)
         keys = [key for one in cited for key in candidates(one, self._index)[0]]
-        lacking = [key for key in keys if key not in self.sources]
-        for key in lacking:
-            self._asked.setdefault(key, False)
+        lacking = self._ask(keys)
         if lacking:
             self._wait()
         return not lacking
@@ -221,9 +211,7 @@ class Verifier:
             self._count(cited, None, "wrong")
             return None
         keys, _ = candidates(cited, self._index)
-        lacking = [key for key in keys if key not in self.sources]
-        for key in lacking:
-            self._asked.setdefault(key, False)
+        lacking = self._ask(keys)
         if lacking and not self.forcing:
             return self._wait()
         if not keys and not self._index.looks_like_file(cited.path):
@@ -235,6 +223,13 @@ class Verifier:
             return found
         self._count(cited, None, found)
         return None
+
+    def _ask(self, keys: Sequence[FileKey]) -> list[FileKey]:
+        """Ask for the files that are not read yet, and return them."""
+        lacking = [key for key in keys if key not in self.sources]
+        for key in lacking:
+            self._asked.setdefault(key, False)
+        return lacking
 
     def _wait(self) -> Literal["wait"]:
         self.waiting = True
