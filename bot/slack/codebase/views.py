@@ -25,12 +25,7 @@ from bot.slack.codebase.edits import Origin, RepositoryEdit
 from bot.slack.escape import escape_mrkdwn
 
 SHOW, REPOSITORY, SAVE = "codebase_show", "codebase_repository", "codebase_save"
-ADD, CHANGE, DETACH, OPEN_SETTINGS = (
-    "codebase_add",
-    "codebase_change",
-    "codebase_detach",
-    "codebase_open_settings",
-)
+ADD, CHANGE, OPEN_SETTINGS = "codebase_add", "codebase_change", "codebase_open_settings"
 OPENING = "Looking up what this channel answers from…"
 OMITTED_SHOWN = 12
 
