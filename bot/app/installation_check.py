@@ -140,8 +140,6 @@ class InstallationCheck:
             me = await identify(clients)
         except ForewarmError as error:
             yield Finding("Slack", "bad", error.user_message)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            yield Finding("Slack", "bad", _unreachable(self._settings.slack_api_url, error))
         else:
             name = me.workspace_name or me.workspace
             yield Finding("Slack", "good", f"The bot is {me.user} in {name}.")
@@ -447,10 +445,3 @@ def _count(number: int, what: str) -> str:
 
 def _ended(text: str) -> str:
     return text if text.endswith((".", "?", "!")) else f"{text}."
-
-
-def _unreachable(url: str, error: BaseException) -> str:
-    return (
-        f"Slack cannot be reached at {url} ({type(error).__name__}): check the network, a proxy,"
-        " and SLACK_API_URL."
-    )
