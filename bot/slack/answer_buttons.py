@@ -77,9 +77,7 @@ class AnswerButtons:
 
     async def again(self, body: Mapping[str, Any], action: Mapping[str, Any]) -> None:
         """Answer again; the stream's recipient is the person who clicked."""
-        channel = str((body.get("channel") or {}).get("id") or "")
-        question = str(action.get("value") or "")
-        await self._desk.again(question, workspace_of(body), channel, _user(body))
+        await self._desk.again(str(action.get("value") or ""), _user(body))
 
     async def stop(self, body: Mapping[str, Any], action: Mapping[str, Any]) -> None:
         """Stop a running answer by its button."""

@@ -277,7 +277,7 @@ class Router:
         if await self._p.inbox.revise(meant):
             self.tasks.start(self.converse(meant), question)
 
-    async def again(self, question: str, workspace: str, channel: str, user: str) -> None:
+    async def again(self, question: str, user: str) -> None:
         """Answer a question anew for the person who clicked; the answer checks access itself."""
         self.tasks.start(self._p.answers.again(question, user), question)
 
