@@ -411,17 +411,16 @@ class Bot:
         pushes = PushEntry(self.settings, self._pushed, self.now)
         router.add_routes(pushes.routes())
         self.metrics.watch_refusals("webhook", pushes.refusals.total)
-        token = _secret(self.settings.state_token)
-        if token:
+        if state_token:
             pages = StatePages(
                 self.live,
                 self.metrics,
-                token=token,
+                token=state_token,
                 now=self.now,
                 origins=self.settings.state_origins,
             )
             router.add_routes(pages.routes())
-            router.add_routes(forget_route(token, self.forget_cache))
+            router.add_routes(forget_route(state_token, self.forget_cache))
             self._opened.callback(pages.close)
 
     async def missing(self) -> Iterable[str]:
