@@ -27,7 +27,7 @@ def prepare_home(home: Path) -> None:
         with tempfile.TemporaryFile(dir=home):
             pass
     except (FileExistsError, NotADirectoryError):
-        why = "it is a file" if home.is_file() else "a part of its path is a file"
+        why = "it is a file" if home.exists() else "a part of its path is a file"
         raise HomeUnusable(home, why) from None
     except OSError as error:
         raise HomeUnusable(home, (error.strerror or type(error).__name__).lower()) from None
