@@ -81,7 +81,7 @@ class Clones:
 
     def _may_be_private(self, url: RepositoryUrl) -> bool:
         """The default hosts are public. An operator who lists another one knows its network."""
-        host = url.host if url.port is None else f"{url.host}:{url.port}"
+        host = host_and_port(url)
         listed = {one.lower().partition("/")[0] for one in self._settings.repository_hosts}
         return self.trusts(url) or (host in listed and host not in PUBLIC_HOSTS)
 
@@ -128,6 +128,11 @@ def paths_of(config: ContextConfig, home: Path) -> list[Path]:
         paths += [clone.git_dir, lock, cache_path(folder, clone)]
         paths += (home / INDEXES).glob(f"{clone.git_dir.stem}.*")
     return paths
+
+
+def host_and_port(url: RepositoryUrl) -> str:
+    """Return the server of an address as operators list it. A port that is given is part of it."""
+    return url.host if url.port is None else f"{url.host}:{url.port}"
 
 
 def _parsed(url: str) -> RepositoryUrl | None:

@@ -12,9 +12,11 @@ from typing import Any
 
 import structlog
 
+from bot.app.contexts.clones import host_and_port
 from bot.app.contexts.registry import ContextRegistry
 from bot.claude.prices import price_of
 from bot.context.config.load import ContextConfig, LoadedContexts, parse_context
+from bot.context.git.urls import RepositoryUrl
 from bot.errors import ForewarmError
 from bot.settings import Settings
 from bot.slack.codebase import edits
@@ -297,18 +299,15 @@ class SlackContexts:
         """A file may name what it likes; from Slack only the listed hosts may be attached."""
         named = {r["url"] for r in self._files.get(config.name, {}).get("repositories", ())}
         for repository in config.repositories:
-            address = repository.address
-            listed = self._allowed(address.host, address.path, address.port)
-            if repository.url not in named and not listed:
-                port = "" if address.port is None else f":{address.port}"
-                raise NotAllowed(f"{address.host}{port}", self.hosts)
+            if repository.url not in named and not self._allowed(repository.address):
+                raise NotAllowed(host_and_port(repository.address), self.hosts)
 
-    def _allowed(self, host: str, path: str, port: int | None) -> bool:
-        if not host:
+    def _allowed(self, address: RepositoryUrl) -> bool:
+        if not address.host:
             return False
         # An entry is a host, or a host with an organisation: github.com/acme. A port that is not
         # the usual one is another server, so it must be in the entry.
-        place = f"{host}/{path}".lower() if port is None else f"{host}:{port}/{path}".lower()
+        place = f"{host_and_port(address)}/{address.path}".lower()
         return any(
             place == one.lower() or place.startswith(one.lower().rstrip("/") + "/")
             for one in self.hosts
