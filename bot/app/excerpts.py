@@ -11,7 +11,9 @@ import structlog
 
 from bot.answer.interfaces import Excerpts, WantedExcerpts
 from bot.context.codebase import Codebase
+from bot.context.git.repository import GitRepository
 from bot.context.pack import Pack
+from bot.context.render.token_estimate import Ratios
 from bot.errors import ForewarmError
 from bot.retrieval.index import RepositoryIndex, View
 from bot.retrieval.search import ContextSearch, FoundExcerpt, Searchable, render_excerpts
@@ -73,7 +75,7 @@ class ExcerptSearch:
 
     async def find(self, pack: Pack, wanted: WantedExcerpts, most_tokens: int) -> Excerpts:
         """Return excerpts for a question; none if the index is not at the pack's commits."""
-        search = self._at(wanted.context, pack)
+        search = self.index(wanted.context, pack)
         tokens = min(most_tokens, self._sizes.get(wanted.context, 0))
         if search is None or not search.is_needed or tokens <= 0:
             return Excerpts()
@@ -82,7 +84,8 @@ class ExcerptSearch:
 
     def index(self, context: str, pack: Pack) -> ContextSearch | None:
         """Return the index of the pack's commits, None if it is not built yet."""
-        return self._at(context, pack)
+        commits, search = self._searches.get(context, ((), None))
+        return search if commits == tuple(state.commit for state in pack.repositories) else None
 
     async def places(self, context: str, question: str) -> Sequence[FoundExcerpt]:
         """Return the places that fit a question best, for a reply without Claude."""
@@ -90,10 +93,6 @@ class ExcerptSearch:
         if search is None:
             return ()
         return await self._run(search.places, question, "", PLACES_TOKENS)
-
-    def _at(self, context: str, pack: Pack) -> ContextSearch | None:
-        commits, search = self._searches.get(context, ((), None))
-        return search if commits == tuple(state.commit for state in pack.repositories) else None
 
     async def _run(
         self, find: Callable[..., list[FoundExcerpt]], *arguments: object
@@ -125,7 +124,7 @@ class ExcerptSearch:
         parts: list[Searchable] = []
         for source, member in codebase.members():
             found, shown = member.standing.survey, frozenset(member.standing.shown)
-            index = self._index(source.repository.git_dir, codebase)
+            index = self._index(source.repository, codebase.estimator.ratios)
             key = (context, found.rules.name)
             view = index.update(found.files, self._views.get(key), self._check)
             # The work of a first query is done here.
@@ -140,13 +139,9 @@ class ExcerptSearch:
         if self._stopping:
             raise _StoppedError("The bot is stopping, so the index was not built.")
 
-    def _index(self, git_dir: Path, codebase: Codebase) -> RepositoryIndex:
+    def _index(self, repository: GitRepository, ratios: Ratios) -> RepositoryIndex:
+        git_dir = repository.git_dir
         if git_dir not in self._indexes:
             path = self._home / FOLDER / f"{git_dir.stem}.db"
-            repository = next(
-                source.repository
-                for source, _ in codebase.members()
-                if source.repository.git_dir == git_dir
-            )
-            self._indexes[git_dir] = RepositoryIndex(repository, path, codebase.estimator.ratios)
+            self._indexes[git_dir] = RepositoryIndex(repository, path, ratios)
         return self._indexes[git_dir]
