@@ -24,12 +24,11 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Any, Protocol, TypeVar, cast
 
 from bot.context.errors import LimitError
-from bot.context.git.safety import hardened_environment
 from bot.context.limits import limit_process
+from bot.context.workers import child_environment
 from bot.errors import ForewarmError
 
 R = TypeVar("R")
@@ -38,7 +37,6 @@ _LENGTH = struct.Struct("!Q")
 _WHOLE = 4_000_000
 """Bytes of a result that are taken apart at once. A larger one is taken apart by a slower reader
 that lets the interpreter's lock go: the event loop must not stand still."""
-_PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
 _DONE, _FAILED, _MEMORY, _CRASHED = range(4)
 
 
@@ -140,8 +138,7 @@ class ChildSession:
             "bot.context.child",
             str(limits.memory_bytes),
             str(limits.processor_seconds),
-            # The child needs no token of the bot.
-            env={**hardened_environment(), "PYTHONPATH": _PACKAGE_ROOT},
+            env=child_environment(),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,

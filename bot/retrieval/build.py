@@ -9,19 +9,17 @@ from __future__ import annotations
 import json
 import os
 import struct
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from bot.context.errors import RepositoryError
 from bot.context.files.select import File
 from bot.context.files.tree import texts
 from bot.context.git.repository import GitRepository
-from bot.context.git.safety import hardened_environment
 from bot.context.limits import limit_process
 from bot.context.secrets.mask import Span
+from bot.context.workers import run_in_children
 from bot.retrieval.document import build_document
 
 BUILD_SECONDS = 900.0
@@ -30,7 +28,6 @@ MEMORY_BYTES = 2_000_000_000
 """The most that a child process may take: a file can be made to ask for all of a machine."""
 _PARALLEL_BYTES = 300_000
 """Bytes up to which entries are computed in this process, in some 50 ms."""
-_WORKERS = 2
 _LENGTH = struct.Struct("<I")
 
 Progress = Callable[[int, int], None]
@@ -61,57 +58,15 @@ def _here(repository: GitRepository, files: Sequence[File]) -> Iterator[tuple[Fi
 
 
 def _in_children(repository: GitRepository, files: Sequence[File]) -> Iterator[tuple[File, bytes]]:
-    """Share the files out to child processes, the largest first, and yield their rows."""
-    shares: list[list[File]] = [[] for _ in range(min(_WORKERS, os.cpu_count() or 1))]
-    loads = [0] * len(shares)
-    for file in sorted(files, key=lambda file: (-file.size, file.path)):
-        lightest = loads.index(min(loads))
-        shares[lightest].append(file)
-        loads[lightest] += file.size
-    children = [_Child(repository, share) for share in shares]
-    try:
-        for child in children:
-            yield from child.rows()
-    finally:
-        for child in children:
-            child.stop()
-
-
-class _Child:
-    """A process that computes the entries of some files and prints them in order."""
-
-    def __init__(self, repository: GitRepository, files: Sequence[File]) -> None:
-        self._repository = repository
-        self._files = files
-        package_root = str(Path(__file__).resolve().parents[2])
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "bot.retrieval.build", str(repository.git_dir), repository.name],
-            env={**hardened_environment(), "PYTHONPATH": package_root},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(files).encode("utf-8", "surrogatepass"))
-        self._process.stdin.close()
-
-    def rows(self) -> Iterator[tuple[File, bytes]]:
-        assert self._process.stdout is not None
-        for file in self._files:
-            row = _read_row(self._process.stdout)
-            if row is None:
-                raise RepositoryError(
-                    self._repository.name,
-                    f"Indexing {self._repository.name} was cut short, so its questions get no "
-                    "excerpts until the next try.",
-                )
-            yield file, row
-
-    def stop(self) -> None:
-        self._process.kill()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
-        self._process.wait()
+    return run_in_children(
+        "bot.retrieval.build",
+        repository,
+        sorted(files, key=lambda file: (-file.size, file.path)),
+        lambda file: file.size,
+        _read_row,
+        f"Indexing {repository.name} was cut short, so its questions get no excerpts until the "
+        "next try.",
+    )
 
 
 def _read_row(stream: IO[bytes]) -> bytes | None:

@@ -7,28 +7,24 @@ processes, so that neither the event loop nor the interpreter's lock waits for i
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from bot.context.atomic_write import write_atomically
-from bot.context.errors import RepositoryError
 from bot.context.files.heuristics import ContentSigns, Look, content_signs
 from bot.context.files.kinds import Kind
 from bot.context.files.text import count_lines, needs_cuts, normalize, shown
 from bot.context.git.repository import GitRepository
-from bot.context.git.safety import hardened_environment
 from bot.context.secrets.formats import ScanKind
 from bot.context.secrets.mask import SCANNER_VERSION, Span
+from bot.context.workers import run_in_children
 
 FACTS_VERSION = f"5.{SCANNER_VERSION}"
 SCAN_SECONDS = 600.0
 _PARALLEL_BYTES = 4_000_000
-_WORKERS = 2
 
 Progress = Callable[[int, int], None]
 """Called with the bytes that are done and the bytes in all."""
@@ -255,68 +251,25 @@ def _look_here(
 def _look_in_children(
     repository: GitRepository, missing: Mapping[Wanted, int]
 ) -> Iterator[tuple[Wanted, Facts]]:
-    """Deal the blobs out to child processes, largest first, and yield what they say."""
-    hands: list[list[Wanted]] = [[] for _ in range(min(_WORKERS, os.cpu_count() or 1))]
-    loads = [0] * len(hands)
-    for item in sorted(missing, key=lambda item: (-missing[item], item)):
-        lightest = loads.index(min(loads))
-        hands[lightest].append(item)
-        loads[lightest] += missing[item]
-    children = [_Child(repository, hand) for hand in hands]
-    try:
-        for child in children:
-            yield from child.results()
-    finally:
-        for child in children:
-            child.stop()
+    return run_in_children(
+        "bot.context.files.blob_cache",
+        repository,
+        sorted(missing, key=lambda item: (-missing[item], item)),
+        missing.__getitem__,
+        _read_row,
+        f"Looking through {repository.name} for secrets was cut short, so nothing of it is shown: "
+        "try again.",
+    )
 
 
-class _Child:
-    """A process that looks at a hand of blobs and prints one row of facts for each."""
-
-    def __init__(self, repository: GitRepository, hand: Sequence[Wanted]) -> None:
-        self._repository = repository
-        self._hand = hand
-        package_root = str(Path(__file__).resolve().parents[3])
-        self._process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "bot.context.files.blob_cache",
-                str(repository.git_dir),
-                repository.name,
-            ],
-            env={**hardened_environment(), "PYTHONPATH": package_root},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(hand).encode())
-        self._process.stdin.close()
-
-    def results(self) -> Iterator[tuple[Wanted, Facts]]:
-        assert self._process.stdout is not None
-        for item in self._hand:
-            line = self._process.stdout.readline()
-            if not line:
-                raise RepositoryError(
-                    self._repository.name,
-                    f"Looking through {self._repository.name} for secrets was cut short, "
-                    "so nothing of it is shown: try again.",
-                )
-            yield item, _from_row(json.loads(line))
-
-    def stop(self) -> None:
-        self._process.kill()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
-        self._process.wait()
+def _read_row(stream: IO[bytes]) -> Facts | None:
+    line = stream.readline()
+    return _from_row(json.loads(line)) if line else None
 
 
-def _serve(arguments: Sequence[str], hand: bytes) -> Iterable[bytes]:
+def _serve(arguments: Sequence[str], asked: bytes) -> Iterable[bytes]:
     repository = GitRepository(Path(arguments[0]), arguments[1], seconds=SCAN_SECONDS)
-    items = [Wanted(*item) for item in json.loads(hand)]
+    items = [Wanted(*item) for item in json.loads(asked)]
     for item, raw in zip(items, repository.blobs([item.oid for item in items]), strict=True):
         row = _to_row(examine(raw, *item[1:]))
         yield json.dumps(row, separators=(",", ":")).encode() + b"\n"
