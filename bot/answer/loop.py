@@ -262,7 +262,6 @@ class Loop:
             self._asked.prefix,
             ticket.ttl,
             messages,
-            diagnose=ticket.previous is not None,
             previous=ticket.previous,
         )
         sent_at = self._now()

@@ -33,7 +33,7 @@ class Request:
     """One request to the Messages API. `previous` is the message id to diagnose misses against.
 
     `diagnose` asks for cache diagnostics at all; `marked` are indices of `messages` whose last
-    block carries a marker; `stops` are words at which the answer ends, without them.
+    block carries a marker.
     """
 
     prefix: Prefix
@@ -44,7 +44,6 @@ class Request:
     stream: bool
     diagnose: bool = False
     previous: str | None = None
-    stops: tuple[str, ...] = ()
 
     @property
     def is_warm_up(self) -> bool:
@@ -88,8 +87,6 @@ class Request:
             chosen["thinking"] = {"type": settings.thinking}
         if settings.effort is not None:
             chosen["output_config"] = {"effort": settings.effort}
-        if self.stops:
-            chosen["stop_sequences"] = list(self.stops)
         if self.diagnose:
             chosen["diagnostics"] = {"previous_message_id": self.previous}
         return chosen
@@ -122,7 +119,6 @@ def warm_request(
     ttl: Ttl,
     *,
     max_tokens: int = 0,
-    diagnose: bool = False,
     previous: str | None = None,
 ) -> Request:
     """Return the request that writes or renews the prefix's cache entry and asks nothing.
@@ -139,7 +135,6 @@ def warm_request(
         marked=(),
         max_tokens=max(1, max_tokens) if thinks else max_tokens,
         stream=thinks,
-        diagnose=diagnose,
         previous=previous,
     )
 
@@ -150,9 +145,7 @@ def question_request(
     messages: Sequence[JsonObject],
     *,
     max_tokens: int | None = None,
-    diagnose: bool = False,
     previous: str | None = None,
-    stops: tuple[str, ...] = (),
 ) -> Request:
     """Return the streamed request that asks: thread and question, then the rounds run so far.
 
@@ -167,9 +160,7 @@ def question_request(
         marked=_marks(messages),
         max_tokens=cap,
         stream=True,
-        diagnose=diagnose,
         previous=previous,
-        stops=stops,
     )
 
 
@@ -181,9 +172,7 @@ def build_request(
     marked: tuple[int, ...],
     max_tokens: int,
     stream: bool,
-    diagnose: bool = False,
     previous: str | None = None,
-    stops: tuple[str, ...] = (),
 ) -> Request:
     """Make a request from a prefix: the one function behind warm-ups and questions."""
     if prefix.settings.thinking == "enabled":
@@ -195,9 +184,7 @@ def build_request(
         marked=marked,
         max_tokens=max_tokens,
         stream=stream,
-        diagnose=diagnose,
         previous=previous,
-        stops=stops,
     )
 
 

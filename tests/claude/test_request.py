@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -142,8 +143,8 @@ def test_fields_that_are_not_set_are_not_sent() -> None:
 def test_diagnostics_name_the_previous_message_or_null() -> None:
     """The first request must carry the field too: it is what stores the fingerprint."""
     prefix = a_prefix()
-    first = warm_request(prefix, "5m", diagnose=True).body()
-    later = warm_request(prefix, "5m", diagnose=True, previous="msg_1").body()
+    first = replace(warm_request(prefix, "5m"), diagnose=True).body()
+    later = replace(warm_request(prefix, "5m", previous="msg_1"), diagnose=True).body()
     assert first["diagnostics"] == {"previous_message_id": None}
     assert later["diagnostics"] == {"previous_message_id": "msg_1"}
 
