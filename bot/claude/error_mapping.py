@@ -151,10 +151,11 @@ def _money_sentence(message: str) -> str | None:
 def _kind(error: anthropic.APIStatusError) -> ErrorKind:
     message = error.api_message or ""
     status, named = error.status_code, _BY_TYPE.get(str(error.type)) if error.type else None
-    if status in (429, 529):
-        return _pressure(error, message)
+    # A limit that only money lifts, as against one that time lifts.
     if error.error_code == "enforced_spend_limit_reached" or _is_about_money(message):
         return "spend_limit"
+    if status in (429, 529):
+        return _BY_STATUS[status]
     if _FILTERED.search(message):
         return "filtered"
     # An answer that is too long for its setting is not a prompt that is too long.
@@ -164,12 +165,6 @@ def _kind(error: anthropic.APIStatusError) -> ErrorKind:
         # An error within a stream: of an unknown type it may pass, and is tried again.
         return named or "cut"
     return _BY_STATUS.get(status) or named or _by_class(status)
-
-
-def _pressure(error: anthropic.APIStatusError, message: str) -> ErrorKind:
-    """Tell a limit that time lifts from one that only money lifts."""
-    spent = error.error_code == "enforced_spend_limit_reached" or _is_about_money(message)
-    return "spend_limit" if spent else _BY_STATUS[error.status_code]
 
 
 def _is_about_money(message: str) -> bool:
