@@ -341,8 +341,6 @@ class Loop:
             message_id=None,
             content=content,
             started_at=now,
-            first_text_at=progress.first_text_at,
-            thinking_at=None,
         )
 
     def _account(self, usage: Usage) -> None:

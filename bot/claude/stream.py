@@ -66,8 +66,8 @@ class Ended:
 
     `content` holds its blocks as they are to be sent back in the next round or turn: text and
     tool_use, in order, without thinking, which is bound to one model and conversation. Times are
-    Unix seconds by the clock handed in; None for what never came. `refusal` is the category of a
-    refusal, if the server named one.
+    Unix seconds by the clock handed in. `refusal` is the category of a refusal, if the server named
+    one.
     """
 
     at: float
@@ -76,8 +76,6 @@ class Ended:
     message_id: str | None
     content: tuple[Mapping[str, Any], ...]
     started_at: float
-    first_text_at: float | None
-    thinking_at: float | None
     refusal: str | None = None
 
 
@@ -104,8 +102,7 @@ class Reader:
         self._stop_reason: str | None = None
         self._refusal: str | None = None
         self._started_at: float | None = None
-        self._thinking_at: float | None = None
-        self._first_text_at: float | None = None
+        self._has_thought = False
         self._received = 0
         self.ended = False
 
@@ -158,8 +155,8 @@ class Reader:
         kind = _text(raw.get("type"))
         block = _OpenBlock(kind, _text(raw.get("id")), _text(raw.get("name")))
         self._open[_index(event)] = block
-        if kind in ("thinking", "redacted_thinking") and self._thinking_at is None:
-            self._thinking_at = at
+        if kind in ("thinking", "redacted_thinking") and not self._has_thought:
+            self._has_thought = True
             yield ThinkingStarted(at)
         if kind == "text":
             yield from self._words(block, _text(raw.get("text")), at)
@@ -181,8 +178,6 @@ class Reader:
         if not words:
             return
         block.pieces.append(words)
-        if self._first_text_at is None:
-            self._first_text_at = at
         yield Text(words, at)
 
     def _close_block(self, event: Mapping[str, Any], at: float) -> Iterator[Event]:
@@ -217,8 +212,6 @@ class Reader:
             message_id=self._message_id,
             content=tuple(block for _, block in sorted(self._content, key=lambda pair: pair[0])),
             started_at=self._started_at if self._started_at is not None else at,
-            first_text_at=self._first_text_at,
-            thinking_at=self._thinking_at,
             refusal=self._refusal,
         )
 

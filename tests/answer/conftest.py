@@ -193,8 +193,6 @@ class ScriptedModel:
             message_id="msg_1",
             content=tuple(content),
             started_at=self._clock(),
-            first_text_at=None,
-            thinking_at=None,
         )
 
 

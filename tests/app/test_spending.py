@@ -107,8 +107,6 @@ def ended(usage: Usage) -> Ended:
         message_id=None,
         content=(),
         started_at=0.5,
-        first_text_at=None,
-        thinking_at=None,
     )
 
 
