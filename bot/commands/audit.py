@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bot.clock import system_now
+
+if TYPE_CHECKING:
+    from bot.settings import Settings
 
 COLUMNS = ("at", "actor", "action", "subject", "detail")
 MOST_LINES = 10_000
@@ -21,23 +24,18 @@ def audit(
     """Show each change and each refusal with its person and place, newest last."""
     from bot.commands.stored_records import show_rows, since_time
     from bot.settings import read_settings
-    from bot.store.sql.url import default_url
 
     settings, now = read_settings(), system_now()
     begin = since_time(since, now)
-    url = settings.database_url or default_url(settings.home)
-    rows = asyncio.run(_read(url, begin))
+    rows = asyncio.run(_read(settings, begin))
     show_rows(rows, COLUMNS, as_json=as_document, as_csv=as_csv)
 
 
-async def _read(url: str, since: float) -> list[dict[str, Any]]:
-    from bot.store.store import Store
+async def _read(settings: Settings, since: float) -> list[dict[str, Any]]:
+    from bot.commands.stored_records import open_store
 
-    store = await Store.open(url, now=system_now, set_up=False)
-    try:
+    async with open_store(settings) as store:
         entries = await store.audit.last(MOST_LINES)
-    finally:
-        await store.close()
     return [
         {name: getattr(entry, name) for name in COLUMNS} | {"detail": dict(entry.detail)}
         for entry in reversed(entries)

@@ -115,18 +115,12 @@ def _asked(path: Path | None, context: str | None, days: float | None) -> list[E
 
 async def _answered(context: str, days: float) -> list[EvidenceRow]:
     from bot.clock import system_now
+    from bot.commands.stored_records import open_store
     from bot.retrieval.coverage import row_of_answer
     from bot.settings import read_settings
-    from bot.store.sql.url import default_url
-    from bot.store.store import Store
 
-    settings = read_settings()
-    url = settings.database_url or default_url(settings.home)
-    store = await Store.open(url, now=system_now, set_up=False)
-    try:
+    async with open_store(read_settings()) as store:
         found = await store.history.answered(system_now() - days * 86_400, context)
-    finally:
-        await store.close()
     rows = (row_of_answer(one.id, one.text, _answer_text(one.messages)) for one in found)
     return [row for row in rows if row is not None]
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bot.clock import system_now
+
+if TYPE_CHECKING:
+    from bot.settings import Settings
 
 COLUMNS = ("at", "context", "value", "user", "comment", "question", "link")
 
@@ -31,12 +34,10 @@ def feedback(
     """Show opinions on answers with their comments, newest last."""
     from bot.commands.stored_records import show_rows, since_time
     from bot.settings import read_settings
-    from bot.store.sql.url import default_url
 
     settings, now = read_settings(), system_now()
     begin = since_time(since, now)
-    url = settings.database_url or default_url(settings.home)
-    rows = asyncio.run(_read(url, begin))
+    rows = asyncio.run(_read(settings, begin))
     if bad or questions is not None:
         rows = [row for row in rows if row["value"] == "down"]
     if questions is not None:
@@ -50,11 +51,10 @@ def feedback(
     show_rows(shown, COLUMNS, as_json=as_document, as_csv=as_csv)
 
 
-async def _read(url: str, since: float) -> list[dict[str, Any]]:
-    from bot.store.store import Store
+async def _read(settings: Settings, since: float) -> list[dict[str, Any]]:
+    from bot.commands.stored_records import open_store
 
-    store = await Store.open(url, now=system_now, set_up=False)
-    try:
+    async with open_store(settings) as store:
         opinions = await store.feedback.since(since)
         return [
             {
@@ -68,8 +68,6 @@ async def _read(url: str, since: float) -> list[dict[str, Any]]:
             }
             for opinion in opinions
         ]
-    finally:
-        await store.close()
 
 
 def _asked(past: Any) -> dict[str, str | None]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bot.clock import system_now
 from bot.errors import ForewarmError
+
+if TYPE_CHECKING:
+    from bot.settings import Settings
 
 _USER = re.compile(r"[UW][A-Z0-9]{1,30}", re.ASCII)
 _CHANNEL = re.compile(r"[CDG][A-Z0-9]{1,30}", re.ASCII)
@@ -28,12 +31,9 @@ def forget(
     import json
 
     from bot.settings import read_settings
-    from bot.store.sql.url import default_url
 
     _check(user, channel)
-    settings = read_settings()
-    url = settings.database_url or default_url(settings.home)
-    erased = asyncio.run(_forget(url, user, channel))
+    erased = asyncio.run(_forget(read_settings(), user, channel))
     if as_document:
         typer.echo(json.dumps({"user": user, "channel": channel, "erased": erased}, indent=2))
         return
@@ -58,15 +58,14 @@ def _check(user: str | None, channel: str | None) -> None:
         )
 
 
-async def _forget(url: str, user: str | None, channel: str | None) -> dict[str, int]:
+async def _forget(settings: Settings, user: str | None, channel: str | None) -> dict[str, int]:
     """Erase and announce it to running bots; return how many rows went, by table."""
     from bot.app.data_removal import Removal, announce
-    from bot.store.store import Store
+    from bot.commands.stored_records import open_store
 
-    store = await Store.open(url, now=system_now, set_up=False)
     gone: Counter[str] = Counter()
     removals: list[Removal] = []
-    try:
+    async with open_store(settings) as store:
         if user:
             gone.update(await store.erase.user("", user))
             removals.append(Removal("user", system_now(), user=user))
@@ -78,8 +77,6 @@ async def _forget(url: str, user: str | None, channel: str | None) -> dict[str, 
                 )
         for removal in removals:
             await announce(store, removal)
-    finally:
-        await store.close()
     return _by_name(gone)
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bot.clock import system_now
+from bot.commands.stored_records import open_store, report_unreadable
 from bot.errors import ForewarmError
-from bot.stored import UnreadableValue
 from bot.telemetry.figures.daily_stats import KINDS, DailyStats
 from bot.telemetry.figures.report import as_json, as_tables, build_report, plot, since_day
+
+if TYPE_CHECKING:
+    from bot.settings import Settings
 
 LEAD_SECONDS = 3600.0
 """Read before the first day, so that warm-ups of the evening before find their questions."""
@@ -30,12 +33,10 @@ def report(
     import json
 
     from bot.settings import read_settings
-    from bot.store.sql.url import default_url
 
     now = system_now()
     first = since_day(since, now)
-    settings = read_settings()
-    figures = asyncio.run(_read(settings.database_url or default_url(settings.home), first))
+    figures = asyncio.run(_read(read_settings(), first))
     if context is not None and context not in figures.contexts():
         known = ", ".join(figures.contexts()) or "none"
         raise ForewarmError(
@@ -59,29 +60,21 @@ def report(
         console.print(f"Chart: {chart}", markup=False)
 
 
-async def _read(url: str, first: str) -> DailyStats:
+async def _read(settings: Settings, first: str) -> DailyStats:
     from rich.console import Console
     from rich.progress import Progress
 
-    from bot.store.store import Store
     from bot.telemetry.codec import Reader
 
-    figures, reader = DailyStats(), Reader(_report_unreadable)
-    store = await Store.open(url, now=system_now, set_up=False)
-    try:
+    figures, reader = DailyStats(), Reader(report_unreadable)
+    async with open_store(settings) as store:
         with Progress(console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task("Reading the journal", total=await store.journal.last())
             async for page in store.journal.replay(kinds=KINDS, since=_start_of(first)):
                 for entry in page:
                     figures.apply(reader.read(entry))
                 progress.update(task, completed=page[-1].seq)
-    finally:
-        await store.close()
     return figures
-
-
-def _report_unreadable(error: UnreadableValue) -> None:
-    typer.secho(f"forewarm: {error.user_message}", fg=typer.colors.YELLOW, err=True)
 
 
 def _start_of(day: str) -> float:

@@ -6,16 +6,42 @@ import csv
 import io
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from bot.clock import system_now
 from bot.errors import ForewarmError
+
+if TYPE_CHECKING:
+    from bot.settings import Settings
+    from bot.store.store import Store
+    from bot.stored import UnreadableValue
 
 _SPAN = re.compile(r"(\d{1,6})(m|h|d)")
 _SECONDS = {"m": 60.0, "h": 3600.0, "d": 86_400.0}
+
+
+@asynccontextmanager
+async def open_store(settings: Settings) -> AsyncIterator[Store]:
+    """Open the installation's database, without making its tables or bringing them up to date."""
+    from bot.store.sql.url import default_url
+    from bot.store.store import Store
+
+    url = settings.database_url or default_url(settings.home)
+    store = await Store.open(url, now=system_now, set_up=False)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def report_unreadable(error: UnreadableValue) -> None:
+    """Say that a stored record cannot be read."""
+    typer.secho(f"forewarm: {error.user_message}", fg=typer.colors.YELLOW, err=True)
 
 
 def since_time(given: str, now: float) -> float:

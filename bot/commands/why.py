@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bot.clock import system_now
+
+if TYPE_CHECKING:
+    from bot.settings import Settings
 
 BEFORE_SECONDS = 2 * 86_400.0
 """Read before the time that is asked about, to know the state in which it began."""
@@ -24,14 +27,12 @@ def why(
     from bot.context.config.load import load_contexts
     from bot.errors import ForewarmError
     from bot.settings import read_settings
-    from bot.store.sql.url import default_url
     from bot.stored import dump
     from bot.telemetry.explain import as_lines, context_of, explain
 
     settings, now = read_settings(), system_now()
     begin = since_time(since, now)
-    url = settings.database_url or default_url(settings.home)
-    records = asyncio.run(_read(url, begin - BEFORE_SECONDS))
+    records = asyncio.run(_read(settings, begin - BEFORE_SECONDS))
     contexts = load_contexts(settings.contexts).contexts
     context = next((c.name for c in contexts if channel in (c.name, *c.channels)), None)
     context = context or context_of(records, channel)
@@ -44,20 +45,13 @@ def why(
     typer.echo(json.dumps(dump(found), indent=2) if as_document else "\n".join(as_lines(found)))
 
 
-async def _read(url: str, since: float) -> list[object]:
-    from bot.store.store import Store
-    from bot.stored import UnreadableValue
+async def _read(settings: Settings, since: float) -> list[object]:
+    from bot.commands.stored_records import open_store, report_unreadable
     from bot.telemetry.codec import Reader
     from bot.telemetry.explain import KINDS
 
-    def report(error: UnreadableValue) -> None:
-        typer.secho(f"forewarm: {error.user_message}", fg=typer.colors.YELLOW, err=True)
-
-    reader, records = Reader(report), list[object]()
-    store = await Store.open(url, now=system_now, set_up=False)
-    try:
+    reader, records = Reader(report_unreadable), list[object]()
+    async with open_store(settings) as store:
         async for page in store.journal.replay(kinds=KINDS, since=since):
             records += [record for entry in page if (record := reader.read(entry)) is not None]
-    finally:
-        await store.close()
     return records
