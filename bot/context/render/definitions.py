@@ -11,12 +11,12 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from importlib import import_module
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from tree_sitter import Language, Node, Parser, Point, Query, QueryCursor, Tree
+from tree_sitter import Language, Node, Query, QueryCursor, Tree
 
 from bot.context.files.kinds import extension_of
+from bot.context.grammars import load_language, parse
 from bot.context.render import definition_queries as queries
 
 Kind: TypeAlias = Literal[
@@ -43,7 +43,6 @@ _NODES: Final = 300_000
 """Nodes of a syntax tree that is searched: a real file of 500 kB has fewer."""
 _TOKENS: Final = 4_000
 """Tokens in a row that may stand without a name between them. See `_is_searchable`."""
-_PIECE: Final = 1 << 16
 _MATCHES: Final = 4096
 
 
@@ -252,11 +251,9 @@ def _parsed(name: str, text: bytes, seconds: float) -> Definitions | None:
     )
 
 
-@lru_cache(maxsize=len(_GRAMMARS))
 def _language(name: str) -> Language:
     grammar = _GRAMMARS[name]
-    module = import_module(f"tree_sitter_{grammar.module}")
-    return Language(getattr(module, grammar.function)())
+    return load_language(grammar.module, grammar.function)
 
 
 @lru_cache(maxsize=len(_GRAMMARS))
@@ -267,20 +264,7 @@ def _query(name: str) -> Query:
 def _tree(name: str, text: bytes, seconds: float) -> Tree | None:
     """Parse a text; None if that takes longer than `seconds` of this thread's processor time."""
     until = time.thread_time() + seconds
-    view = memoryview(text)
-
-    def read(offset: int, point: Point) -> memoryview:
-        return view[offset : offset + _PIECE]
-
-    def stop(offset: int, error: bool) -> bool:
-        return time.thread_time() > until
-
-    # A parser keeps state while it runs, so each call has its own: threads share none.
-    parser = Parser(_language(name))
-    try:
-        return parser.parse(read, progress_callback=stop)
-    except ValueError:
-        return None
+    return parse(_language(name), text, lambda: time.thread_time() > until)
 
 
 def _is_searchable(root: Node) -> bool:

@@ -1,28 +1,21 @@
-"""The signatures of a source file, found with tree-sitter.
-
-The grammars are the ones that their maintainers publish as wheels: each is there once installed.
-(`tree-sitter-language-pack` fetches its grammars when first used since 1.0, which a bot behind a
-firewall cannot.) A grammar is loaded when a file of its language is first seen.
-"""
+"""The signatures of a source file, found with tree-sitter."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
-from importlib import import_module
 from itertools import islice
 from typing import NamedTuple
 
-from tree_sitter import Language, Node, Parser, Point
+from tree_sitter import Node
 
 from bot.context.files.kinds import extension_of
+from bot.context.grammars import load_language, parse
 
 _LARGEST = 400_000
 _LONGEST = 110
 _MOST = 400
 _MOST_STEPS = 8_000
-_PIECE = 1 << 16
 _DEEPEST = 10
 
 
@@ -57,7 +50,7 @@ def _grammar(
     module: str, definitions: str, containers: str, function: str = "language"
 ) -> _Grammar:
     return _Grammar(
-        f"tree_sitter_{module}",
+        module,
         function,
         frozenset(definitions.split()),
         frozenset(containers.split()),
@@ -246,12 +239,6 @@ def _sections(text: bytes) -> list[Definition]:
     return found[::-1]
 
 
-@lru_cache(maxsize=len(_GRAMMARS))
-def _language(name: str) -> Language:
-    grammar = _GRAMMARS[name]
-    return Language(getattr(import_module(grammar.module), grammar.function)())
-
-
 def _root(name: str, text: bytes) -> Node | None:
     """Parse a text; None if its grammar takes too many steps over it.
 
@@ -259,22 +246,15 @@ def _root(name: str, text: bytes) -> Node | None:
     4,000 steps, a file that was made to be slow ten times as many.
     """
     steps = 0
-    view = memoryview(text)
 
-    # `Node.text` crashes the interpreter for a tree that was read piece by piece (0.26.1).
-    def read(offset: int, point: Point) -> memoryview:
-        return view[offset : offset + _PIECE]
-
-    def stop(offset: int, error: bool) -> bool:
+    def is_over() -> bool:
         nonlocal steps
         steps += 1
         return steps > _MOST_STEPS
 
-    try:
-        tree = Parser(_language(name)).parse(read, progress_callback=stop)
-    except ValueError:
-        return None
-    return tree.root_node
+    grammar = _GRAMMARS[name]
+    tree = parse(load_language(grammar.module, grammar.function), text, is_over)
+    return None if tree is None else tree.root_node
 
 
 def _walk(node: Node, grammar: _Grammar, depth: int, level: int) -> Iterator[tuple[Node, int]]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from importlib import import_module
 
-from tree_sitter import Language, Node, Parser, Tree
+from tree_sitter import Node, Parser, Tree
 
+from bot.context.grammars import load_language
 from bot.context.secrets.line_syntax import is_text_on_line
 
 _GRAMMARS: dict[str, tuple[str, str]] = {
@@ -68,7 +68,7 @@ def _is_ambiguous(data: bytes) -> bool:
 @lru_cache(maxsize=len(_GRAMMARS))
 def _parser(kind: str) -> Parser:
     module, function = _GRAMMARS[kind]
-    return Parser(Language(getattr(import_module(f"tree_sitter_{module}"), function)()))
+    return Parser(load_language(module, function))
 
 
 def _is_text(root: Node, start: int, end: int) -> bool:
