@@ -112,7 +112,7 @@ class ChildSession:
     async def close(self) -> None:
         self.stop()
         if self._process is not None:
-            await self._process.wait()
+            await _ended(self._process)
 
     async def _call(self, asked: bytes) -> tuple[int, bytes]:
         if self._process is None:
@@ -147,7 +147,7 @@ class ChildSession:
 
     async def _death(self) -> LimitError:
         assert self._process is not None
-        code = await self._process.wait()
+        code = await _ended(self._process)
         if code in (-signal.SIGXCPU, -signal.SIGKILL):
             return LimitError(
                 self._name, f"{self._limits.processor_seconds:,} seconds of processor time"
@@ -171,6 +171,17 @@ def in_children(limits: Limits) -> Sessions:
 
 Sessions = Callable[[str], contextlib.AbstractAsyncContextManager[Run]]
 """Opens a session for the repositories of one context, which is named in errors."""
+
+
+async def _ended(process: asyncio.subprocess.Process) -> int:
+    """Return the exit code of a process that ends.
+
+    Asyncio reports the end only when each pipe is read to its end, so a result that was not read
+    would hold `wait` for ever.
+    """
+    await process.communicate()
+    assert process.returncode is not None
+    return process.returncode
 
 
 def _loads(data: bytes) -> Any:

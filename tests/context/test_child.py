@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -89,6 +89,11 @@ def _large() -> bytes:
     return bytes(5_000_000)
 
 
+async def _never(length: int) -> bytes:
+    await asyncio.Event().wait()
+    return bytes(length)
+
+
 def _environment() -> dict[str, str]:
     return dict(os.environ)
 
@@ -138,6 +143,20 @@ async def test_output_is_limited() -> None:
     with pytest.raises(LimitError):
         await session.run(_large)
     await session.close()
+
+
+async def test_a_result_that_was_not_read_does_not_hold_the_end() -> None:
+    """More arrived than the reader takes, so it has stopped reading: the end must not wait."""
+    session = ChildSession("x", Limits())
+    asking = asyncio.ensure_future(session.run(_large))
+    while session._process is None:
+        await asyncio.sleep(0.01)
+    reader: Any = session._process.stdout
+    reader.readexactly = _never
+    while not reader._paused:
+        await asyncio.sleep(0.01)
+    asking.cancel()
+    await asyncio.wait_for(session.close(), 60)
 
 
 async def test_what_is_printed_does_not_break_the_frames(session: ChildSession) -> None:
