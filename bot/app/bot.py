@@ -240,7 +240,7 @@ class Bot:
         self.library.subscribe(self.warmth.moved)
         self.requests.subscribe(self.library.learn)
         self.requests.subscribe(self.warmth.driver.observe)
-        self.shelf = SlackContexts(
+        self.slack_contexts = SlackContexts(
             settings,
             self.store,
             self.library,
@@ -313,7 +313,7 @@ class Bot:
         self.removal = DataRemoval(
             self.store,
             self.library,
-            self.shelf,
+            self.slack_contexts,
             self.warmth,
             self.journal,
             (self.answerer, self.threads, self.people),
@@ -332,7 +332,7 @@ class Bot:
             gate=self.gate,
             standing=ContextStatus(self.live, self.now, lambda: self.context_files.problems),
             forgetting=self.removal,
-            shelf=self.shelf,
+            editor=self.slack_contexts,
             heard=self.threads,
             memory=SharedMemory(self.store.state) if self.store.shared else None,
             pacer=self.pacer,
@@ -367,7 +367,7 @@ class Bot:
         loaded = self.context_files.read()
         for problem in self.context_files.problems:
             log.error("context_left_out", why=problem)
-        await self.shelf.load(loaded.contexts)
+        await self.slack_contexts.load(loaded.contexts)
         self._run(self._keep_following_files())
         self.tasks.start(self._log_unusable_channels(loaded.contexts))
         self._run(self._keep_fresh())
@@ -385,7 +385,7 @@ class Bot:
         self._taking_over = self._run(self.inbox.keep_looking(self.takeovers.take))
         if shared:
             self._run(self.answers.keep_listening(self.edge.desk.tasks.start))
-            self._run(self.shelf.keep_following())
+            self._run(self.slack_contexts.keep_following())
         self._run(self.removal.keep_following())
         self._run(self._keep_purging())
         self._opened.push_async_callback(self._stop_working)
@@ -465,7 +465,7 @@ class Bot:
             loaded = await asyncio.to_thread(self.context_files.read_if_changed)
             if loaded is None:
                 continue
-            changed = self.shelf.follow_files(loaded)
+            changed = self.slack_contexts.follow_files(loaded)
             log.info("context_files_read", changed=list(changed))
             for problem in self.context_files.problems:
                 log.error("context_kept_as_it_was", why=problem)

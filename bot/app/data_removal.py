@@ -76,7 +76,7 @@ class DataRemoval:
         self,
         store: Store,
         library: ContextRegistry,
-        shelf: SlackContexts,
+        slack_contexts: SlackContexts,
         warmth: Warmth,
         journal: Journal,
         memories: Iterable[Memory],
@@ -88,7 +88,7 @@ class DataRemoval:
     ) -> None:
         self._store = store
         self._library = library
-        self._shelf = shelf
+        self._slack_contexts = slack_contexts
         self._warmth = warmth
         self._journal = journal
         self._memories = list(memories)
@@ -177,7 +177,7 @@ class DataRemoval:
             await self._forget_here(channel=removal.channel)
             await self._journal.flush()
             await self._store.erase.channel(self._workspace, removal.channel, until=removal.until)
-            await self._shelf.follow()
+            await self._slack_contexts.follow()
         else:
             await self._forget_here(user=removal.user)
             await self._journal.flush()

@@ -77,12 +77,12 @@ class CappedWarmer:
     def __init__(
         self,
         claude: ClaudeClient,
-        treasury: SpendingLedger,
+        ledger: SpendingLedger,
         daily_usd: float,
         cap_of: Callable[[str], float],
     ) -> None:
         self._claude = claude
-        self._treasury = treasury
+        self._ledger = ledger
         self._daily_usd = daily_usd
         self._cap_of = cap_of
 
@@ -107,12 +107,12 @@ class CappedWarmer:
             raise
         finally:
             # If it was cancelled, the amount written is not known, so the most counts.
-            await self._treasury.settle(id, spent)
+            await self._ledger.settle(id, spent)
         return done
 
     async def _reserve(self, prefix: Prefix, usd: float, caps: Sequence[Cap]) -> str:
         try:
-            reserved = await self._treasury.reserve(usd, caps)
+            reserved = await self._ledger.reserve(usd, caps)
         except StoreError as error:
             raise _later(prefix, str(error)) from error
         if isinstance(reserved, Refusal):
@@ -132,10 +132,10 @@ class CappedModel:
     """
 
     def __init__(
-        self, model: Model, treasury: SpendingLedger, cap_of: Callable[[str], float | None]
+        self, model: Model, ledger: SpendingLedger, cap_of: Callable[[str], float | None]
     ) -> None:
         self._model = model
-        self._treasury = treasury
+        self._ledger = ledger
         self._cap_of = cap_of
 
     async def stream(
@@ -152,7 +152,7 @@ class CappedModel:
                     if isinstance(event, Started) and id is not None:
                         spent = min(spent, _rest_usd(request, event.usage))
                         # Beside the answer: the first words do not wait for the store.
-                        lowering = asyncio.create_task(self._treasury.reduce(id, spent))
+                        lowering = asyncio.create_task(self._ledger.reduce(id, spent))
                     if isinstance(event, Ended):
                         spent = cost(request.prefix.model, event.usage)
                     yield event
@@ -166,7 +166,7 @@ class CappedModel:
             if lowering is not None:
                 await asyncio.gather(lowering, return_exceptions=True)
             if id is not None:
-                await self._treasury.settle(id, spent)
+                await self._ledger.settle(id, spent)
 
     async def _reserve(self, request: Request, usd: float, label: Label | None) -> str | None:
         context = label.context if label else ""
@@ -175,7 +175,7 @@ class CappedModel:
         deadline = asyncio.get_running_loop().time() + WAIT_SECONDS
         while True:
             try:
-                reserved = await self._treasury.reserve(usd, caps)
+                reserved = await self._ledger.reserve(usd, caps)
             except StoreError as error:
                 _log.warning("money_not_reserved", error=str(error))
                 return None

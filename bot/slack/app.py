@@ -54,7 +54,7 @@ class Services:
     gate: Gate
     standing: Standing
     forgetting: Forgetting
-    shelf: ContextEditor
+    editor: ContextEditor
     heard: ThreadListener
     memory: Memory | None = None
     pacer: RateLimiter = field(default_factory=RateLimiter)
@@ -103,7 +103,7 @@ class SlackSide:
             desk,
             self.people,
             n.standing,
-            n.shelf.operators,
+            n.editor.operators,
             missing_scopes(self._me.scopes),
         )
         self.lifecycle = lifecycle = Lifecycle(
@@ -118,7 +118,7 @@ class SlackSide:
         register_judging(
             self.app, AnswerButtons(writes, desk, n.answers, n.opinions, n.contexts, n.gate)
         )
-        register_codebase(self.app, Codebase(writes, self.people, n.contexts, n.shelf), desk)
+        register_codebase(self.app, Codebase(writes, self.people, n.contexts, n.editor), desk)
         register_rest(self.app)
 
 

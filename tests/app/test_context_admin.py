@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 TEAM, WHO, OTHER = "T0LOCAL", "U0ASKER", "U0PEER"
 
 
-async def change(shelf: SlackContexts, held: StoredContext, user: str = WHO, **body: Any) -> bool:
-    return await shelf.save(TEAM, user, Draft(held, {**held.body, **body}))
+async def change(admin: SlackContexts, held: StoredContext, user: str = WHO, **body: Any) -> bool:
+    return await admin.save(TEAM, user, Draft(held, {**held.body, **body}))
 
 
 async def audited(running: Product) -> list[tuple[str, str, str, Any]]:
@@ -47,34 +47,34 @@ async def test_only_listed_hosts_and_organisations_are_attached(
     """Anybody who may configure a channel could else make the bot fetch from anywhere."""
     hosts = ("github.com/acme", "git.example.com")
     async with product(repository_hosts=hosts) as running:
-        shelf = running.bot.shelf
+        admin = running.bot.slack_contexts
         edit = edits.RepositoryEdit(url=url, ref="HEAD")
-        config = shelf._merged("slack-x", edits.with_repository({}, edit, "x"))
+        config = admin._merged("slack-x", edits.with_repository({}, edit, "x"))
         if allowed:
-            shelf._check_hosts(config)
+            admin._check_hosts(config)
         else:
             with pytest.raises(NotAllowed, match="FOREWARM_REPOSITORY_HOSTS"):
-                shelf._check_hosts(config)
-            held = await shelf.held(TEAM, BARE)
+                admin._check_hosts(config)
+            held = await admin.held(TEAM, BARE)
             with pytest.raises(NotAllowed):
-                await change(shelf, held, repositories=[{"url": url, "name": "x"}])
+                await change(admin, held, repositories=[{"url": url, "name": "x"}])
             assert await running.bot.store.contexts.all() == []
 
 
 async def test_a_file_wins_key_by_key_and_the_view_says_which(product: Begin) -> None:
     """An operator's file is the law; what it does not speak of may be set in Slack."""
     async with product(after="[limits]\nuser_per_hour = 7\n") as running:
-        shelf = running.bot.shelf
-        held = await shelf.held(TEAM, CHANNEL)
+        admin = running.bot.slack_contexts
+        held = await admin.held(TEAM, CHANNEL)
         limits = {"user_per_hour": 99, "answers_daily_usd": 3.0}
         said = {"model": "claude-opus-5-5", "instructions": "Be brief.", "limits": limits}
-        assert await shelf.save(TEAM, WHO, Draft(held, said))
+        assert await admin.save(TEAM, WHO, Draft(held, said))
         config = running.bot.library.for_channel(CHANNEL)
         assert config is not None
         assert (config.model, config.instructions) == ("claude-sonnet-5-5", "Be brief.")
         assert (config.limits.user_per_hour, config.limits.answers_daily_usd) == (7, 3.0)
-        after = await shelf.held(TEAM, CHANNEL)
-        told = {what: origin for what, _, origin in shelf.summary("pay", after.body).facts}
+        after = await admin.held(TEAM, CHANNEL)
+        told = {what: origin for what, _, origin in admin.summary("pay", after.body).facts}
         assert (told["Model"], told["Instructions"]) == ("file", "Slack")
 
 
@@ -83,11 +83,11 @@ async def test_settings_of_a_files_context_can_be_changed_without_losing_its_cod
 ) -> None:
     """What Slack holds names no repository there: that must not be taken for detaching it."""
     async with product() as running:
-        shelf = running.bot.shelf
-        held = await shelf.held(TEAM, CHANNEL)
-        preview = await shelf.preview(held, {"instructions": "Be brief."})
+        admin = running.bot.slack_contexts
+        held = await admin.held(TEAM, CHANNEL)
+        preview = await admin.preview(held, {"instructions": "Be brief."})
         assert preview.tokens > 1_000
-        assert await change(shelf, held, instructions="Be brief.")
+        assert await change(admin, held, instructions="Be brief.")
         live = running.bot.library.live("pay")
         assert live is not None
         assert live.prefix is not None
@@ -98,13 +98,13 @@ async def test_of_two_editors_the_second_is_told_and_nothing_is_overwritten(
 ) -> None:
     """Both opened the form on the same state: the later save would undo the earlier unseen."""
     async with product() as running:
-        shelf = running.bot.shelf
-        first, second = await shelf.held(TEAM, CHANNEL), await shelf.held(TEAM, CHANNEL)
-        assert await change(shelf, first, WHO, instructions="first")
-        assert not await change(shelf, second, OTHER, instructions="second")
-        held = await shelf.held(TEAM, CHANNEL)
+        admin = running.bot.slack_contexts
+        first, second = await admin.held(TEAM, CHANNEL), await admin.held(TEAM, CHANNEL)
+        assert await change(admin, first, WHO, instructions="first")
+        assert not await change(admin, second, OTHER, instructions="second")
+        held = await admin.held(TEAM, CHANNEL)
         assert held.body["instructions"] == "first"
-        assert await change(shelf, held, OTHER, instructions="third")
+        assert await change(admin, held, OTHER, instructions="third")
         assert [(who, what) for who, what, *_ in await audited(running)] == [
             (OTHER, "changed"),
             (WHO, "changed"),
@@ -114,21 +114,21 @@ async def test_of_two_editors_the_second_is_told_and_nothing_is_overwritten(
 async def test_audit_lines_name_who_and_which_keys_but_no_values(product: Begin) -> None:
     """Instructions may be confidential; the log is read by others."""
     async with product() as running:
-        held = await running.bot.shelf.held(TEAM, CHANNEL)
-        assert await change(running.bot.shelf, held, instructions="the secret plan")
+        held = await running.bot.slack_contexts.held(TEAM, CHANNEL)
+        assert await change(running.bot.slack_contexts, held, instructions="the secret plan")
         assert await audited(running) == [(WHO, "changed", "pay", {"keys": ["instructions"]})]
 
 
 async def test_what_was_set_in_slack_survives_a_restart(product: Begin) -> None:
     """What was saved is not written down in any file but the store's."""
     async with product() as running:
-        held = await running.bot.shelf.held(TEAM, CHANNEL)
-        assert await change(running.bot.shelf, held, instructions="kept")
+        held = await running.bot.slack_contexts.held(TEAM, CHANNEL)
+        assert await change(running.bot.slack_contexts, held, instructions="kept")
     async with product() as again:
         config = again.bot.library.for_channel(CHANNEL)
         assert config is not None
         assert config.instructions == "kept"
-        assert (await again.bot.shelf.held(TEAM, CHANNEL)).version == 1
+        assert (await again.bot.slack_contexts.held(TEAM, CHANNEL)).version == 1
 
 
 async def test_a_channel_attaches_and_detaches_code_of_its_own(
@@ -136,22 +136,22 @@ async def test_a_channel_attaches_and_detaches_code_of_its_own(
 ) -> None:
     """Detaching on an outdated view must not remove what somebody else has just attached."""
     async with product() as running:
-        shelf = running.bot.shelf
+        admin = running.bot.slack_contexts
         commit(running.repository.parent / "other", {"a.py": "x = 1\n" * 200})
         url = str(running.repository.parent / "other")
         # Local paths are never attached from Slack: the store stands in for an earlier setting.
-        outdated = await shelf.held(TEAM, BARE)
+        outdated = await admin.held(TEAM, BARE)
         body = {"repositories": [{"url": url, "name": "other"}], "channels": [BARE]}
         with pytest.raises(NotAllowed):
-            await shelf.save(TEAM, WHO, Draft(outdated, body))
+            await admin.save(TEAM, WHO, Draft(outdated, body))
         monkeypatch.setattr(SlackContexts, "_check_hosts", lambda *_: None)
         name = outdated.name
         assert await running.bot.store.contexts.save(TEAM, name, body, WHO, expected=None)
-        await shelf.load([])
+        await admin.load([])
         assert running.bot.library.for_channel(BARE) is not None
         held = StoredContext(name, body, 1)
-        assert not await shelf.save(TEAM, WHO, Draft(outdated, {"repositories": []}))
-        assert await shelf.save(TEAM, WHO, Draft(held, {**body, "repositories": []}))
+        assert not await admin.save(TEAM, WHO, Draft(outdated, {"repositories": []}))
+        assert await admin.save(TEAM, WHO, Draft(held, {**body, "repositories": []}))
         assert running.bot.library.for_channel(BARE) is None
         assert await running.bot.store.contexts.all() == []
         assert (await audited(running))[0][1] == "detached"
@@ -167,9 +167,9 @@ async def test_a_stored_context_is_left_out_once_its_host_is_off_the_list(produc
         "channels": [BARE],
     }
     async with product(repository_hosts=("git.example.com",)) as running:
-        held = await running.bot.shelf.held(TEAM, BARE)
+        held = await running.bot.slack_contexts.held(TEAM, BARE)
         assert await running.bot.store.contexts.save(TEAM, held.name, body, WHO, expected=None)
-        await running.bot.shelf.load([])
+        await running.bot.slack_contexts.load([])
         assert running.bot.library.for_channel(BARE) is not None
     async with product(repository_hosts=("github.com",)) as running:
         assert running.bot.library.for_channel(BARE) is None
@@ -212,14 +212,14 @@ async def test_context_files_are_followed_and_a_broken_edit_keeps_the_last_good_
 async def test_a_token_is_used_for_addresses_that_files_or_operators_named(product: Begin) -> None:
     """At exactly that host and port: another port is another server."""
     async with product(repository_hosts=("git.example.com",)) as running:
-        shelf, clones = running.bot.shelf, running.bot.clones
+        admin, clones = running.bot.slack_contexts, running.bot.clones
         url = "https://git.example.com/acme/x"
         body = {"repositories": [{"url": url, "name": "x"}], "channels": [BARE]}
-        held = await shelf.held(TEAM, BARE)
-        assert await shelf.save(TEAM, WHO, Draft(held, body))
+        held = await admin.held(TEAM, BARE)
+        assert await admin.save(TEAM, WHO, Draft(held, body))
         assert not clones.trusts(parse_url(url))
-        held = await shelf.held(TEAM, BARE)
-        assert await shelf.save(TEAM, WHO, Draft(held, body), by_operator=True)
+        held = await admin.held(TEAM, BARE)
+        assert await admin.save(TEAM, WHO, Draft(held, body), by_operator=True)
         assert clones.trusts(parse_url(url))
         assert clones.trusts(parse_url(url + ".git"))
         for other in (
@@ -236,18 +236,18 @@ async def test_what_another_replica_changes_is_followed_and_what_it_removes_is_d
     """Each replica answers from the same contexts, whichever one took the change."""
     monkeypatch.setattr(SlackContexts, "_check_hosts", lambda *_: None)
     async with product() as running:
-        shelf, contexts = running.bot.shelf, running.bot.store.contexts
+        admin, contexts = running.bot.slack_contexts, running.bot.store.contexts
         commit(running.repository.parent / "other", {"a.py": "x = 1\n" * 200})
         url = str(running.repository.parent / "other")
         body = {"repositories": [{"url": url, "name": "other"}], "channels": [BARE]}
         assert await contexts.save(TEAM, "bare", body, OTHER, expected=None)
-        assert await shelf.follow() == ["bare"]
-        assert await shelf.follow() == []
+        assert await admin.follow() == ["bare"]
+        assert await admin.follow() == []
         assert running.bot.library.for_channel(BARE) is not None
-        held = await shelf.held(TEAM, BARE)
+        held = await admin.held(TEAM, BARE)
         assert await contexts.remove(TEAM, "bare", expected=1)
-        assert not await shelf.save(TEAM, WHO, Draft(held, {**body, "repositories": []}))
-        assert await shelf.follow() == []
+        assert not await admin.save(TEAM, WHO, Draft(held, {**body, "repositories": []}))
+        assert await admin.follow() == []
         assert running.bot.library.for_channel(BARE) is None
 
 

@@ -63,7 +63,7 @@ async def build(config: ContextConfig, pack: Pack, salt: str) -> Prefix:
     return build_prefix(pack, (), ModelSettings(config.model), salt)
 
 
-class Shelf(ContextRegistry):
+class FileRegistry(ContextRegistry):
     """A library over such sources, which notes how prefixes moved."""
 
     def __init__(self, *configs: ContextConfig) -> None:
@@ -84,71 +84,71 @@ class Shelf(ContextRegistry):
 
 async def test_a_question_for_a_context_that_is_being_built_waits_for_it() -> None:
     """The first question after a start must not be turned away."""
-    shelf = Shelf(config("pay"))
-    waiting = asyncio.ensure_future(shelf.current("pay"))
+    registry = FileRegistry(config("pay"))
+    waiting = asyncio.ensure_future(registry.current("pay"))
     await asyncio.sleep(0)
     assert not waiting.done()
-    await shelf.refresh()
+    await registry.refresh()
     assert (await waiting).pack.repositories[0].commit == "a" * 40
 
 
 async def test_a_question_outwaits_a_first_attempt_that_fails() -> None:
     """A database that is back in a second must not turn away who asked in that second."""
-    shelf = Shelf(config("pay"))
-    shelf.sources["pay"].away = True
-    waiting = asyncio.ensure_future(shelf.current("pay"))
-    await shelf.refresh()
+    registry = FileRegistry(config("pay"))
+    registry.sources["pay"].away = True
+    waiting = asyncio.ensure_future(registry.current("pay"))
+    await registry.refresh()
     await asyncio.sleep(0)
     assert not waiting.done()
-    shelf.sources["pay"].away = False
-    await shelf.refresh()
+    registry.sources["pay"].away = False
+    await registry.refresh()
     assert (await waiting).prefix.tokens > 0
 
 
 async def test_a_context_that_cannot_be_built_says_why_and_harms_no_other() -> None:
-    shelf = Shelf(config("pay"), config("web"))
-    shelf.sources["pay"].away = True
+    registry = FileRegistry(config("pay"), config("web"))
+    registry.sources["pay"].away = True
     for _ in range(TRIES):
-        await shelf.refresh()
+        await registry.refresh()
     with pytest.raises(NotReady, match="network is away"):
-        await shelf.current("pay")
-    assert (await shelf.current("web")).prefix.tokens > 0
-    shelf.sources["pay"].away = False
-    await shelf.refresh()
-    assert (await shelf.current("pay")).prefix.tokens > 0
+        await registry.current("pay")
+    assert (await registry.current("web")).prefix.tokens > 0
+    registry.sources["pay"].away = False
+    await registry.refresh()
+    assert (await registry.current("pay")).prefix.tokens > 0
 
 
 async def test_what_was_good_stays_when_the_repository_is_away() -> None:
     """Keep answering from the last good commit."""
-    shelf = Shelf(config("pay"))
-    await shelf.refresh()
-    before = (await shelf.current("pay")).prefix
-    shelf.sources["pay"].away = True
-    await shelf.refresh()
-    assert (await shelf.current("pay")).prefix == before
+    registry = FileRegistry(config("pay"))
+    await registry.refresh()
+    before = (await registry.current("pay")).prefix
+    registry.sources["pay"].away = True
+    await registry.refresh()
+    assert (await registry.current("pay")).prefix == before
 
 
 async def test_a_push_moves_the_prefix_once_and_keeps_its_key() -> None:
-    shelf = Shelf(config("pay"))
-    await shelf.refresh()
-    first = (await shelf.current("pay")).prefix
-    shelf.sources["pay"].commit = "b" * 40
-    await shelf.refresh()
-    await shelf.refresh()
-    second = (await shelf.current("pay")).prefix
+    registry = FileRegistry(config("pay"))
+    await registry.refresh()
+    first = (await registry.current("pay")).prefix
+    registry.sources["pay"].commit = "b" * 40
+    await registry.refresh()
+    await registry.refresh()
+    second = (await registry.current("pay")).prefix
     assert second.key == first.key
-    assert shelf.moves == [
+    assert registry.moves == [
         ("pay", None, first.fingerprint),
         ("pay", first.fingerprint, second.fingerprint),
     ]
 
 
 async def test_forgetting_the_cache_changes_every_fingerprint() -> None:
-    shelf = Shelf(config("pay"))
-    await shelf.refresh()
-    before = (await shelf.current("pay")).prefix
-    await shelf.forget_cache("grain")
-    assert (await shelf.current("pay")).prefix.fingerprint != before.fingerprint
+    registry = FileRegistry(config("pay"))
+    await registry.refresh()
+    before = (await registry.current("pay")).prefix
+    await registry.forget_cache("grain")
+    assert (await registry.current("pay")).prefix.fingerprint != before.fingerprint
 
 
 @pytest.mark.parametrize(
@@ -166,21 +166,21 @@ def test_a_link_means_the_context_whose_repository_it_points_into(
     link: str, name: str | None
 ) -> None:
     web = "https://git.example.com/team/web/-/blob/{sha}/{path}#L{start}"
-    shelf = Shelf(
+    registry = FileRegistry(
         config("pay"),
         ContextConfig.model_validate(
             {"name": "web", "repositories": [{"url": "/srv/git/web", "web": web}]}
         ),
     )
-    found = shelf.for_link(link)
+    found = registry.for_link(link)
     assert (found.name if found else None) == name
 
 
 async def test_a_warm_ups_reply_says_how_large_the_live_prefix_is() -> None:
     """Only of the very bytes that are live, and only where the reply came."""
-    shelf = Shelf(config("pay"))
-    await shelf.refresh()
-    live = shelf.live("pay")
+    registry = FileRegistry(config("pay"))
+    await registry.refresh()
+    live = registry.live("pay")
     assert live is not None
     assert live.prefix is not None
     record = RequestEnded(
@@ -198,10 +198,10 @@ async def test_a_warm_ups_reply_says_how_large_the_live_prefix_is() -> None:
         started_at=1.0,
         ttl="5m",
     )
-    shelf.learn(replace(record, fingerprint="other"))
-    shelf.learn(replace(record, error="overloaded"))
-    shelf.learn(replace(record, purpose="question"))
-    shelf.learn(replace(record, context="gone"))
-    assert shelf.sources["pay"].learned == []
-    shelf.learn(record)
-    assert shelf.sources["pay"].learned == [(live.prefix.tokens, 1208)]
+    registry.learn(replace(record, fingerprint="other"))
+    registry.learn(replace(record, error="overloaded"))
+    registry.learn(replace(record, purpose="question"))
+    registry.learn(replace(record, context="gone"))
+    assert registry.sources["pay"].learned == []
+    registry.learn(record)
+    assert registry.sources["pay"].learned == [(live.prefix.tokens, 1208)]

@@ -44,8 +44,8 @@ class Claude:
 
 async def replicas(store: Store, claude: Claude, daily: float, own: float) -> list[CappedWarmer]:
     made: Any = claude
-    treasury = SpendingLedger(store.ledger, 1_000.0)
-    return [CappedWarmer(made, treasury, daily, lambda _: own) for _ in range(3)]
+    ledger = SpendingLedger(store.ledger, 1_000.0)
+    return [CappedWarmer(made, ledger, daily, lambda _: own) for _ in range(3)]
 
 
 async def warm(warmer: CappedWarmer, context: str) -> str:

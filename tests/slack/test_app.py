@@ -203,7 +203,7 @@ class Rooms:
     def heard(self, workspace: str, event: Mapping[str, Any]) -> None:
         pass
 
-    # shelf
+    # the context editor
     def decided(self, name: str) -> frozenset[str]:
         return frozenset()
 
@@ -261,7 +261,7 @@ async def running(transport: str) -> AsyncIterator[Scene]:
             gate=Gate(people, rooms, rooms, LocalQuotas(), system_now),
             standing=rooms,
             forgetting=rooms,
-            shelf=rooms,
+            editor=rooms,
             heard=rooms,
         )
         edge = SlackSide(clients, me, neighbours, signing_secret=secret, now=system_now)

@@ -29,7 +29,7 @@ class Clock:
         return self.at
 
 
-class Shelf:
+class JournalTable:
     """A journal's store as it behaves at its edges: it may be away, slow, and repeat a write."""
 
     def __init__(self) -> None:
@@ -173,8 +173,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def shelf() -> Shelf:
-    return Shelf()
+def table() -> JournalTable:
+    return JournalTable()
 
 
 @pytest.fixture

@@ -20,12 +20,12 @@ from bot.warm.events import SignalReceived
 
 
 @pytest.fixture
-async def journal(shelf: Any) -> AsyncIterator[Journal]:
-    journal = Journal(shelf, source="a", live=LiveProjections(), flush_seconds=0.001)
+async def journal(table: Any) -> AsyncIterator[Journal]:
+    journal = Journal(table, source="a", live=LiveProjections(), flush_seconds=0.001)
     journal.start()
     yield journal
-    shelf.away = False
-    shelf.gate.set()
+    table.away = False
+    table.gate.set()
     await journal.close()
 
 
@@ -44,7 +44,7 @@ def signal(at: float = 1.0) -> SignalReceived:
 
 
 async def test_records_are_stored_in_the_order_of_writing(
-    journal: Journal, shelf: Any, make: Any
+    journal: Journal, table: Any, make: Any
 ) -> None:
     """Replaying must see causes before effects."""
     for number in range(1200):
@@ -52,51 +52,51 @@ async def test_records_are_stored_in_the_order_of_writing(
         if number % 400 == 0:
             await asyncio.sleep(0.003)
     await journal.flush()
-    stored = [decode(e.kind, e.body) for e in shelf.entries]
+    stored = [decode(e.kind, e.body) for e in table.entries]
     assert [getattr(record, "request", None) for record in stored] == [
         f"r{number}" for number in range(1200)
     ]
-    assert [e.number for e in shelf.entries] == list(range(1, 1201))
+    assert [e.number for e in table.entries] == list(range(1, 1201))
 
 
-async def test_writing_never_waits_for_the_store(journal: Journal, shelf: Any, make: Any) -> None:
+async def test_writing_never_waits_for_the_store(journal: Journal, table: Any, make: Any) -> None:
     """A record is folded before `write` returns, whatever the database does."""
-    shelf.gate.clear()
+    table.gate.clear()
     figures = DailyStats()
     journal._live = figures
     journal.write(make.ended(usd=1.5))
     assert figures.summary(0).usd == 1.5
-    assert shelf.entries == []
+    assert table.entries == []
 
 
 async def test_nothing_is_lost_while_the_store_is_away(
-    journal: Journal, shelf: Any, make: Any
+    journal: Journal, table: Any, make: Any
 ) -> None:
     """The database may restart under a running bot."""
-    shelf.away = True
+    table.away = True
     for number in range(5):
         journal.write(make.ended(request=f"r{number}"))
     await asyncio.sleep(0.05)
     assert journal.failing
     assert journal.pending == 5
-    shelf.away = False
+    table.away = False
     await journal.flush()
     assert not journal.failing
-    assert len(shelf.entries) == 5
+    assert len(table.entries) == 5
 
 
-async def test_a_lost_reply_stores_nothing_twice(journal: Journal, shelf: Any, make: Any) -> None:
+async def test_a_lost_reply_stores_nothing_twice(journal: Journal, table: Any, make: Any) -> None:
     """Otherwise money would count twice."""
-    shelf.lose_reply = True
+    table.lose_reply = True
     journal.write(make.ended())
     await journal.flush()
-    assert len(shelf.entries) == 1
+    assert len(table.entries) == 1
 
 
-async def test_memory_is_bounded_and_money_has_the_last_places(shelf: Any, make: Any) -> None:
+async def test_memory_is_bounded_and_money_has_the_last_places(table: Any, make: Any) -> None:
     """Signals come by the thousand: they must not push out what answers cost."""
     receipts = Receipts()
-    journal = Journal(shelf, source="a", live=receipts, room=10)
+    journal = Journal(table, source="a", live=receipts, room=10)
     for _ in range(50):
         journal.write(signal())
     assert (journal.pending, journal.refused) == (8, 42)
@@ -108,23 +108,23 @@ async def test_memory_is_bounded_and_money_has_the_last_places(shelf: Any, make:
     assert receipts.of("q").usd == 1.0, "what is shown stays right even so"
 
 
-async def test_closing_stores_what_is_left(shelf: Any, make: Any) -> None:
+async def test_closing_stores_what_is_left(table: Any, make: Any) -> None:
     """SIGTERM loses nothing."""
-    journal = Journal(shelf, source="a", live=LiveProjections(), flush_seconds=10)
+    journal = Journal(table, source="a", live=LiveProjections(), flush_seconds=10)
     journal.start()
     journal.write(make.ended())
     assert await journal.close(0.2) == 1
-    again = Journal(shelf, source="b", live=LiveProjections(), flush_seconds=0.01)
+    again = Journal(table, source="b", live=LiveProjections(), flush_seconds=0.01)
     again.start()
     again.write(make.ended())
     assert await again.close(5) == 0
-    assert [e.source for e in shelf.entries] == ["b"]
+    assert [e.source for e in table.entries] == ["b"]
 
 
-async def test_two_replicas_come_to_the_same_figures(shelf: Any, make: Any) -> None:
+async def test_two_replicas_come_to_the_same_figures(table: Any, make: Any) -> None:
     """Whichever replica shows the Home tab, it shows the installation."""
     lives = {name: LiveProjections() for name in "ab"}
-    journals = {n: Journal(shelf, source=n, live=lives[n], flush_seconds=0) for n in "ab"}
+    journals = {n: Journal(table, source=n, live=lives[n], flush_seconds=0) for n in "ab"}
     for journal in journals.values():
         journal.start()
     for number in range(50):
@@ -147,15 +147,15 @@ async def test_two_replicas_come_to_the_same_figures(shelf: Any, make: Any) -> N
         await journal.close()
 
 
-async def test_own_folds_see_only_this_process(shelf: Any, make: Any) -> None:
+async def test_own_folds_see_only_this_process(table: Any, make: Any) -> None:
     """Prometheus scrapes every replica and adds them up."""
     live, own = DailyStats(), DailyStats()
-    other = Journal(shelf, source="b", live=LiveProjections(), flush_seconds=0)
+    other = Journal(table, source="b", live=LiveProjections(), flush_seconds=0)
     other.start()
     other.write(make.ended(usd=1.0))
     await other.close()
     others = DailyStats()
-    journal = Journal(shelf, source="a", live=live, own=own)
+    journal = Journal(table, source="a", live=live, own=own)
     journal.start(on_other=others.apply)
     await journal.follow()
     journal.write(make.ended(usd=2.0))
@@ -164,34 +164,34 @@ async def test_own_folds_see_only_this_process(shelf: Any, make: Any) -> None:
     await journal.close()
 
 
-async def test_after_a_restart_the_folds_stand_where_they_stood(shelf: Any, make: Any) -> None:
+async def test_after_a_restart_the_folds_stand_where_they_stood(table: Any, make: Any) -> None:
     """A deploy must not make the Home tab forget the month."""
     before = LiveProjections()
-    first = Journal(shelf, source="a", live=before, flush_seconds=0)
+    first = Journal(table, source="a", live=before, flush_seconds=0)
     first.start()
     for number in range(10):
         first.write(make.ended(question=f"q{number}", usd=0.1))
     await first.close()
     after = LiveProjections()
-    second = Journal(shelf, source="a2", live=after, flush_seconds=0)
+    second = Journal(table, source="a2", live=after, flush_seconds=0)
     assert await second.replay(after, 0.0) == 10
     assert await second.follow() == 0
     assert after.figures == before.figures
     assert after.receipts == before.receipts
 
 
-async def test_a_fold_that_fails_costs_no_record(shelf: Any, make: Any) -> None:
+async def test_a_fold_that_fails_costs_no_record(table: Any, make: Any) -> None:
     """A bug in a figure must not cost anybody an answer."""
 
     class Broken:
         def apply(self, record: object) -> None:
             raise RuntimeError("a bug")
 
-    journal = Journal(shelf, source="a", live=Broken(), flush_seconds=0)
+    journal = Journal(table, source="a", live=Broken(), flush_seconds=0)
     journal.start()
     journal.write(make.ended())
     await journal.close()
-    assert len(shelf.entries) == 1
+    assert len(table.entries) == 1
 
 
 async def test_what_is_no_record_is_refused_where_it_is_written(journal: Journal) -> None:
@@ -202,27 +202,27 @@ async def test_what_is_no_record_is_refused_where_it_is_written(journal: Journal
         journal.write(signal(at=float("nan")))
 
 
-async def test_the_repr_tells_what_is_pending(shelf: Any, make: Any) -> None:
+async def test_the_repr_tells_what_is_pending(table: Any, make: Any) -> None:
     """It is what an operator sees in a log."""
-    journal = Journal(shelf, source="a", live=LiveProjections())
+    journal = Journal(table, source="a", live=LiveProjections())
     journal.write(make.ended())
     assert repr(journal) == "<Journal of a: 1 written, 1 pending, 0 refused>"
 
 
-async def test_records_of_a_newer_version_are_counted_and_told_once(shelf: Any, make: Any) -> None:
+async def test_records_of_a_newer_version_are_counted_and_told_once(table: Any, make: Any) -> None:
     """They were lost without a word before: figures that lack them look right."""
     at = make.ended().at
-    await shelf.append(
+    await table.append(
         "newer", [Line(1, at, "FromTheFuture", "{}"), Line(2, at, "FirstWords", "{")]
     )
     live = LiveProjections()
-    journal = Journal(shelf, source="s", live=live)
+    journal = Journal(table, source="s", live=live)
     metrics = Metrics()
     metrics.watch_journal(journal)
     with capture_logs() as logs:
         assert await journal.replay(live.state, 0.0) == 2
         await journal.replay(live.state, 0.0)
-        await shelf.append("newer", [Line(3, at, "FromTheFuture", "{}")])
+        await table.append("newer", [Line(3, at, "FromTheFuture", "{}")])
         assert await journal.follow() == 1
     assert journal.unread == 5
     assert "forewarm_journal_unread 5.0" in metrics.text(at).decode()

@@ -12,7 +12,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bot.telemetry.metrics import Metrics
-from tests.telemetry.conftest import NOON, Shelf
+from tests.telemetry.conftest import NOON, JournalTable
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 RULES = (DEPLOY / "prometheus" / "alerts.yml").read_text("utf-8")
@@ -29,7 +29,7 @@ def metrics(make: Any) -> Metrics:
     from bot.telemetry.projection import Projections
 
     metrics = Metrics()
-    journal = Journal(Shelf(), source="a", live=Projections(metrics))
+    journal = Journal(JournalTable(), source="a", live=Projections(metrics))
     metrics.watch_journal(journal)
     metrics.watch_refusals("slack", Counter({"wrong_signature": 2}))
     metrics.watch_counts("slack_failures", "Failed.", "failure", Counter({"rate_limited": 1}))

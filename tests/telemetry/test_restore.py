@@ -12,12 +12,12 @@ DAY = 86_400.0
 
 
 async def test_after_a_start_every_fold_stands_where_it_stood(
-    shelf: Any, make: Any, clock: Any
+    table: Any, make: Any, clock: Any
 ) -> None:
     """What is recorded while the past is still being read counts once, in its place."""
     end = clock.at
     before = LiveProjections()
-    first = Journal(shelf, source="a", live=before, flush_seconds=0)
+    first = Journal(table, source="a", live=before, flush_seconds=0)
     first.start()
     for age in (40 * DAY, DAY, 5 * 3600.0, 600.0):
         at = end - age
@@ -31,7 +31,7 @@ async def test_after_a_start_every_fold_stands_where_it_stood(
     await first.close()
 
     after = LiveProjections()
-    second = Journal(shelf, source="b", live=after, flush_seconds=0)
+    second = Journal(table, source="b", live=after, flush_seconds=0)
     looked_at = after.figures
     await restore_recent(second, after, clock)
     shown = after.state.view(end)

@@ -183,10 +183,10 @@ async def test_only_configured_origins_may_read_from_a_browser(site: Site) -> No
         assert response.headers["Access-Control-Allow-Origin"] == PAGE
 
 
-async def test_metrics_are_prometheus_text(site: Site, make: Any, shelf: Any) -> None:
+async def test_metrics_are_prometheus_text(site: Site, make: Any, table: Any) -> None:
     """The same figures for whoever watches many systems."""
     folds = Projections(site.live, site.metrics)
-    journal = Journal(shelf, source="a", live=site.live, own=site.metrics)
+    journal = Journal(table, source="a", live=site.live, own=site.metrics)
     site.metrics.watch_journal(journal)
     journal.write(make.built())
     for record in (

@@ -70,9 +70,9 @@ class Drafts:
     Claude before its author has sent it.
     """
 
-    def __init__(self, parts: Dependencies, treasury: SpendingLedger) -> None:
+    def __init__(self, parts: Dependencies, ledger: SpendingLedger) -> None:
         self._parts = parts
-        self._treasury = treasury
+        self._ledger = ledger
         self._modals: OrderedDict[str, _Modal] = OrderedDict()
         self._odds: dict[str, Odds] = {}
 
@@ -167,7 +167,7 @@ class Drafts:
         question, context = modal.question, modal.context
         try:
             prefix = (await self._parts.sources.current(context.name)).prefix
-            if not self._treasury.is_warm(prefix):
+            if not self._ledger.is_warm(prefix):
                 return False
             prepared = await prepare_draft(self._parts, question, context)
         except ForewarmError as error:
@@ -185,7 +185,7 @@ class Drafts:
         usd = (prefix.tokens * price.read + ANSWER_TOKENS * price.output) / 1_000_000
         odds = self._odds.get(context.name, Odds())
         worth = is_worth(odds, SAVED_SECONDS, context.warm.wait_cost_per_hour, usd)
-        return worth and self._treasury.may_spend(context, usd)
+        return worth and self._ledger.may_spend(context, usd)
 
     def _generate(
         self, question: Question, context: ContextConfig, prepared: Prepared

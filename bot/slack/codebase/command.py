@@ -96,15 +96,15 @@ class Codebase:
     """The command and its views."""
 
     def __init__(
-        self, client: AsyncWebClient, people: People, contexts: Contexts, shelf: ContextEditor
+        self, client: AsyncWebClient, people: People, contexts: Contexts, editor: ContextEditor
     ) -> None:
         self._client = client
         self._people = people
         self._contexts = contexts
-        self._shelf = shelf
+        self._editor = editor
 
     def __repr__(self) -> str:
-        return f"<Codebase over {self._shelf!r}>"
+        return f"<Codebase over {self._editor!r}>"
 
     async def command(
         self, workspace: str, channel: str, user: str, trigger: str, text: str
@@ -122,19 +122,19 @@ class Codebase:
     async def _first_view(
         self, workspace: str, channel: str, user: str, words: Sequence[str]
     ) -> pieces.View:
-        held = await self._shelf.held(workspace, channel)
+        held = await self._editor.held(workspace, channel)
         place = pieces.Place(workspace, channel, held.name)
         denied = await self._denied(user, channel)
         if len(words) > 1 and words[0] == "attach" and denied is None:
             ref = words[2] if len(words) > 2 else "HEAD"
             edit = edits.RepositoryEdit(url=words[1], ref=ref)
-            return views.repository_form(place, edit, self._shelf.hosts)
+            return views.repository_form(place, edit, self._editor.hosts)
         return self._summary(place, held, denied)
 
     def _summary(
         self, place: pieces.Place, held: StoredContext, denied: Denied | None
     ) -> pieces.View:
-        summary = self._shelf.summary(held.name, held.body)
+        summary = self._editor.summary(held.name, held.body)
         shown = replace(
             summary, may_change=denied is None, refusal=denied.message if denied else None
         )
@@ -151,7 +151,7 @@ class Codebase:
             return
         shown = str(pushed["view"]["id"])
         denied = await self._denied(user, place.channel)
-        held = await self._shelf.held(place.workspace, place.channel)
+        held = await self._editor.held(place.workspace, place.channel)
         verb, _, name = what.partition(":")
         if denied is not None:
             form = views.done_view(place, denied.message)
@@ -164,19 +164,19 @@ class Codebase:
 
     def _form(self, place: pieces.Place, held: StoredContext, verb: str, name: str) -> pieces.View:
         if verb == "settings":
-            shown, fixed = self._settings(held.name), self._shelf.decided(held.name)
+            shown, fixed = self._settings(held.name), self._editor.decided(held.name)
             return settings_form(place, shown, DEFAULTS, fixed)
         if verb == "change":
             edit = _repository_of(held.body, name)
-            return views.repository_form(replace(place, replaces=name), edit, self._shelf.hosts)
-        return views.repository_form(place, None, self._shelf.hosts)
+            return views.repository_form(replace(place, replaces=name), edit, self._editor.hosts)
+        return views.repository_form(place, None, self._editor.hosts)
 
     async def repository(self, user: str, view: Mapping[str, Any], shown: str) -> None:
         """The form of a repository was sent: preview what it would come to."""
         place = pieces.place_of(view)
         if await self._denied(user, place.channel) is not None:
             return
-        held = await self._shelf.held(place.workspace, place.channel)
+        held = await self._editor.held(place.workspace, place.channel)
         edit = views.read_repository(view, place.replaces)
         body = edits.with_channel(
             edits.with_repository(held.body, edit, _name_of(edit.url)), place.channel
@@ -188,13 +188,13 @@ class Codebase:
         place = pieces.place_of(view)
         if await self._denied(user, place.channel) is not None:
             return
-        held = await self._shelf.held(place.workspace, place.channel)
+        held = await self._editor.held(place.workspace, place.channel)
         body = edits.with_settings(
             held.body,
             read_settings(view),
             self._settings(held.name),
             DEFAULTS,
-            self._shelf.decided(held.name),
+            self._editor.decided(held.name),
         )
         if body == held.body:
             await self._say(shown, place, "Nothing was changed: everything stands as it stood.")
@@ -213,13 +213,13 @@ class Codebase:
         # connection: an update that overtook it would be painted over by it.
         await asyncio.sleep(SETTLE_SECONDS)
         try:
-            preview = await self._shelf.preview(held, body)
+            preview = await self._editor.preview(held, body)
         except ForewarmError as error:
             view = views.problem_view(place, error.user_message)
             await best_effort("codebase", self._client.views_update(view_id=view_id, view=view))
             return
         key = uuid.uuid4().hex
-        await self._shelf.keep_draft(key, Draft(held, body))
+        await self._editor.keep_draft(key, Draft(held, body))
         view = views.preview_view(replace(place, draft=key), preview)
         await best_effort("codebase", self._client.views_update(view_id=view_id, view=view))
 
@@ -241,11 +241,11 @@ class Codebase:
         """Save a preview; return what to say about it."""
         if (denied := await self._denied(user, place.channel)) is not None:
             return denied.message
-        draft = await self._shelf.draft(place.draft or "")
+        draft = await self._editor.draft(place.draft or "")
         if draft is None:
             return "This preview is too old; open /codebase again."
         by_operator = await self._denied(user, place.channel, as_operator=True) is None
-        if not await self._shelf.save(place.workspace, user, draft, by_operator=by_operator):
+        if not await self._editor.save(place.workspace, user, draft, by_operator=by_operator):
             return "This channel's codebase was changed meanwhile; open /codebase again."
         return "Saved."
 
@@ -253,10 +253,10 @@ class Codebase:
         """Return why a person may not change a channel's codebase (`as_operator`: as more than
         the channel's creator), or None."""
         context: ContextConfig | None = self._contexts.for_channel(channel)
-        operators = (*(context.access.operators if context else ()), *self._shelf.operators)
+        operators = (*(context.access.operators if context else ()), *self._editor.operators)
         person = await self._people.person(user, ())
         facts = await self._people.channel(channel)
-        creator = facts.creator if self._shelf.creators_attach and not as_operator else None
+        creator = facts.creator if self._editor.creators_attach and not as_operator else None
         place = Place("own", facts.shared, creator, known=facts.known)
         return decide("configure", person, place, _Rules(operators=operators))
 
