@@ -172,6 +172,8 @@ class Bot:
             own=Projections(self.metrics, LogLines()),
         )
         self._opened.push_async_callback(self.journal.close)
+        # If a later part cannot open, what was begun here must not outlive the store.
+        self._opened.push_async_callback(self.tasks.drain, 0)
         self.metrics.watch_journal(self.journal)
         await restore_recent(self.journal, self.live, self.now)
         self.tasks.start(restore_figures(self.journal, self.live, self.now))

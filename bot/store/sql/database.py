@@ -66,6 +66,7 @@ class Database:
         self.kind: Kind = location.kind
         self.location = location
         self._running: set[asyncio.Task[Any]] = set()
+        self._closed = False
         if location.path is not None:
             _make_private(location.path)
             self.engine = _sqlite(location.path, 1, _prepare_writer)
@@ -123,9 +124,13 @@ class Database:
             await asyncio.sleep(pause)
 
     async def close(self) -> None:
-        """Wait for the writes under way, then let go of every connection."""
-        if self._running:
+        """Wait for the work under way, then let go of every connection.
+
+        Later work is a `StoreError`: it would open a connection that is never closed.
+        """
+        while self._running:
             await asyncio.wait(self._running)
+        self._closed = True
         await self.engine.dispose()
         await self._readers.dispose()
 
@@ -159,6 +164,8 @@ class Database:
         deadline = loop.time() + (self.patience if patience is None else patience)
         pause = 0.02
         while True:
+            if self._closed:
+                raise StoreError("unreachable", operation, "the store is closed")
             try:
                 async with asyncio.timeout(self._longest(deadline - loop.time())):
                     return await attempt(work)
