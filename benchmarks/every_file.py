@@ -31,7 +31,7 @@ _SHOWN = re.compile(rb"^@@@ file (.*) \(\d+ lines?(?:, \d+ values? masked)?\)$",
 
 @dataclass(frozen=True)
 class Account:
-    """What became of the text files of one commit."""
+    """The fate of each text file of one commit."""
 
     texts: int
     shown: int

@@ -116,7 +116,7 @@ class Assembler:
         self.sources = tuple(sources)
         self.budget = budget
         self.size: Size | None = None
-        """What `policy` has chosen; None before the first pack, and without a policy."""
+        """The choice of `policy`; None before the first pack, and without a policy."""
         self._policy = policy
 
     def surveys(

@@ -69,7 +69,7 @@ FREE = Rates(0.0, 0.0, 0.0)
 
 @dataclass(frozen=True)
 class Size:
-    """What `auto` chose and why.
+    """The choice of `auto` and its reason.
 
     `wait` is the predicted seconds of a warm question, `prefill` those of a cold write. In USD,
     `warm` is the input of a warm question, `cold` a cold write, `hour` an hour of warmth without a

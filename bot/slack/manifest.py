@@ -73,9 +73,9 @@ def events(features: Features) -> list[Ask]:
         Ask("message.im", "a question in a direct message"),
         Ask("app_home_opened", "its DM or Home tab was opened: a question is near"),
         Ask("app_context_changed", "which channel the person looks at beside the agent pane"),
-        Ask("agent_session_stopped", "somebody pressed Stop"),
-        Ask("member_joined_channel", "it was invited, or somebody gained access"),
-        Ask("member_left_channel", "it was removed, or somebody lost access"),
+        Ask("agent_session_stopped", "a user pressed Stop"),
+        Ask("member_joined_channel", "it was invited, or a user gained access"),
+        Ask("member_left_channel", "it was removed, or a user lost access"),
         Ask("channel_archive", "to let go of a public channel"),
         Ask("group_archive", "to let go of a private channel"),
         Ask("app_uninstalled", "to stop and forget"),
@@ -85,7 +85,7 @@ def events(features: Features) -> list[Ask]:
         asked.append(Ask("message.channels", "replies in threads it is in, edits and deletions"))
         asked.append(Ask("message.groups", "the same in private channels"))
     if features.composer_links:
-        asked.append(Ask("link_shared", "a link to the code in somebody's composer"))
+        asked.append(Ask("link_shared", "a link to the code in a user's composer"))
     if features.reactions:
         asked.append(Ask("reaction_added", "a sign of life in its channels"))
     return asked

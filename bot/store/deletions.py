@@ -20,7 +20,7 @@ from bot.store.sql.tables import questions, state, turns
 DELETED_MESSAGES = "deleted_message"
 """The kind of state under which deletions are remembered."""
 _WORDS = ("text", "files", "quoted", "unread")
-"""What a stored question says. The other fields tell when and in which place it was asked."""
+"""The words of a stored question. The other fields tell when and in which place it was asked."""
 
 
 async def forget_message(

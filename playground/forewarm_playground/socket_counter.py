@@ -1,9 +1,9 @@
 """Counts the bytes between two ends of a connection that live in one event loop.
 
-A byte that was sent and not yet received belongs to the present moment: whoever lets time jump
-while it travels lets the clock overtake it. The operating system cannot be asked (its
-acknowledgements are delayed on purpose), so both ends are counted here: whatever one end has
-sent, the other has to receive, its end-of-stream included.
+A byte that was sent and not yet received belongs to the present moment: a clock that jumps
+meanwhile overtakes it. The operating system cannot be asked (its acknowledgements are delayed on
+purpose), so both ends are counted here: everything that one end has sent, the other has to
+receive, its end-of-stream included.
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ class SocketCounter:
     def in_transit(self, reading: Reading) -> bool:
         """Whether a byte is under way that the loop will notice when it arrives.
 
-        Bytes that wait at a socket nobody reads (with a paused reader) do not count: they wait
+        Bytes that wait at a socket that is not read (with a paused reader) do not count: they wait
         for the application, not for the network.
         """
         return any(self._under_way(end, reading) for end in self._owing)

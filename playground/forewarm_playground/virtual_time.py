@@ -11,7 +11,7 @@ real sockets. Time jumps if all of these hold:
    `asyncio.to_thread`), a child process, a statement in a database driver, or code inside
    `in_flight("description")`.
 
-So a request in transit needs no token of its own, whichever library sends it. A server that waits
+So a request in transit needs no token of its own, with any HTTP library. A server that waits
 by a timer (a latency, a deliberate stall) blocks nothing, because then only the timer is left.
 Long-lived websockets and idle connections have no bytes in transit and block nothing.
 

@@ -23,7 +23,7 @@ _UNSAFE = re.compile(r"[\s()@#<>\"]+")
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """What Slack says of an id. `kind` is None for a channel."""
+    """Slack's answer about an id. `kind` is None for a channel."""
 
     name: str
     kind: Kind | None = None

@@ -85,7 +85,7 @@ class ContextStatus:
 def _waits(today: Summary) -> str:
     count = today.warm.count + today.cold.count
     if not count:
-        return "nobody has asked today"
+        return "no one has asked today"
     parts = [
         f"{name} {waits.p50:.1f} s"
         for name, waits in (("warm", today.warm), ("cold", today.cold))

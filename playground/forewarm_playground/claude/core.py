@@ -97,7 +97,7 @@ class Core:
     ) -> Exchange:
         """Accept a request that starts now, or raise `ApiError` with nothing done.
 
-        With `refusal`, the classifiers refuse the answer, whichever it is.
+        With `refusal`, the classifiers refuse every answer.
         """
         record = record or self.log(call, at)
         try:

@@ -22,7 +22,7 @@ Lifecycle = Literal["active", "deprecated", "retired"]
 
 EFFORTS: tuple[Effort, ...] = ("low", "medium", "high", "xhigh", "max")
 WRITE_5M, WRITE_1H = 1.25, 2.0
-"""What a cache write costs, as a multiple of the input price."""
+"""The price of a cache write, as a multiple of the input price."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from forewarm_playground.slack.models import (
 )
 
 PASSING = 2_000
-"""How many ephemeral messages and notices are kept: nobody finds older ones again."""
+"""How many ephemeral messages and notices are kept: a client does not find older ones again."""
 
 _PREFIX = {"public": "C", "private": "C", "im": "D", "mpim": "C"}
 
@@ -36,8 +36,8 @@ _PREFIX = {"public": "C", "private": "C", "im": "D", "mpim": "C"}
 class State:
     """Everything that a local Slack remembers. No socket, no loop: `now` is the only clock.
 
-    Whatever the app is to be told goes to `deliver`, whatever a screen may show to `publish`; both
-    are called at once and must not call back into the world.
+    Events for the app go to `deliver`, changes of a screen to `publish`; both are called at once
+    and must not call back into the state.
     """
 
     def __init__(self, config: SlackConfig, now: Now) -> None:

@@ -16,7 +16,7 @@ MESSAGE_OVERHEAD = 4
 """Tokens that each message costs beside its content."""
 
 IMAGE_TOKENS = 1_500
-"""Tokens of an image, whatever its size: about a 1.1-megapixel picture."""
+"""Tokens of an image of any size: about a 1.1-megapixel picture."""
 
 Json = Mapping[str, Any]
 

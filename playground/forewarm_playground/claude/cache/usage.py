@@ -14,7 +14,7 @@ from forewarm_playground.claude.cache.breakpoints import Breakpoint
 from forewarm_playground.claude.models import WRITE_1H, WRITE_5M, Model
 
 US_ONLY = 1.1
-"""What inference in one country costs, as a multiple, in every category."""
+"""The price of inference in one country, as a multiple, in every category."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,7 +170,7 @@ class Plan:
 
 
 WARMED = Plan((), "max_tokens")
-"""What a request with `max_tokens: 0` gets."""
+"""The reply to a request with `max_tokens: 0`."""
 
 
 @dataclass(slots=True)

@@ -31,8 +31,8 @@ def signature(secret: str, timestamp: str, body: bytes) -> str:
 class HttpEvents:
     """Posts payloads to the app's addresses.
 
-    `real_now` stamps the signature: the app checks it against its own real clock, whatever the
-    emulator's virtual one says.
+    `real_now` stamps the signature: the app checks it against its own real clock, not the
+    emulator's virtual one.
     """
 
     name = "http"

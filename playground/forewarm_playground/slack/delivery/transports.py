@@ -22,7 +22,7 @@ class Transport(Protocol):
 
     name: str
     timeout_reason: str
-    """What a retry gives as its reason when no acknowledgement came in time."""
+    """The reason that a retry gives when no acknowledgement came in time."""
 
     async def send(self, delivery: Delivery, entry: DeliveryEntry) -> Attempt:
         """Return how it went; never raises for what the app or the network does."""

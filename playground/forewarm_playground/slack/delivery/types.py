@@ -27,7 +27,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class Delivery:
-    """One payload for the app, the same whichever transport carries it.
+    """One payload for the app, the same for each transport.
 
     `name` is the event's type, the interaction's type or the command: what a fault matches.
     `ended` is called once, with the outcome, when the app has acknowledged or Slack gives up.
