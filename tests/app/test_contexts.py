@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -13,6 +13,7 @@ from bot.claude.events import RequestEnded
 from bot.claude.models import ModelSettings
 from bot.claude.prefix import Prefix, build_prefix
 from bot.claude.usage import Usage
+from bot.context.codebase import Codebase
 from bot.context.config.load import ContextConfig
 from bot.context.pack import Block, Pack, RepositoryState
 from bot.errors import ForewarmError
@@ -74,8 +75,8 @@ class FileRegistry(ContextRegistry):
         for one in configs:
             self.put(one)
 
-    def _source(self, config: ContextConfig) -> Source:
-        return self.sources.setdefault(config.name, Source(config))
+    def _source(self, config: ContextConfig) -> Codebase:
+        return cast(Codebase, self.sources.setdefault(config.name, Source(config)))
 
     def _moved(self, move: PrefixChanged) -> None:
         old = move.old.fingerprint if move.old else None

@@ -7,14 +7,14 @@ are unharmed. A question for a context that is still being built waits for it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import structlog
 
 from bot.claude.events import RequestEnded
 from bot.claude.prefix import Prefix
+from bot.context.codebase import Codebase
 from bot.context.config.load import ContextConfig, RepositoryConfig
 from bot.context.pack import Pack, Snapshot
 from bot.errors import ForewarmError
@@ -31,20 +31,6 @@ class NotReady(ForewarmError):
         self.problem = problem
 
 
-class CodeSource(Protocol):
-    """A context's repositories on disk (`bot.context.codebase.Codebase`)."""
-
-    async def sync(self) -> bool:
-        """Fetch; return True if a head has moved."""
-
-    async def pack(self, *, cold: bool = False) -> Pack: ...
-
-    def snapshot(self) -> Snapshot: ...
-
-    def learn(self, estimated: int, actual: int) -> None:
-        """Take in what a reply said a text took that was estimated, in tokens."""
-
-
 TRIES = 3
 """Attempts to build a context at start before questions are told that it cannot be built."""
 
@@ -57,7 +43,7 @@ class ContextState:
     """
 
     config: ContextConfig
-    source: CodeSource
+    source: Codebase
     pack: Pack | None = None
     prefix: Prefix | None = None
     snapshot: Snapshot | None = None
@@ -80,8 +66,8 @@ class Current:
     snapshot: Snapshot
 
 
-class PrefixBuilder(Protocol):
-    async def __call__(self, config: ContextConfig, pack: Pack, salt: str) -> Prefix: ...
+BuildPrefix = Callable[[ContextConfig, Pack, str], Awaitable[Prefix]]
+"""Makes a context's prefix from its pack and the salt of the installation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +86,8 @@ class ContextRegistry:
 
     def __init__(
         self,
-        open_source: Callable[[ContextConfig], CodeSource],
-        build: PrefixBuilder,
+        open_source: Callable[[ContextConfig], Codebase],
+        build: BuildPrefix,
         *,
         salt: str = "",
     ) -> None:
@@ -110,13 +96,13 @@ class ContextRegistry:
         self._salt = salt
         self._lives: dict[str, ContextState] = {}
         self._subscribers: list[Callable[[PrefixChanged], None]] = []
-        self._packed: list[Callable[[str, CodeSource], None]] = []
+        self._packed: list[Callable[[str, Codebase], None]] = []
 
     def subscribe(self, subscriber: Callable[[PrefixChanged], None]) -> None:
         """Call `subscriber` with every prefix that is built or moves from now on."""
         self._subscribers.append(subscriber)
 
-    def subscribe_packs(self, subscriber: Callable[[str, CodeSource], None]) -> None:
+    def subscribe_packs(self, subscriber: Callable[[str, Codebase], None]) -> None:
         """Call `subscriber` with a context's name and its code after every pack from now on."""
         self._packed.append(subscriber)
 
