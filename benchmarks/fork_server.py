@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -30,10 +30,14 @@ class Nursery:
     def __repr__(self) -> str:
         return f"<Nursery, process {self._process.pid}>"
 
-    async def start(self, environment: Mapping[str, str], log: Path) -> int:
-        """Start a bot that appends to `log`; return its process id."""
+    async def start(
+        self, environment: Mapping[str, str], log: Path, arguments: Sequence[str] = ()
+    ) -> int:
+        """Start a bot, or a command with these arguments, that appends to `log`; return its pid."""
         order = {"do": "start", "environment": dict(environment), "log": str(log)}
-        return int(await self._order(order))
+        # A server of an earlier version knows no arguments.
+        more = {"arguments": list(arguments)} if arguments else {}
+        return int(await self._order({**order, **more}))
 
     async def kill(self, pid: int, number: int = signal.SIGKILL) -> None:
         """Send a signal; after SIGKILL the process is gone when this returns."""
@@ -81,10 +85,12 @@ class _Children:
     def __init__(self) -> None:
         self._codes: dict[int, int | None] = {}
 
-    def start(self, environment: Mapping[str, str], log: str) -> int:
+    def start(
+        self, environment: Mapping[str, str], log: str, arguments: Sequence[str] = ("serve",)
+    ) -> int:
         pid = os.fork()
         if pid == 0:
-            _serve(environment, log)
+            _run_command(environment, log, arguments)
         self._codes[pid] = None
         return pid
 
@@ -109,8 +115,10 @@ class _Children:
             self.kill(pid, signal.SIGKILL)
 
 
-def _serve(environment: Mapping[str, str], log: str) -> None:
-    """Be a bot until the end; never returns."""
+def _run_command(environment: Mapping[str, str], log: str, arguments: Sequence[str]) -> None:
+    """Be `forewarm` with these arguments until its end; never returns."""
+    from bot.cli import main as forewarm
+
     code = 1
     try:
         nothing = os.open(os.devnull, os.O_RDONLY)
@@ -119,28 +127,25 @@ def _serve(environment: Mapping[str, str], log: str) -> None:
             os.dup2(to, number)
         os.environ.clear()
         os.environ.update(environment)
-        sys.argv = ["forewarm", "serve"]
-        code = _run()
+        sys.argv = ["forewarm", *arguments]
+        forewarm(arguments)
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1
     except BaseException:
         traceback.print_exc()
     finally:
+        sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
-
-
-def _run() -> int:
-    from bot.commands.serve import serve
-
-    try:
-        serve()
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 1
-    return 0
 
 
 def main() -> None:
     """Obey one order a line on stdin, answering each with a line of JSON."""
     import bot.app.bot
+    import bot.app.installation_check
+    import bot.cli
+    import bot.commands.check
     import bot.commands.serve
     import bot.telemetry.logs  # noqa: F401 - imported for those who are forked off
 

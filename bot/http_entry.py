@@ -64,7 +64,14 @@ async def read_body(request: web.Request, most_bytes: int, seconds: float = BODY
 class Refusals:
     """Counts refused requests by reason; warns at most once a minute, with the count since."""
 
-    def __init__(self, event: str, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        event: str,
+        now: Callable[[], float],
+        explain: Callable[[str], str | None] = lambda reason: None,
+    ) -> None:
+        """`explain` gives the sentence that tells operators why requests are refused."""
+        self._explain = explain
         self._event = event
         self._now = now
         self._unsaid: Counter[str] = Counter()
@@ -80,7 +87,8 @@ class Refusals:
         if self._said_at is None or now >= self._said_at + WARN_EVERY_SECONDS:
             self._said_at = now
             self.warnings += 1
-            log.warning(self._event, **self._unsaid)
+            why = {"why": said} if (said := self._explain(reason)) else {}
+            log.warning(self._event, **self._unsaid, **why)
             self._unsaid.clear()
 
 

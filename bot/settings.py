@@ -280,7 +280,9 @@ def read_settings() -> Settings:
     try:
         settings = Settings()  # type: ignore[call-arg]  # every field comes from the environment
     except ValidationError as error:
-        raise SettingsError(tuple(_sentence(e["loc"], e["msg"]) for e in error.errors())) from None
+        raise SettingsError(
+            tuple(_sentence(e["loc"], e["type"], e["msg"]) for e in error.errors())
+        ) from None
 
     if problem := _misplaced_home(os.environ, settings):
         raise SettingsError((problem,))
@@ -317,10 +319,18 @@ def _renamed(environment: Mapping[str, str]) -> tuple[str, ...]:
     )
 
 
-def _sentence(where: tuple[int | str, ...], what: str) -> str:
+_WORDS: Mapping[str, str] = {
+    "int_parsing": "it must be a whole number, such as 3000",
+    "float_parsing": "it must be a plain number, such as 20",
+    "bool_parsing": "it must be true or false",
+}
+"""Sentences for pydantic's types of errors."""
+
+
+def _sentence(where: tuple[int | str, ...], kind: str, what: str) -> str:
     # The offending value is left out on purpose: it may be a token in the wrong variable.
     name = str(where[0]).upper() if where else "The environment"
-    what = what.removeprefix("Value error, ")
+    what = _WORDS.get(kind, what.removeprefix("Value error, "))
     return f"{name} cannot be used: {what[0].lower()}{what[1:]}; change that variable."
 
 
@@ -353,8 +363,8 @@ def require_slack(settings: Settings) -> None:
         )
     if app_token is None and settings.slack_signing_secret is None:
         problems.append(
-            "Neither SLACK_APP_TOKEN (Socket Mode) nor SLACK_SIGNING_SECRET (HTTP) is set: set"
-            " the one for the way in which Slack shall reach the bot."
+            "Neither SLACK_APP_TOKEN (Socket Mode) nor SLACK_SIGNING_SECRET (HTTP) is set, so"
+            " Slack cannot reach the bot: set the one for the way that you chose."
         )
     if problems:
         raise SettingsError(tuple(problems))

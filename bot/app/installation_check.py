@@ -21,6 +21,7 @@ from bot.app.contexts.prefixes import Prefixes
 from bot.app.home_folder import prepare_home
 from bot.app.web import listen_problem
 from bot.claude.client import ClaudeClient
+from bot.claude.error_mapping import no_key
 from bot.claude.errors import ClaudeError
 from bot.claude.models import retirement
 from bot.claude.prefix import Prefix
@@ -43,6 +44,7 @@ APPS_PAGE = "https://api.slack.com/apps"
 KEYS_PAGE = "https://platform.claude.com/settings/keys"
 PRICES_OLD_DAYS = 180
 RETIRES_SOON_DAYS = 60
+UNUSED = "No question is answered from it until then."
 _SIGNING_SECRET = re.compile(r"[0-9a-f]{32}")
 
 
@@ -62,6 +64,7 @@ class InstallationCheck:
         self._settings = settings
         self._now = now
         self._stores = False
+        # The sentence that would be repeated for each context.
         self._claude_failed: str | None = None
         self._bot_token = settings.slack_bot_token
 
@@ -75,7 +78,10 @@ class InstallationCheck:
             yield finding
         async for finding in self._store():
             yield finding
-        yield await self._claude()
+        if self._has_model_server():
+            yield await self._claude()
+        else:
+            self._claude_failed = no_key().user_message
         async for finding in self._contexts(loaded):
             yield finding
         for finding in self._money(loaded):
@@ -103,9 +109,12 @@ class InstallationCheck:
             )
         elif settings.slack_signing_secret is not None:
             yield _signing_secret(settings.slack_signing_secret.get_secret_value())
-        if settings.anthropic_api_key is None and settings.anthropic_base_url is None:
+        if not self._has_model_server():
             yield Finding(
-                "settings", "bad", f"ANTHROPIC_API_KEY is not set: make one at {KEYS_PAGE}."
+                "settings",
+                "bad",
+                "ANTHROPIC_API_KEY is not set, so no question can be answered: make a key at"
+                f" {KEYS_PAGE} and set it.",
             )
         if settings.state_token is None:
             yield Finding(
@@ -220,6 +229,9 @@ class InstallationCheck:
             kind = "shared by replicas" if store.shared else "one file, for one process"
             yield Finding("database", "good", f"{kind}; a look takes {1000 * seconds:.0f} ms.")
 
+    def _has_model_server(self) -> bool:
+        return bool(self._settings.anthropic_api_key or self._settings.anthropic_base_url)
+
     def _connect(self) -> ClaudeClient:
         key = self._settings.anthropic_api_key
         return ClaudeClient.connect(
@@ -234,26 +246,20 @@ class InstallationCheck:
                 await client.ask_for_models()
             except ClaudeError as error:
                 self._claude_failed = error.user_message
-                if error.kind not in ("connection", "timeout"):
-                    return Finding("Claude", "bad", error.user_message)
-                return Finding(
-                    "Claude",
-                    "bad",
-                    f"Nothing answers at {where}, so no question can be answered: check the"
-                    " network, the proxy (HTTPS_PROXY) and ANTHROPIC_BASE_URL.",
-                )
+                return Finding("Claude", "bad", _unusable(error, where))
         return Finding("Claude", "good", f"{where} answers and accepts the key.")
 
     async def _contexts(self, loaded: LoadedContexts) -> AsyncIterator[Finding]:
         for problem in loaded.problems:
-            yield Finding("contexts", "bad", _ended(problem.user_message))
-        if not loaded.contexts:
+            yield Finding("contexts", "bad", f"{_ended(problem.user_message)} {UNUSED}")
+        if not loaded.contexts and not loaded.problems:
             yield Finding(
                 "contexts",
                 "bad",
                 f"There is no usable context in {self._settings.contexts}: write one, or attach a"
                 " repository with /codebase in Slack.",
             )
+        if not loaded.contexts:
             return
         settings = self._settings
         if not self._stores:
@@ -266,6 +272,7 @@ class InstallationCheck:
         try:
             sources = Clones(settings, store, client, self._now)
             for context in loaded.contexts:
+                sources.trust(repository.url for repository in context.repositories)
                 for finding in await self._context(context, sources, client):
                     yield finding
         finally:
@@ -350,6 +357,26 @@ class InstallationCheck:
             )
 
 
+def _unusable(error: ClaudeError, where: str) -> str:
+    """Return why no question can be answered by the server at `where`, and what to do."""
+    if error.kind in ("connection", "timeout"):
+        return (
+            f"Nothing answers at {where}, so no question can be answered: check the network, the"
+            " proxy (HTTPS_PROXY) and ANTHROPIC_BASE_URL."
+        )
+    if error.kind == "unknown_model":
+        return (
+            f"{where} answers, but has no Claude API below it, so no question can be answered:"
+            " correct ANTHROPIC_BASE_URL, which ends before `/v1`."
+        )
+    if error.kind == "authentication":
+        return (
+            "Claude did not accept the API key, so no question can be answered: make a key at"
+            f" {KEYS_PAGE} and set ANTHROPIC_API_KEY to it."
+        )
+    return error.user_message
+
+
 def _priced_and_alive(model: str, today: date) -> Iterator[Finding]:
     if not is_priced(model):
         yield Finding(
@@ -403,8 +430,9 @@ def _idle(
         if not any(matches(path) for path in paths):
             yield (
                 "bad" if key == "include" else "note",
-                f"The pattern {pattern!r} in `{key}` matches no file of {repository}: correct it in"
-                f" {context.name}.toml (paths begin at the top of the repository), or remove it.",
+                f"The pattern {pattern!r} in `{key}` matches no file of the repository"
+                f" {repository}: correct it in {context.name}.toml (paths begin at the top of the"
+                " repository), or remove it.",
             )
 
 

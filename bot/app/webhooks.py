@@ -21,6 +21,14 @@ from bot.settings import Settings
 MOST_BYTES = 4 * 1024**2
 """GitHub sends up to 2,048 commits with a push, about 1 MiB."""
 
+ADVICE = {
+    "github_refused": "pushes were not signed with GITHUB_WEBHOOK_SECRET, so they are fetched"
+    " later, by the timer: type the same secret at the webhook on GitHub",
+    "gitlab_refused": "pushes did not carry GITLAB_WEBHOOK_TOKEN, so they are fetched later, by the"
+    " timer: type the same token at the webhook on GitLab",
+}
+"""What operators are told about refused pushes."""
+
 Pushed = Callable[[Push], Awaitable[None]]
 Verify = Callable[[str, bytes, Mapping[str, str]], None]
 Parse = Callable[[bytes, Mapping[str, str]], "Push | None"]
@@ -32,7 +40,7 @@ class PushEntry:
     def __init__(self, settings: Settings, pushed: Pushed, now: Now) -> None:
         self._settings = settings
         self._pushed = pushed
-        self.refusals = Refusals("webhooks_refused", now)
+        self.refusals = Refusals("webhooks_refused", now, ADVICE.get)
 
     def routes(self) -> list[web.RouteDef]:
         """Return one route for each git host."""

@@ -101,8 +101,10 @@ class RefMissingError(RepositoryError):
             more = len(branches) - _NAMED_BRANCHES
             listed += f" and {more} more" if more > 0 else ""
             named = f"set `ref` to one of its branches ({listed})"
-        lacks = "names no branch that exists as its HEAD" if ref == "HEAD" else f"has no {ref!r}"
-        super().__init__(repository, f"{repository} {lacks}: {named}.")
+        lacks = f"has no branch, tag or commit {ref!r}"
+        if ref == "HEAD":
+            lacks = "names no branch that exists as its HEAD"
+        super().__init__(repository, f"The repository {repository} {lacks}: {named}.")
         self.ref = ref
         self.branches = branches
 
@@ -127,6 +129,18 @@ class AuthenticationError(RepositoryError):
         )
         self.host = host
         self.variable = variable
+
+
+class SshRefusedError(RepositoryError):
+    """The host knows none of this process's ssh keys."""
+
+    def __init__(self, repository: str, host: str) -> None:
+        super().__init__(
+            repository,
+            f"{host} refused access to {repository}, since it knows none of this process's ssh"
+            " keys: add a deploy key, or use the https:// address and a token.",
+        )
+        self.host = host
 
 
 class UnreachableError(RepositoryError):

@@ -20,6 +20,18 @@ MOST_FIELDS = 50
 """A slash command has about 15 form fields; an interaction has one."""
 SKEW_SECONDS = 300.0
 
+SIGNATURE_ADVICE = {
+    "wrong_signature": "requests were not signed with SLACK_SIGNING_SECRET, so they are not"
+    " answered: copy the signing secret from Basic Information of the app in Slack",
+    "too_old": "requests are older or newer than five minutes by this machine's clock, so they are"
+    " not answered: set the clock, for example by NTP",
+    "unsigned": "requests came without Slack's signature, so they are not answered: they are not"
+    " from Slack, or a proxy removes their headers",
+    "not_for_us": "requests name another workspace or app, so they are not answered: check which"
+    " app has this bot's address as its request URL",
+}
+"""What operators are told about refused requests."""
+
 _TIMESTAMP = re.compile(r"[0-9]{1,12}", re.ASCII)
 _SIGNATURE = re.compile(r"v0=[0-9a-f]{64}", re.ASCII)
 

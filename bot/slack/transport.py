@@ -16,7 +16,13 @@ from slack_sdk.errors import SlackApiError
 from bot.clock import Now
 from bot.http_entry import BodyRefused, Refusals, read_body
 from bot.slack.client import SlackClients, quiet_logger
-from bot.slack.http_entry import MOST_BYTES, decode, is_for_us, signature_fault
+from bot.slack.http_entry import (
+    MOST_BYTES,
+    SIGNATURE_ADVICE,
+    decode,
+    is_for_us,
+    signature_fault,
+)
 from bot.slack.identity import ConnectionRefused, Identity
 
 log = structlog.get_logger(__name__)
@@ -100,7 +106,7 @@ class EventsEntry:
         self._secret = secret
         self._now = now
         self._taking = taking
-        self.refusals = Refusals("slack_requests_refused", now)
+        self.refusals = Refusals("slack_requests_refused", now, SIGNATURE_ADVICE.get)
 
     def add_to(self, routes: web.UrlDispatcher) -> None:
         """Serve events, interactions and commands at `EVENTS_PATH`."""

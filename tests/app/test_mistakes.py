@@ -41,7 +41,7 @@ CONTEXTS: list[tuple[str, str, str]] = [
         "an open bracket in a glob",
         GOOD + 'include = ["src/[a"]\n',
         "pay.toml, line 5: the key 'repositories.include' is wrong: The pattern 'src/[a' cannot be"
-        " read: a '[' is never closed",
+        " read: a '[' is never closed; close it with ']', or write '[[]' for the character itself",
     ),
     (
         "a number in quotes",
@@ -116,8 +116,8 @@ CHECKED: list[tuple[str, dict[str, Any], str, str]] = [
         "a glob that matches nothing",
         {"context": GOOD + 'include = ["sorce/**"]\n'},
         "context pay",
-        "The pattern 'sorce/**' in `include` matches no file of code: correct it in pay.toml (paths"
-        " begin at the top of the repository), or remove it.",
+        "The pattern 'sorce/**' in `include` matches no file of the repository code: correct it"
+        " in pay.toml (paths begin at the top of the repository), or remove it.",
     ),
     (
         "a model with a slip",

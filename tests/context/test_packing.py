@@ -143,7 +143,7 @@ def test_a_context_is_packed_by_name(
     ("arguments", "words"),
     [
         (["nowhere"], "neither a context nor a path"),
-        (["PATH", "--at", "nope"], "has no 'nope'"),
+        (["PATH", "--at", "nope"], "has no branch, tag or commit 'nope'"),
         (["FOLDER"], "not a git repository"),
     ],
 )

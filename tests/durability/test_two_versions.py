@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import tarfile
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,9 +95,11 @@ class BothVersions(Nursery):
         self._both = (new, old)
         self._of: dict[int, Nursery] = {}
 
-    async def start(self, environment: Mapping[str, str], log: Path) -> int:
+    async def start(
+        self, environment: Mapping[str, str], log: Path, arguments: Sequence[str] = ()
+    ) -> int:
         version = self._both[log in self.old]
-        pid = await version.start(environment, log)
+        pid = await version.start(environment, log, arguments)
         self._of[pid] = version
         return pid
 

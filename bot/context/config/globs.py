@@ -47,7 +47,9 @@ def _bracket(pattern: str, start: int) -> tuple[str, int]:
             char = pattern[at]
         parts.append(char if char.isalnum() or char in "-_ " else re.escape(char))
         at += 1
-    raise GlobError(pattern, "a '[' is never closed")
+    raise GlobError(
+        pattern, "a '[' is never closed; close it with ']', or write '[[]' for the character itself"
+    )
 
 
 def _pieces(segment: str) -> list[str]:

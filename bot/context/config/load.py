@@ -62,7 +62,7 @@ def load_contexts(folder: Path) -> LoadedContexts:
     A file that is wrong is left out and its problems are listed; the others are loaded.
     """
     if not folder.is_dir():
-        problem = "there is no such folder; create it and put one TOML file per context there"
+        problem = "there is no such folder; create it and put one TOML file for each context there"
         return LoadedContexts((), (ContextError(str(folder), problem),))
     contexts: list[ContextConfig] = []
     problems: list[ContextError] = []
@@ -91,16 +91,21 @@ def load_context(file: Path) -> ContextConfig:
     try:
         text = file.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        problem = f"the file cannot be read ({reason})"
+        problem = (
+            f"the file cannot be read ({error.strerror})"
+            if isinstance(error, OSError)
+            else "the file is not in UTF-8, so it cannot be read; save it as UTF-8 in your editor"
+        )
         raise ContextErrors((ContextError(file.name, problem),)) from None
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         at = _AT_LINE.search(str(error))
         message = _AT_LINE.sub("", str(error)).strip()
-        problem = f"it is not valid TOML: {message[:1].lower()}{message[1:]}; mend that line"
-        line = int(at.group(1)) if at else None
+        said = f"it is not valid TOML ({message[:1].lower()}{message[1:]})"
+        # At the end of the file the mistake lies before: something is open.
+        remedy = "correct that line" if at else "close the bracket or the quote that is still open"
+        problem, line = f"{said}; {remedy}", int(at.group(1)) if at else None
         raise ContextErrors((ContextError(file.name, problem, line=line),)) from None
     return parse_context(file.stem, data, file=file.name, text=text, relative_to=file.parent)
 
@@ -173,7 +178,7 @@ def _sentence(detail: ErrorDetails, keys: tuple[str, ...]) -> str:
     if detail["type"] == "extra_forbidden":
         return f"unknown key {keys[-1]!r}{_suggestion(keys)}"
     if detail["type"] == "missing":
-        return f"the key {key!r} is missing; add it"
+        return f"the key {key!r} is missing; add it{_below(keys)}"
     message = _in_plain_words(detail)
     given = detail.get("input")
     shown = f" (it is {given!r})" if isinstance(given, str | int | float | bool) else ""
@@ -227,8 +232,19 @@ def _in_plain_words(detail: ErrorDetails) -> str:
 def _suggestion(keys: tuple[str, ...]) -> str:
     model = _TABLES.get(keys[0], ContextConfig) if len(keys) > 1 else ContextConfig
     known = [field for field in model.model_fields if model is not ContextConfig or field != "name"]
-    close = nearest(keys[-1], known)
-    return f"; did you mean {close!r}?" if close else f"; known here are {', '.join(known)}"
+    if close := nearest(keys[-1], known):
+        return f"; did you mean {close!r}?"
+    # A key at the end of a file belongs to the last table, whatever an empty line suggests.
+    top = nearest(keys[-1], set(ContextConfig.model_fields) - {"name"}) if len(keys) > 1 else None
+    if top is not None:
+        return f"; {top!r} belongs above the first [table] of the file"
+    return f"; known here are {', '.join(known)}"
+
+
+def _below(keys: tuple[str, ...]) -> str:
+    if len(keys) < 2:
+        return ""
+    return f" below [[{keys[0]}]]" if keys[0] == "repositories" else f" below [{keys[0]}]"
 
 
 def _line_of(text: str, keys: tuple[str, ...], nth: int = 0) -> int | None:

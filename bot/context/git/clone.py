@@ -29,6 +29,7 @@ from bot.context.errors import (
     GitTimeoutError,
     RefMissingError,
     RepositoryError,
+    SshRefusedError,
     TooLargeError,
     UnreachableError,
     UrlError,
@@ -89,7 +90,8 @@ class Sources:
             if not any(here.is_relative_to(folder.resolve()) for folder in self.local):
                 raise UrlError(
                     url.path,
-                    "local paths must lie in a folder named by FOREWARM_LOCAL_REPOSITORIES; or use https://",
+                    "no folder of FOREWARM_LOCAL_REPOSITORIES holds it; set that variable to"
+                    f" {here.parent}, or use an https:// address",
                 )
         elif self.hosts is not None and url.host not in self.hosts:
             raise UrlError(
@@ -471,6 +473,10 @@ _UNREACHABLE = re.compile(
 _NO_REF = re.compile(r"couldn't find remote ref|no such remote ref|not our ref", re.IGNORECASE)
 
 
+def _is_about_keys(stderr: str) -> bool:
+    return "permission denied" in stderr.lower() and "publickey" in stderr.lower()
+
+
 def explain(name: str, url: RepositoryUrl, ref: str, doing: str, stderr: str) -> RepositoryError:
     """Turn what git wrote into the error that tells a person what to do."""
     detail = last_line(stderr.encode())
@@ -488,6 +494,8 @@ def explain(name: str, url: RepositoryUrl, ref: str, doing: str, stderr: str) ->
         return RepositoryError(
             name, f"There is no git repository at {url.path}: correct the `url` of {name}."
         )
+    if url.scheme == "ssh" and _is_about_keys(stderr):
+        return SshRefusedError(name, url.host)
     if _REFUSED.search(stderr):
         return AuthenticationError(name, url.host or "The file system", url.token_variable)
     if _UNREACHABLE.search(stderr):

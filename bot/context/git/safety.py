@@ -68,9 +68,14 @@ read a folder that an operator named. `forewarm pack PATH` reads folders of stra
 such a folder names may run. A transport is opened by the code that fetches, one by one."""
 
 
+_BLAMING = ("fatal:", "error:", "remote:")
+
+
 def last_line(stderr: bytes) -> str:
     """Return the last line in which git says what went wrong, printable and short."""
     lines = [line for line in stderr.decode("utf-8", "replace").splitlines() if line.strip()]
-    blamed = [line for line in lines if line.startswith(("fatal:", "error:", "remote:"))] or lines
+    # ssh says why in a line of its own; after it git says only that it could not read.
+    blamed = [line for line in lines if line.startswith("ssh:")]
+    blamed = blamed or [line for line in lines if line.startswith(_BLAMING)] or lines
     text = blamed[-1] if blamed else ""
     return "".join(char if char.isprintable() else "?" for char in text)[:300].strip(" .")
