@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from bot.answer.interfaces import (
     Attachments,
     ExcerptSource,
+    FileUses,
     Gate,
     Inbox,
     People,
@@ -60,6 +61,7 @@ class Dependencies:
     attachments: Attachments | None = None
     people: People | None = None
     excerpts: ExcerptSource | None = None
+    uses: FileUses | None = None
     limits: Limits = field(default_factory=Limits)
     allowance: Allowance = field(default_factory=Allowance)
     window: Callable[[str], int] = listed_window

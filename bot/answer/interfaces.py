@@ -216,6 +216,17 @@ class ExcerptSource(Protocol):
         """Return the index of the pack's commits, None if it is not built yet."""
 
 
+class FileUses(Protocol):
+    """Keeps which files answers have used, so that the next base shows these first."""
+
+    async def record(self, context: str, files: Collection[tuple[str, str]]) -> None:
+        """Count one use of each file, given by repository and path.
+
+        Raises:
+            ForewarmError: the store cannot be reached.
+        """
+
+
 class Sources(Protocol):
     """The contexts as they live."""
 

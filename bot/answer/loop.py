@@ -27,7 +27,7 @@ from bot.claude.stream import OUTPUT_CHARACTERS, Ended, Event, Started, Text
 from bot.claude.usage import Usage
 from bot.clock import Now
 from bot.context.pack import Snapshot
-from bot.delivery.slack_api import JsonObject, TaskStatus
+from bot.delivery.slack_api import JsonObject, Task, TaskStatus
 from bot.retrieval.search import ContextSearch
 
 NO_MORE = "(No more look-ups are possible. Answer now with what you know; say what is missing.)"
@@ -39,6 +39,8 @@ NO_LOOK_UP = (
     "what you know.)"
 )
 WAITING = "is waiting for Claude, which is busy…"
+SOURCES = 3
+"""Pages that a look-up shows to people."""
 RETRIED = frozenset({"rate_limited", "overloaded", "server", "connection", "timeout", "cut"})
 
 
@@ -55,7 +57,7 @@ class Screen(Protocol):
 
     async def feed(self, text: str) -> None: ...
 
-    async def task(self, id: str, title: str, status: TaskStatus) -> None: ...
+    async def task(self, task: Task) -> None: ...
 
     async def rewind(self, text: str) -> None:
         """The words after `text` did not come to their end: what stands must be replaced."""
@@ -87,7 +89,8 @@ class Progress:
     """The state of an answer, true at any moment, also if it is cut short.
 
     `settled` is the text of the replies that are complete, `reply` that of the running one, both
-    raw. `rounds` are the complete messages after the question. Times are Unix seconds, None for
+    raw. `rounds` are the complete messages after the question. `read_files` are repository and path
+    of the files that look-ups have read. Times are Unix seconds, None for
     what has not happened; `usage` is that of the first reply.
     """
 
@@ -96,6 +99,7 @@ class Progress:
     rounds: list[JsonObject] = field(default_factory=list)
     replies: int = 0
     look_ups: int = 0
+    read_files: set[tuple[str, str]] = field(default_factory=set)
     requested_at: float | None = None
     started_at: float | None = None
     first_text_at: float | None = None
@@ -372,8 +376,8 @@ class Loop:
     async def _one(self, at: int, use: JsonObject) -> ToolResult:
         if at >= self._allowance.at_once:
             return ToolResult(TOO_MANY, error=True)
-        shown = title(use["name"], use["input"])
-        await self._screen.task(use["id"], shown, "in_progress")
+        task = Task(use["id"], title(use["name"], use["input"]), "in_progress")
+        await self._screen.task(task)
         looked = await look_up_in(
             self._executor,
             self._allowance.look_up_seconds,
@@ -383,7 +387,11 @@ class Loop:
             self._asked.code,
         )
         self.progress.look_ups += 1
-        await self._screen.task(use["id"], shown, "error" if looked.error else "complete")
+        if use["name"] == "read":
+            self.progress.read_files.update(one.key for one in looked.shown if one.is_head)
+        sources = tuple((one.url, one.label) for one in looked.shown[:SOURCES] if one.url)
+        status: TaskStatus = "error" if looked.error else "complete"
+        await self._screen.task(replace(task, status=status, output=looked.output, sources=sources))
         return looked
 
     def _fitted(self, looked: ToolResult) -> ToolResult:

@@ -340,6 +340,14 @@ class AnswerRun:
             delivered = await stage.finish(answer.blocks, answer.last_line)
             self.offers_later = self.later is not None and delivered.failure is None
             await self._close(self.outcome, delivered)
+            await self._record_uses(delivered)
+
+    async def _record_uses(self, delivered: Delivered) -> None:
+        """Count the files that a finished answer cites and has read."""
+        used = delivered.used | self._progress.read_files
+        if self.outcome == "answered" and self._parts.uses is not None and used:
+            with suppressed_store_failures(self.question.id):
+                await self._parts.uses.record(self.context.name, used)
 
     async def _show_places(self, stage: AnswerScreen) -> None:
         """Show the places that match the question: Claude cannot answer it now."""

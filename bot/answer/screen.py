@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from bot.answer.status import StatusLine
 from bot.delivery.delivery import Delivered, Delivery
-from bot.delivery.slack_api import JsonObject, Painted, TaskStatus
+from bot.delivery.slack_api import JsonObject, Painted, Task
 
 Open = Callable[[Sequence[str]], Delivery]
 
@@ -49,13 +49,13 @@ class AnswerScreen:
         self._fed = True
         await self.delivery.feed(text)
 
-    async def task(self, id: str, title: str, status: TaskStatus) -> None:
+    async def task(self, task: Task) -> None:
         if not self._fed:
             self._words_created = self._words_created and self.delivery.mode != "stream"
-            if self.delivery.mode != "stream" and status == "in_progress":
+            if self.delivery.mode != "stream":
                 # Only a stream shows tasks; elsewhere the status line is all there is.
-                self._status.show(f"is {title[:1].lower()}{title[1:]}…")
-        await self.delivery.task(id, title, status)
+                self._status.show(_status_of(task))
+        await self.delivery.task(task)
 
     async def rewind(self, text: str) -> None:
         """Begin anew with `text`, in place of what stands."""
@@ -99,3 +99,12 @@ class AnswerScreen:
     def _end_watch(self) -> None:
         if self._watcher is not None:
             self._watcher.cancel()
+
+
+def _status_of(task: Task) -> str:
+    """Return a task in words: the look-up, then its result and the places that it has shown."""
+    doing = f"is {task.title[:1].lower()}{task.title[1:]}"
+    if not task.output:
+        return f"{doing}…"
+    labels = ", ".join(label for _, label in task.sources)
+    return f"{doing}: {task.output}" + (f" ({labels})" if labels else "")

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import partial
 from typing import Any, Final
@@ -23,7 +23,9 @@ import structlog
 
 from bot.context.files.text import text_lines
 from bot.context.pack import Change, Match, Snapshot
+from bot.context.render.blocks import plural
 from bot.context.render.definitions import Definition, Definitions, definitions, is_known
+from bot.delivery.citations.links import permalink
 from bot.delivery.citations.symbols import find_definition
 from bot.delivery.slack_api import JsonObject
 from bot.errors import ForewarmError
@@ -115,11 +117,50 @@ DECLARATIONS: Final[tuple[JsonObject, ...]] = (
 
 
 @dataclass(frozen=True, slots=True)
+class ShownLines:
+    """Lines of a file that a look-up has shown. `url` is their page, None if none shows them."""
+
+    repository: str
+    path: str
+    first: int
+    last: int
+    mark: str
+    url: str | None
+
+    @classmethod
+    def of(
+        cls, snapshot: Snapshot, repository: str, path: str, first: int, last: int, mark: str = ""
+    ) -> ShownLines:
+        states = (state for state in snapshot.repositories() if state.name == repository)
+        url = next((permalink(state, path, first, last) for state in states), None)
+        return cls(repository, path, first, last, mark, url)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.repository, self.path
+
+    @property
+    def is_head(self) -> bool:
+        """Whether the lines are those of the pinned commit."""
+        return not self.mark
+
+    @property
+    def label(self) -> str:
+        lines = f"{self.first}-{self.last}" if self.last > self.first else str(self.first)
+        return f"{self.path}{self.mark}:{lines}"
+
+
+@dataclass(frozen=True, slots=True)
 class ToolResult:
-    """The result of a look-up. `error` means that the model must ask differently."""
+    """The result of a look-up. `error` means that the model must ask differently.
+
+    `output` says in a few words what was found, `shown` are the lines of it, for people.
+    """
 
     text: str
     error: bool = False
+    output: str = ""
+    shown: tuple[ShownLines, ...] = ()
 
 
 class _Refused(Exception):
@@ -158,7 +199,8 @@ def look_up(
     if tool is None:
         return ToolResult(f"There is no tool {name!r}.", error=True)
     try:
-        return ToolResult(_bounded(tool(snapshot, wanted, code)))
+        found = tool(snapshot, wanted, code)
+        return replace(found, text=_bounded(found.text))
     except _Refused as refused:
         return ToolResult(str(refused), error=True)
     except ForewarmError as error:
@@ -193,7 +235,9 @@ async def look_up_in(
 # --- the tools ----------------------------------------------------------------------------------
 
 
-def _search(snapshot: Snapshot, wanted: Mapping[str, Any], code: ContextSearch | None) -> str:
+def _search(
+    snapshot: Snapshot, wanted: Mapping[str, Any], code: ContextSearch | None
+) -> ToolResult:
     pattern = _text(wanted, "pattern")
     if not pattern or len(pattern) > MAX_PATTERN:
         raise _Refused(f"`pattern` must have 1 to {MAX_PATTERN} characters.")
@@ -221,7 +265,12 @@ def _search(snapshot: Snapshot, wanted: Mapping[str, Any], code: ContextSearch |
         parts.append("[… there are more; narrow the pattern or the directory …]")
     if code is not None and wanted.get("regex") is not True and not mark:
         parts += _ranked(code, pattern, repository, under, several)
-    return "\n\n".join(parts) or "Nothing was found."
+    places = tuple(
+        ShownLines.of(snapshot, name, path, matches[0].line, matches[0].line, mark)
+        for (name, path), matches in by_file.items()
+    )
+    output = f"{plural(len(found[:MAX_MATCHES]), 'line')} in {plural(len(by_file), 'file')}"
+    return ToolResult("\n\n".join(parts) or "Nothing was found.", output=output, shown=places)
 
 
 def _ranked(
@@ -263,7 +312,7 @@ def _definitions(snapshot: Snapshot, repository: str, path: str) -> Definitions 
     return None if text is None else definitions(path, text.encode("utf-8", "surrogatepass"))
 
 
-def _read(snapshot: Snapshot, wanted: Mapping[str, Any], code: ContextSearch | None) -> str:
+def _read(snapshot: Snapshot, wanted: Mapping[str, Any], code: ContextSearch | None) -> ToolResult:
     name = _text(wanted, "name").strip()
     if name and not _text(wanted, "path").strip():
         return _read_anywhere(snapshot, wanted, name, code)
@@ -272,7 +321,7 @@ def _read(snapshot: Snapshot, wanted: Mapping[str, Any], code: ContextSearch | N
 
 def _read_anywhere(
     snapshot: Snapshot, wanted: Mapping[str, Any], name: str, code: ContextSearch | None
-) -> str:
+) -> ToolResult:
     """Read what defines a name, wherever it is defined."""
     repository = _optional_repository(snapshot, wanted)
     known = code.define(name.rpartition(".")[2], MAX_DEFINED) if code is not None else []
@@ -281,14 +330,18 @@ def _read_anywhere(
         raise _Refused(f"No definition of {name!r} was found: search for it.")
     several = len(snapshot.repositories()) > 1
     parts: list[str] = []
+    read: list[ShownLines] = []
     for owner, path, first, last in places:
         lines = {"repository": owner, "path": path, "start": first, "end": last}
         shown = f"{owner}/{path}" if several else path
-        parts.append(f"{shown}\n{_read_file(snapshot, lines)}")
-    return "\n\n".join(parts)
+        found = _read_file(snapshot, lines)
+        parts.append(f"{shown}\n{found.text}")
+        read += found.shown
+    output = plural(len(places), "definition")
+    return ToolResult("\n\n".join(parts), output=output, shown=tuple(read))
 
 
-def _read_file(snapshot: Snapshot, wanted: Mapping[str, Any]) -> str:
+def _read_file(snapshot: Snapshot, wanted: Mapping[str, Any]) -> ToolResult:
     repository, path = _repository(snapshot, wanted), _path(wanted)
     snapshot, mark = _at(snapshot, {**wanted, "repository": repository})
     text = snapshot.read(repository, path)
@@ -298,15 +351,21 @@ def _read_file(snapshot: Snapshot, wanted: Mapping[str, Any]) -> str:
     lines = text_lines(text)
     name = _text(wanted, "name").strip()
     if name:
-        return _read_definition(path + mark, text, lines, name)
-    start = max(1, _number(wanted, "start", 1))
-    if start > len(lines):
-        raise _Refused(f"{path} has only {len(lines)} lines.")
-    end = max(start, _number(wanted, "end", len(lines)))
-    return _numbered(lines, start, end, mark and f"; cite it as {path}{mark}:LINE")
+        start, end, note = _find_definition(path + mark, text, name)
+    else:
+        start = max(1, _number(wanted, "start", 1))
+        if start > len(lines):
+            raise _Refused(f"{path} has only {len(lines)} lines.")
+        end = max(start, _number(wanted, "end", len(lines)))
+        note = mark and f"; cite it as {path}{mark}:LINE"
+    end = min(len(lines), start + MAX_LINES - 1, end)
+    place = ShownLines.of(snapshot, repository, path, start, end, mark)
+    output = f"lines {start}-{end} of {len(lines)}"
+    return ToolResult(_numbered(lines, start, end, note), output=output, shown=(place,))
 
 
-def _read_definition(path: str, text: str, lines: Sequence[str], name: str) -> str:
+def _find_definition(path: str, text: str, name: str) -> tuple[int, int, str]:
+    """Return first and last line of a definition, and a note on what is near it."""
     known = definitions(path.partition("@")[0], text.encode("utf-8", "surrogatepass"))
     if known is None:
         raise _Refused(f"The definitions of {path} are not known here: read it by lines.")
@@ -322,7 +381,7 @@ def _read_definition(path: str, text: str, lines: Sequence[str], name: str) -> s
     note = f"; {_line(item.qualified)}" + (f"; beside it: {', '.join(notes)}" if notes else "")
     note += f"; {_line(item.name)} also on lines {', '.join(also[:10])}" if also else ""
     note += f"; cite it as {path}#{_line(item.qualified)}" if "@" in path else ""
-    return _numbered(lines, item.first, item.last, note)
+    return item.first, item.last, note
 
 
 def _close_names(known: Definitions, name: str) -> str:
@@ -334,7 +393,6 @@ def _close_names(known: Definitions, name: str) -> str:
 
 def _numbered(lines: Sequence[str], start: int, end: int, note: str) -> str:
     """Return the lines with their numbers, then what was shown of how many."""
-    end = min(len(lines), start + MAX_LINES - 1, end)
     shown = [f"{at}\t{_line(lines[at - 1])}" for at in range(start, end + 1)]
     return "\n".join([*shown, f"[lines {start}-{end} of {len(lines)}{note}]"])
 
@@ -348,15 +406,14 @@ def _at(snapshot: Snapshot, wanted: Mapping[str, Any]) -> tuple[Snapshot, str]:
     return other, f"@{other.repositories()[0].commit[:12]}"
 
 
-def _list(snapshot: Snapshot, wanted: Mapping[str, Any], _: ContextSearch | None) -> str:
+def _list(snapshot: Snapshot, wanted: Mapping[str, Any], _: ContextSearch | None) -> ToolResult:
     repository, under = _repository(snapshot, wanted), _text(wanted, "under").strip("/")
     inside = f"{under}/" if under else ""
     paths = [path for path in snapshot.paths(repository) if path.startswith(inside)]
     if not paths:
         raise _Refused(f"There is no directory {under!r} in {repository}.")
-    if len(paths) <= MAX_PATHS:
-        return "\n".join(paths)
-    return "\n".join(_one_level(paths, inside)[:MAX_PATHS])
+    shown = paths if len(paths) <= MAX_PATHS else _one_level(paths, inside)[:MAX_PATHS]
+    return ToolResult("\n".join(shown), output=plural(len(paths), "file"))
 
 
 def _one_level(paths: Sequence[str], inside: str) -> list[str]:
@@ -367,10 +424,11 @@ def _one_level(paths: Sequence[str], inside: str) -> list[str]:
     return [f"{name} ({n} files)" if name.endswith("/") else name for name, n in counts.items()]
 
 
-def _history(snapshot: Snapshot, wanted: Mapping[str, Any], _: ContextSearch | None) -> str:
+def _history(snapshot: Snapshot, wanted: Mapping[str, Any], _: ContextSearch | None) -> ToolResult:
     repository, path = _repository(snapshot, wanted), _path(wanted)
     changes = snapshot.history(repository, path, MAX_CHANGES)
-    return "\n".join(map(_change, changes)) or "No commit that touched it is known."
+    text = "\n".join(map(_change, changes)) or "No commit that touched it is known."
+    return ToolResult(text, output=plural(len(changes), "commit"))
 
 
 def _change(one: Change) -> str:
@@ -378,7 +436,9 @@ def _change(one: Change) -> str:
     return f"{one.commit[:12]} {day} {_line(one.author)}: {_line(one.subject)}"
 
 
-_TOOLS: Final[Mapping[str, Callable[[Snapshot, Mapping[str, Any], ContextSearch | None], str]]] = {
+_TOOLS: Final[
+    Mapping[str, Callable[[Snapshot, Mapping[str, Any], ContextSearch | None], ToolResult]]
+] = {
     "search": _search,
     "read": _read,
     "list": _list,

@@ -289,6 +289,7 @@ class Bot:
             gate=self.gate,
             people=self.people,
             excerpts=self.excerpts,
+            uses=self.clones.uses,
             attachments=SlackAttachments(
                 self.clients.reads,
                 self.clients.session,

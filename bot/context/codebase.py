@@ -23,9 +23,10 @@ from bot.context.git.clone import Bounds, Clone, Sources
 from bot.context.git.credentials import Tokens
 from bot.context.git.repository import GitRepository
 from bot.context.pack import Omission, Pack, RepositoryState
-from bot.context.pack_builder import Assembly, Member, Source, omissions
+from bot.context.pack_builder import Assembly, Member, Source, omissions, used_files
 from bot.context.pack_store import MemoryState, PackState
-from bot.context.packer import Packer
+from bot.context.packer import Packer, ReadUses
+from bot.context.render.blocks import plural
 from bot.context.render.token_estimate import CountTokens, Estimator
 from bot.context.sizing import Size, SizePolicy
 from bot.context.snapshot import GitSnapshot, View
@@ -50,7 +51,8 @@ class Codebase:
     `home` is the folder of clones and caches, `now` the wall clock, `estimator` the first estimate
     of tokens, `count` the server's own counter if it has one, `state` the store in which base and
     overlays outlive the process, `tokens` the tokens for private repositories, `sources` the
-    addresses that may be fetched. `sessions` opens the process that reads and packs.
+    addresses that may be fetched. `sessions` opens the process that reads and packs. `uses` reads
+    how often answers used each file.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Codebase:
         progress: Progress | None = None,
         sessions: Sessions = in_threads,
         policy: SizePolicy | None = None,
+        uses: ReadUses | None = None,
     ) -> None:
         self.config = config
         self._policy = policy or SizePolicy(max_wait=config.max_wait)
@@ -87,6 +90,7 @@ class Codebase:
             progress=progress,
             sessions=sessions,
             policy=self._policy if config.budget_tokens == "auto" else None,
+            uses=uses,
         )
         self._pack: Pack | None = None
         self._lock = asyncio.Lock()
@@ -246,7 +250,25 @@ class Codebase:
         )
         files = sum(len(member.standing.shown) for member in members)
         size = "" if self.size is None else self.size.sentence()
-        return Pack(assembly.blocks, self.repositories(), omitted, files, size)
+        return Pack(
+            assembly.blocks, self.repositories(), omitted, files, size, self._learned(assembly)
+        )
+
+    def _learned(self, assembly: Assembly) -> str:
+        """Say what answers have taught the prefix; nothing if it shows every file anyway."""
+        uses = self._packer.assembler.uses
+        members = [member for member in assembly.members if not member.standing.complete]
+        then = sum(member.used for member in members)
+        now = sum(
+            used_files(uses.get(one.base.repository, {}), one.standing.survey.files)
+            for one in members
+        )
+        if not then and not now:
+            return ""
+        return (
+            f"Learned from answers: {plural(then, 'file')} that they cited or read came first when "
+            f"the base was built; the next base puts {now} first."
+        )
 
 
 def _follow(

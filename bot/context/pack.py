@@ -1,7 +1,7 @@
 """A built repository context: ordered text blocks and the commits that they show.
 
 A `Pack` knows no model: its token figures are estimates of its builder. Same
-commit and same configuration give the same bytes on every machine.
+commit, same configuration and same uses by answers give the same bytes on every machine.
 """
 
 from __future__ import annotations
@@ -78,6 +78,8 @@ class Pack:
     files: int
     size: str = ""
     """The size that `budget_tokens = "auto"` chose and why, as a sentence."""
+    learned: str = ""
+    """How many files come first because answers used them, as a sentence."""
 
     @property
     def tokens(self) -> int:

@@ -17,9 +17,10 @@ from bot.context.files.select import File, Rules
 from bot.context.files.tree import Survey, survey, survey_next, texts
 from bot.context.git.repository import GitRepository
 from bot.context.pack import Block
-from bot.context.render.base_block import BasePlan, files_tokens, plan_base
+from bot.context.render.base_block import NO_USES, BasePlan, files_tokens, plan_base
 from bot.context.render.blocks import body, file_marker
 from bot.context.render.budget import RESERVE, base_room, split
+from bot.context.render.rank import LEAST_USES
 from bot.context.render.token_estimate import Estimator, Slice
 from bot.context.sizing import Size, SizePolicy
 from bot.context.update.build import Standing, Update, build_update
@@ -27,6 +28,8 @@ from bot.context.update.policy import Decision, Part, decide
 
 Counted = Mapping[bytes, int]
 """Tokens by update text, as the server counts them."""
+Uses = Mapping[str, Mapping[str, float]]
+"""How often answers used each file, decayed, by repository and path."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,8 @@ class Member:
     """The reasons for which the budget kept files out, as far as they are still known."""
     origin: Standing | None = field(default=None, repr=False)
     """The files that the base itself shows. They are looked up again after a restart."""
+    used: int = 0
+    """The files that came first in the base because answers had used them."""
 
     @property
     def commit(self) -> str:
@@ -118,6 +123,7 @@ class Assembler:
         self.size: Size | None = None
         """The choice of `policy`; None before the first pack, and without a policy."""
         self._policy = policy
+        self.uses: Uses = MappingProxyType({})
 
     def surveys(
         self,
@@ -214,8 +220,9 @@ class Assembler:
         members: list[Member] = list(kept)
         for source, found in zip(sources, surveys, strict=True):
             room = None if shares is None else shares[source.rules.name]
-            plan = plan_base(source.repository, found, estimator, room)
-            members.append(_member(source, plan))
+            uses = self.uses.get(source.rules.name, NO_USES)
+            plan = plan_base(source.repository, found, estimator, room, uses)
+            members.append(_member(source, plan, uses))
         return tuple(members)
 
     def _shares(
@@ -307,7 +314,12 @@ def _surveyed(
     return survey(source.repository, commit, source.rules, source.cache, progress)
 
 
-def _member(source: Source, plan: BasePlan) -> Member:
+def used_files(uses: Mapping[str, float], files: Mapping[str, File]) -> int:
+    """Count the files that come first because answers used them."""
+    return sum(uses.get(path, 0.0) >= LEAST_USES for path in files)
+
+
+def _member(source: Source, plan: BasePlan, uses: Mapping[str, float]) -> Member:
     text = b"".join(plan.parts(source.repository)).decode("utf-8")
     standing = Standing.of(plan)
     return Member(
@@ -319,6 +331,7 @@ def _member(source: Source, plan: BasePlan) -> Member:
         Part(plan.tokens, 0, 0, plan.tokens),
         plan.omitted,
         standing,
+        0 if plan.complete else used_files(uses, plan.survey.files),
     )
 
 

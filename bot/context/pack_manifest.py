@@ -35,6 +35,7 @@ class KeptMember:
     shown_paths: frozenset[str] | None
     mapped: frozenset[str]
     part: Part
+    used: int = 0
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,7 @@ def _keep(member: Member) -> KeptMember:
         None if standing.complete else frozenset(standing.shown),
         standing.mapped,
         member.part,
+        member.used,
     )
 
 
@@ -142,6 +144,7 @@ def _member_row(member: KeptMember) -> dict[str, Any]:
         "base_mapped": _paths(member.base_mapped),
         "shown": _paths(member.shown_paths),
         "mapped": _paths(member.mapped),
+        "used": member.used,
         "part": [part.base, part.overlays, part.append, part.fresh, part.carried, part.pushes],
     }
 
@@ -156,6 +159,7 @@ def _member_of(row: Mapping[str, Any]) -> KeptMember:
         _set(row["shown"]),
         frozenset(row["mapped"]),
         Part(*row["part"]),
+        row.get("used", 0),
     )
 
 
@@ -178,4 +182,5 @@ def _restored(member: KeptMember, base: Block, found: Survey) -> Member:
         member.base_mapped,
         standing,
         member.part,
+        used=member.used,
     )

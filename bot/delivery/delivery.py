@@ -14,6 +14,7 @@ from typing import TypeAlias
 from bot.clock import Now
 from bot.context.pack import Snapshot
 from bot.delivery.citations.filter import READING, CheckedText
+from bot.delivery.citations.path_index import FileKey
 from bot.delivery.engine.commands import (
     Append,
     Call,
@@ -36,7 +37,7 @@ from bot.delivery.slack_api import (
     SlackCallError,
     SlackCalls,
     Target,
-    TaskStatus,
+    Task,
 )
 
 POLL = 1.0
@@ -60,6 +61,8 @@ class Delivered:
     stopped: bool = False
     failure: CallFailure | None = None
     error: str = ""
+    used: frozenset[FileKey] = frozenset()
+    """Files that citations name which hold."""
 
 
 class Delivery:
@@ -121,9 +124,9 @@ class Delivery:
         if self._idle:
             self._news.set()
 
-    async def task(self, id: str, title: str, status: TaskStatus) -> None:
+    async def task(self, task: Task) -> None:
         """Show a tool's use as a task in the stream; in the other modes nothing."""
-        self._engine.task(id, title, status)
+        self._engine.task(task)
         self._news.set()
 
     async def stop(self) -> None:
@@ -185,6 +188,7 @@ class Delivery:
             stopped=engine.halted,
             failure=engine.failure,
             error=engine.error,
+            used=check.used if check is not None else frozenset(),
         )
 
     async def _run(self) -> None:

@@ -101,6 +101,21 @@ TaskStatus = Literal["pending", "in_progress", "complete", "error"]
 
 
 @dataclass(frozen=True, slots=True)
+class Task:
+    """A look-up as people see it.
+
+    `output` is its result in a few words, `sources` the pages of the lines that it has shown:
+    address and label.
+    """
+
+    id: str
+    title: str
+    status: TaskStatus
+    output: str = ""
+    sources: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Painted:
     """The first words are on screen: Unix seconds when Slack said so, and the message."""
 

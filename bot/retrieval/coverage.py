@@ -47,12 +47,16 @@ class NeededFile:
 
 @dataclass(frozen=True)
 class EvidenceRow:
-    """A question with known evidence. `commit` is None if the caller chooses it."""
+    """A question with known evidence.
+
+    `commit` is None if the caller chooses it, `repository` if there is only one.
+    """
 
     id: str
     question: str
     commit: str | None
     files: tuple[NeededFile, ...]
+    repository: str | None = None
 
 
 def read_rows(text: str) -> list[EvidenceRow]:
@@ -75,16 +79,21 @@ def _read_row(number: int, line: str) -> EvidenceRow:
         raise QuestionsError(number, f"it is not JSON ({error})") from None
     if not isinstance(row, dict):
         raise QuestionsError(number, "it is not an object")
-    question, commit = row.get("question"), row.get("commit")
+    question, files = row.get("question"), row.get("files")
     if not isinstance(question, str):
         raise QuestionsError(number, "`question` is not a text")
-    if commit is not None and not isinstance(commit, str):
-        raise QuestionsError(number, "`commit` is not a text")
-    files = row.get("files")
+    commit, repository = (_optional_text(number, row, key) for key in ("commit", "repo"))
     if not isinstance(files, list):
         raise QuestionsError(number, "`files` is not a list")
     needed = tuple(_read_file(number, file) for file in files)
-    return EvidenceRow(str(row.get("id", number)), question, commit, needed)
+    return EvidenceRow(str(row.get("id", number)), question, commit, needed, repository)
+
+
+def _optional_text(number: int, row: Mapping[str, object], key: str) -> str | None:
+    value = row.get(key)
+    if value is not None and not isinstance(value, str):
+        raise QuestionsError(number, f"`{key}` is not a text")
+    return value
 
 
 def _read_file(number: int, file: object) -> NeededFile:
@@ -115,11 +124,15 @@ def row_of_answer(id: str, question: str, answer: str) -> EvidenceRow | None:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Coverage of one question, and the place of each file that it needs."""
+    """Coverage of one question, and the place of each file that it needs.
+
+    `reachable` tells whether every file is covered or found by one search.
+    """
 
     row: EvidenceRow
     files: bool
     lines: bool
+    reachable: bool
     where: Mapping[str, Where]
     excerpts: Sequence[Excerpt]
 
@@ -162,8 +175,9 @@ def judge(
             by_lines = by_lines and any(
                 number in seen for first, last in file.lines for number in range(first, last + 1)
             )
-    covered = all(place in {"prefix", "excerpts"} for place in where.values())
-    return Verdict(row, covered, covered and by_lines, where, excerpts)
+    missed = [path for path, place in where.items() if place not in {"prefix", "excerpts"}]
+    reachable = all(path in found for path in missed)
+    return Verdict(row, not missed, not missed and by_lines, reachable, where, excerpts)
 
 
 def _where(path: str, prompt: Prompt, seen: set[int], found: Container[str]) -> Where:
@@ -190,23 +204,19 @@ class Coverage:
     where: Mapping[Where, int]
 
 
-def tally(verdicts: Sequence[Verdict], found: Sequence[Container[str]]) -> Coverage:
-    """Sum up. `found` are, for each question, the files that one search finds."""
+def tally(verdicts: Sequence[Verdict]) -> Coverage:
+    """Sum up."""
     where: Counter[Where] = Counter()
     for verdict in verdicts:
         where.update(verdict.where.values())
     files = sum(where.values())
     unknown = where["search"] + where["unreachable"]
-    reachable = [
-        all(place in {"prefix", "excerpts"} or path in hits for path, place in one.where.items())
-        for one, hits in zip(verdicts, found, strict=True)
-    ]
     return Coverage(
         len(verdicts),
         _share(sum(verdict.files for verdict in verdicts), len(verdicts)),
         _share(sum(verdict.lines for verdict in verdicts), len(verdicts)),
         _share(files - unknown, files),
-        _share(sum(reachable), len(verdicts)),
+        _share(sum(verdict.reachable for verdict in verdicts), len(verdicts)),
         {place: where[place] for place in WHERES},
     )
 

@@ -35,7 +35,7 @@ class PrefixBuilt:
     seconds: float
     repositories: tuple[RepositoryAt, ...]
     size: str = ""
-    """The size that was chosen for it and why, as a sentence; empty if it was set by hand."""
+    """The size that was chosen and why, and what answers have taught the prefix, as sentences."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from bot.answer.dependencies import Dependencies
 from bot.answer.events import Outcome
@@ -47,11 +47,11 @@ from bot.delivery.slack_api import (
     Painted,
     SlackCallError,
     Target,
-    TaskStatus,
+    Task,
 )
 
 # A machine that is busy with other things must not fail a law.
-settings.register_profile("unhurried", deadline=None)
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
 
 CODE = "def answer(question: str) -> str:\n    return question[::-1]\n"
@@ -237,10 +237,10 @@ class Showing(Delivery):
             assert self.ts is not None
             self.first_painted.set_result(Painted(self.room.clock(), self.ts))
 
-    async def task(self, id: str, title: str, status: TaskStatus) -> None:
+    async def task(self, task: Task) -> None:
         assert self.state == "running"
         await self._stand()
-        self.tasks.append((title, status))
+        self.tasks.append((task.title, task.status))
 
     async def settle(self) -> tuple[int, int, int]:
         return self.room.citations
@@ -258,6 +258,7 @@ class Showing(Delivery):
             painted_at=None,
             characters=len(self.text),
             mode=self.mode,
+            used=self.room.used,
         )
 
     async def abandon(self) -> Sequence[str]:
@@ -407,6 +408,7 @@ class Room:
     slack_fails: SlackCallError | None = None
     join_seconds: float = 0.0
     citations: tuple[int, int, int] = (0, 0, 0)
+    used: frozenset[tuple[str, str]] = frozenset()
     warmed: bool = True
     ttl: Ttl = "5m"
     tickets: list[JoinTicket] = field(default_factory=list)

@@ -9,6 +9,7 @@ import pytest
 from bot.answer.loop import GO_ON, NO_LOOK_UP, Asked, Loop
 from bot.answer.next_turn import NextTurn
 from bot.claude.errors import ClaudeError, CutStream
+from bot.delivery.slack_api import Task
 
 if TYPE_CHECKING:
     from tests.answer.conftest import Room
@@ -25,7 +26,7 @@ class Paper:
     async def feed(self, text: str) -> None:
         self.text += text
 
-    async def task(self, id: str, title: str, status: Any) -> None: ...
+    async def task(self, task: Task) -> None: ...
 
     async def rewind(self, text: str) -> None:
         self.text = text

@@ -11,7 +11,7 @@ import pytest
 
 from bot.answer.loop import NO_MORE, NO_ROOM, TOO_MANY, Allowance, Asked, Loop
 from bot.claude.errors import ClaudeError, CutStream
-from bot.delivery.slack_api import TaskStatus
+from bot.delivery.slack_api import Task, TaskStatus
 
 if TYPE_CHECKING:
     from tests.answer.conftest import Room
@@ -25,13 +25,15 @@ class Paper:
     def __init__(self) -> None:
         self.text = ""
         self.tasks: list[tuple[str, TaskStatus]] = []
+        self.shown: list[Task] = []
         self.said: list[str] = []
 
     async def feed(self, text: str) -> None:
         self.text += text
 
-    async def task(self, id: str, title: str, status: TaskStatus) -> None:
-        self.tasks.append((title, status))
+    async def task(self, task: Task) -> None:
+        self.tasks.append((task.title, task.status))
+        self.shown.append(task)
 
     async def rewind(self, text: str) -> None:
         self.text = text
@@ -111,6 +113,23 @@ async def test_look_ups_are_shown_from_their_beginning_to_their_end(room: Room) 
         ("Reading nowhere.py", "error"),
         ("Reading nowhere.py", "in_progress"),
     ]
+
+
+async def test_a_look_up_that_is_over_tells_its_result_and_links_its_lines(room: Room) -> None:
+    room.model.says(READ, ("search", {"pattern": "return"}), ("list", {}))
+    room.model.says("Done.")
+    paper = Paper()
+    loop = loop_of(room, paper)
+    await loop.run()
+    done = {task.title: task for task in paper.shown if task.status == "complete"}
+    page = f"https://github.com/acme/payments/blob/{'a' * 40}/a.py"
+    read = done["Reading a.py"]
+    assert (read.output, read.sources) == ("lines 1-2 of 2", ((f"{page}#L1-L2", "a.py:1-2"),))
+    found = done["Searching for return"]
+    assert (found.output, found.sources) == ("1 line in 1 file", ((f"{page}#L2-L2", "a.py:2"),))
+    listed = done["Listing the files"]
+    assert (listed.output, listed.sources) == ("1 file", ())
+    assert loop.progress.read_files == {("payments", "a.py")}
 
 
 @pytest.mark.parametrize(

@@ -120,3 +120,35 @@ def test_questions_come_from_a_file_or_from_the_store_of_a_context(
     result = run(repo, *arguments)
     assert result.exit_code == 1
     assert "--from-store" in str(result.exception)
+
+
+def test_several_repositories_are_measured_in_one_run(
+    repo: Repo, questions: Path, tmp_path: Path
+) -> None:
+    both = tmp_path / "both.jsonl"
+    rows = [json.loads(line) for line in questions.read_text().splitlines()]
+    both.write_text("".join(json.dumps({**row, "repo": "shop"}) + "\n" for row in rows[:4]))
+    more = tmp_path / "more.jsonl"
+    more.write_text("".join(json.dumps({**row, "repo": "other"}) + "\n" for row in rows[4:6]))
+    out = tmp_path / "rows.jsonl"
+    given = ["eval", str(both), str(more), "--repository", f"shop={repo.path}"]
+    given += ["--repository", f"other={repo.path}", "--budget", "10000", "--excerpts", "4000"]
+    result = CliRunner().invoke(build(), [*given, "--rows", str(out), "--json"])
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert found["questions"] == 6
+    assert [one["repository"] for one in found["repositories"]] == ["shop", "other"]
+    assert [one["questions"] for one in found["repositories"]] == [4, 2]
+    (cell,) = found["table"]
+    assert (cell["files"], cell["wait"]) == (1, pytest.approx(0.996))
+    assert found["best"] == cell
+    assert len(out.read_text().splitlines()) == 6
+
+
+def test_a_question_about_no_given_repository_is_named(repo: Repo, questions: Path) -> None:
+    given = ["eval", str(questions), "--repository", f"a={repo.path}"]
+    result = CliRunner().invoke(build(), [*given, "--repository", f"b={repo.path}"])
+    assert result.exit_code == 1
+    assert "Question refund is about no repository of a, b" in str(result.exception)
+    result = CliRunner().invoke(build(), [*given, "--repository", f"a={repo.path}"])
+    assert "Two repositories are called a" in str(result.exception)

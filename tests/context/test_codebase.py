@@ -425,3 +425,28 @@ async def test_reprs_tell_the_truth(repo: Repo, rooms: Rooms) -> None:
     assert repr(codebase) == "<Codebase room: not packed>"
     await _synced(codebase)
     assert f"repo@{repo.head[:7]}" in repr(codebase)
+
+
+async def test_files_that_answers_used_come_first_in_the_next_base(
+    repo: Repo, rooms: Rooms
+) -> None:
+    """A base that stands is not rebuilt for it: that would cost a cold write."""
+    repo.commit({f"src/m{n}.py": SOURCE for n in range(40)})
+    uses: dict[str, dict[str, float]] = {}
+
+    async def read() -> dict[str, dict[str, float]]:
+        return uses
+
+    room, state = rooms(repo, budget_tokens=40_000), MemoryState()
+    codebase = room.codebase(state, uses=read)
+    first = await _synced(codebase)
+    hidden = sorted(one.path for one in first.omitted)[-1]
+    assert first.learned == ""
+    uses[first.repositories[0].name] = {hidden: 1.0, "gone.py": 5.0}
+    again = await _synced(codebase)
+    assert again.fingerprint == first.fingerprint
+    assert "0 files that they cited or read came first when the base was built" in again.learned
+    assert "the next base puts 1 first" in again.learned
+    anew = await _synced(room.codebase(MemoryState(), uses=read))
+    assert hidden not in {one.path for one in anew.omitted}
+    assert "1 file that they cited or read came first" in anew.learned

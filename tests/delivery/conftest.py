@@ -33,7 +33,7 @@ from bot.delivery.engine.commands import (
 )
 from bot.delivery.engine.engine import Message, PlannedCall, StreamEngine
 from bot.delivery.engine.sizing import Limits
-from bot.delivery.slack_api import JsonObject, SlackCallError, Target, TaskStatus
+from bot.delivery.slack_api import JsonObject, SlackCallError, Target, Task, TaskStatus
 
 Fault = Literal[
     "fine",
@@ -323,7 +323,7 @@ class Run:
         while self._step < len(steps) and self._due <= self.thread.now:
             for at, status in self.schedule.tasks:
                 if at == self._step:
-                    self.engine.task(f"t{at}", f"search <{at}>", status)
+                    self.engine.task(Task(f"t{at}", f"search <{at}>", status))
             self._let_in(steps[self._step][0])
             if self._step == self.schedule.stop_at:
                 self.engine.halt()

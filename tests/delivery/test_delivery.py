@@ -15,7 +15,7 @@ from bot.delivery.citations.path_index import FileKey, Source
 from bot.delivery.delivery import Deliveries, Delivery
 from bot.delivery.engine.commands import Append, Start, Stop, Update
 from bot.delivery.rate_limit.limiter import RateLimiter
-from bot.delivery.slack_api import Target
+from bot.delivery.slack_api import Target, Task
 
 if TYPE_CHECKING:
     from tests.delivery.conftest import Workspace
@@ -304,11 +304,11 @@ def test_tasks_go_out_with_the_stream_and_first_words_right_behind(
     async def main() -> None:
         workspace = make_workspace()
         delivery = deliver(workspace)
-        await delivery.task("t1", "search", "in_progress")
+        await delivery.task(Task("t1", "search", "in_progress"))
         await asyncio.sleep(0.3)
         assert not delivery.first_painted.done()
         begun = asyncio.get_running_loop().time()
-        await delivery.task("t1", "search", "complete")
+        await delivery.task(Task("t1", "search", "complete"))
         await delivery.feed("Found it")
         painted = await delivery.first_painted
         assert painted.at - begun <= 2 * workspace.latency + 0.01

@@ -88,14 +88,14 @@ def test_shares_are_of_questions_and_of_files() -> None:
         verdict(NeededFile("b.py"), found="b.py"),
         verdict(NeededFile("b.py")),
     ]
-    found = tally(verdicts, [set(), set(), {"b.py"}, set()])
+    found = tally(verdicts)
     assert (found.questions, found.files, found.lines) == (4, 0.25, 0.0)
     assert (found.known, found.reachable) == (0.5, 0.5)
     assert found.where == {"prefix": 0, "excerpts": 1, "named": 1, "search": 1, "unreachable": 1}
 
 
 def test_no_question_has_no_share() -> None:
-    assert tally([], []).files == 0.0
+    assert tally([]).files == 0.0
 
 
 def test_rows_are_read_with_and_without_lines() -> None:
@@ -104,7 +104,7 @@ def test_rows_are_read_with_and_without_lines() -> None:
     )
     text += '{"question": "r", "commit": "abc", "files": [{"path": "b"}]}'
     assert read_rows(text) == [
-        EvidenceRow("7", "q", None, (NeededFile("a", ((1, 2),)),)),
+        EvidenceRow("7", "q", None, (NeededFile("a", ((1, 2),)),), "x"),
         EvidenceRow("3", "r", "abc", (NeededFile("b"),)),
     ]
 
@@ -122,6 +122,7 @@ def test_rows_are_read_with_and_without_lines() -> None:
         '{"question": "q", "files": [{"path": "a", "lines": [3]}]}',
         '{"question": "q", "files": [{"path": "a", "lines": [[1, "2"]]}]}',
         '{"question": "q", "commit": 1, "files": []}',
+        '{"question": "q", "repo": 1, "files": []}',
     ],
 )
 def test_a_line_that_cannot_be_read_is_named(line: str) -> None:

@@ -31,9 +31,9 @@ def test_coverage_of_this_repository_does_not_fall(tmp_path: Path) -> None:
         head = repository.resolve("HEAD")
     except RepositoryError:
         pytest.skip("the source is no git repository here")
-    subject = Subject(repository, Rules("forewarm"), None, tmp_path / "index.db")
+    subject = Subject(repository, Rules("forewarm"), None, tmp_path / "index.db", head)
     plan = Plan([BUDGET], [EXCERPTS], "claude-sonnet-5-5", Speed(), 2.0)
-    found = evaluate(subject, read_rows(QUESTIONS.read_text("utf-8")), head, plan)
+    found = evaluate(subject, read_rows(QUESTIONS.read_text("utf-8")), plan)
     absent = sorted({path for paths in found.absent.values() for path in paths})
     assert len(absent) <= MOST_ABSENT, f"{QUESTIONS.name} names files that have moved: {absent}"
     (cell,) = found.cells

@@ -2,17 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from bot.answer.loop import Screen
-from bot.delivery.slack_api import TaskStatus
-
-
-@dataclass(frozen=True, slots=True)
-class _Task:
-    id: str
-    title: str
-    status: TaskStatus
+from bot.delivery.slack_api import Task
 
 
 class Relay:
@@ -20,7 +11,7 @@ class Relay:
 
     def __init__(self) -> None:
         self._text: list[str] = []
-        self._tasks: dict[str, _Task] = {}
+        self._tasks: dict[str, Task] = {}
         self._screen: Screen | None = None
 
     def __repr__(self) -> str:
@@ -35,7 +26,7 @@ class Relay:
             await screen.feed(text)
         for task in tasks:
             if task.status == "in_progress":
-                await screen.task(task.id, task.title, task.status)
+                await screen.task(task)
 
     async def feed(self, text: str) -> None:
         if self._screen is None:
@@ -43,11 +34,11 @@ class Relay:
         else:
             await self._screen.feed(text)
 
-    async def task(self, id: str, title: str, status: TaskStatus) -> None:
+    async def task(self, task: Task) -> None:
         if self._screen is None:
-            self._tasks[id] = _Task(id, title, status)
+            self._tasks[task.id] = task
         else:
-            await self._screen.task(id, title, status)
+            await self._screen.task(task)
 
     async def rewind(self, text: str) -> None:
         if self._screen is None:

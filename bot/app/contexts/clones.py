@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
+from bot.app.contexts.file_uses import FileUses
 from bot.app.excerpts import FOLDER as INDEXES
 from bot.claude.client import ClaudeClient
 from bot.claude.prices import is_claude, rates_of
@@ -70,6 +72,7 @@ class Clones:
         self._now = now
         self._tokens = Tokens.from_environment(os.environ)
         self._trusted: set[str] = set()
+        self.uses = FileUses(store.state, now)
 
     def trust(self, urls: Iterable[str]) -> None:
         """Note addresses that a context file or an operator named."""
@@ -99,6 +102,7 @@ class Clones:
                 may_be_private=self._may_be_private,
             ),
             sessions=in_children(limits_of(config.limits)),
+            uses=partial(self.uses.weights, config.name),
             policy=size_policy(config, self._claude.known(config.model).max_input_tokens),
         )
 

@@ -22,7 +22,7 @@ def note_built(journal: Journal, now: Now, move: PrefixChanged) -> None:
             files=pack.files,
             omitted=len(pack.omitted),
             seconds=move.seconds,
-            size=pack.size,
+            size=" ".join(filter(None, (pack.size, pack.learned))),
             repositories=tuple(
                 RepositoryAt(
                     name=state.name,

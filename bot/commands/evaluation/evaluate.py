@@ -1,7 +1,8 @@
-"""Runs the questions of `forewarm eval` against one repository, offline."""
+"""Runs the questions of `forewarm eval` against repositories, offline."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,29 +33,37 @@ SEARCHED_TERMS = 20
 FOUND_FILES = 150
 """A search for so many of a question's rarest terms names so many files."""
 
-Done = Callable[[int, int], None]
-"""Called with the questions that are done and the questions in all."""
+Done = Callable[[], None]
+"""Called after each question."""
+Pair = tuple[int, int]
+"""Tokens of the prefix and of the excerpts."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """The repository that the questions are about."""
+    """A repository that questions are about. `head` is the commit of those that name none."""
 
     repository: GitRepository
     rules: Rules
     facts: Path | None
     index: Path | None
+    head: str = "HEAD"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Sizes to measure. `model` gives prices and the tokens of a byte."""
+    """Sizes to measure. `model` gives prices and the tokens of a byte.
+
+    `learn` takes every other question as history, by whose files the prefix is ranked, and measures
+    the rest; then the other way round.
+    """
 
     budgets: Sequence[int]
     excerpts: Sequence[int]
     model: str
     speed: Speed
     max_wait: float
+    learn: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,7 +95,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Everything that one run has measured."""
+    """Everything that one run has measured of one repository."""
 
     name: str
     commits: tuple[str, ...]
@@ -94,85 +103,123 @@ class Evaluation:
     cells: tuple[Cell, ...]
     auto: Size
     absent: Mapping[str, Sequence[str]]
-    verdicts: Mapping[tuple[int, int], Sequence[Verdict]] = field(repr=False)
+    verdicts: Mapping[Pair, Sequence[Verdict]] = field(repr=False)
+    auto_verdicts: Sequence[Verdict] = field(repr=False)
 
     @property
     def questions(self) -> int:
-        return self.cells[0].coverage.questions if self.cells else 0
+        return len(self.auto_verdicts)
 
-    def best(self, max_wait: float) -> Cell | None:
-        """Return the pair that covers most with a predicted wait of at most `max_wait` seconds."""
-        allowed = [cell for cell in self.cells if cell.wait <= max_wait + 0.005]
-        return max(
-            allowed,
-            key=lambda cell: (cell.coverage.files, cell.coverage.lines, -cell.wait),
-            default=None,
+
+def best_cell(cells: Sequence[Cell], max_wait: float) -> Cell | None:
+    """Return the pair that covers most with a predicted wait of at most `max_wait` seconds."""
+    return max(
+        (cell for cell in cells if cell.wait <= max_wait + 0.005),
+        key=lambda cell: (cell.coverage.files, cell.coverage.lines, -cell.wait),
+        default=None,
+    )
+
+
+def sum_cells(evaluations: Sequence[Evaluation]) -> tuple[Cell, ...]:
+    """Return coverage over all questions of several repositories, by pair of sizes.
+
+    The wait is the longest of any repository, money is the mean of a question.
+    """
+    summed: list[Cell] = []
+    for own in zip(*(one.cells for one in evaluations), strict=True):
+        pair = own[0].budget, own[0].excerpts
+        verdicts = [verdict for one in evaluations for verdict in one.verdicts[pair]]
+        counts = [cell.coverage.questions for cell in own]
+        summed.append(
+            Cell(
+                *pair,
+                tally(verdicts),
+                max(cell.wait for cell in own),
+                _mean([cell.warm for cell in own], counts),
+                _mean([cell.write for cell in own], counts),
+            )
         )
+    return tuple(summed)
+
+
+def _mean(values: Sequence[float], counts: Sequence[int]) -> float:
+    weighted = sum(value * count for value, count in zip(values, counts, strict=True))
+    return weighted / max(1, sum(counts))
 
 
 def evaluate(
     subject: Subject,
     rows: Sequence[EvidenceRow],
-    commit: str,
     plan: Plan,
     *,
     done: Done | None = None,
     looking: BytesDone | None = None,
     indexing: BytesDone | None = None,
 ) -> Evaluation:
-    """Measure every pair of sizes. `commit` is for rows that name none.
+    """Measure every pair of sizes on the questions about one repository.
 
     Raises:
         ForewarmError: the repository or a commit cannot be read.
     """
     by_commit: dict[str, list[EvidenceRow]] = {}
     for row in rows:
-        at = subject.repository.resolve(row.commit or commit)
+        at = subject.repository.resolve(row.commit or subject.head)
         by_commit.setdefault(at, []).append(row)
     cache = FactsCache(subject.facts)
     estimator = Estimator.of(plan.model)
     index = RepositoryIndex(subject.repository, subject.index, estimator.ratios)
     sums = _Sums(plan)
     view: View | None = None
-    tokens, finished = 0, 0
     try:
         for at, asked in by_commit.items():
             found = survey(subject.repository, at, subject.rules, cache, looking)
-            tokens = max(tokens, files_tokens(found.files, estimator))
             view = index.update(found.files, view, indexing)
-            commits = _AtCommit(subject, found, view, estimator, plan)
-            for row in asked:
-                sums.take(row, commits)
-                finished += 1
-                if done is not None:
-                    done(finished, len(rows))
+            for history, measured in _folds(asked, plan.learn):
+                commit = _AtCommit(subject, found, view, estimator, plan, _uses(history))
+                for row in measured:
+                    sums.take(row, commit)
+                    if done is not None:
+                        done()
     finally:
         index.close()
-    return Evaluation(
-        subject.rules.name,
-        tuple(by_commit),
-        tokens,
-        tuple(sums.cells(tokens)),
-        choose_size(tokens, plan.speed, rates_of(plan.model, 0), max_wait=plan.max_wait),
-        sums.absent,
-        sums.verdicts,
-    )
+    return sums.evaluation(subject.rules.name, tuple(by_commit))
+
+
+def _folds(
+    rows: Sequence[EvidenceRow], learn: bool
+) -> list[tuple[Sequence[EvidenceRow], Sequence[EvidenceRow]]]:
+    """Return which questions are history for which: none, or each half for the other."""
+    return [(rows[1::2], rows[0::2]), (rows[0::2], rows[1::2])] if learn else [((), rows)]
+
+
+def _uses(history: Sequence[EvidenceRow]) -> dict[str, float]:
+    """Return how often earlier questions needed each file."""
+    return dict(Counter[str](file.path for row in history for file in row.files))
 
 
 class _AtCommit:
     """The prompts of one commit by budget."""
 
     def __init__(
-        self, subject: Subject, found: Survey, view: View, estimator: Estimator, plan: Plan
+        self,
+        subject: Subject,
+        found: Survey,
+        view: View,
+        estimator: Estimator,
+        plan: Plan,
+        uses: Mapping[str, float],
     ) -> None:
-        self.survey = found
         self.view = view
         self.lengths = {path: file.lines for path, file in found.files.items()}
+        self.tokens = files_tokens(found.files, estimator)
+        self.size = choose_size(
+            self.tokens, plan.speed, rates_of(plan.model, 0), max_wait=plan.max_wait
+        )
         self.bases = {
             budget: plan_base(
-                subject.repository, found, estimator, base_room(budget, estimator.spread)
+                subject.repository, found, estimator, base_room(budget, estimator.spread), uses
             )
-            for budget in plan.budgets
+            for budget in dict.fromkeys((*plan.budgets, self.size.budget_tokens))
         }
 
     def prompt(self, base: BasePlan) -> Prompt:
@@ -191,38 +238,59 @@ class _Sums:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self.absent: dict[str, Sequence[str]] = {}
-        self.verdicts: dict[tuple[int, int], list[Verdict]] = {
+        self._absent: dict[str, Sequence[str]] = {}
+        self._verdicts: dict[Pair, list[Verdict]] = {
             (budget, excerpts): [] for budget in plan.budgets for excerpts in plan.excerpts
         }
-        self._found: list[frozenset[str]] = []
+        self._auto: list[Verdict] = []
+        self._size: Size | None = None
+        self._tokens = 0
         self._complete = dict.fromkeys(plan.budgets, True)
 
     def take(self, row: EvidenceRow, at: _AtCommit) -> None:
+        if self._size is None or at.tokens > self._tokens:
+            self._size, self._tokens = at.size, at.tokens
         if missing := absent_files(row, at.lengths):
-            self.absent[row.id] = missing
+            self._absent[row.id] = missing
             return
         matches = at.view.match(row.question)
         found = at.found_by_search(row.question)
-        self._found.append(found)
-        for budget, base in at.bases.items():
-            self._complete[budget] = self._complete[budget] and base.complete
-            prompt = at.prompt(base)
-            for tokens in self._plan.excerpts:
-                excerpts = [] if base.complete else matches.choose(tokens, base.shown.keys())
-                self.verdicts[budget, tokens].append(judge(row, prompt, excerpts, found))
 
-    def cells(self, whole: int) -> Iterator[Cell]:
+        def verdict(budget: int, tokens: int) -> Verdict:
+            base = at.bases[budget]
+            excerpts = [] if base.complete else matches.choose(tokens, base.shown.keys())
+            return judge(row, at.prompt(base), excerpts, found)
+
+        for budget in self._complete:
+            self._complete[budget] = self._complete[budget] and at.bases[budget].complete
+        for (budget, tokens), verdicts in self._verdicts.items():
+            verdicts.append(verdict(budget, tokens))
+        self._auto.append(verdict(at.size.budget_tokens, at.size.excerpt_tokens))
+
+    def evaluation(self, name: str, commits: tuple[str, ...]) -> Evaluation:
+        assert self._size is not None  # Every repository has a question.
+        return Evaluation(
+            name,
+            commits,
+            self._tokens,
+            tuple(self._cells()),
+            self._size,
+            self._absent,
+            self._verdicts,
+            self._auto,
+        )
+
+    def _cells(self) -> Iterator[Cell]:
         """Yield the sums. A repository that is whole in the prefix has no excerpts."""
         speed = self._plan.speed
-        for (budget, excerpts), verdicts in self.verdicts.items():
+        for (budget, excerpts), verdicts in self._verdicts.items():
             complete = self._complete[budget]
-            prefix, own = (min(budget, whole), 0) if complete else (budget, excerpts)
+            prefix, own = (min(budget, self._tokens), 0) if complete else (budget, excerpts)
             rates = rates_of(self._plan.model, prefix + own)
             yield Cell(
                 budget,
                 excerpts,
-                tally(verdicts, self._found),
+                tally(verdicts),
                 speed.wait(prefix, own),
                 rates.warm(prefix, own),
                 rates.cold(prefix),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from types import MappingProxyType
 
 from bot.context.files.kinds import Kind
 from bot.context.files.select import File
@@ -14,6 +15,7 @@ from bot.context.render.blocks import base_head, base_parts, base_tail, body_siz
 from bot.context.render.token_estimate import Estimator
 
 _HEAD_BYTES = 400
+NO_USES: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,16 @@ def files_tokens(files: Mapping[str, File], estimator: Estimator) -> int:
 
 
 def plan_base(
-    repository: GitRepository, survey: Survey, estimator: Estimator, room: int | None
+    repository: GitRepository,
+    survey: Survey,
+    estimator: Estimator,
+    room: int | None,
+    uses: Mapping[str, float] = NO_USES,
 ) -> BasePlan:
-    """Decide what the base holds within `room` tokens (None: everything)."""
+    """Decide what the base holds within `room` tokens (None: everything).
+
+    `uses` tells how often answers used each file, as far as that is known.
+    """
     whole = files_tokens(survey.files, estimator)
     frame = estimator.tokens("code", len(_head(survey, survey.files)) + _HEAD_BYTES)
     if room is None or whole + frame <= room:
@@ -67,7 +76,7 @@ def plan_base(
         return BasePlan(
             survey, head, b"", dict(survey.files), frozenset(), dict(survey.omitted), whole + frame
         )
-    return _plan_within(repository, survey, estimator, room)
+    return _plan_within(repository, survey, estimator, room, uses)
 
 
 def _head(survey: Survey, files: Mapping[str, File]) -> bytes:
@@ -84,7 +93,11 @@ def _head(survey: Survey, files: Mapping[str, File]) -> bytes:
 
 
 def _plan_within(
-    repository: GitRepository, survey: Survey, estimator: Estimator, room: int
+    repository: GitRepository,
+    survey: Survey,
+    estimator: Estimator,
+    room: int,
+    uses: Mapping[str, float],
 ) -> BasePlan:
     # Only a repository over its budget needs grammars and ranking.
     from bot.context.render.budget import choose
@@ -102,7 +115,7 @@ def _plan_within(
     def look(file: File) -> Sequence[Signature]:
         return signatures(file.path, next(texts(repository, [file])))
 
-    ranked = rank(survey.files, *_evidence(repository, survey), survey.rules)
+    ranked = rank(survey.files, *_evidence(repository, survey), survey.rules, uses)
     head_room = cost(len(_head(survey, {})) + _HEAD_BYTES)
     map_room = most_room(ranked, cost, room)
     # The map takes less than its share if little is hidden: the rest goes to files. The second

@@ -22,6 +22,9 @@ LARGEST_SHARE: dict[Group, float] = {
 }
 """The most that one file may take of the room, by group, while other files wait."""
 LARGEST_OTHER = 0.04
+LARGEST_USED = 0.40
+"""The same for a file that answers have used. Of 237 questions, with half of each repository's as
+history of the rest, shares from 0.35 to 0.50 cover the most."""
 _ALWAYS_FITS = 6_000
 _ALWAYS_FITS_SHARE = 0.10
 """Up to so many tokens, and such a share of the room, a file that is no changelog may be taken: the
@@ -65,6 +68,8 @@ def choose(ranked: Sequence[Ranked], cost: Callable[[File], int], room: int) -> 
             most = room * shares.get(entry.group, others)
             if entry.group != "changelog":
                 most = max(most, min(_ALWAYS_FITS, room * _ALWAYS_FITS_SHARE))
+            if entry.used:
+                most = max(most, room * LARGEST_USED)
             if tokens <= left and tokens <= most:
                 files[entry.file.path] = entry.file
                 left -= tokens

@@ -5,6 +5,10 @@ documentation and configuration, and at the end examples, fixtures and licences 
 Within a group a file is worth how often and how lately the team has worked on it, and how many
 files refer to it, for the room that it takes: a team asks about the code that it works on and that
 everything leans on.
+
+Files that answers have used come before all but the files that the context names: those that
+checked citations name and that look-ups read. Among themselves they keep their order, unless one is
+used many times as often.
 """
 
 from __future__ import annotations
@@ -38,6 +42,10 @@ _HALF_AT = 0.1
 """The share of a folder's bytes at which its next file counts half."""
 _SMALL = 2_000
 """Files of fewer bytes are not worth more for being shorter."""
+LEAST_USES = 0.5
+"""The decayed uses from which a file comes before others: one use, until its half-life is over."""
+_MORE_USED = 16
+"""A file that is used so many times as often comes before others that are used too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,7 @@ class Ranked:
     group: Group
     score: float
     why: str
+    used: bool = False
 
 
 def rank(
@@ -55,11 +64,13 @@ def rank(
     references: Mapping[str, Sequence[str]],
     touched: Sequence[Sequence[str]],
     rules: Rules,
+    uses: Mapping[str, float],
 ) -> list[Ranked]:
     """Return every file, the most useful first.
 
     `references` are what each file refers to, `touched` the paths of each commit, newest first
-    (empty if the history is cut short, since two machines could then differ).
+    (empty if the history is cut short, since two machines could then differ), `uses` how often
+    answers used each file, decayed.
     """
     groups = _groups(files)
     weights = {
@@ -76,10 +87,20 @@ def rank(
         group = groups[path] if place is None else "named by the context"
         busy = activity.get(path, 0.0)
         score = _score(file.size, leaned_on[path], busy)
-        why = _why(group, leaned_on[path], busy)
+        used = uses.get(path, 0.0) >= LEAST_USES
+        why = _why(group, leaned_on[path], busy, used)
         key = (ORDER[group], place or 0, -round(score, 9), path)
-        ranked.append((key, Ranked(file, group, score, why)))
-    return _spread([entry for _, entry in sorted(ranked, key=lambda pair: pair[0])])
+        ranked.append((key, Ranked(file, group, score, why, used)))
+    spread = _spread([entry for _, entry in sorted(ranked, key=lambda pair: pair[0])])
+    return sorted(spread, key=lambda entry: _precedence(entry, uses))
+
+
+def _precedence(entry: Ranked, uses: Mapping[str, float]) -> tuple[bool, int]:
+    """Return a key that puts used files before others, and leaves the order as it is otherwise."""
+    tier = 0
+    if entry.used:
+        tier = 1 + int(math.log(uses[entry.file.path] / LEAST_USES, _MORE_USED))
+    return entry.group != "named by the context", -tier
 
 
 def _spread(ranked: Sequence[Ranked]) -> list[Ranked]:
@@ -152,8 +173,10 @@ def _score(size: int, references: float, busy: float) -> float:
     return busy / length + _EXPECTED * (1 + 0.3 * math.log1p(references)) * math.sqrt(size) / length
 
 
-def _why(group: Group, references: float, busy: float) -> str:
+def _why(group: Group, references: float, busy: float, used: bool) -> str:
     said: list[str] = [group]
+    if used:
+        said.append("used by answers")
     if references >= 1:
         said.append(f"referred to {round(references)} times")
     if busy >= 0.5:

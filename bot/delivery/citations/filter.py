@@ -85,6 +85,11 @@ class CitationFilter:
         return counts.good, counts.corrected, counts.struck
 
     @property
+    def used(self) -> frozenset[FileKey]:
+        """The files at our own commit that citations name which hold."""
+        return frozenset(self._verifier.used)
+
+    @property
     def checked(self) -> Sequence[Checked]:
         """The citations in the order of the text, each with its verdict."""
         return tuple(self._verifier.checked)

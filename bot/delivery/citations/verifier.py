@@ -9,7 +9,15 @@ from typing import Literal, TypeAlias
 
 from bot.context.files.select import printable
 from bot.delivery.citations.check import Evidence, Finding, candidates, check
-from bot.delivery.citations.citation import LONGEST, SHAPE, Citation, may_locate, prose_end, read
+from bot.delivery.citations.citation import (
+    LONGEST,
+    MARKED,
+    SHAPE,
+    Citation,
+    may_locate,
+    prose_end,
+    read,
+)
 from bot.delivery.citations.links import Hosts, Pages, permalink
 from bot.delivery.citations.path_index import FileKey, PathIndex, Source
 from bot.delivery.citations.safe_output import TICK, SafeMarkdownWriter
@@ -75,6 +83,7 @@ class Verifier:
         self._name: str | None = None
         self._named_at = 0
         self.checked: list[Checked] = []
+        self.used: set[FileKey] = set()
 
     def __repr__(self) -> str:
         counts = self.counts
@@ -316,6 +325,8 @@ class Verifier:
         path, first, last = cited.path, cited.first, cited.last
         if finding is not None:
             path, first, last = finding.key[1], finding.first, finding.last
+            if not MARKED.fullmatch(path):
+                self.used.add(finding.key)
         self.checked.append(Checked(cited.text, path, first, last, verdict))
 
 

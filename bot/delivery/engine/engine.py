@@ -132,7 +132,7 @@ from bot.delivery.engine.sizing import (
 from bot.delivery.markdown.escape import escape, escaped_size, one_line, settled_length
 from bot.delivery.markdown.outline import Outline
 from bot.delivery.markdown.split import BLOCK, best_cut, line_cuts
-from bot.delivery.slack_api import CallFailure, JsonObject, TaskStatus
+from bot.delivery.slack_api import CallFailure, JsonObject, Task
 
 Way = Literal["stream", "edit"]
 MessageState = Literal[
@@ -349,9 +349,7 @@ class TextReceived:
 
 @dataclass(frozen=True, slots=True)
 class TaskChanged:
-    id: str
-    title: str
-    status: TaskStatus
+    task: Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -802,8 +800,8 @@ def apply(state: AnswerState, event: Event, now: float) -> None:
             # Text after the end would stand below the receipt.
             if state.end is None and not state.halted and not state.over:
                 state.parts.append(text)
-        case TaskChanged():
-            chunk = _task_chunk(event)
+        case TaskChanged(task):
+            chunk = _task_chunk(task)
             state.tasks[str(chunk["id"])] = chunk
         case AnswerEnded(end):
             state.end = state.end or end
@@ -821,13 +819,21 @@ def apply(state: AnswerState, event: Event, now: float) -> None:
             _fail(state, event, now)
 
 
-def _task_chunk(event: TaskChanged) -> JsonObject:
-    return {
+def _task_chunk(task: Task) -> JsonObject:
+    chunk: dict[str, object] = {
         "type": "task_update",
-        "id": one_line(event.id, _TASK_CHARACTERS),
-        "title": one_line(event.title, _TASK_CHARACTERS),
-        "status": event.status,
+        "id": one_line(task.id, _TASK_CHARACTERS),
+        "title": one_line(task.title, _TASK_CHARACTERS),
+        "status": task.status,
     }
+    if task.output:
+        chunk["output"] = one_line(task.output, _TASK_CHARACTERS)
+    sources = [
+        {"type": "url", "url": url, "text": one_line(label, _TASK_CHARACTERS)}
+        for url, label in task.sources
+        if len(url) <= _TASK_CHARACTERS
+    ]
+    return {**chunk, "sources": sources} if sources else chunk
 
 
 def _begin(state: AnswerState, planned: PlannedCall, now: float) -> None:
@@ -1305,9 +1311,9 @@ class StreamEngine:
         """Take in text of the answer; after `finish` or `halt` it is ignored."""
         apply(self.state, TextReceived(text), 0.0)
 
-    def task(self, id: str, title: str, status: TaskStatus) -> None:
+    def task(self, task: Task) -> None:
         """Show a tool's use as a task if the answer is streamed; in the other modes nothing."""
-        apply(self.state, TaskChanged(id, title, status), 0.0)
+        apply(self.state, TaskChanged(task), 0.0)
 
     def finish(self, blocks: Sequence[JsonObject] = (), last_line: str | None = None) -> None:
         """No more text will come: the answer ends with `last_line` and `blocks`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.answer.speculative.buffer import Relay
-from bot.delivery.slack_api import TaskStatus
+from bot.delivery.slack_api import Task
 
 
 class Paper:
@@ -15,8 +15,8 @@ class Paper:
     async def feed(self, text: str) -> None:
         self.shown.append(text)
 
-    async def task(self, id: str, title: str, status: TaskStatus) -> None:
-        self.shown.append(f"[{title}: {status}]")
+    async def task(self, task: Task) -> None:
+        self.shown.append(f"[{task.title}: {task.status}]")
 
     async def rewind(self, text: str) -> None:
         self.shown.append(f"<{text}>")
@@ -29,9 +29,9 @@ async def test_everything_is_held_until_somebody_looks_and_passed_on_after() -> 
     """What was said out of sight comes at once; look-ups that are over are nobody's news."""
     relay, paper = Relay(), Paper()
     await relay.feed("One ")
-    await relay.task("t1", "Reading a", "in_progress")
-    await relay.task("t1", "Reading a", "complete")
-    await relay.task("t2", "Reading b", "in_progress")
+    await relay.task(Task("t1", "Reading a", "in_progress"))
+    await relay.task(Task("t1", "Reading a", "complete"))
+    await relay.task(Task("t2", "Reading b", "in_progress"))
     await relay.say("is waiting")
     await relay.feed("two")
     await relay.attach(paper)

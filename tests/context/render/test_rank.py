@@ -24,9 +24,10 @@ def _ranked(
     refers: dict[str, list[str]] | None = None,
     touched: list[list[str]] | None = None,
     rules: Rules | None = None,
+    uses: dict[str, float] | None = None,
 ) -> list[str]:
     files = {path: _file(path) for path in paths}
-    found = rank(files, refers or {}, touched or [], rules or Rules("x"))
+    found = rank(files, refers or {}, touched or [], rules or Rules("x"), uses or {})
     return [entry.file.path for entry in found]
 
 
@@ -121,7 +122,7 @@ def test_every_place_is_explained() -> None:
     """Whoever misses a file is told what it was taken for."""
     files = {path: _file(path) for path in PROJECT}
     refers = {path: ["app/core"] for path in ("src/app/rare.py", "src/app/__main__.py")}
-    found = rank(files, refers, [["src/app/core.py"]], Rules("x"))
+    found = rank(files, refers, [["src/app/core.py"]], Rules("x"), {})
     why = {entry.file.path: entry.why for entry in found}
     assert why["src/app/core.py"] == "source, referred to 2 times, worked on lately or often"
     assert all(why.values())
@@ -189,7 +190,7 @@ def test_a_word_counts_by_its_place_and_language(path: str, group: str) -> None:
 def test_fifty_files_of_one_name_are_no_entry_points() -> None:
     """A collection of programs has no start that tells about the whole."""
     paths = [f"x{n}/main.c" for n in range(50)]
-    found = rank({path: _file(path) for path in paths}, {}, [], Rules("x"))
+    found = rank({path: _file(path) for path in paths}, {}, [], Rules("x"), {})
     assert {entry.group for entry in found} == {"source"}
 
 
@@ -205,7 +206,7 @@ def test_many_equal_files_are_spread_in_little_work() -> None:
     """Two hundred thousand files of one size must not take time by the square of a folder."""
     files = {path: _file(path) for path in (f"d{n % 20}/f{n}.py" for n in range(20_000))}
     began = time.thread_time()
-    assert len(rank(files, {}, [], Rules("x"))) == len(files)
+    assert len(rank(files, {}, [], Rules("x"), {})) == len(files)
     assert time.thread_time() - began < 10
 
 
@@ -332,3 +333,20 @@ def test_a_base_leaves_room_for_what_follows() -> None:
     """An estimate may be off and updates come: neither may pass the budget."""
     assert base_room(1_000, 0.0) == 900
     assert base_room(1_000, 0.12) * 1.12 <= 900
+
+
+def test_files_that_answers_have_used_come_first_until_the_use_is_old() -> None:
+    uses = {"tests/test_core.py": 1.0, "docs/guide.md": 0.4}
+    ranked = _ranked(PROJECT, uses=uses)
+    assert ranked[0] == "tests/test_core.py"
+    rest = [path for path in _ranked(PROJECT) if path != "tests/test_core.py"]
+    assert ranked[1:] == rest
+    named = _ranked(PROJECT, uses=uses, rules=Rules("x", first=("LICENSE.md",)))
+    assert named[:2] == ["LICENSE.md", "tests/test_core.py"]
+
+
+def test_a_file_that_is_used_far_more_often_comes_before_others_that_are_used() -> None:
+    often = {"docs/guide.md": 40.0, "tests/test_core.py": 1.0}
+    assert _ranked(PROJECT, uses=often)[:2] == ["docs/guide.md", "tests/test_core.py"]
+    equal = {"docs/guide.md": 2.0, "tests/test_core.py": 1.0}
+    assert _ranked(PROJECT, uses=equal)[:2] == ["tests/test_core.py", "docs/guide.md"]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bot.delivery.engine.commands import Append, Delete, Post, Start, Stop, Update
 from bot.delivery.engine.engine import StreamEngine
+from bot.delivery.slack_api import Task
 
 if TYPE_CHECKING:
     from tests.delivery.conftest import Fault, Run, Schedule, Thread
@@ -265,7 +266,7 @@ def test_tasks_show_where_the_answer_streams_and_end_with_it(
 def test_words_that_wait_behind_a_task_are_not_called_painted() -> None:
     """A task is not the first words: the perceived wait goes on."""
     engine = StreamEngine()
-    engine.task("t", "search", "in_progress")
+    engine.task(Task("t", "search", "in_progress"))
     engine.begin(engine.offers(0.0)[0], 0.0)
     engine.succeeded(0.1, "1.1")
     assert engine.painted is None
