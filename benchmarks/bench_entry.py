@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 MOST_SECONDS = 0.020
 """The longest step of the event loop that is allowed, in seconds of processor time."""
-AT_ONCE = 4
+AT_ONCE = 16
 
 
 def entry(

@@ -15,7 +15,9 @@ from dataclasses import dataclass
 PATH = "/slack/events"
 MEBIBYTE = 1024 * 1024
 LEAVE_SECONDS = 0.05
-"""How long a sender waits for a reply before it leaves."""
+"""How long a sender stays after a reply, or if the request is not whole."""
+REPLY_SECONDS = 5.0
+"""How long a sender waits for the reply to a whole request."""
 
 BODIES: Mapping[str, bytes] = {
     "empty": b"",
@@ -92,6 +94,7 @@ SENDINGS: Sequence[str] = (
     "in pieces",
     "chunked",
     "many chunks",
+    "smallest chunks",
     "bad chunk size",
     "chunk without an end",
     "half",
@@ -105,6 +108,12 @@ SENDINGS: Sequence[str] = (
     "other method",
     "junk behind",
 )
+
+
+UNFINISHED = frozenset(
+    {"half", "head only", "half a head", "length too long", "chunk without an end"}
+)
+"""The ways of sending after which the server waits for more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +142,8 @@ class Request:
                 ]
             case "many chunks":
                 return [head, b"1;e=x\r\na\r\n" * 5_000, b"0\r\nT: x\r\n\r\n"]
+            case "smallest chunks":
+                return [head, b"1\r\na\r\n" * 50_000, b"0\r\n\r\n"]
             case "bad chunk size":
                 return [head, b"zz\r\n" + body[:100] + b"\r\n"]
             case "chunk without an end":
@@ -194,9 +205,13 @@ async def send(port: int, request: Request, now: float, seconds: float = 5.0) ->
             for piece in request.pieces(now):
                 writer.write(piece)
                 await writer.drain()
-            async with asyncio.timeout(LEAVE_SECONDS):
-                while data := await reader.read(65_536):
-                    received += data
+            stay = LEAVE_SECONDS if request.sending in UNFINISHED else REPLY_SECONDS
+            while True:
+                async with asyncio.timeout(stay):
+                    data = await reader.read(65_536)
+                if not data:
+                    break
+                received, stay = received + data, LEAVE_SECONDS
         except TimeoutError:
             # The server waits for the rest of a request that is not whole, or keeps the
             # connection for another one.

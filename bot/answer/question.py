@@ -103,6 +103,12 @@ class Question:
         """Whether `ts` is Slack's time stamp of a message, as against a modal's submission."""
         return self.surface not in ("modal", "shortcut")
 
+    def was_asked_until(self, until: str) -> bool:
+        """Whether this was asked at or before a time stamp of Slack; True if that is empty."""
+        if not until:
+            return True
+        return self.ts <= until if self.is_stamped else self.received_at <= float(until)
+
     @property
     def is_empty(self) -> bool:
         """Whether nothing is left to answer, as when the message was deleted in Slack."""

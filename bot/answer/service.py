@@ -233,17 +233,25 @@ class Answerer:
         with suppressed_store_failures(f"{workspace}-{channel}-{ts}"):
             await self._parts.turns.forget_message(workspace, channel, thread or ts, ts)
 
-    async def forget(self, *, channel: str | None = None, user: str | None = None) -> None:
-        """End the answers in a channel or for a person, or all; remember none that was given."""
-        meant = [
-            answering.question.id
-            for answering in self._running.values()
-            if answering.question.channel == channel
-            or answering.question.user == user
-            or not (channel or user)
-        ]
-        await self._end(lambda q: q.id in meant, "deleted")
-        self._given.clear()
+    async def forget(
+        self, *, channel: str | None = None, user: str | None = None, until: str = ""
+    ) -> None:
+        """End the answers in a channel or for a person, or all; remember none that was given.
+
+        Answers to what a channel asked after `until`, a time stamp of Slack, go on: the bot may
+        have been invited again.
+        """
+
+        def is_meant(question: Question) -> bool:
+            if channel:
+                return question.channel == channel and question.was_asked_until(until)
+            return not user or question.user == user
+
+        await self._end(is_meant, "deleted")
+        # The question of another person may name a person.
+        for id, given in tuple(self._given.items()):
+            if user or is_meant(given.question):
+                del self._given[id]
         if self._drafts is not None:
             self._drafts.clear()
 

@@ -62,8 +62,13 @@ class Removal:
 class Memory(Protocol):
     """Something of this process that remembers people or channels."""
 
-    async def forget(self, *, channel: str | None = None, user: str | None = None) -> None:
-        """Stop work on a channel or a person and forget them. Without either: everything."""
+    async def forget(
+        self, *, channel: str | None = None, user: str | None = None, until: str = ""
+    ) -> None:
+        """Stop work on a channel or a person and forget them. Without either: everything.
+
+        Questions that a channel asked after `until`, a time stamp of Slack, go on.
+        """
 
 
 class DataRemoval:
@@ -174,8 +179,8 @@ class DataRemoval:
             await self._journal.flush()
             await self._store.erase.workspace(self._workspace, SHARED_STATE)
         elif removal.what == "channel":
-            self._warmth.forget_channel(removal.channel)
-            await self._forget_here(channel=removal.channel)
+            self._warmth.forget_channel(removal.channel, float(removal.until or removal.at))
+            await self._forget_here(channel=removal.channel, until=removal.until)
             await self._journal.flush()
             await self._store.erase.channel(self._workspace, removal.channel, until=removal.until)
             await self._slack_contexts.follow()
@@ -185,9 +190,11 @@ class DataRemoval:
             await self._store.erase.user(removal.workspace, removal.user)
         await asyncio.to_thread(delete_clones, self._home, before, self._library.all())
 
-    async def _forget_here(self, *, channel: str | None = None, user: str | None = None) -> None:
+    async def _forget_here(
+        self, *, channel: str | None = None, user: str | None = None, until: str = ""
+    ) -> None:
         for memory in self._memories:
-            await memory.forget(channel=channel, user=user)
+            await memory.forget(channel=channel, user=user, until=until)
 
 
 async def announce(store: Store, removal: Removal) -> str:

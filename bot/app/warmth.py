@@ -85,7 +85,7 @@ class Warmth:
         limits: SpendingLimits,
         ledger: SpendingLedger,
     ) -> None:
-        self._left: set[str] = set()
+        self._left: dict[str, float] = {}
         self._halted = False
         self._library = library
         self._now = now
@@ -111,9 +111,8 @@ class Warmth:
 
     def signal(self, signal: Signal, context: ContextConfig) -> None:
         """Take a signal that was found to mean a context and may be spent on."""
-        if signal.kind == "bot_joined" and signal.channel is not None:
-            self._left.discard(signal.channel)
-        if self._halted or signal.channel in self._left:
+        left_at = self._left.get(signal.channel or "")
+        if self._halted or (left_at is not None and signal.at <= left_at):
             return
         live = self._library.live(context.name)
         prefix = live.prefix if live is not None else None
@@ -160,9 +159,12 @@ class Warmth:
 
     # --- what goes ------------------------------------------------------------------------------
 
-    def forget_channel(self, channel: str) -> None:
-        """Take no more signals for a channel; it may come back by `bot_joined`."""
-        self._left.add(channel)
+    def forget_channel(self, channel: str, until: float) -> None:
+        """Take no signal of a channel from before `until`, in Unix seconds.
+
+        Later ones count: the bot was invited again, and one replica alone is told of that.
+        """
+        self._left[channel] = until
 
     async def halt(self) -> None:
         """Warm nothing any more: the app was removed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -15,6 +16,7 @@ from bot.slack.interfaces import Contexts
 from bot.slack.people.directory import People
 from bot.slack.router import Router
 
+_STAMP = re.compile(r"[0-9]{10}\.[0-9]{6}", re.ASCII)
 log = structlog.get_logger(__name__)
 
 
@@ -107,4 +109,9 @@ class Lifecycle:
         channel = str(event["channel"])
         log.info("channel_left", channel=channel)
         self._people.forget_channel(channel)
-        await self._forgetting.forget_channel(channel, str(event.get("event_ts") or ""))
+        await self._forgetting.forget_channel(channel, _stamp(event.get("event_ts")))
+
+
+def _stamp(value: object) -> str:
+    """Return a time stamp of Slack, empty if it is none."""
+    return value if isinstance(value, str) and _STAMP.fullmatch(value) else ""

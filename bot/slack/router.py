@@ -243,7 +243,9 @@ class Router:
             return None
         return (await self.choice(signal.workspace, signal.user)).context
 
-    async def forget(self, *, channel: str | None = None, user: str | None = None) -> None:
+    async def forget(
+        self, *, channel: str | None = None, user: str | None = None, until: str = ""
+    ) -> None:
         """Forget what a person looked at and asked, or who looked at a channel."""
         self.habits.forget(channel, user)
 

@@ -101,7 +101,7 @@ class Eraser:
         """
         place = f"{workspace}-{channel}-"
         here = and_(questions.c.workspace == workspace, questions.c.channel == channel)
-        there = and_(here, questions.c.ts <= until) if until else here
+        there = and_(here, _asked_until(until)) if until else here
         asked = select(questions.c.id).where(there)
         later = select(questions.c.id).where(here, not_(there))
 
@@ -200,6 +200,16 @@ class _Deletions:
         await self.delete(messages, messages.c.question.in_(asked))
         await self.delete(turns, turns.c.question.in_(asked))
         await self.delete(questions, which)
+
+
+def _asked_until(until: str) -> ColumnElement[bool]:
+    """Return whether a question was asked until a time stamp of Slack.
+
+    A form's submission has the id of its view (`V…`) in place of a stamp.
+    """
+    is_form = questions.c.ts.startswith("V")
+    stamped = and_(not_(is_form), questions.c.ts <= until)
+    return or_(stamped, and_(is_form, questions.c.at <= float(until)))
 
 
 def _mentions(column: Any, *words: str) -> ColumnElement[bool]:

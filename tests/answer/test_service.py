@@ -515,3 +515,32 @@ async def test_the_receipt_tells_how_far_the_branch_has_moved_on(room: Room) -> 
     room.model.says("Words")
     await room.answerer().answer(room.question(), room.context)
     assert "2 commits behind main" in room.shown[0].blocks[0]["elements"][0]["text"]
+
+
+async def test_a_removal_that_is_followed_late_spares_what_was_asked_after_it(room: Room) -> None:
+    """Another replica left the channel; the bot was invited and asked again before this one read
+    of it.
+    """
+    gates = [asyncio.Event(), asyncio.Event()]
+    answerer, asked = room.answerer(), [room.question("Old?"), room.question("New?")]
+    form = replace(asked[0], id="form", ts="V0FORM", surface="modal", received_at=1.0)
+    room.model.says("Then.")
+    await answerer.answer(form, room.context)
+    running = []
+    for question, gate in zip(asked, gates, strict=True):
+        room.model.says("Wo", gate, "rds.")
+        user = f"U0{question.text[:3]}"
+        answering = answerer.answer(replace(question, user=user), room.context)
+        running.append(asyncio.create_task(answering))
+        while len(room.model.requests) < len(running) + 1:
+            await asyncio.sleep(0)
+    gates[0].set()
+    await answerer.forget(channel=form.channel, until=asked[0].ts)
+    assert not answerer.answers(asked[0].id)
+    assert answerer.answers(asked[1].id)
+    assert set(answerer._given) <= {asked[1].id}
+    gates[1].set()
+    await asyncio.gather(*running)
+    assert room.store.finished[asked[1].id] == "answered"
+    await answerer.forget(channel=form.channel)
+    assert not answerer._given

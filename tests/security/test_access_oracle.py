@@ -19,15 +19,26 @@ from forewarm_playground.slack.errors import SlackError
 from tests.app.conftest import CHANNEL, Begin, Product, commit
 from tests.samples import samples
 
-VAULT, WEB = "C0VAULT", CHANNEL
+VAULT, JOINT, WEB = "C0VAULT", "C0JOINT", CHANNEL
+PLACES = (WEB, VAULT, JOINT)
 MARKERS = {VAULT: "vault-marker-7f31", WEB: "def step_"}
 INSIDER = "U0IN"
 SOMETIMES = ("U0LEAVER", "U0BACK")
 GUEST, OUTSIDER = "U0GUEST", "U0OUT"
-PEOPLE = (INSIDER, *SOMETIMES, GUEST, OUTSIDER)
+STRANGERS = ("U0ABROAD", "U0GRID")
+"""People of another workspace, and of another Grid organisation that Slack calls no strangers."""
+TEAM = (INSIDER, *SOMETIMES, GUEST, OUTSIDER)
+PEOPLE = (*TEAM, *STRANGERS)
 STEPS = 14
 SLACK: dict[str, Any] = {
+    "workspaces": (
+        {"id": "T0LOCAL"},
+        {"id": "T0ABROAD", "installed": False},
+        {"id": "T0GRID", "installed": False, "enterprise_id": "E0THEIRS"},
+    ),
     "users": (
+        {"id": "U0ABROAD", "name": "abroad", "workspace": "T0ABROAD", "admin": True},
+        {"id": "U0GRID", "name": "grid", "workspace": "T0GRID", "admin": True, "stranger": False},
         {"id": INSIDER, "name": "in"},
         {"id": "U0LEAVER", "name": "leaver"},
         {"id": "U0BACK", "name": "back"},
@@ -35,7 +46,13 @@ SLACK: dict[str, Any] = {
         {"id": GUEST, "name": "guest", "kind": "guest"},
     ),
     "channels": (
-        {"id": WEB, "name": "web", "members": (*PEOPLE, "bot")},
+        {"id": WEB, "name": "web", "members": (*TEAM, "bot")},
+        {
+            "id": JOINT,
+            "name": "joint",
+            "members": (INSIDER, *STRANGERS, "bot"),
+            "shared_with": ("T0ABROAD", "T0GRID"),
+        },
         {
             "id": VAULT,
             "name": "vault",
@@ -45,7 +62,7 @@ SLACK: dict[str, Any] = {
     ),
 }
 VAULT_CONTEXT = """
-channels = ["C0VAULT"]
+channels = ["C0VAULT", "C0JOINT"]
 model = "claude-sonnet-5-5"
 limits = {{ user_per_hour = 100000, channel_per_hour = 100000 }}
 [[repositories]]
@@ -75,7 +92,9 @@ class Life:
 
     def may_see(self, user: str, channel: str) -> bool:
         """Tell whether a person is one of the team and in the channel of the code right now."""
-        return user != GUEST and user in self.members(channel)
+        if user in (GUEST, *STRANGERS):
+            return False
+        return user in self.members(channel) or (channel == VAULT and user in self.members(JOINT))
 
     async def check(self, user: str, step: str) -> None:
         """Wait until nothing is under way, then judge what was sent because of `user`."""
@@ -112,7 +131,7 @@ class Life:
         await self.check(user, name)
 
     def _channel(self, user: str) -> str:
-        return self.random.choice([c for c in (WEB, VAULT) if user in self.members(c)] or [WEB])
+        return self.random.choice([c for c in PLACES if user in self.members(c)])
 
     async def ask(self, user: str) -> None:
         channel = self._channel(user)
@@ -140,7 +159,7 @@ class Life:
     async def reply(self, user: str) -> None:
         if self.roots:
             channel, root = self.random.choice(self.roots)
-            if channel in (WEB, VAULT) and user in self.members(channel):
+            if channel in PLACES and user in self.members(channel):
                 text = "and what did your look-up return?"
                 self._note(user, channel, self.person(user).mention(channel, text, root))
 
@@ -187,7 +206,7 @@ class Life:
 
     async def attach(self, user: str) -> None:
         vault = str(self.running.repository.parent / "vault")
-        asked = self.person(user).slash(WEB, "/codebase", f"attach {vault}")
+        asked = self.person(user).slash(self._channel(user), "/codebase", f"attach {vault}")
         await self.person(user).done(asked)
         assert [c.name for c in self.running.bot.library.all()] == ["pay", "vault"]
 
@@ -230,7 +249,7 @@ async def life(product: Begin, tmp_path: Path) -> AsyncIterator[Product]:
 async def test_no_prompt_holds_code_that_its_cause_may_not_see(life: Product) -> None:
     """Sequences share one bot, so that each begins with what the ones before have left."""
     vault_seen = 0
-    for seed in range(samples(6, 500)):
+    for seed in range(samples(4, 500)):
         one = Life(life, random.Random(seed), seen=len(life.asked))
         for _ in range(STEPS):
             await one.step()

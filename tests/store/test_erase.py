@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ def turn(ts: str, user: str, words: str = SECRET) -> list[dict[str, Any]]:
     return [{"role": "user", "content": blocks}, {"role": "assistant", "content": "So."}]
 
 
-async def ask(store: Store, one: Question, spoken: list[dict[str, Any]]) -> None:
+async def ask(store: Store, one: Question, spoken: list[dict[str, Any]], at: float = 1.0) -> None:
     """Leave a question that was answered, with everything that hangs on it."""
     await store.inbox.record(
         question_json(one),
@@ -53,7 +54,7 @@ async def ask(store: Store, one: Question, spoken: list[dict[str, Any]]) -> None
         workspace=one.workspace,
         channel=one.channel,
         ts=one.ts,
-        at=1.0,
+        at=at,
         owner="a",
         lease_seconds=60,
     )
@@ -143,6 +144,17 @@ async def test_questions_after_a_channel_was_left_stay(filled: Store) -> None:
     assert "T1-C1-2.1" not in left
     opinions = await filled.feedback.since(0.0)
     assert [one.question for one in opinions if one.user == "U0BACK"] == ["T1-C1-2.5"]
+
+
+async def test_questions_of_forms_go_with_their_channel(filled: Store) -> None:
+    """They have the id of a view in place of Slack's time stamp."""
+    for view, at in (("V0OLD", 2.0), ("V0NEW", 2.5)):
+        one = replace(question(view, "U0FORM", "C1", "of a form"), surface="modal")
+        await ask(filled, one, turn("1.9", "U0FORM"), at=at)
+    await filled.erase.channel("T1", "C1", until="2.3")
+    left = await everything(filled)
+    assert "T1-C1-V0OLD" not in left
+    assert "T1-C1-V0NEW" in left
 
 
 async def test_a_workspace_is_gone_and_another_one_stays(filled: Store) -> None:

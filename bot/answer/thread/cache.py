@@ -123,7 +123,9 @@ class Threads:
         self._threads.clear()
         self._characters = 0
 
-    async def forget(self, *, channel: str | None = None, user: str | None = None) -> None:
+    async def forget(
+        self, *, channel: str | None = None, user: str | None = None, until: str = ""
+    ) -> None:
         """Forget the threads of a channel, or all: a person may have written in any of them."""
         self.clear()
 

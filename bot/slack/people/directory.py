@@ -194,7 +194,9 @@ class People:
     def left(self, channel: str, user: str) -> None:
         self._change(channel, lambda members: members - {user})
 
-    async def forget(self, *, channel: str | None = None, user: str | None = None) -> None:
+    async def forget(
+        self, *, channel: str | None = None, user: str | None = None, until: str = ""
+    ) -> None:
         """Forget what is known of a channel or a person; without either, of all."""
         for memory in (self._users, self._members, self._channels):
             if channel or user:
