@@ -121,16 +121,27 @@ def build() -> typer.Typer:
     return cli
 
 
-def _options(
-    version: Annotated[
-        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
-    ] = False,
-) -> None:
-    if version:
+def _print_version(wanted: bool) -> None:
+    if wanted:
         from bot.version import version as installed
 
         typer.echo(f"forewarm {installed()}")
         raise typer.Exit
+
+
+def _options(
+    version: Annotated[
+        bool,
+        # A callback of the option, not of the group: the group's runs only before a command.
+        typer.Option(
+            "--version",
+            help="Print the version and exit.",
+            callback=_print_version,
+            is_eager=True,
+        ),
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -53,3 +54,10 @@ def test_an_unknown_command_is_refused() -> None:
     )
     assert run.returncode == 2
     assert "frobnicate" in run.stderr
+
+
+def test_the_version_is_printed_without_a_command() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "bot", "--version"], capture_output=True, text=True, check=False
+    )
+    assert (run.returncode, run.stdout) == (0, f"forewarm {version('forewarm-bot')}\n")

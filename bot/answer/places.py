@@ -1,4 +1,4 @@
-"""The best places for a question, for a reply that Claude cannot give. Pure.
+"""The best places for a question: in a reply without Claude, and above a weak model's words. Pure.
 
 An apology alone helps no reader. The places come from the index, so they need no model.
 """
@@ -14,16 +14,29 @@ from bot.retrieval.terms import terms
 MOST_PLACES = 5
 QUOTED_LINES = 3
 _LONGEST = 160
-HEAD = "Claude is not available. These places match your question:"
+UNAVAILABLE = "Claude is not available. These places match your question:"
+MOST_ABOVE = 3
+ABOVE = "These places match your question:"
+BELOW = "**The model's answer:**"
 _FENCE = re.compile(r"`{3,}|~{3,}")
 
 
 def write_places(found: Sequence[FoundExcerpt], question: str) -> str:
-    """Return Markdown that names the places and quotes their most telling lines."""
+    """Return Markdown for a reply without Claude: the places and their most telling lines."""
+    parts = _places(found, question, MOST_PLACES)
+    return "\n\n".join([UNAVAILABLE, *parts]) if parts else ""
+
+
+def write_places_above(found: Sequence[FoundExcerpt], question: str) -> str:
+    """Return Markdown that stands before an answer: fewer places, and the answer's heading."""
+    parts = _places(found, question, MOST_ABOVE)
+    return "\n\n".join([ABOVE, *parts, BELOW, ""]) if parts else ""
+
+
+def _places(found: Sequence[FoundExcerpt], question: str, most: int) -> list[str]:
     wanted = set(terms(question))
-    ordered = sorted(found, key=lambda one: -one.excerpt.score)[:MOST_PLACES]
-    parts = [part for one in ordered for part in _place(one, wanted)]
-    return "\n\n".join([HEAD, *parts]) if parts else ""
+    ordered = sorted(found, key=lambda one: -one.excerpt.score)[:most]
+    return [part for one in ordered for part in _place(one, wanted)]
 
 
 def _place(one: FoundExcerpt, wanted: set[str]) -> list[str]:

@@ -19,6 +19,7 @@ from bot.answer.interfaces import (
     WantedExcerpts,
 )
 from bot.answer.loop import Allowance
+from bot.answer.places import write_places_above
 from bot.answer.question import File, Question
 from bot.answer.thread.files import (
     MAX_IMAGE_BYTES,
@@ -73,7 +74,7 @@ class Prepared:
     """The input of an answer. `ticket` is the result of joining a warm-up.
 
     `at` is when all but the warm-up was there, in Unix seconds; `room` the characters that fit
-    beside the prefix and the answer.
+    beside the prefix and the answer; `places` the Markdown that stands above the answer.
     """
 
     current: Current
@@ -87,6 +88,7 @@ class Prepared:
     notices: tuple[str, ...] = ()
     excerpts: Excerpts = field(default_factory=Excerpts)
     code: ContextSearch | None = None
+    places: str = ""
 
     def limits(self, wanted: Limits) -> Limits:
         return wanted.within(int(self.room * 0.6))
@@ -196,9 +198,10 @@ async def _gather(
     replayed = _of_context(turns or (), question, context)
     if len(replayed) < len(turns or ()):
         notices.append(OTHER_CODEBASE)
-    (files, excerpts), described = await asyncio.gather(
+    (files, excerpts), described, places = await asyncio.gather(
         _files_and_excerpts(parts, question, context, current, said, replayed),
         _described(parts, question, said),
+        _places(parts, question, context),
     )
     code = None
     if parts.excerpts is not None:
@@ -215,6 +218,7 @@ async def _gather(
         notices=tuple(notices),
         excerpts=excerpts,
         code=code,
+        places=places,
     )
 
 
@@ -233,6 +237,13 @@ async def _files_and_excerpts(
     wanted = _wanted(question, context, thread, turns, files)
     tokens = int(_room(parts, current) * EXCERPT_SHARE / CHARACTERS_PER_TOKEN)
     return files, await parts.excerpts.find(current.pack, wanted, tokens)
+
+
+async def _places(parts: Dependencies, question: Question, context: ContextConfig) -> str:
+    if parts.excerpts is None or not context.show_places:
+        return ""
+    found = await parts.excerpts.places(context.name, question.text)
+    return write_places_above(found, question.text)
 
 
 def _wanted(

@@ -256,7 +256,10 @@ class AnswerRun:
 
     def _open_screen(self) -> AnswerScreen:
         if self._screen is None:
-            self._screen = AnswerScreen(self._begin, self._status, self.messages, self._stopped)
+            lead = self._prepared.places if self._prepared is not None else ""
+            self._screen = AnswerScreen(
+                self._begin, self._status, self.messages, self._stopped, lead
+            )
             self._screen.painted.add_done_callback(self._first_words)
         return self._screen
 
@@ -355,7 +358,7 @@ class AnswerRun:
             found = await self._parts.excerpts.places(self.context.name, self.question.text)
             text = write_places(found, self.question.text)
             if text:
-                await stage.feed(text)
+                await stage.feed_instead(text)
 
     async def _wait_for_paint(self, stage: AnswerScreen) -> None:
         """A short answer may be whole before its first words are on screen: the receipt waits."""
@@ -379,8 +382,9 @@ class AnswerRun:
         self._closing = True
         if self.later is not None:
             blocks = (wrote_again_block(self.later.id), *blocks)
+        lead = self._screen.said_lead if self._screen is not None else ""
         return SavedAnswer(
-            text=self._progress.text,
+            text=lead + self._progress.text,
             last_line=ending.last_line,
             blocks=blocks,
             messages=turn,

@@ -18,6 +18,8 @@ class AnswerScreen:
     `painted` is done with the first words of the first delivery that showed any. `words_created`
     tells whether they made the message themselves, so that its time stamp is theirs.
     `on_stopped` is called when nothing more can be shown, with whether the user wanted that.
+    `lead` stands before the first words. It waits for them, so that the time to the first words is
+    the model's.
     """
 
     def __init__(
@@ -26,12 +28,14 @@ class AnswerScreen:
         status: StatusLine,
         standing: Sequence[str],
         on_stopped: Callable[[bool], None],
+        lead: str = "",
     ) -> None:
         self._open = open
         self._on_stopped = on_stopped
         self._status = status
         self._words_created = not standing
         self._fed = False
+        self._lead = self._unsaid_lead = lead
         self._watcher: asyncio.Task[None] | None = None
         self.painted: asyncio.Future[Painted] = asyncio.get_running_loop().create_future()
         self.delivery = self._begin(standing)
@@ -45,9 +49,20 @@ class AnswerScreen:
     def words_created(self) -> bool:
         return self._words_created
 
+    @property
+    def said_lead(self) -> str:
+        """The lead if it is on screen."""
+        return "" if self._unsaid_lead else self._lead
+
     async def feed(self, text: str) -> None:
         self._fed = True
-        await self.delivery.feed(text)
+        lead, self._unsaid_lead = self._unsaid_lead, ""
+        await self.delivery.feed(lead + text)
+
+    async def feed_instead(self, text: str) -> None:
+        """Show a text that replaces the lead and the model's words."""
+        self._lead = self._unsaid_lead = ""
+        await self.feed(text)
 
     async def task(self, task: Task) -> None:
         if not self._fed:
@@ -62,8 +77,9 @@ class AnswerScreen:
         standing = await self.delivery.abandon()
         self._end_watch()
         self.delivery = self._begin(standing)
+        self._unsaid_lead = self._lead
         if text:
-            await self.delivery.feed(text)
+            await self.feed(text)
 
     async def say(self, status: str) -> None:
         if not self._fed:

@@ -170,6 +170,35 @@ async def test_without_a_prefix_the_reply_lists_places(room: Room) -> None:
     assert "`pay.py:10-12`" in room.shown[0].text
 
 
+async def test_places_stand_above_the_answer_if_the_context_wants_them(room: Room) -> None:
+    """A small model's words need something to check them by."""
+    room.model.says("After ", "an hour.")
+    context = room.context.model_copy(update={"show_places": True})
+    await answerer(room, Finder()).answer(room.question("When is it tried again?"), context)
+    above, _, answer = room.shown[0].text.partition("**The model's answer:**")
+    assert "`pay.py:10-12`" in above
+    assert answer.strip() == "After an hour."
+    assert "pay.py" not in "".join(texts(room.model.requests[0].messages[-1]))[len(TEXT) :]
+
+
+async def test_an_answer_that_begins_again_has_its_places_once(room: Room) -> None:
+    room.model.says("After", ClaudeError("overloaded"))
+    room.model.says("After an hour.")
+    context = room.context.model_copy(update={"show_places": True})
+    await answerer(room, Finder()).answer(room.question("When?"), context)
+    text = room.shown[-1].text
+    assert text.count("`pay.py:10-12`") == 1
+    assert text.endswith("After an hour.")
+
+
+async def test_without_claude_the_places_are_not_listed_twice(room: Room) -> None:
+    for _ in range(4):
+        room.model.says(ClaudeError("overloaded"))
+    context = room.context.model_copy(update={"show_places": True})
+    await answerer(room, Finder()).answer(room.question("When?"), context)
+    assert room.shown[0].text.count("`pay.py:10-12`") == 1
+
+
 @pytest.mark.parametrize("kind", ["refusal", "filtered", "invalid"])
 async def test_an_answer_that_claude_has_declined_lists_no_places(
     room: Room, kind: ErrorKind

@@ -5,13 +5,18 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import venv
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
+import aiohttp
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -101,19 +106,50 @@ def test_a_wheel_holds_every_file_of_its_package(
     assert {name for name in missing if not name.endswith(".md")} == set()
 
 
-@pytest.fixture(scope="session")
-def alone(wheels: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment with the playground's wheel, which sees the packages of this one."""
-    place = tmp_path_factory.mktemp("alone")
+def environment(place: Path, *wheels: Path) -> Path:
+    """Make an environment with the wheels, which sees the packages of this one, not its sources.
+
+    Returns its Python. A `.pth` file adds a folder without the `.pth` files in it, by which this
+    repository is installed.
+    """
     venv.create(place, with_pip=False, symlinks=True)
-    python = place / "bin" / "python"
     site = next(place.glob("lib/python*/site-packages"))
-    with zipfile.ZipFile(wheels["forewarm_playground"]) as opened:
-        opened.extractall(site)
+    for wheel in wheels:
+        with zipfile.ZipFile(wheel) as opened:
+            opened.extractall(site)
     ours = next(Path(sys.prefix).glob("lib/python*/site-packages"))
     (site / "shared.pth").write_text(f"{ours}\n")
+    return place / "bin" / "python"
+
+
+@pytest.fixture(scope="session")
+def alone(wheels: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with the playground's wheel alone."""
+    python = environment(tmp_path_factory.mktemp("alone"), wheels["forewarm_playground"])
+    site = next(python.parents[1].glob("lib/python*/site-packages"))
     (site / "sitecustomize.py").write_text(REFUSE)
     return python
+
+
+@pytest.fixture(scope="session")
+def both(wheels: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with both wheels, as `forewarm-bot[demo]` installs them."""
+    return environment(tmp_path_factory.mktemp("both"), *wheels.values())
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A repository outside of any clone of this one."""
+    place = tmp_path / "shop"
+    place.mkdir()
+    (place / "refunds.py").write_text("LIMIT = 5\n\n\ndef retry(order):\n    return LIMIT\n")
+    for line in (
+        ["init", "--quiet"],
+        ["add", "."],
+        ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "--quiet", "-m", "refunds"],
+    ):
+        subprocess.run(["git", *line], cwd=place, check=True)
+    return place
 
 
 def run(python: Path, *arguments: str) -> subprocess.Popen[str]:
@@ -125,6 +161,25 @@ def run(python: Path, *arguments: str) -> subprocess.Popen[str]:
         cwd=python.parent,
         env={"PATH": os.environ["PATH"]},
     )
+
+
+@contextmanager
+def started(python: Path, module: str, *arguments: str, **more: str) -> Iterator[IO[str]]:
+    """Run a command while the context is open; yield its output. It must end in order."""
+    process = subprocess.Popen(
+        [str(python), "-P", "-m", module, *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=python.parent,
+        env={"PATH": os.environ["PATH"], **more},
+    )
+    assert process.stdout is not None
+    try:
+        yield process.stdout
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
+    assert process.returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -158,6 +213,32 @@ def test_an_error_is_one_sentence(
     assert complaints.startswith("forewarm-playground: ")
     assert part in complaints
     assert len(complaints.strip().splitlines()) == 1
+
+
+async def test_the_demo_from_both_wheels_answers(both: Path, repository: Path) -> None:
+    """Outside of any clone. The local Claude answers, since the weights are no part of a wheel."""
+    with started(both, "bot", "local-claude", "--port", "0", "--json") as claude:
+        address = json.loads(claude.readline())["url"]
+        surroundings = {"ANTHROPIC_API_KEY": "sk-ant-local", "ANTHROPIC_BASE_URL": address}
+        options = ("--repository", str(repository), "--home", str(repository.parent / "demo"))
+        with started(both, "bot", "demo", "--port", "0", *options, **surroundings) as demo:
+            opened = re.search(r"http://\S+?/", demo.readline())
+            assert opened is not None
+            async with aiohttp.ClientSession(opened[0]) as page:
+                assert "<title>Forewarm" in await (await page.get("/")).text()
+                await ask(page)
+
+
+async def ask(page: aiohttp.ClientSession) -> None:
+    """Ask a question and wait until the answer's stream has ended."""
+    order = {"do": "mention", "channel": "C0CODEBASE", "text": "Where is the limit?"}
+    posted = await page.post("/_control/act", json={"user": "U0YOU", **order})
+    thread = (await posted.json())["ts"]
+    wanted = {"method": "chat.stopStream", "count": 1, "timeout": 60}
+    assert (await page.post("/_control/wait", json=wanted)).status == 200
+    found = {"channel": "C0CODEBASE", "thread_ts": thread}
+    shown = await (await page.get("/_control/transcript", params=found)).json()
+    assert [message for message in shown["messages"] if message.get("bot_id")]
 
 
 @pytest.mark.parametrize("command", ["demo", "local-slack", "local-claude"])

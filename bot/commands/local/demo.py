@@ -115,6 +115,7 @@ async def _run(port: int, repository: str, home: Path) -> None:
                 questions=OWN_QUESTIONS if repository == _own_clone() else QUESTIONS,
                 prefill_speed=speed,
                 max_wait=None if key else LOCAL_WAIT,
+                show_places=not key,
                 port=port,
                 single_slot=not key,
             )

@@ -44,7 +44,7 @@ class DemoConfig:
     `repository` is a local path or an address, `budget_tokens` the size of its part in the prompt.
     The page shows `notice` and offers `questions`. `prefill_speed`, in tokens per second, lets the
     page say how long a prefill will take. `max_wait` is the longest wait in seconds for which the
-    bot may choose excerpts.
+    bot may choose excerpts. `show_places` names matching places above the words of a weak model.
     """
 
     home: Path
@@ -57,6 +57,7 @@ class DemoConfig:
     questions: tuple[str, ...] = ()
     prefill_speed: float | None = None
     max_wait: float | None = None
+    show_places: bool = False
     port: int = 0
     single_slot: bool = False
     exclude: tuple[str, ...] = ()
@@ -144,6 +145,7 @@ def _write_context(config: DemoConfig) -> Path:
         f"instructions = {_quoted(config.instructions)}",
         f"budget_tokens = {config.budget_tokens}",
         *([] if config.max_wait is None else [f"max_wait = {config.max_wait}"]),
+        *(["show_places = true"] if config.show_places else []),
         "",
         "[[repositories]]",
         f"url = {_quoted(config.repository)}",
@@ -184,6 +186,9 @@ def _environment(
         "FOREWARM_LOCAL_REPOSITORIES": config.repository,
         "FOREWARM_SALT": secrets.token_hex(4),
     }
+    if config.single_slot:
+        # The model would let further questions wait without a word. The bot tells their place.
+        made["FOREWARM_ANSWERS_AT_ONCE"] = "1"
     if config.model_url is not None:
         kept.pop("ANTHROPIC_API_KEY", None)
         made["ANTHROPIC_BASE_URL"] = config.model_url

@@ -196,6 +196,8 @@ class ContextConfig(_Part):
     effort: Effort = "low"
     mode: Mode = "mentions"
     answer_drafts: bool = False
+    show_places: bool = False
+    """Whether the places that match a question stand above the model's answer."""
     link_hosts: tuple[str, ...] = ()
     """Hosts that answers may link to, besides those of the repositories."""
     prompts: tuple[Annotated[str, Field(min_length=1, max_length=150)], ...] = Field(

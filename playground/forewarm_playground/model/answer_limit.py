@@ -6,7 +6,7 @@ applied while the answer streams, and delays words only while they repeat earlie
 State: the words so far, normalised, and the words that are withheld. After each word the longest
 suffix that also stands earlier in the answer is known, and its words are withheld. If it reaches
 `REPEATED` words, they are discarded and the answer ends. If it becomes shorter, the words before it
-are released.
+are released. A word of more than `LONGEST_WORD` characters ends the answer before it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ MOST_WORDS = 150
 """An answer of one long sentence ends here."""
 REPEATED = 8
 """An answer that repeats so many words in a row ends before them."""
+LONGEST_WORD = 80
+"""A run of so many characters without a space is no word: a small model repeats within it."""
 _WORD = re.compile(r"\s*\S+\s+")
 _SENTENCE_END = re.compile(r"[.!?:][\"')*_`]*\s*$|\n\s*$")
 
@@ -45,6 +47,8 @@ class AnswerLimit:
             shown += self._take(found[0])
             if self.ended:
                 break
+        if len(self._partial.strip()) > LONGEST_WORD:
+            self.ended = True
         self._shown += shown
         return shown
 
@@ -63,7 +67,7 @@ class AnswerLimit:
         """Return what may be shown after one more word, its white space included."""
         self._words.append(re.sub(r"\W+", "", word).lower() or word.strip())
         repeated = _repeated(self._words)
-        if repeated >= REPEATED:
+        if repeated >= REPEATED or len(word.strip()) > LONGEST_WORD:
             self.ended = True
             return ""
         pieces = [*self._withheld, word]

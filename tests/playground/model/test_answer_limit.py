@@ -61,6 +61,14 @@ def test_a_long_answer_ends_with_a_sentence_or_an_ellipsis(step: int) -> None:
     assert shown(NUMBERED, step).endswith(" …")
 
 
+@pytest.mark.parametrize("step", [1, 7, 5000])
+@pytest.mark.parametrize("end", ["", " and more."])
+def test_a_word_without_end_is_not_shown(end: str, step: int) -> None:
+    """A small model was seen to write `a3f-a3f-…` until its tokens were used up."""
+    text = "The commands are: " + "a3f-" * 200 + end
+    assert shown(text, step) == "The commands are: "
+
+
 def test_an_open_fence_is_closed() -> None:
     assert shown("```py\n" + NUMBERED, 9).count("```") == 2
 
