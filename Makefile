@@ -43,7 +43,7 @@ lock:
 	  -o requirements.lock
 	sed 's/ \\$$//; /--hash/d' requirements.lock | uv pip compile --quiet --universal \
 	  --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
-	  --no-emit-find-links --constraints /dev/stdin pyproject.toml -o requirements-serve.lock
+	  --no-emit-find-links --constraints /dev/stdin --extra github-app pyproject.toml -o requirements-serve.lock
 
 clean:
 	rm -rf .venv .forewarm build dist *.egg-info

@@ -135,6 +135,62 @@ class Settings(BaseSettings):
         examples=["a long random text"],
     )
 
+    bitbucket_webhook_secret: SecretStr | None = Field(
+        None,
+        description="The secret of Bitbucket's push webhooks, of the Cloud or a Data Center. If it"
+        " is set, /webhooks/bitbucket exists, and a push is fetched at once.",
+        examples=["a long random text"],
+    )
+    gitea_webhook_secret: SecretStr | None = Field(
+        None,
+        description="The secret of Gitea's or Forgejo's push webhooks. If it is set,"
+        " /webhooks/gitea exists, and a push is fetched at once.",
+        examples=["a long random text"],
+    )
+    azure_webhook_password: SecretStr | None = Field(
+        None,
+        description="The basic authentication password of Azure DevOps' service hooks. If it is"
+        " set, /webhooks/azure exists, and a push is fetched at once.",
+        examples=["a long random text"],
+    )
+    github_app_id: str | None = Field(
+        None,
+        description="The App ID or client ID of a GitHub App that is installed on private"
+        " repositories. Needs one of the two private keys below.",
+        examples=["123456"],
+    )
+    github_app_private_key: SecretStr | None = Field(
+        None,
+        description="The private key of the GitHub App: the whole PEM file. A line break may be"
+        " written as \\n.",
+        examples=["-----BEGIN RSA PRIVATE KEY-----…"],
+    )
+    github_app_private_key_file: Path | None = Field(
+        None,
+        description="The file that holds the private key of the GitHub App. It is read again for"
+        " every token.",
+        examples=["/run/secrets/github-app.pem"],
+    )
+    github_app_host: str = Field(
+        "github.com",
+        description="The host of the GitHub App, with its port if that is not 443.",
+        examples=["github.example.com"],
+    )
+    credential_helper: str = Field(
+        "",
+        alias="forewarm_git_credential_helper",
+        description="A command that prints passwords for git hosts over https, as git's"
+        " credential.helper takes it. It is asked if no token is set for a host.",
+        examples=["/usr/local/bin/git-credential-vault"],
+    )
+    ssh_known_hosts: Path | None = Field(
+        None,
+        alias="forewarm_ssh_known_hosts",
+        description="A file of ssh host keys in the format of known_hosts. If it is set, no other"
+        " host key is accepted.",
+        examples=["/etc/forewarm/known_hosts"],
+    )
+
     daily_limit_usd: float = Field(
         50.0,
         ge=0,
@@ -260,12 +316,39 @@ class Settings(BaseSettings):
     @property
     def listen_host(self) -> str:
         """The address to listen on: this machine alone, unless callers from outside are due."""
-        hooks = self.github_webhook_secret, self.gitlab_webhook_token
         if self.host:
             return self.host
-        if self.socket_mode and not any(hooks):
+        if self.socket_mode and not self.webhook_secrets:
             return "127.0.0.1"
         return "0.0.0.0"  # noqa: S104 - Slack or a git host posts here, through a proxy
+
+    @property
+    def webhook_secrets(self) -> Mapping[str, str]:
+        """The secrets of push webhooks that are set, by the last part of their route."""
+        given = {
+            "github": self.github_webhook_secret,
+            "gitlab": self.gitlab_webhook_token,
+            "bitbucket": self.bitbucket_webhook_secret,
+            "gitea": self.gitea_webhook_secret,
+            "azure": self.azure_webhook_password,
+        }
+        return {host: secret.get_secret_value() for host, secret in given.items() if secret}
+
+    @property
+    def github_app_problem(self) -> str | None:
+        """A sentence if a GitHub App is set in part only."""
+        keys = self.github_app_private_key, self.github_app_private_key_file
+        if self.github_app_id and not any(keys):
+            return (
+                "GITHUB_APP_ID is set, but neither GITHUB_APP_PRIVATE_KEY nor"
+                " GITHUB_APP_PRIVATE_KEY_FILE: set one of them to the App's private key."
+            )
+        if any(keys) and not self.github_app_id:
+            return (
+                "A private key of a GitHub App is set, but GITHUB_APP_ID is not: set it to the App"
+                " ID of the App's page."
+            )
+        return None
 
     @property
     def socket_mode(self) -> bool:
@@ -284,7 +367,7 @@ def read_settings() -> Settings:
             tuple(_sentence(e["loc"], e["type"], e["msg"]) for e in error.errors())
         ) from None
 
-    if problem := _misplaced_home(os.environ, settings):
+    if problem := settings.github_app_problem or _misplaced_home(os.environ, settings):
         raise SettingsError((problem,))
     return settings
 

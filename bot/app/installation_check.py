@@ -16,7 +16,7 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 
 from bot.app.channel_check import unusable_channels
-from bot.app.contexts.clones import Clones
+from bot.app.contexts.clones import Clones, github_app
 from bot.app.contexts.prefixes import Prefixes
 from bot.app.home_folder import prepare_home
 from bot.app.web import listen_problem
@@ -82,6 +82,8 @@ class InstallationCheck:
             yield await self._claude()
         else:
             self._claude_failed = no_key().user_message
+        async for finding in self._git_hosts():
+            yield finding
         async for finding in self._contexts(loaded):
             yield finding
         for finding in self._money(loaded):
@@ -126,9 +128,10 @@ class InstallationCheck:
 
     async def _port(self) -> Finding:
         settings = self._settings
-        problem = await listen_problem(settings.host, settings.port)
+        host = settings.listen_host
+        problem = await listen_problem(host, settings.port)
         if problem is None:
-            return Finding("port", "good", f"{settings.host}:{settings.port} can be listened on.")
+            return Finding("port", "good", f"{host}:{settings.port} can be listened on.")
         if await _is_forewarm(settings.port):
             return Finding(
                 "port",
@@ -249,6 +252,22 @@ class InstallationCheck:
                 return Finding("Claude", "bad", _unusable(error, where))
         return Finding("Claude", "good", f"{where} answers and accepts the key.")
 
+    async def _git_hosts(self) -> AsyncIterator[Finding]:
+        """Ask GitHub for the App. The other ways in are tried by the contexts that use them."""
+        app = github_app(self._settings, self._now)
+        if app is not None:
+            try:
+                name = await app.check()
+            except ForewarmError as error:
+                yield Finding("GitHub App", "bad", error.user_message)
+            else:
+                text = f"{app.host} knows the App {name!r}, and it may read code."
+                yield Finding("GitHub App", "good", text)
+        if hosts := self._settings.webhook_secrets:
+            routes = ", ".join(f"/webhooks/{host}" for host in hosts)
+            at = f"{self._settings.listen_host}:{self._settings.port}"
+            yield Finding("webhooks", "good", f"Pushes are taken at {at}: {routes}.")
+
     async def _contexts(self, loaded: LoadedContexts) -> AsyncIterator[Finding]:
         for problem in loaded.problems:
             yield Finding("contexts", "bad", f"{_ended(problem.user_message)} {UNUSED}")
@@ -297,6 +316,9 @@ class InstallationCheck:
         except ForewarmError as error:
             return [Finding(part, "bad", error.user_message)]
         found = [Finding(part, verdict, text) for verdict, text in problems]
+        # An older clone is there, so the bot would go on with it.
+        stale = [one.stale_reason for one in source.repositories() if one.stale_reason]
+        found += [Finding(part, "bad", reason) for reason in stale]
         if ambiguous:
             found.append(
                 Finding(

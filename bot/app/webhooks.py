@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
 from bot.clock import Now
 from bot.context.errors import WebhookError
-from bot.context.git.webhook import (
-    Push,
-    parse_github,
-    parse_gitlab,
-    verify_github,
-    verify_gitlab,
-)
+from bot.context.git.webhook import HOOKS, Hook, Push
 from bot.http_entry import BodyRefused, Refusals, read_body
 from bot.settings import Settings
 
@@ -26,12 +20,16 @@ ADVICE = {
     " later, by the timer: type the same secret at the webhook on GitHub",
     "gitlab_refused": "pushes did not carry GITLAB_WEBHOOK_TOKEN, so they are fetched later, by the"
     " timer: type the same token at the webhook on GitLab",
+    "bitbucket_refused": "pushes were not signed with BITBUCKET_WEBHOOK_SECRET, so they are fetched"
+    " later, by the timer: type the same secret at the webhook on Bitbucket",
+    "gitea_refused": "pushes were not signed with GITEA_WEBHOOK_SECRET, so they are fetched later,"
+    " by the timer: type the same secret at the webhook on Gitea",
+    "azure_refused": "pushes did not carry AZURE_WEBHOOK_PASSWORD, so they are fetched later, by"
+    " the timer: type the same password at the service hook on Azure DevOps",
 }
 """What operators are told about refused pushes."""
 
 Pushed = Callable[[Push], Awaitable[None]]
-Verify = Callable[[str, bytes, Mapping[str, str]], None]
-Parse = Callable[[bytes, Mapping[str, str]], "Push | None"]
 
 
 class PushEntry:
@@ -44,22 +42,15 @@ class PushEntry:
 
     def routes(self) -> list[web.RouteDef]:
         """Return one route for each git host."""
-        routes = []
-        github, gitlab = self._settings.github_webhook_secret, self._settings.gitlab_webhook_token
-        if github is not None:
-            secret = github.get_secret_value()
-            routes.append(self._route("github", secret, verify_github, parse_github))
-        if gitlab is not None:
-            token = gitlab.get_secret_value()
-            routes.append(self._route("gitlab", token, verify_gitlab, parse_gitlab))
-        return routes
+        secrets = self._settings.webhook_secrets
+        return [self._route(host, secret, HOOKS[host]) for host, secret in secrets.items()]
 
-    def _route(self, host: str, secret: str, verify: Verify, parse: Parse) -> web.RouteDef:
+    def _route(self, host: str, secret: str, hook: Hook) -> web.RouteDef:
         async def take(request: web.Request) -> web.Response:
             try:
                 body = await read_body(request, MOST_BYTES)
-                verify(secret, body, request.headers)
-                push = parse(body, request.headers)
+                hook.verify(secret, body, request.headers)
+                push = hook.parse(body, request.headers)
             except BodyRefused as refused:
                 self.refusals.count(f"{host}_{refused.reason}")
                 return web.Response(status=refused.status)

@@ -214,13 +214,13 @@ def _pack_context(config: ContextConfig, request: Request) -> Packed:
 
 
 async def _pack_context_async(config: ContextConfig, request: Request) -> Packed:
-    from bot.app.contexts.clones import size_policy
+    from bot.app.contexts.clones import git_credentials, size_policy
     from bot.claude.models import listed
     from bot.clock import system_now
     from bot.context.codebase import Codebase
     from bot.context.git.clone import Sources
-    from bot.context.git.credentials import Tokens
     from bot.context.pack_store import DirectoryState
+    from bot.settings import read_settings
 
     if request.budget is not None:
         config = config.model_copy(update={"budget_tokens": request.budget})
@@ -238,7 +238,7 @@ async def _pack_context_async(config: ContextConfig, request: Request) -> Packed
         home,
         now=system_now,
         state=None if request.state is None else DirectoryState(request.state),
-        tokens=Tokens.from_environment(os.environ),
+        credentials=git_credentials(read_settings(), system_now),
         # A user who can run this command can read those folders anyway.
         sources=Sources(local=(Path("/"),)),
         progress=show_progress(),

@@ -19,8 +19,8 @@ from bot.context.config.schema import LimitsConfig
 from bot.context.errors import BusyError, RepositoryError
 from bot.context.files.blob_cache import FactsCache, Progress
 from bot.context.files.select import Rules, masked_note, printable
-from bot.context.git.clone import Bounds, Clone, Sources
-from bot.context.git.credentials import Tokens
+from bot.context.git.clone import Bounds, Clone, Secrets, Sources
+from bot.context.git.credentials import Credentials
 from bot.context.git.repository import GitRepository
 from bot.context.pack import Omission, Pack, RepositoryState
 from bot.context.pack_builder import Assembly, Member, Source, omissions, used_files
@@ -50,7 +50,7 @@ class Codebase:
 
     `home` is the folder of clones and caches, `now` the wall clock, `estimator` the first estimate
     of tokens, `count` the server's own counter if it has one, `state` the store in which base and
-    overlays outlive the process, `tokens` the tokens for private repositories, `sources` the
+    overlays outlive the process, `credentials` the secrets for private repositories, `sources` the
     addresses that may be fetched. `sessions` opens the process that reads and packs. `uses` reads
     how often answers used each file.
     """
@@ -64,7 +64,7 @@ class Codebase:
         estimator: Estimator | None = None,
         count: CountTokens | None = None,
         state: PackState | None = None,
-        tokens: Tokens | None = None,
+        credentials: Credentials | None = None,
         sources: Sources | None = None,
         bounds: Bounds | None = None,
         progress: Progress | None = None,
@@ -76,7 +76,8 @@ class Codebase:
         self._policy = policy or SizePolicy(max_wait=config.max_wait)
         self._now = now
         self._followed = [
-            _follow(repository, home, tokens, sources, bounds) for repository in config.repositories
+            _follow(repository, home, credentials, sources, bounds)
+            for repository in config.repositories
         ]
         self._packer = Packer(
             config.name,
@@ -274,7 +275,7 @@ class Codebase:
 def _follow(
     repository: RepositoryConfig,
     home: Path,
-    tokens: Tokens | None,
+    credentials: Credentials | None,
     sources: Sources | None,
     bounds: Bounds | None,
 ) -> _Followed:
@@ -283,7 +284,7 @@ def _follow(
         repository.address,
         repository.ref,
         home,
-        tokens=tokens,
+        secrets=Secrets(credentials or Credentials(), repository.token, repository.ssh_key),
         sources=sources,
         depth=repository.depth,
         bounds=bounds,

@@ -119,28 +119,31 @@ class EmptyRepositoryError(RepositoryError):
 
 
 class AuthenticationError(RepositoryError):
-    """The host refused us. `variable` is the environment variable that would hold a token."""
+    """The host refused us. `fix` says how to get in."""
 
-    def __init__(self, repository: str, host: str, variable: str) -> None:
+    def __init__(self, repository: str, host: str, fix: str) -> None:
+        super().__init__(repository, f"{host} refused access to {repository}: {fix}.")
+        self.host = host
+
+
+class HostKeyError(RepositoryError):
+    """The ssh key of a host is not the one that was expected."""
+
+    def __init__(self, repository: str, host: str, why: str, fix: str) -> None:
         super().__init__(
-            repository,
-            f"{host} refused access to {repository}: put a token that may read it in the "
-            f"environment variable {variable}, or check that the address is right.",
+            repository, f"{host} was not trusted with {repository}, because {why}: {fix}."
         )
         self.host = host
-        self.variable = variable
 
 
-class SshRefusedError(RepositoryError):
-    """The host knows none of this process's ssh keys."""
+class TokenError(RepositoryError):
+    """`issuer` gave no token for a repository."""
 
-    def __init__(self, repository: str, host: str) -> None:
+    def __init__(self, repository: str, issuer: str, why: str, fix: str) -> None:
         super().__init__(
-            repository,
-            f"{host} refused access to {repository}, since it knows none of this process's ssh"
-            " keys: add a deploy key, or use the https:// address and a token.",
+            repository, f"The {issuer} gave no token for {repository}, because {why}: {fix}."
         )
-        self.host = host
+        self.issuer = issuer
 
 
 class UnreachableError(RepositoryError):

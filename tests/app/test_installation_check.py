@@ -19,7 +19,10 @@ from bot.app.installation_check import Finding, InstallationCheck
 from bot.clock import system_now
 from bot.settings import Settings
 from tests.app.conftest import commit
+from tests.context.git.github_host import APP_ID, GitHubHost, private_key
+from tests.context.git.ssh_host import make_key, ssh_host
 from tests.running import local_settings
+from tests.slack import githost
 
 KEY = "sk-ant-local"
 GOOD = 'channels = ["C0PAY"]\nmodel = "claude-sonnet-5-5"\n[[repositories]]\nurl = "{code}"\n'
@@ -48,9 +51,10 @@ def checked(tmp_path: Path) -> Begin:
         **more: Any,
     ) -> list[Finding]:
         code = tmp_path / "code"
-        commit(code, {"pay.py": "x = 1\n" * 500})
+        if not code.exists():
+            commit(code, {"pay.py": "x = 1\n" * 500})
         folder = tmp_path / "contexts"
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         if context is not None:
             (folder / "pay.toml").write_text(context.format(code=code))
         async with _neighbours(app or {}, models or {}) as (slack, url):
@@ -204,3 +208,87 @@ async def test_one_mistake_does_not_hide_the_next(checked: Begin) -> None:
         slack_bot_token=SecretStr("xoxb-made-up"), context="chanels = []\n" + GOOD
     )
     assert {f.part for f in found if f.verdict == "bad"} == {"Slack", "contexts"}
+
+
+# --- the ways into git hosts ----------------------------------------------------------------------
+
+HTTPS = GOOD.replace("{code}", "https://{host}/acme/payments.git")
+SSH = GOOD.replace("{code}", "ssh://git@localhost:{port}/acme/payments.git") + (
+    'ref = "main"\nssh_key = "{key}"\n'
+)
+
+
+@asynccontextmanager
+async def _github(
+    folder: Path, patch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[GitHubHost, str, dict[str, Any]]]:
+    """Yield a GitHub host that holds acme/payments, its address, and the settings of its App."""
+    commit(folder / "host" / "acme" / "payments", {"pay.py": "x = 1\n"})
+    certificate = githost.certificate(folder)
+    patch.setenv("GIT_SSL_CAINFO", str(certificate))
+    patch.setenv("no_proxy", "localhost,127.0.0.1")
+    private, public = private_key()
+    host = GitHubHost(folder / "host", public, installed={"acme/payments"})
+    async with host.serve(certificate) as address:
+        settings = {
+            "github_app_id": APP_ID,
+            "github_app_private_key": SecretStr(private.replace("\n", "\\n")),
+            "github_app_host": address,
+        }
+        yield host, address, settings
+
+
+async def test_a_github_app_is_tried(
+    checked: Begin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with _github(tmp_path, monkeypatch) as (host, address, settings):
+        context = HTTPS.replace("{host}", address)
+        found = await checked(context=context, **settings)
+        assert [f for f in found if f.verdict == "bad"] == []
+        assert "knows the App 'Reader'" in next(f.text for f in found if f.part == "GitHub App")
+
+        host.installed.clear()
+        found = await checked(context=context, **settings)
+        [bad] = [f for f in found if f.verdict == "bad"]
+        assert bad.part == "context pay"  # The clone of the first run does not hide it.
+        assert f"install the GitHub App {APP_ID} on acme/payments" in bad.text
+
+        wrong = {"github_app_private_key": SecretStr(private_key()[0])}
+        found = await checked(context=context, **(settings | wrong))
+        said = {f.part: f.text for f in found if f.verdict == "bad"}
+        assert "the private key does not belong to it" in said["GitHub App"]
+        assert "the private key does not belong to it" in said["context pay"]
+
+
+async def test_a_deploy_key_and_a_host_key_are_tried(checked: Begin, tmp_path: Path) -> None:
+    commit(tmp_path / "host" / "acme" / "payments", {"pay.py": "x = 1\n"})
+    accepted, host_key = make_key(tmp_path / "key"), make_key(tmp_path / "host_key")
+    known = tmp_path / "known_hosts"
+    async with ssh_host(tmp_path / "host", tmp_path / "host_key", accepted) as port:
+        context = SSH.replace("{port}", str(port)).replace("{key}", "../key")
+        settings = {"context": context, "ssh_known_hosts": known}
+        known.write_text(f"[localhost]:{port} {host_key}\n")
+        found = await checked(**settings)
+        assert [f for f in found if f.verdict == "bad"] == []
+
+        known.write_text(f"[localhost]:{port} {accepted}\n")
+        found = await checked(**settings)
+        assert "not the one that is pinned" in next(f.text for f in found if f.verdict == "bad")
+
+
+async def test_a_token_of_the_environment_is_tried_for_repositories_of_context_files(
+    checked: Begin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The check used no token at all, and called every private repository refused."""
+    async with _github(tmp_path, monkeypatch) as (host, address, _):
+        host.tokens["ghp_static"] = 100
+        monkeypatch.setenv("FOREWARM_REPOSITORY_TOKEN_PAY", "ghp_static")
+        context = HTTPS.replace("{host}", address) + 'token = "PAY"\n'
+        found = await checked(context=context)
+        assert [f for f in found if f.verdict == "bad"] == []
+
+
+async def test_the_webhooks_that_are_listened_for_are_named(checked: Begin) -> None:
+    found = await checked(gitea_webhook_secret=SecretStr("s"))
+    [webhooks] = [f for f in found if f.part == "webhooks"]
+    assert "/webhooks/gitea" in webhooks.text

@@ -53,7 +53,7 @@ async def git_host(root: Path, certificate: Path) -> AsyncIterator[str]:
     """Serve the repositories under `root`; yield the host, with its port."""
 
     async def serve(request: web.Request) -> web.Response:
-        return await _answer(root, request)
+        return await answer(root, request)
 
     async with serving_tls(serve, certificate) as host:
         yield host
@@ -77,7 +77,7 @@ async def serving_tls(
         await runner.cleanup()
 
 
-async def _answer(root: Path, request: web.Request) -> web.Response:
+async def answer(root: Path, request: web.Request) -> web.Response:
     """Let `git http-backend` answer, as hosts do."""
     path, body = request.path.replace(".git/", "/", 1), await request.read()
     environment = {

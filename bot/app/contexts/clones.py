@@ -19,7 +19,8 @@ from bot.context.config.load import ContextConfig
 from bot.context.errors import UrlError
 from bot.context.git.clone import Clone
 from bot.context.git.clone import Sources as AllowedSources
-from bot.context.git.credentials import Tokens
+from bot.context.git.credentials import Credentials
+from bot.context.git.github_app import GitHubApp
 from bot.context.git.urls import RepositoryUrl, parse_url
 from bot.context.sizing import SizePolicy, Speed
 from bot.settings import Settings
@@ -70,7 +71,7 @@ class Clones:
         self._packs = StoredPacks(store)
         self._claude = claude
         self._now = now
-        self._tokens = Tokens.from_environment(os.environ)
+        self._credentials = git_credentials(settings, now)
         self._trusted: set[str] = set()
         self.uses = FileUses(store.state, now)
 
@@ -95,7 +96,7 @@ class Clones:
             now=self._now,
             count=self._claude.counter(config.model).count,
             state=self._packs,
-            tokens=self._tokens,
+            credentials=self._credentials,
             sources=AllowedSources(
                 local=self._settings.local_repositories,
                 trusts=self.trusts,
@@ -105,6 +106,31 @@ class Clones:
             uses=partial(self.uses.weights, config.name),
             policy=size_policy(config, self._claude.known(config.model).max_input_tokens),
         )
+
+
+def github_app(settings: Settings, now: Now) -> GitHubApp | None:
+    """Return the GitHub App of the settings, if there is one."""
+    text, file = settings.github_app_private_key, settings.github_app_private_key_file
+    if settings.github_app_id is None:
+        return None
+
+    def read_key() -> str:
+        if text is not None:
+            return text.get_secret_value().replace("\\n", "\n")
+        assert file is not None  # checked when the settings were read
+        return file.read_text("utf-8")
+
+    return GitHubApp(settings.github_app_id, read_key, settings.github_app_host, now)
+
+
+def git_credentials(settings: Settings, now: Now) -> Credentials:
+    """Return the credentials of git hosts: those of the settings and of the environment."""
+    return Credentials.from_environment(
+        os.environ,
+        issuer=github_app(settings, now),
+        helper=settings.credential_helper,
+        known_hosts=settings.ssh_known_hosts,
+    )
 
 
 def size_policy(config: ContextConfig, window: int) -> SizePolicy:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bot.app.contexts.clones import git_credentials
 from bot.clock import system_now
 from bot.commands.evaluation.evaluate import Subject
 from bot.commands.packing import cache_file, find_context
@@ -15,7 +16,6 @@ from bot.commands.stored_records import open_store
 from bot.context.codebase import Codebase
 from bot.context.files.select import Rules, printable
 from bot.context.git.clone import Sources
-from bot.context.git.credentials import Tokens
 from bot.context.git.repository import GitRepository
 from bot.errors import ForewarmError
 from bot.retrieval.coverage import EvidenceRow, read_rows, row_of_answer
@@ -95,7 +95,7 @@ def subject_of_context(name: str, at: str | None) -> Subject:
         config,
         Path(os.environ.get("FOREWARM_HOME") or ".forewarm"),
         now=system_now,
-        tokens=Tokens.from_environment(os.environ),
+        credentials=git_credentials(read_settings(), system_now),
         # A user who can run this command can read those folders anyway.
         sources=Sources(local=(Path("/"),)),
     )

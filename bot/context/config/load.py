@@ -156,7 +156,10 @@ def _absolute(repository: Mapping[str, Any], relative_to: Path | None) -> Mappin
     if not isinstance(url, str):
         return repository
     parsed = parse_url(url, relative_to=relative_to)
-    return {**repository, "url": parsed.path} if parsed.scheme == "local" else repository
+    found = {**repository, "url": parsed.path} if parsed.scheme == "local" else dict(repository)
+    if isinstance(key := repository.get("ssh_key"), str) and relative_to is not None:
+        found["ssh_key"] = str(relative_to / Path(key).expanduser())
+    return found
 
 
 def _without_echoes(details: list[ErrorDetails]) -> list[ErrorDetails]:
@@ -182,8 +185,8 @@ def _sentence(detail: ErrorDetails, keys: tuple[str, ...]) -> str:
     message = _in_plain_words(detail)
     given = detail.get("input")
     shown = f" (it is {given!r})" if isinstance(given, str | int | float | bool) else ""
-    if isinstance(given, str) and repr(given) in message:
-        shown = ""
+    if isinstance(given, str) and (repr(given) in message or keys[-1:] == ("token",)):
+        shown = ""  # It is said already, or may be a token.
     return f"the key {key!r} is wrong: {message}{shown}" if key else message
 
 

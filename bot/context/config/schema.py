@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -29,6 +31,9 @@ from bot.context.git.urls import RepositoryUrl, parse_url
 Thinking = Literal["least", "disabled", "between_tools", "adaptive"]
 Effort = Literal["low", "medium", "high", "xhigh", "max"]
 Mode = Literal["mentions", "questions"]
+
+
+_TOKEN_NAME = re.compile(r"[A-Z0-9_]{1,60}")
 
 
 def _glob(pattern: str) -> str:
@@ -79,6 +84,15 @@ def _template(value: str) -> str:
     return value
 
 
+def _token_name(value: str) -> str:
+    if value and not _TOKEN_NAME.fullmatch(value):
+        raise ValueError(
+            "write the name of a token, in capitals, digits and underscores, and put the token"
+            " itself into the environment variable FOREWARM_REPOSITORY_TOKEN_ with that name"
+        )
+    return value
+
+
 def _tokens_schema(least: int, most: int) -> WithJsonSchema:
     number = {"type": "integer", "minimum": least, "maximum": most}
     return WithJsonSchema({"anyOf": [number, {"const": "auto"}]})
@@ -101,6 +115,10 @@ class _Part(BaseModel):
     )
 
 
+_NOT_PACKED = {"web", "depth", "token", "ssh_key"}
+"""Keys of a repository that change no packed byte."""
+
+
 class RepositoryConfig(_Part):
     """One repository of a context. `name` is unique within it and derived from the address."""
 
@@ -115,6 +133,10 @@ class RepositoryConfig(_Part):
     depth: int | None = Field(default=None, ge=1)
     """How many commits are fetched; None means all of them."""
     max_file_bytes: int = Field(default=1_000_000, ge=1_000, le=20_000_000)
+    token: Annotated[str, AfterValidator(_token_name)] = ""
+    """The NAME of the repository's own token, which is in FOREWARM_REPOSITORY_TOKEN_NAME."""
+    ssh_key: Path | None = None
+    """The private key file of a deploy key. A relative path is taken from this file's folder."""
 
     @field_validator("ref")
     @classmethod
@@ -224,7 +246,7 @@ class ContextConfig(_Part):
             "budget": self.budget_tokens,
             **({"max_wait": self.max_wait} if self.budget_tokens == "auto" else {}),
             "repositories": [
-                repository.model_dump(exclude={"web", "depth"}) for repository in self.repositories
+                repository.model_dump(exclude=_NOT_PACKED) for repository in self.repositories
             ],
         }
         return hashlib.sha256(json.dumps(picked, sort_keys=True).encode()).hexdigest()

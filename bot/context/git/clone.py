@@ -14,10 +14,11 @@ import os
 import re
 import shutil
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from bot.context.atomic_write import write_atomically
 from bot.context.errors import (
@@ -27,21 +28,23 @@ from bot.context.errors import (
     GitFailedError,
     GitMissingError,
     GitTimeoutError,
+    HostKeyError,
     RefMissingError,
     RepositoryError,
-    SshRefusedError,
     TooLargeError,
-    UnreachableError,
     UrlError,
 )
 from bot.context.git import network
-from bot.context.git.credentials import Tokens
+from bot.context.git.credentials import Credential, Credentials
+from bot.context.git.explain import ALGORITHM, explain
 from bot.context.git.repository import GitRepository, branch_names
-from bot.context.git.safety import SAFE_OPTIONS, hardened_environment, last_line
+from bot.context.git.safety import SAFE_OPTIONS, hardened_environment
+from bot.context.git.ssh import host_key_problem, key_refusal, ssh_command
 from bot.context.git.urls import RepositoryUrl
 from bot.context.private import UMASK, make_private_folder
 
-_SSH = "ssh -o BatchMode=yes -o ConnectTimeout=15 -o ForwardAgent=no"
+T = TypeVar("T")
+
 _NETWORK_OPTIONS = (
     # A redirect would lead to a host that was not checked.
     "-c",
@@ -64,12 +67,13 @@ _SERVE_ANY_OWNERS = "--upload-pack=git -c 'safe.directory=*' upload-pack"
 that serves. It runs nothing that the folder's own settings name."""
 _WAIT_EVERY = 0.1
 _MANY_PACKS = 30
+_NOT_NAMED = (
+    "secrets are used only for addresses that a context file or an operator named; let an operator"
+    " attach it"
+)
 _KEPT = 65_536
 _MOST_PRINTED = 4_000_000
 _MOST_REFS = 20_000
-_ALGORITHM = re.compile(
-    r"mismatched algorithms: client (?P<client>sha1|sha256); server (?P<server>sha1|sha256)"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,7 @@ class Sources:
     hosts: frozenset[str] | None = None
     local: tuple[Path, ...] = ()
     trusts: Callable[[RepositoryUrl], bool] = lambda url: True
-    """Whether a context file or an operator named the address: only then is a token used."""
+    """Whether a context file or an operator named the address: only then a secret is used."""
     may_be_private: Callable[[RepositoryUrl], bool] = lambda url: True
     """Whether the host may lie in a private network: it was named, or is on an operator's list."""
 
@@ -102,6 +106,16 @@ class Sources:
 
 
 @dataclass(frozen=True, slots=True)
+class Secrets:
+    """The secrets that a context names for one repository, and those that the operator set."""
+
+    credentials: Credentials = field(default_factory=Credentials)
+    token: str = ""
+    """The name of the repository's own token (`Credentials.find`)."""
+    ssh_key: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Bounds:
     """The most that a fetch may take: seconds, bytes on disk, seconds of waiting for another."""
 
@@ -120,7 +134,7 @@ class Clone:
         ref: str,
         home: Path,
         *,
-        tokens: Tokens | None = None,
+        secrets: Secrets | None = None,
         sources: Sources | None = None,
         depth: int | None = None,
         bounds: Bounds | None = None,
@@ -134,7 +148,8 @@ class Clone:
         self.git_dir = home / "clones" / f"{slug}-{identity[:12]}.git"
         self._local_ref = f"refs/forewarm/{hashlib.sha256(ref.encode()).hexdigest()[:16]}"
         self._sources = sources or Sources()
-        self._tokens = (tokens or Tokens()) if self._sources.trusts(url) else Tokens()
+        self._secrets = secrets or Secrets()
+        self._credential = Credential("")
         self._resolve = resolve
         self._pins: Sequence[str] = ()
         self._depth = depth
@@ -180,8 +195,7 @@ class Clone:
         async with self._locked():
             before = await asyncio.to_thread(self.head)
             await self._prepare()
-            self._pins = await self._addresses()
-            await self._fetch()
+            await self._connected(self._fetch)
             await self._refuse_too_large(before)
             await self._tidy()
         head = await asyncio.to_thread(self.head)
@@ -234,6 +248,25 @@ class Clone:
     def _drop_partial_packs(self) -> None:
         for partial in self.git_dir.glob("objects/pack/tmp_*"):
             partial.unlink(missing_ok=True)
+
+    async def _connected(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do work that asks the remote; if it refuses a token that may have expired, once more."""
+        self._pins = await self._addresses()
+        self._credential = await self._find_credential()
+        try:
+            return await work()
+        except AuthenticationError:
+            if not self._credential.renewable:
+                raise
+            await self._secrets.credentials.renew(self.url, self._credential)
+            self._credential = await self._find_credential()
+            return await work()
+
+    async def _find_credential(self) -> Credential:
+        if not self._sources.trusts(self.url):
+            return Credential(_NOT_NAMED)
+        secrets = self._secrets
+        return await secrets.credentials.find(self.url, secrets.token, self.name)
 
     async def _addresses(self) -> Sequence[str]:
         """Return the addresses that git must use; none if git may resolve the name itself."""
@@ -293,8 +326,7 @@ class Clone:
         if len(_ref_names(self.ref)) == 1:
             return False
         self._sources.check(self.url)
-        self._pins = await self._addresses()
-        refs = set(await self._remote_refs())
+        refs = set(await self._connected(self._remote_refs))
         return {f"refs/heads/{self.ref}", f"refs/tags/{self.ref}"} <= refs
 
     async def _fetch_ref(self, name: str) -> None:
@@ -303,7 +335,7 @@ class Clone:
         except GitFailedError as error:
             # The algorithm shows only when the remote answers. A clone that holds nothing yet can
             # be made anew.
-            found = _ALGORITHM.search(error.detail)
+            found = ALGORITHM.search(error.detail)
             if found is None or await asyncio.to_thread(self.head) is not None:
                 raise
             await asyncio.to_thread(shutil.rmtree, self.git_dir, True)
@@ -316,7 +348,7 @@ class Clone:
             *_NETWORK_OPTIONS,
             "-c",
             f"protocol.{protocol}.allow=always",
-            *self._tokens.options(self.url),
+            *self._credential.options(self.url),
             *network.curl_option(self.url, self._pins),
         ]
 
@@ -416,14 +448,31 @@ class Clone:
     def _environment(self) -> dict[str, str]:
         return {
             **hardened_environment(),
-            "GIT_SSH_COMMAND": _SSH + network.ssh_option(self.url, self._pins),
+            "GIT_SSH_COMMAND": self._ssh_command(),
             "GIT_ALLOW_PROTOCOL": _PROTOCOL[self.url.scheme],
-            **self._tokens.environment(self.url),
+            **self._credential.environment(self.url),
         }
 
+    def _ssh_command(self) -> str:
+        trusted = self._sources.trusts(self.url)
+        return ssh_command(
+            self.url,
+            self._pins,
+            key=self._secrets.ssh_key if trusted else None,
+            known_hosts=self._secrets.credentials.known_hosts,
+            own_keys=trusted,
+        )
+
     def _explained(self, doing: str, stderr: bytes) -> RepositoryError:
-        text = self._tokens.redacted(stderr.decode("utf-8", "replace"))
-        return explain(self.name, self.url, self.ref, doing, text)
+        text = self._credential.redacted(stderr.decode("utf-8", "replace"))
+        if self.url.scheme != "ssh":
+            return explain(self.name, self.url, self.ref, doing, text, self._credential.fix)
+        if "host key verification failed" in text.lower():
+            why, fix = host_key_problem(self.url, self._secrets.credentials.known_hosts, text)
+            return HostKeyError(self.name, self.url.host, why, fix)
+        trusted = self._sources.trusts(self.url)
+        fix = key_refusal(self._secrets.ssh_key, text) if trusted else _NOT_NAMED
+        return explain(self.name, self.url, self.ref, doing, text, fix)
 
 
 async def _last(stream: asyncio.StreamReader) -> bytes:
@@ -450,54 +499,3 @@ def _ref_names(ref: str) -> tuple[str, ...]:
     if _FULL_NAME.fullmatch(ref):
         return (ref,)
     return (f"refs/heads/{ref}", f"refs/tags/{ref}", ref)
-
-
-_REFUSED = re.compile(
-    r"authentication failed|could not read (?:username|password)|permission denied"
-    r"|repository (?:'[^']*' )?not found|access denied|returned error: (?:401|403|404)"
-    r"|terminal prompts disabled|host key verification failed",
-    re.IGNORECASE,
-)
-# Messages of curl over OpenSSL and over GnuTLS. No pattern fits a name: "tls-lib" is a repository.
-_TLS = (
-    r"ssl (?:ca cert|certificate|connect|peer)|ssl_(?:connect|read|write): |:ssl routines:"
-    r"|gnutls(?:_handshake\(\)|, handshake| recv error| send error)|tls connect(?:ion)? "
-    r"|certificate (?:verif|subject name)"
-)
-_UNREACHABLE = re.compile(
-    r"could not resolve host(?:name)?|connection (?:refused|timed out|reset)|failed to connect"
-    r"|network is unreachable|no route to host|returned error: 5\d\d|early eof"
-    rf"|remote end hung up|operation too slow|operation timed out|{_TLS}",
-    re.IGNORECASE,
-)
-_NO_REF = re.compile(r"couldn't find remote ref|no such remote ref|not our ref", re.IGNORECASE)
-
-
-def _is_about_keys(stderr: str) -> bool:
-    return "permission denied" in stderr.lower() and "publickey" in stderr.lower()
-
-
-def explain(name: str, url: RepositoryUrl, ref: str, doing: str, stderr: str) -> RepositoryError:
-    """Turn what git wrote into the error that tells a person what to do."""
-    detail = last_line(stderr.encode())
-    if algorithm := _ALGORITHM.search(stderr):
-        return GitFailedError(name, doing, algorithm[0])
-    if _NO_REF.search(stderr):
-        return EmptyRepositoryError(name) if ref == "HEAD" else RefMissingError(name, ref)
-    if "host key verification failed" in stderr.lower():
-        return UnreachableError(
-            name, url.host, f"its ssh host key is not known; add it with ssh-keyscan {url.host}"
-        )
-    if url.scheme == "local" and re.search(
-        r"does not appear to be a git repository|not a git repository|no such file", stderr, re.I
-    ):
-        return RepositoryError(
-            name, f"There is no git repository at {url.path}: correct the `url` of {name}."
-        )
-    if url.scheme == "ssh" and _is_about_keys(stderr):
-        return SshRefusedError(name, url.host)
-    if _REFUSED.search(stderr):
-        return AuthenticationError(name, url.host or "The file system", url.token_variable)
-    if _UNREACHABLE.search(stderr):
-        return UnreachableError(name, url.host or "The file system", detail)
-    return GitFailedError(name, doing, detail)

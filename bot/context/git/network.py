@@ -83,11 +83,3 @@ def curl_option(url: RepositoryUrl, addresses: Sequence[str]) -> list[str]:
         return []
     listed = ",".join(f"[{one}]" if ":" in one else one for one in addresses)
     return ["-c", f"http.curloptResolve={url.host}:{url.port or 443}:{listed}"]
-
-
-def ssh_option(url: RepositoryUrl, addresses: Sequence[str]) -> str:
-    """Return ssh's options that make it connect to the first address; the host key stays bound
-    to the name."""
-    if url.scheme != "ssh" or not addresses:
-        return ""
-    return f" -o HostName={addresses[0]} -o HostKeyAlias={url.host}"

@@ -12,7 +12,7 @@ https://learn.microsoft.com/azure/devops/repos/git/, https://docs.gitea.com/.
 from __future__ import annotations
 
 import re
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 GITHUB = "{base}/{path}/blob/{{sha}}/{{path}}#L{{start}}-L{{end}}"
 GITLAB = "{base}/{path}/-/blob/{{sha}}/{{path}}#L{{start}}-{{end}}"
@@ -96,6 +96,22 @@ def _azure(host: str, path: str) -> tuple[str, str, str] | None:
     if host == "dev.azure.com" or host.endswith(".visualstudio.com"):
         return (AZURE, host, path) if "_git" in parts else None
     return None
+
+
+def azure_addresses(url: str) -> list[str]:
+    """Return the addresses for git of the Azure DevOps repository at an https address."""
+    scheme, _, rest = url.partition("://")
+    host, _, path = rest.partition("/")
+    organisation = host.removesuffix(".visualstudio.com")
+    if organisation != host:
+        path = f"{organisation}/{path.removeprefix('DefaultCollection/')}"
+    elif scheme != "https" or host != "dev.azure.com":
+        return [url]
+    where, _, name = path.partition("/_git/")
+    # The default repository of a project has the project's name and need not repeat it.
+    project = where if "/" in where else f"{where}/{name}"
+    known = [url, f"https://dev.azure.com/{path}", f"https://dev.azure.com/{project}/_git/{name}"]
+    return [*known, f"git@ssh.dev.azure.com:v3/{unquote(project)}/{unquote(name)}"]
 
 
 def for_file(template: str, path: str) -> str:

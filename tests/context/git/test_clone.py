@@ -28,8 +28,9 @@ from bot.context.errors import (
     UnreachableError,
     UrlError,
 )
-from bot.context.git.clone import Bounds, Clone, Sources, explain
-from bot.context.git.credentials import Tokens
+from bot.context.git.clone import Bounds, Clone, Secrets, Sources
+from bot.context.git.credentials import Credential, Credentials
+from bot.context.git.explain import explain
 from bot.context.git.repository import GitRepository
 from bot.context.git.urls import parse_url
 from tests.slack import githost
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
     from tests.context.conftest import Bench, Repo
 
 TOKEN = "tok" + "en-" + "made-up-for-this-test"
+
+
+def _secrets(environ: dict[str, str]) -> Secrets:
+    return Secrets(Credentials.from_environment(environ))
 
 
 def _clone(repo: Repo, home: Path, ref: str = "main", **options: Any) -> Clone:
@@ -307,7 +312,6 @@ async def test_local_paths_need_permission(repo: Repo, tmp_path: Path) -> None:
         ("remote: Repository not found.\nfatal: repository not found", AuthenticationError),
         ("fatal: could not read Username for 'https://x'", AuthenticationError),
         ("git@x: Permission denied (publickey).", AuthenticationError),
-        ("Host key verification failed.", UnreachableError),
         ("fatal: unable to access: Could not resolve host: x", UnreachableError),
         ("error: RPC failed; curl 92\nfatal: early EOF", UnreachableError),
         ("fatal: couldn't find remote ref main", RefMissingError),
@@ -318,7 +322,7 @@ async def test_local_paths_need_permission(repo: Repo, tmp_path: Path) -> None:
 )
 def test_what_git_says_becomes_what_to_do(stderr: str, error: type[RepositoryError]) -> None:
     """An operator should not have to know git's words."""
-    made = explain("r", parse_url("https://x.org/a/b"), "main", "fetching", stderr)
+    made = explain("r", parse_url("https://x.org/a/b"), "main", "fetching", stderr, "")
     assert isinstance(made, error)
     assert made.user_message.endswith(".")
 
@@ -344,7 +348,7 @@ ACCESS = "fatal: unable to access 'https://x.org/a/b/': "
 def test_a_broken_handshake_is_a_host_out_of_reach(said: str) -> None:
     """A proxy that breaks TLS open is the commonest reason inside a company."""
     url = parse_url("https://x.org/a/b")
-    assert isinstance(explain("r", url, "main", "fetching", ACCESS + said), UnreachableError)
+    assert isinstance(explain("r", url, "main", "fetching", ACCESS + said, ""), UnreachableError)
 
 
 @pytest.mark.parametrize(
@@ -357,7 +361,7 @@ def test_a_broken_handshake_is_a_host_out_of_reach(said: str) -> None:
 )
 def test_a_name_is_no_broken_handshake(stderr: str) -> None:
     """To look for a broken network because a repository is called `tls-lib` costs an afternoon."""
-    made = explain("tls-lib", parse_url("https://tls.x.org/ssl/tls-lib"), "main", "at", stderr)
+    made = explain("tls-lib", parse_url("https://tls.x.org/ssl/tls-lib"), "main", "at", stderr, "")
     assert isinstance(made, GitFailedError)
 
 
@@ -453,9 +457,9 @@ async def test_a_certificate_that_nobody_vouches_for_is_a_host_out_of_reach(
     """In the words of the git that is installed, and without a token having been sent."""
     monkeypatch.delenv("GIT_SSL_CAINFO")
     url, seen = private_host
-    tokens = Tokens({"FOREWARM_GIT_TOKEN_LOCALHOST": TOKEN})
+    secrets = _secrets({"FOREWARM_GIT_TOKEN_LOCALHOST": TOKEN})
     with pytest.raises(UnreachableError, match="certificate"):
-        await Clone("r", parse_url(url), "main", tmp_path / "home", tokens=tokens).fetch()
+        await Clone("r", parse_url(url), "main", tmp_path / "home", secrets=secrets).fetch()
     assert seen == []
 
 
@@ -467,8 +471,8 @@ async def test_a_token_fetches_a_private_repository_and_shows_nowhere(
     commit = repo.commit({"a.txt": b"1"})
     address = parse_url(url.removesuffix(".git") + ".git")
     environ = {"FOREWARM_GIT_TOKEN_LOCALHOST": TOKEN}
-    tokens = Tokens.from_environment(environ)
-    clone = Clone("repo", address, "main", tmp_path / "home", tokens=tokens)
+    secrets = _secrets(environ)
+    clone = Clone("repo", address, "main", tmp_path / "home", secrets=secrets)
     fetching = asyncio.create_task(clone.fetch())
     listed: list[str] = []
     while not fetching.done():
@@ -479,7 +483,7 @@ async def test_a_token_fetches_a_private_repository_and_shows_nowhere(
     assert base64.b64encode(f"x-access-token:{TOKEN}".encode()).decode() in "".join(seen)
     for file in clone.git_dir.rglob("*"):
         assert not file.is_file() or TOKEN.encode() not in file.read_bytes()
-    assert TOKEN not in f"{clone!r} {tokens!r}"
+    assert TOKEN not in f"{clone!r} {secrets!r}"
 
 
 async def test_a_wrong_token_is_a_clear_error_without_the_token(
@@ -488,9 +492,9 @@ async def test_a_wrong_token_is_a_clear_error_without_the_token(
     """The error names the variable, never its value; nobody is prompted."""
     url, _ = private_host
     repo.commit({"a.txt": b"1"})
-    tokens = Tokens.from_environment({"FOREWARM_GIT_TOKEN_LOCALHOST": "wrong-" + TOKEN})
-    for given in (tokens, Tokens()):
-        clone = Clone("repo", parse_url(url), "main", tmp_path / "home", tokens=given)
+    secrets = _secrets({"FOREWARM_GIT_TOKEN_LOCALHOST": "wrong-" + TOKEN})
+    for given in (secrets, Secrets()):
+        clone = Clone("repo", parse_url(url), "main", tmp_path / "home", secrets=given)
         with pytest.raises(AuthenticationError) as caught:
             await clone.fetch()
         assert "FOREWARM_GIT_TOKEN_LOCALHOST" in caught.value.user_message
@@ -503,8 +507,8 @@ async def test_a_token_is_for_its_host_alone(
     """Another host must not be offered it, whatever it asks."""
     url, seen = private_host
     repo.commit({"a.txt": b"1"})
-    tokens = Tokens.from_environment({"FOREWARM_GIT_TOKEN_GITHUB_COM": TOKEN})
-    clone = Clone("repo", parse_url(url), "main", tmp_path / "home", tokens=tokens)
+    secrets = _secrets({"FOREWARM_GIT_TOKEN_GITHUB_COM": TOKEN})
+    clone = Clone("repo", parse_url(url), "main", tmp_path / "home", secrets=secrets)
     with pytest.raises(AuthenticationError):
         await clone.fetch()
     assert not any(seen)
@@ -512,6 +516,7 @@ async def test_a_token_is_for_its_host_alone(
 
 def test_a_token_that_a_server_echoes_is_taken_out() -> None:
     """Some servers repeat the URL or the header in their errors."""
-    tokens = Tokens.from_environment({"FOREWARM_GIT_TOKEN_X": f"user:{TOKEN}"})
-    said = tokens.redacted(f"fatal: {TOKEN} is bad, user:{TOKEN}")
-    assert said == "fatal: [token] is bad, [token]"
+    credential = Credential("", "user", TOKEN)
+    said = credential.redacted(f"fatal: {TOKEN} is bad, user:{TOKEN}")
+    assert said == "fatal: [token] is bad, user:[token]"
+    assert TOKEN not in repr(credential)

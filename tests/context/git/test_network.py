@@ -10,9 +10,10 @@ import pytest
 from aiohttp import web
 
 from bot.context.errors import RepositoryError, UrlError
-from bot.context.git.clone import Clone, Sources
-from bot.context.git.credentials import Tokens
-from bot.context.git.network import curl_option, is_proxied, is_public, pinned, ssh_option
+from bot.context.git.clone import Clone, Secrets, Sources
+from bot.context.git.credentials import Credentials
+from bot.context.git.network import curl_option, is_proxied, is_public, pinned
+from bot.context.git.ssh import ssh_command
 from bot.context.git.urls import parse_url
 from tests.slack import githost
 
@@ -59,8 +60,9 @@ def test_public_addresses_are_used_as_checked(address: str) -> None:
     (_, option) = curl_option(HOST, [address])
     assert address in option
     assert option.startswith("http.curloptResolve=git.example.com:443:")
-    assert f"HostName={address}" in ssh_option(SSH, [address])
-    assert "HostKeyAlias=git.example.com" in ssh_option(SSH, [address])
+    command = ssh_command(SSH, [address], key=None, known_hosts=None, own_keys=True)
+    assert f"HostName={address}" in command
+    assert "HostKeyAlias=git.example.com" in command
 
 
 def test_a_host_that_is_not_found_is_left_to_gits_own_words() -> None:
@@ -95,12 +97,15 @@ async def test_a_name_that_changes_after_the_check_leads_nowhere_else(tmp_path: 
 async def test_an_address_that_no_operator_named_gets_no_token_and_no_private_network(
     tmp_path: Path,
 ) -> None:
-    tokens = Tokens({HOST.token_variable: "s3cret"})
+    secrets = Secrets(Credentials({HOST.token_variable: "s3cret"}), ssh_key=tmp_path / "key")
     strange = Sources(trusts=lambda url: False, may_be_private=lambda url: False)
-    clone = Clone("x", HOST, "main", tmp_path, tokens=tokens, sources=strange)
-    assert clone._tokens.environment(HOST) == {}
-    named = Clone("x", HOST, "main", tmp_path, tokens=tokens, sources=Sources())
-    assert named._tokens.environment(HOST)["FOREWARM_GIT_PASSWORD"] == "s3cret"
+    clone = Clone("x", HOST, "main", tmp_path, secrets=secrets, sources=strange)
+    assert (await clone._find_credential()).environment(HOST) == {}
+    assert "IdentityFile=none" in clone._ssh_command()
+    assert "IdentityAgent=none" in clone._ssh_command()
+    named = Clone("x", HOST, "main", tmp_path, secrets=secrets, sources=Sources())
+    assert (await named._find_credential()).environment(HOST)["FOREWARM_GIT_PASSWORD"] == "s3cret"
+    assert f"{tmp_path}/key" in named._ssh_command()
     loopback = parse_url("https://localhost/acme/payments")
     clone = Clone(
         "x", loopback, "main", tmp_path, sources=strange, resolve=lambda host, port: ["127.0.0.1"]

@@ -8,7 +8,7 @@ import pytest
 
 from bot.context.errors import UrlError
 from bot.context.git.clone import Clone, Sources
-from bot.context.git.credentials import Tokens
+from bot.context.git.credentials import Credentials
 from bot.context.git.urls import parse_url
 from bot.context.git.web_pages import for_file
 
@@ -217,12 +217,14 @@ def test_an_encoded_path_hides_nothing(path: str) -> None:
         "https://git.acme.com.evil.io/a/b",
     ],
 )
-def test_a_token_is_offered_to_its_own_host_alone(url: str) -> None:
+async def test_a_token_is_offered_to_its_own_host_alone(url: str) -> None:
     """Whoever owns a host of a similar name must not be sent the token."""
-    tokens = Tokens.from_environment({"FOREWARM_GIT_TOKEN_GIT_ACME_COM": "s3cret"})
-    assert tokens.environment(parse_url("https://git.acme.com/a/b"))
-    assert tokens.environment(parse_url(url)) == {}
-    assert "s3cret" not in " ".join(tokens.options(parse_url(url)))
+    credentials = Credentials.from_environment({"FOREWARM_GIT_TOKEN_GIT_ACME_COM": "s3cret"})
+    own, other = parse_url("https://git.acme.com/a/b"), parse_url(url)
+    assert (await credentials.find(own, "", "b")).environment(own)
+    found = await credentials.find(other, "", "b")
+    assert found.environment(other) == {}
+    assert "s3cret" not in " ".join(found.options(other))
 
 
 def test_an_unknown_host_and_a_local_path_have_none() -> None:

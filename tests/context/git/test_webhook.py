@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import json
@@ -11,12 +12,18 @@ import pytest
 
 from bot.context.errors import WebhookError
 from bot.context.git.webhook import (
+    HOOKS,
     LARGEST_BODY,
+    parse_azure,
+    parse_bitbucket,
+    parse_gitea,
     parse_github,
     parse_gitlab,
-    verify_github,
+    verify_azure,
     verify_gitlab,
 )
+
+verify_github = HOOKS["github"].verify
 
 GITHUB: dict[str, Any] = {
     "ref": "refs/heads/main",
@@ -168,3 +175,142 @@ def test_what_is_no_push_is_dropped_with_a_sentence(body: bytes) -> None:
 def test_a_ping_is_nothing() -> None:
     """GitHub pings a new webhook; that is no push."""
     assert parse_github(b'{"zen": "x"}', {"X-GitHub-Event": "ping"}) is None
+
+
+# --- Bitbucket, Gitea, Azure DevOps ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("host", "header", "prefix"),
+    [("bitbucket", "X-Hub-Signature", "sha256="), ("gitea", "X-Gitea-Signature", "")],
+)
+def test_other_hosts_sign_their_bodies_too(host: str, header: str, prefix: str) -> None:
+    verify = HOOKS[host].verify
+    digest = hmac.new(b"secret", b"{}", hashlib.sha256).hexdigest()
+    verify("secret", b"{}", {header: prefix + digest})
+    for headers in ({}, {header: ""}, {header: prefix + "0" * 64}, {header: f"sha1={digest}"}):
+        with pytest.raises(WebhookError, match=f"{host.upper()}_WEBHOOK_SECRET"):
+            verify("secret", b"{}", headers)
+    with pytest.raises(WebhookError):
+        verify("secret", b"{} ", {header: prefix + digest})
+    empty = hmac.new(b"", b"{}", hashlib.sha256).hexdigest()
+    with pytest.raises(WebhookError):
+        verify("", b"{}", {header: prefix + empty})
+
+
+def _basic(text: str) -> dict[str, str]:
+    return {"Authorization": "Basic " + base64.b64encode(text.encode()).decode()}
+
+
+def test_azures_password_is_compared_whole() -> None:
+    verify_azure("pass:word", b"{}", _basic("any:pass:word"))
+    wrong: list[dict[str, str]] = [
+        {},
+        _basic("any:pass"),
+        _basic("pass:word"),
+        _basic("any:"),
+        {"Authorization": "Basic é"},
+        {"Authorization": "Bearer pass:word"},
+    ]
+    for headers in wrong:
+        with pytest.raises(WebhookError, match="AZURE_WEBHOOK_PASSWORD"):
+            verify_azure("pass:word", b"{}", headers)
+    with pytest.raises(WebhookError):
+        verify_azure("", b"{}", _basic("any:"))
+
+
+CLOUD: dict[str, Any] = {
+    "repository": {
+        "full_name": "acme/payments",
+        "links": {"html": {"href": "https://bitbucket.org/acme/payments"}},
+    },
+    "push": {
+        "changes": [
+            {"new": {"type": "branch", "name": "main", "target": {"hash": "f" * 40}}, "old": None},
+            {"new": None, "old": {"type": "tag", "name": "v1"}},
+        ]
+    },
+}
+
+
+def test_a_push_to_bitbucket_cloud_is_read() -> None:
+    push = parse_bitbucket(json.dumps(CLOUD).encode(), {"X-Event-Key": "repo:push"})
+    assert push is not None
+    assert push.after == "f" * 40
+    assert push.concerns("git@bitbucket.org:acme/payments.git", "main")
+    assert push.concerns("https://bitbucket.org/acme/payments", "v1")
+    assert not push.concerns("https://bitbucket.org/acme/payments", "next")
+    assert not push.concerns("https://bitbucket.org/acme/other", "main")
+    assert parse_bitbucket(b"{}", {"X-Event-Key": "pullrequest:created"}) is None
+    assert parse_bitbucket(b'{"test": true}', {"X-Event-Key": "diagnostics:ping"}) is None
+
+
+@pytest.mark.parametrize("with_links", [True, False])
+def test_a_push_to_a_bitbucket_data_center_is_read(with_links: bool) -> None:
+    """Older versions tell the project and the name alone."""
+    links = {
+        "clone": [
+            {"name": "http", "href": "https://bitbucket.acme.com/scm/pay/payments.git"},
+            {"name": "ssh", "href": "ssh://git@bitbucket.acme.com:7999/pay/payments.git"},
+        ]
+    }
+    repository = {"slug": "payments", "project": {"key": "PAY"}}
+    body = {
+        "repository": {**repository, **({"links": links} if with_links else {})},
+        "changes": [{"refId": "refs/heads/main", "toHash": "f" * 40, "type": "UPDATE"}],
+    }
+    push = parse_bitbucket(json.dumps(body).encode(), {"X-Event-Key": "repo:refs_changed"})
+    assert push is not None
+    assert push.concerns("https://bitbucket.acme.com/scm/PAY/payments.git", "main")
+    assert push.concerns("ssh://git@bitbucket.acme.com:7999/pay/payments.git", "HEAD")
+    assert not push.concerns("https://bitbucket.acme.com/scm/pay/other.git", "main")
+    assert not push.concerns("https://bitbucket.acme.com/scm/pay/payments.git", "next")
+
+
+def test_a_push_to_gitea_is_read() -> None:
+    url = "https://git.acme.com/acme/payments.git"
+    body = json.dumps({"ref": "refs/heads/main", "repository": {"clone_url": url}}).encode()
+    push = parse_gitea(body, {"X-Gitea-Event": "push", "X-Gitea-Event-Type": "push"})
+    assert push is not None
+    assert push.concerns("https://git.acme.com/acme/payments", "main")
+    assert parse_gitea(body, {"X-Gitea-Event": "issues"}) is None
+
+
+@pytest.mark.parametrize(
+    "followed",
+    [
+        "https://dev.azure.com/acme/Big%20Shop/_git/payments",
+        "git@ssh.dev.azure.com:v3/acme/Big Shop/payments",
+    ],
+)
+@pytest.mark.parametrize(
+    "told",
+    [
+        "https://dev.azure.com/acme/Big%20Shop/_git/payments",
+        "https://acme@dev.azure.com/acme/Big%20Shop/_git/payments",
+        "https://acme.visualstudio.com/Big%20Shop/_git/payments",
+        "https://acme.visualstudio.com/DefaultCollection/Big%20Shop/_git/payments",
+    ],
+)
+def test_a_push_to_azure_devops_is_read(told: str, followed: str) -> None:
+    body = {
+        "eventType": "git.push",
+        "resource": {
+            "refUpdates": [{"name": "refs/heads/main", "newObjectId": "f" * 40}],
+            "repository": {"remoteUrl": told},
+        },
+    }
+    push = parse_azure(json.dumps(body).encode(), {})
+    assert push is not None
+    assert push.concerns(followed, "main")
+    assert not push.concerns(followed.replace("payments", "other"), "main")
+    assert parse_azure(b'{"eventType": "git.pullrequest.created"}', {}) is None
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"{}", b'{"push": 3}', b'{"repository": [], "changes": [3]}']
+)
+@pytest.mark.parametrize("event", ["repo:push", "repo:refs_changed"])
+def test_what_is_no_push_of_bitbucket_is_dropped_with_a_sentence(body: bytes, event: str) -> None:
+    with pytest.raises(WebhookError):
+        parse_bitbucket(body, {"X-Event-Key": event})
