@@ -205,7 +205,7 @@ class Bot:
     def _build_contexts(self) -> None:
         settings = self.settings
         prefixes = Prefixes(self.claude)
-        self.clones = clones = Clones(settings, self.store, self.claude, self.now)
+        self.clones = clones = Clones(settings, self.store, self.claude, self.now, self.tasks)
         self.library = ContextRegistry(clones.open, prefixes.build, salt=settings.salt)
         self.excerpts = ExcerptSearch(settings.home)
         self._opened.push_async_callback(self.excerpts.close)
@@ -241,6 +241,7 @@ class Bot:
         self.library.subscribe(lambda change: note_built(self.journal, self.now, change))
         self.library.subscribe(self.warmth.moved)
         self.requests.subscribe(self.library.learn)
+        self.requests.subscribe(clones.speeds.observe)
         self.requests.subscribe(self.warmth.driver.observe)
         self.slack_contexts = SlackContexts(
             settings,

@@ -21,6 +21,7 @@ import structlog
 from bot.app.contexts.clones import KIND as PACKS
 from bot.app.contexts.clones import paths_of
 from bot.app.contexts.file_uses import KIND as USES
+from bot.app.contexts.model_speed import KIND as SPEEDS
 from bot.app.contexts.registry import ContextRegistry
 from bot.app.contexts.slack_contexts import DRAFTS, TRUSTED, SlackContexts
 from bot.app.replica_actions import INTERRUPTIONS
@@ -36,7 +37,7 @@ from bot.telemetry.journal import Journal
 
 log = structlog.get_logger(__name__)
 
-SHARED_STATE = (PACKS, DRAFTS, INTERRUPTIONS, TRUSTED, USES, WARMTH)
+SHARED_STATE = (PACKS, DRAFTS, INTERRUPTIONS, SPEEDS, TRUSTED, USES, WARMTH)
 """Kinds of `state` that belong to the installation and go with its last workspace."""
 KEPT_SECONDS = 60.0
 """How long a removal is announced: longer than any replica takes to look."""

@@ -38,6 +38,7 @@ from bot.slack.identity import Identity, identify
 from bot.slack.manifest import Features, scopes
 from bot.store.sql.url import default_url
 from bot.store.store import Store
+from bot.tasks import Tasks
 
 Verdict = Literal["good", "note", "bad"]
 APPS_PAGE = "https://api.slack.com/apps"
@@ -289,7 +290,7 @@ class InstallationCheck:
         store = await Store.open(settings.database_url or default_url(settings.home), now=self._now)
         client = self._connect()
         try:
-            sources = Clones(settings, store, client, self._now)
+            sources = Clones(settings, store, client, self._now, Tasks())
             for context in loaded.contexts:
                 sources.trust(repository.url for repository in context.repositories)
                 for finding in await self._context(context, sources, client):

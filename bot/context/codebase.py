@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bot.clock import Now
@@ -25,7 +25,7 @@ from bot.context.git.repository import GitRepository
 from bot.context.pack import Omission, Pack, RepositoryState
 from bot.context.pack_builder import Assembly, Member, Source, omissions, used_files
 from bot.context.pack_store import MemoryState, PackState
-from bot.context.packer import Packer, ReadUses
+from bot.context.packer import Packer, ReadExperience
 from bot.context.render.blocks import plural
 from bot.context.render.token_estimate import CountTokens, Estimator
 from bot.context.sizing import Size, SizePolicy
@@ -51,8 +51,8 @@ class Codebase:
     `home` is the folder of clones and caches, `now` the wall clock, `estimator` the first estimate
     of tokens, `count` the server's own counter if it has one, `state` the store in which base and
     overlays outlive the process, `credentials` the secrets for private repositories, `sources` the
-    addresses that may be fetched. `sessions` opens the process that reads and packs. `uses` reads
-    how often answers used each file.
+    addresses that may be fetched. `sessions` opens the process that reads and packs. `experience`
+    reads what earlier answers have taught.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Codebase:
         progress: Progress | None = None,
         sessions: Sessions = in_threads,
         policy: SizePolicy | None = None,
-        uses: ReadUses | None = None,
+        experience: ReadExperience | None = None,
     ) -> None:
         self.config = config
         self._policy = policy or SizePolicy(max_wait=config.max_wait)
@@ -91,7 +91,7 @@ class Codebase:
             progress=progress,
             sessions=sessions,
             policy=self._policy if config.budget_tokens == "auto" else None,
-            uses=uses,
+            experience=experience,
         )
         self._pack: Pack | None = None
         self._lock = asyncio.Lock()
@@ -209,7 +209,8 @@ class Codebase:
             return self.config.excerpt_tokens
         if self.size is not None:
             return self.size.excerpt_tokens
-        return self._policy.excerpts_beside(self._packer.assembler.budget or 0)
+        policy = replace(self._policy, speed=self._packer.speed or self._policy.speed)
+        return policy.excerpts_beside(self._packer.assembler.budget or 0)
 
     # --- telling ---------------------------------------------------------------------------------
 

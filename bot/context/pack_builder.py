@@ -22,7 +22,7 @@ from bot.context.render.blocks import body, file_marker
 from bot.context.render.budget import RESERVE, base_room, split
 from bot.context.render.rank import LEAST_USES
 from bot.context.render.token_estimate import Estimator, Slice
-from bot.context.sizing import Size, SizePolicy
+from bot.context.sizing import Size, SizePolicy, Speed
 from bot.context.update.build import Standing, Update, build_update
 from bot.context.update.policy import Decision, Part, decide
 
@@ -30,6 +30,14 @@ Counted = Mapping[bytes, int]
 """Tokens by update text, as the server counts them."""
 Uses = Mapping[str, Mapping[str, float]]
 """How often answers used each file, decayed, by repository and path."""
+
+
+@dataclass(frozen=True)
+class Experience:
+    """What earlier answers have taught: the files that they used, and how fast the model is."""
+
+    uses: Uses
+    speed: Speed
 
 
 @dataclass(frozen=True)
@@ -122,7 +130,8 @@ class Assembler:
         self.budget = budget
         self.size: Size | None = None
         """The choice of `policy`; None before the first pack, and without a policy."""
-        self._policy = policy
+        self.policy = policy
+        """Chooses the sizes; None if the budget is set."""
         self.uses: Uses = MappingProxyType({})
 
     def surveys(
@@ -204,9 +213,9 @@ class Assembler:
 
     def choose_size(self, surveys: Sequence[Survey], estimator: Estimator) -> None:
         """Set the budget by the policy, if there is one, for what the surveys hold."""
-        if self._policy is not None:
+        if self.policy is not None:
             whole = sum(files_tokens(found.files, estimator) for found in surveys)
-            self.size = self._policy.choose(whole)
+            self.size = self.policy.choose(whole)
             self.budget = self.size.budget_tokens
 
     # --- bases -----------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from bot.context.errors import RepositoryError
 from bot.context.files.blob_cache import Progress
 from bot.context.files.tree import Survey
 from bot.context.pack import Block
-from bot.context.pack_builder import Assembler, Assembly, Member, Source, Uses
+from bot.context.pack_builder import Assembler, Assembly, Experience, Member, Source
 from bot.context.pack_manifest import Manifest, pack_text, unpack_text
 from bot.context.pack_store import PackState
 from bot.context.render.base_block import file_bytes
@@ -24,7 +24,7 @@ from bot.context.render.token_estimate import (
     calibrate,
     sample,
 )
-from bot.context.sizing import SizePolicy
+from bot.context.sizing import SizePolicy, Speed
 from bot.context.update.policy import Decision
 from bot.errors import ForewarmError
 
@@ -35,15 +35,15 @@ _COUNTED_WHOLE = 8_000_000
 
 
 Refresh = Callable[[], Awaitable[Sequence[str]]]
-ReadUses = Callable[[], Awaitable[Uses]]
+ReadExperience = Callable[[], Awaitable[Experience]]
 
 
 class Packer:
     """One context's assembly, as it stands in the state.
 
     `settings` is a fingerprint: what was kept under another one is void. `estimator` skips
-    calibration; `count` is the server's own counter, if there is one; `uses` reads how often
-    answers used each file, by which the next base is ranked.
+    calibration; `count` is the server's own counter, if there is one; `experience` reads
+    what earlier answers have taught: the next base is sized and ranked by it.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Packer:
         progress: Progress | None = None,
         sessions: Sessions = in_threads,
         policy: SizePolicy | None = None,
-        uses: ReadUses | None = None,
+        experience: ReadExperience | None = None,
     ) -> None:
         self.assembler = Assembler(sources, budget, policy)
         self.assembly: Assembly | None = None
@@ -77,7 +77,9 @@ class Packer:
         self._kept: bytes | None = None
         self._unsaved = False
         self._sessions = sessions
-        self._read_uses = uses
+        self._read_experience = experience
+        self.speed: Speed | None = None
+        """The speed of the model as it was measured; None if nothing measures it."""
         self._run: Run
 
     async def update_to(
@@ -88,8 +90,11 @@ class Packer:
         `refresh` fetches anew and returns the heads: if a replica has gone further than these,
         they are out of date, and going back to them would tell the prefix to and fro.
         """
-        if self._read_uses is not None:
-            self.assembler.uses = await self._read_uses()
+        if self._read_experience is not None:
+            learned = await self._read_experience()
+            self.assembler.uses, self.speed = learned.uses, learned.speed
+            if self.assembler.policy is not None:
+                self.assembler.policy = replace(self.assembler.policy, speed=learned.speed)
         async with self._sessions(self._name) as self._run:
             return await self._update_to(heads, cold, refresh)
 

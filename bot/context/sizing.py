@@ -36,6 +36,8 @@ class Speed:
     base: float = 0.35
     uncached: float = 0.1353e-3
     cached: float = 0.01047e-3
+    requests: int = 0
+    """Requests of the bot's own that the figures are fitted to; 0: they are a guess."""
 
     def wait(self, prefix: float, excerpts: float) -> float:
         """Return the predicted seconds with a warm prefix of so many tokens."""
@@ -45,6 +47,10 @@ class Speed:
     def is_slow(self) -> bool:
         """Return whether prefill is too slow for excerpts."""
         return self.uncached * SLOW_PREFILL > 1
+
+
+LOCAL_SPEED = Speed(uncached=0.005, cached=0.0)
+"""Of a model on the team's own processor, until it was measured."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,8 @@ class Size:
 
     `wait` is the predicted seconds of a warm question, `prefill` those of a cold write. In USD,
     `warm` is the input of a warm question, `cold` a cold write, `hour` an hour of warmth without a
-    question, which reads the prefix once.
+    question, which reads the prefix once. `requests` is the number of requests that the speed was
+    measured on.
     """
 
     budget_tokens: int
@@ -84,6 +91,7 @@ class Size:
     cold: float
     hour: float
     reason: str
+    requests: int = 0
 
     def document(self) -> dict[str, object]:
         """Return the size as JSON."""
@@ -96,15 +104,18 @@ class Size:
             "write_usd": round(self.cold, 5),
             "hour_usd": round(self.hour, 5),
             "reason": self.reason,
+            "measured_requests": self.requests,
         }
 
     def sentence(self) -> str:
         """Return the size, its costs and its reason for people."""
         excerpts = f" and {self.excerpt_tokens:,} of excerpts" if self.excerpt_tokens else ""
+        measured = f" from {self.requests:,} requests of its own" if self.requests else ""
         return (
-            f"{self.budget_tokens:,} tokens of prefix{excerpts}, since {self.reason}. Predicted: "
-            f"{self.wait:.1f} s and ${self.warm:.3f} for a warm question, {self.prefill:.0f} s and "
-            f"${self.cold:.2f} for a cold write, ${self.hour:.3f} for an hour of warmth."
+            f"{self.budget_tokens:,} tokens of prefix{excerpts}, since {self.reason}. "
+            f"Predicted{measured}: {self.wait:.1f} s and ${self.warm:.3f} for a warm question, "
+            f"{self.prefill:.0f} s and ${self.cold:.2f} for a cold write, "
+            f"${self.hour:.3f} for an hour of warmth."
         )
 
 
@@ -201,6 +212,7 @@ def _size(budget: int, excerpts: int, prefix: int, speed: Speed, rates: Rates, r
         cold=rates.cold(prefix),
         hour=rates.warm(prefix, 0),
         reason=reason,
+        requests=speed.requests,
     )
 
 

@@ -14,7 +14,9 @@ from bot.context.config.load import parse_context
 from bot.context.errors import RefMissingError
 from bot.context.git.clone import Sources
 from bot.context.pack import Pack
+from bot.context.pack_builder import Experience
 from bot.context.pack_store import DirectoryState, MemoryState, PackState
+from bot.context.sizing import Speed
 
 if TYPE_CHECKING:
     from tests.context.conftest import Bench, Repo
@@ -434,11 +436,11 @@ async def test_files_that_answers_used_come_first_in_the_next_base(
     repo.commit({f"src/m{n}.py": SOURCE for n in range(40)})
     uses: dict[str, dict[str, float]] = {}
 
-    async def read() -> dict[str, dict[str, float]]:
-        return uses
+    async def read() -> Experience:
+        return Experience(uses, Speed())
 
     room, state = rooms(repo, budget_tokens=40_000), MemoryState()
-    codebase = room.codebase(state, uses=read)
+    codebase = room.codebase(state, experience=read)
     first = await _synced(codebase)
     hidden = sorted(one.path for one in first.omitted)[-1]
     assert first.learned == ""
@@ -447,6 +449,32 @@ async def test_files_that_answers_used_come_first_in_the_next_base(
     assert again.fingerprint == first.fingerprint
     assert "0 files that they cited or read came first when the base was built" in again.learned
     assert "the next base puts 1 first" in again.learned
-    anew = await _synced(room.codebase(MemoryState(), uses=read))
+    anew = await _synced(room.codebase(MemoryState(), experience=read))
     assert hidden not in {one.path for one in anew.omitted}
     assert "1 file that they cited or read came first" in anew.learned
+
+
+async def test_a_slower_measured_prefill_changes_the_size_of_the_next_base(
+    repo: Repo, rooms: Rooms
+) -> None:
+    repo.commit({f"src/m{n}.py": SOURCE * 10 for n in range(60)})
+    speed = Speed()
+
+    async def read() -> Experience:
+        return Experience({}, speed)
+
+    room = rooms(repo, budget_tokens="auto")
+    guessed = room.codebase(MemoryState(), experience=read)
+    await _synced(guessed)
+    # Three times as slow, as if 40 requests had told so.
+    speed = Speed(0.5, 0.4e-3, 0.03e-3, requests=40)
+    measured = room.codebase(MemoryState(), experience=read)
+    pack = await _synced(measured)
+    before, after = guessed.size, measured.size
+    assert before is not None
+    assert after is not None
+    assert after.budget_tokens < before.budget_tokens
+    assert after.excerpt_tokens < before.excerpt_tokens
+    assert after.wait <= 2.0
+    assert "from 40 requests of its own" in pack.size
+    assert "requests of its own" not in before.sentence()

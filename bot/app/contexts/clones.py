@@ -8,10 +8,13 @@ from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
+import structlog
+
 from bot.app.contexts.file_uses import FileUses
+from bot.app.contexts.model_speed import ModelSpeeds, guessed_speed
 from bot.app.excerpts import FOLDER as INDEXES
 from bot.claude.client import ClaudeClient
-from bot.claude.prices import is_claude, rates_of
+from bot.claude.prices import rates_of
 from bot.clock import Now
 from bot.context.child import in_children
 from bot.context.codebase import Codebase, cache_path, limits_of
@@ -22,17 +25,20 @@ from bot.context.git.clone import Sources as AllowedSources
 from bot.context.git.credentials import Credentials
 from bot.context.git.github_app import GitHubApp
 from bot.context.git.urls import RepositoryUrl, parse_url
-from bot.context.sizing import SizePolicy, Speed
+from bot.context.pack_builder import Experience
+from bot.context.sizing import SizePolicy
+from bot.errors import ForewarmError
 from bot.settings import Settings
 from bot.store.store import Store
+from bot.tasks import Tasks
+
+log = structlog.get_logger(__name__)
 
 PUBLIC_HOSTS = frozenset(("github.com", "gitlab.com"))
 WRITE_SHARE = 0.25
 """The part of a day's money for warmth that one cold write may take."""
 PREFIX_SHARE = 0.7
 """The part of a model's window that a prefix may take."""
-LOCAL_SPEED = Speed(uncached=0.005, cached=0.0)
-"""Of a model on the team's own processor, until it was measured."""
 KIND = "pack"
 REPOSITORIES = "repositories"
 
@@ -66,7 +72,9 @@ class StoredPacks:
 class Clones:
     """Makes the code base of each context."""
 
-    def __init__(self, settings: Settings, store: Store, claude: ClaudeClient, now: Now) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, claude: ClaudeClient, now: Now, tasks: Tasks
+    ) -> None:
         self._settings = settings
         self._packs = StoredPacks(store)
         self._claude = claude
@@ -74,6 +82,7 @@ class Clones:
         self._credentials = git_credentials(settings, now)
         self._trusted: set[str] = set()
         self.uses = FileUses(store.state, now)
+        self.speeds = ModelSpeeds(store.state, tasks)
 
     def trust(self, urls: Iterable[str]) -> None:
         """Note addresses that a context file or an operator named."""
@@ -103,9 +112,18 @@ class Clones:
                 may_be_private=self._may_be_private,
             ),
             sessions=in_children(limits_of(config.limits)),
-            uses=partial(self.uses.weights, config.name),
+            experience=partial(self._experience, config),
             policy=size_policy(config, self._claude.known(config.model).max_input_tokens),
         )
+
+    async def _experience(self, config: ContextConfig) -> Experience:
+        """Return what earlier answers have taught; the guesses if the store is away."""
+        try:
+            uses = await self.uses.weights(config.name)
+            return Experience(uses, await self.speeds.speed(config.model))
+        except ForewarmError as error:
+            log.warning("experience_not_read", context=config.name, why=str(error))
+            return Experience({}, guessed_speed(config.model))
 
 
 def github_app(settings: Settings, now: Now) -> GitHubApp | None:
@@ -141,7 +159,7 @@ def size_policy(config: ContextConfig, window: int) -> SizePolicy:
     """
     daily = config.warm.daily_limit_usd
     return SizePolicy(
-        Speed() if is_claude(config.model) else LOCAL_SPEED,
+        guessed_speed(config.model),
         rates_of(config.model),
         config.max_wait,
         daily * WRITE_SHARE if daily else math.inf,
