@@ -1,4 +1,4 @@
-"""What tests of several rooms need of the machine they run on."""
+"""The services of the machine that tests of several packages need."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a process would write to its log, as a test reads it."""
+"""The lines that a process writes to its log, for tests to read."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ class Files:
 
 @dataclass
 class Ground:
-    """What is answered from."""
+    """The source of the answers."""
 
     prefix: Prefix
     pack: Pack

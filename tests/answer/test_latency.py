@@ -14,7 +14,7 @@ MOMENT = st.none() | st.floats(0, 100)
 
 
 @given(MOMENT, st.floats(0, 50), MOMENT, MOMENT, MOMENT, MOMENT, st.floats(50, 100))
-def test_the_parts_add_up_to_the_whole_in_whatever_order_things_came(
+def test_the_parts_add_up_to_the_whole_in_any_order_of_events(
     asked: float | None,
     received: float,
     prepared: float | None,

@@ -149,7 +149,7 @@ async def test_at_any_limit_the_model_is_told_to_answer_with_what_it_has(
 
 
 async def test_a_model_that_will_not_stop_looking_is_stopped(room: Room) -> None:
-    """Nothing may run for ever on somebody's money."""
+    """No answer may run for ever on the team's money."""
     for _ in range(3):
         room.model.says(READ)
     loop = loop_of(room, Paper(), rounds=2)
@@ -172,7 +172,7 @@ async def test_too_many_look_ups_at_once_and_too_much_text_are_refused(room: Roo
 
 
 async def test_a_cut_in_a_later_round_repeats_that_round_only(room: Room) -> None:
-    """What was looked up stays looked up, and what was read stays on screen."""
+    """Finished look-ups stay finished, and text on screen stays there."""
     room.model.says("Looking.", READ)
     room.model.says("Half", CutStream())
     room.model.says("Whole.")

@@ -58,7 +58,7 @@ async def test_one_who_gives_up_lets_the_others_move_up() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 4), st.lists(st.integers(0, 3), min_size=1, max_size=20), st.randoms())
-def test_whatever_is_cancelled_when_no_place_is_lost_or_made(
+def test_after_any_cancellation_no_place_is_lost_or_made(
     places: int, steps: list[int], chance: random.Random
 ) -> None:
     """A leaked place makes the bot slower for ever; one too many breaks the bound."""
@@ -91,7 +91,7 @@ def test_whatever_is_cancelled_when_no_place_is_lost_or_made(
 
 
 async def test_a_flood_by_one_user_leaves_places_for_others() -> None:
-    """Another user is answered at once, whatever one user asks."""
+    """Another user is answered at once, however much one user asks."""
     queue, gate = AnswerQueue(8), asyncio.Event()
     running: list[str] = []
     told: list[int] = []

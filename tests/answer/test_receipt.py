@@ -1,4 +1,4 @@
-"""What stands under an answer: true, escaped, and shown only where it is known."""
+"""The receipt of an answer is true, escaped, and shown only if it is known."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_what_is_unknown_is_left_out_and_what_is_small_is_not_rounded_away() -> 
 
 
 def test_omissions_age_and_citations_are_told() -> None:
-    """What the answer could not see limits what it is worth."""
+    """The receipt names the files that the answer could not see."""
     shown = line(pack=pack(STATE, omitted=3), behind={"payments": 2}, cited=5, struck=1, look_ups=2)
     assert "3 files left out" in shown
     assert "2 commits behind main" in shown
@@ -67,7 +67,7 @@ def test_many_repositories_do_not_make_a_long_line() -> None:
 
 
 def test_names_from_a_repository_cannot_ping_or_link() -> None:
-    """Branches and repositories are named by whoever pushes; blocks are shown as they are."""
+    """Branches and repositories are named by people who push; blocks are shown as they are."""
     evil = replace(STATE, name="<!channel>|x", ref="<@U1>", web=None, stale_since=1.0)
     shown = line(pack=pack(evil))
     assert "<" not in shown

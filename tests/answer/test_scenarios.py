@@ -50,7 +50,7 @@ class Live:
     answerer: Answerer
 
     def ask(self, text: str = "How does it work?", thread: str | None = None) -> Question:
-        """Let somebody mention the bot; return the question as the Slack edge hands it over."""
+        """Let a user mention the bot; return the question as the Slack edge hands it over."""
         ts = self.slack.user("U0ASKER").mention(CHANNEL, text, thread)
         return Question(
             id=f"T0LOCAL-{ts}",
@@ -68,7 +68,7 @@ class Live:
         )
 
     def hear(self, user: str, text: str, thread: str) -> None:
-        """Let somebody speak in a thread, and the bot hear of it."""
+        """Let a user write in a thread, and the bot hear of it."""
         ts = self.slack.user(user).post(CHANNEL, text, thread)
         event = {"channel": CHANNEL, "ts": ts, "thread_ts": thread, "user": user, "text": text}
         self.parts.threads.heard("T0LOCAL", event)
@@ -174,7 +174,7 @@ def test_a_long_answer_is_whole_and_its_receipt_stands_once_at_the_end(room: Roo
 def test_a_look_up_is_shown_as_a_task_and_the_next_round_reads_the_last_one_s_cache(
     room: Room,
 ) -> None:
-    """People see what the bot does, and nobody pays for the same tokens twice."""
+    """People see what the bot does, and the same tokens are not paid for twice."""
 
     async def scene(live: Live) -> None:
         live.claude.script(
@@ -310,7 +310,7 @@ def test_an_answer_that_grows_by_edits_over_several_messages_has_one_end(room: R
 
 
 def test_an_edited_question_is_answered_in_the_same_message(room: Room) -> None:
-    """Whoever mends a typo gets one answer, to what stands there now."""
+    """A user who corrects a typo gets one answer, to the text as it is now."""
 
     async def scene(live: Live) -> None:
         live.claude.script("To the old question.", "To the new one.")
@@ -326,7 +326,7 @@ def test_an_edited_question_is_answered_in_the_same_message(room: Room) -> None:
 
 
 def test_a_dead_process_s_half_answer_is_replaced_by_a_whole_one(room: Room) -> None:
-    """Whoever takes over finds what stands in Slack, noted or not."""
+    """The next replica finds the text that stands in Slack, noted or not."""
 
     async def scene(live: Live) -> None:
         live.claude.script("Half of an answer " * 30, "The whole answer.")
@@ -342,8 +342,8 @@ def test_a_dead_process_s_half_answer_is_replaced_by_a_whole_one(room: Room) -> 
     play(room, scene)
 
 
-def test_model_text_can_ping_nobody(room: Room) -> None:
-    """Somebody will plant `<!channel>` in a file; `assert_quiet` looks after every scene."""
+def test_model_text_cannot_ping(room: Room) -> None:
+    """A file may hold `<!channel>`; `assert_quiet` looks after every scene."""
 
     async def scene(live: Live) -> None:
         live.claude.script("Hello <!channel> and <@U0PEER>, see <https://evil.example|this>.")

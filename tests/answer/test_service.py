@@ -124,7 +124,7 @@ async def test_without_code_to_answer_from_the_thread_says_why(room: Room) -> No
 
 
 async def test_a_bug_is_told_without_its_text(room: Room) -> None:
-    """What an exception says is for the log; it may hold anything."""
+    """An exception's text is for the log; it may hold anything."""
     room.ground_fails = RuntimeError("secret path /etc")
     await room.answerer().answer(room.question(), room.context)
     assert "secret" not in room.shown[0].last_line
@@ -188,7 +188,7 @@ async def test_a_stream_cut_after_words_is_answered_anew_in_their_place(room: Ro
 
 
 async def test_a_stream_cut_twice_keeps_what_was_said_and_says_so(room: Room) -> None:
-    """Replacing what people read over and over helps nobody."""
+    """Text that people read is not replaced over and over."""
     room.model.says("Half", CutStream())
     room.model.says("Half again", CutStream())
     question = room.question()
@@ -231,7 +231,7 @@ async def test_a_prompt_over_the_window_is_never_sent_twice_unchanged(room: Room
 
 
 @pytest.mark.parametrize("slow", ["thread", "warm-up"])
-async def test_a_question_that_ends_before_its_request_lets_nobody_wait_for_it(
+async def test_a_question_that_ends_before_its_request_holds_no_waiter(
     room: Room, slow: str
 ) -> None:
     """Other questions may be waiting for the entry that this one was to write."""
@@ -258,7 +258,7 @@ async def start(room: Room, answerer: Any, question: Any) -> asyncio.Task[None]:
 
 
 async def test_stop_ends_the_model_call_and_keeps_what_was_said(room: Room) -> None:
-    """Whoever presses Stop has seen enough: the rest would be paid for nothing."""
+    """A user who presses Stop has seen enough: the rest would be paid for nothing."""
     room.model.says("So far", asyncio.Event(), "never")
     question, answerer = room.question(), room.answerer()
     task = await start(room, answerer, question)
@@ -338,7 +338,7 @@ async def test_a_late_edit_or_one_without_change_leaves_the_answer_alone(room: R
     assert len(room.shown) == 1
 
 
-async def test_answering_again_replaces_the_answer_and_streams_to_whoever_clicked(
+async def test_answering_again_replaces_the_answer_and_streams_to_the_user_who_clicked(
     room: Room,
 ) -> None:
     """Only the recipient of a stream sees it grow; a second answer would be one too many."""

@@ -56,7 +56,7 @@ def test_of_many_statuses_the_newest_is_shown() -> None:
 
 
 def test_a_status_is_shown_again_before_slack_lets_it_fade() -> None:
-    """After two minutes the asker would think that nobody is there."""
+    """After two minutes the asker would think that the bot is gone."""
     line = Line()
     play(line, [("waiting", 250)])
     assert line.shown == ["waiting", "waiting", "waiting"]

@@ -1,4 +1,4 @@
-"""The model's look-ups: bounded, on the pinned files only, and harmless whatever is asked."""
+"""The model's look-ups: bounded, on the pinned files only, and harmless for any call."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_path_that_is_not_there_is_answered_with_those_that_are(files: Files) 
 
 
 def test_search_names_place_and_line_and_says_when_there_is_more(files: Files) -> None:
-    """What was cut must not pass for everything there is."""
+    """A cut result must not pass for the whole."""
     assert look_up(files, "search", {"pattern": "[::-1]"}).text == (
         "a.py\n  in answer, lines 1-2:\n  2: return question[::-1]"
     )

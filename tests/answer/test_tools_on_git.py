@@ -1,4 +1,4 @@
-"""The model's look-ups on a real repository: what is hidden stays hidden, whatever is asked."""
+"""The model's look-ups on a real repository: what is hidden stays hidden from every call."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_files_are_found_read_listed_and_their_history_told(snapshot: Snapshot) 
 def test_what_is_excluded_or_secret_is_hidden_from_every_tool(
     snapshot: Snapshot, tool: str, wanted: dict[str, object]
 ) -> None:
-    """Whoever can make the model look must not learn more than the prefix may show."""
+    """A user who makes the model look must not learn more than the prefix may show."""
     looked = look_up(snapshot, tool, wanted)
     assert KEY not in looked.text
     assert "secret plan" not in looked.text.replace(str(wanted.get("pattern")), "")

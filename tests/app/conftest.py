@@ -116,7 +116,7 @@ def product(tmp_path: Path) -> Begin:
             running = Product(slack, claude, bot, repository)
             await running.ready()
             yield running
-            # A ping or an unfurl anywhere fails the test, whatever it looked at.
+            # A ping or an unfurl anywhere fails the test.
             slack.assert_quiet()
 
     return begin

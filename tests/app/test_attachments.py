@@ -134,9 +134,7 @@ async def test_a_page_for_signing_in_is_no_file(
     assert fetched.problem == NOT_GIVEN
 
 
-async def test_a_page_that_somebody_attached_is_a_file(
-    host: Host, session: aiohttp.ClientSession
-) -> None:
+async def test_an_attached_page_is_a_file(host: Host, session: aiohttp.ClientSession) -> None:
     page = at(f"{host.url}/files/page.html", name="page.html", size=17)
     assert (await reader(host, session).fetch(page, 1_000)).data == b"<html>mine</html>"
     # The page for signing in has another size than the file that Slack tells of.

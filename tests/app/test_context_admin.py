@@ -81,7 +81,7 @@ async def test_a_file_wins_key_by_key_and_the_view_says_which(product: Begin) ->
 async def test_settings_of_a_files_context_can_be_changed_without_losing_its_code(
     product: Begin,
 ) -> None:
-    """What Slack holds names no repository there: that must not be taken for detaching it."""
+    """Slack's settings name no repository there: that must not count as detaching it."""
     async with product() as running:
         admin = running.bot.slack_contexts
         held = await admin.held(TEAM, CHANNEL)
@@ -120,7 +120,7 @@ async def test_audit_lines_name_who_and_which_keys_but_no_values(product: Begin)
 
 
 async def test_what_was_set_in_slack_survives_a_restart(product: Begin) -> None:
-    """What was saved is not written down in any file but the store's."""
+    """A saved value is in no file but the store's."""
     async with product() as running:
         held = await running.bot.slack_contexts.held(TEAM, CHANNEL)
         assert await change(running.bot.slack_contexts, held, instructions="kept")
@@ -134,7 +134,7 @@ async def test_what_was_set_in_slack_survives_a_restart(product: Begin) -> None:
 async def test_a_channel_attaches_and_detaches_code_of_its_own(
     product: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Detaching on an outdated view must not remove what somebody else has just attached."""
+    """Detaching on an outdated view must not remove another user's new repository."""
     async with product() as running:
         admin = running.bot.slack_contexts
         commit(running.repository.parent / "other", {"a.py": "x = 1\n" * 200})
@@ -233,7 +233,7 @@ async def test_a_token_is_used_for_addresses_that_files_or_operators_named(produ
 async def test_what_another_replica_changes_is_followed_and_what_it_removes_is_dropped(
     product: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each replica answers from the same contexts, whichever one took the change."""
+    """Each replica answers from the same contexts, also after another one took the change."""
     monkeypatch.setattr(SlackContexts, "_check_hosts", lambda *_: None)
     async with product() as running:
         admin, contexts = running.bot.slack_contexts, running.bot.store.contexts

@@ -72,7 +72,7 @@ async def test_a_draft_submitted_after_a_pause_is_answered_at_once(
 async def test_where_drafts_are_off_nothing_is_sent_before_enter(
     product: Begin, tmp_path: Path
 ) -> None:
-    """A draft that was not submitted is nobody's but its author's."""
+    """A draft that was not submitted is its author's alone."""
     async with product(latency=MODEL, contexts=contexts(tmp_path, "false")) as running:
         asker = await type_and_pause(running, 1.0)
         assert TEXT not in "".join(str(request.body) for request in running.asked)

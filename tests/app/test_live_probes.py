@@ -186,7 +186,7 @@ async def test_what_needs_a_person_is_heard_while_they_do_it(probed: Begin) -> N
         assert slack.bot_messages(CHANNEL) == []
 
 
-async def test_where_nobody_does_anything_it_says_what_to_do(probed: Begin) -> None:
+async def test_without_any_action_it_says_what_to_do(probed: Begin) -> None:
     """A finding that needs a person names what they must do, and is no failure."""
     async with probed() as (_, _, settings):
         pace = Pace(listen=0.2, life=0.0, gap=0.0, step=0.1, settle=0.0)

@@ -64,7 +64,7 @@ async def test_a_question_joins_the_warm_up_in_flight(product: Begin) -> None:
 
 
 async def test_the_wait_is_split_without_a_gap(product: Begin) -> None:
-    """What the panel shows adds up to what the user waited."""
+    """The panel's parts add up to the user's wait."""
     async with product() as running:
         ts = running.slack.user("U0ASKER").mention(CHANNEL, "why?")
         await running.answered(CHANNEL, ts)

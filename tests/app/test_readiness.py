@@ -27,7 +27,7 @@ async def test_a_start_waits_for_every_context_that_can_still_be_built() -> None
     assert readiness.waited_for() == []
 
 
-async def test_a_context_that_cannot_be_built_keeps_nobody_from_the_others() -> None:
+async def test_a_context_that_cannot_be_built_does_not_block_the_others() -> None:
     """One wrong address would take a whole company's bot out of its load balancer."""
     registry = FileRegistry()
     readiness = Readiness(registry)
@@ -50,7 +50,7 @@ async def test_where_nothing_can_be_answered_from_the_bot_is_not_ready() -> None
     assert readiness.waited_for() == ["broken"]
 
 
-async def test_a_context_attached_later_makes_nobody_unready() -> None:
+async def test_a_context_attached_later_leaves_the_bot_ready() -> None:
     """It is attached at every replica at once: all of them would be gone while it is packed."""
     registry = FileRegistry()
     readiness = Readiness(registry)

@@ -201,7 +201,7 @@ async def test_the_first_event_of_a_reply_frees_the_rest_of_its_reservation(
 
 
 async def test_an_answer_is_settled_at_what_it_cost(tmp_path: Path) -> None:
-    """What was reserved too much is free again at once: few words are the rule."""
+    """The reserve that was not needed is free again at once: short answers are the rule."""
     store, claude = await Store.open(default_url(tmp_path), now=system_now), Answers()
     model = CappedModel(claude, SpendingLedger(store.ledger, 1_000.0), lambda _: 1.2 * most())
     assert await answer(model) == "answered"

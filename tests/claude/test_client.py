@@ -275,7 +275,7 @@ def test_leaving_a_stream_stops_the_model_and_is_paid_for() -> None:
 
 
 def test_a_consumer_that_stops_at_the_end_has_a_complete_answer() -> None:
-    """Leaving after `Ended` is not a cancellation, whatever the connection still carries."""
+    """Leaving after `Ended` is not a cancellation, even if the connection still carries data."""
 
     async def act(here: Scene) -> None:
         request = question_request(here.prefix(), "5m", ASKED)
@@ -586,7 +586,7 @@ def test_a_server_that_refuses_diagnostics_is_asked_without_them_from_then_on() 
     play(act)
 
 
-def test_diagnostics_are_sent_to_nobody_else() -> None:
+def test_diagnostics_are_sent_to_no_other_server() -> None:
     """Only Anthropic's own API has them."""
 
     async def act(here: Scene) -> None:

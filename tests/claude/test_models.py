@@ -107,7 +107,7 @@ def test_llama_cpp_states_its_window() -> None:
 
 
 def test_wishes_that_the_model_accepts_are_sent() -> None:
-    """What a context's file says must not be quietly replaced."""
+    """The values of a context's file must not be replaced without a word."""
     opus = listed("claude-opus-5")
     assert settle(opus, thinking="adaptive", effort="xhigh", max_tokens=9) == ModelSettings(
         "claude-opus-5", "adaptive", "xhigh", 9
@@ -148,7 +148,7 @@ def test_a_wish_the_model_refuses_is_one_clear_sentence(
     assert all(f'"{choice}"' in sentence for choice in raised.value.accepted)
 
 
-def test_models_without_effort_or_thinking_are_sent_none_whatever_is_wished() -> None:
+def test_models_without_effort_or_thinking_are_never_sent_any() -> None:
     """A context moved to a local model keeps its file; the server would refuse the fields."""
     local = listed("smollm2-135m-instruct")
     sent = settle(local, thinking="adaptive", effort="low", max_tokens=9)
@@ -164,7 +164,7 @@ def test_an_answer_is_never_longer_than_the_model_can_write() -> None:
 
 
 def test_capabilities_say_where_they_are_guesses() -> None:
-    """Somebody reading a log must see that a window was assumed."""
+    """A reader of the log must see that a window was assumed."""
     assert repr(listed("claude-sonnet-5-5")) == (
         "<Capabilities of claude-sonnet-5-5: 1000000 in, 128000 out, "
         "thinking between_tools, adaptive>"

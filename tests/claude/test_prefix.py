@@ -47,7 +47,7 @@ def test_same_pack_and_settings_give_the_same_prefix() -> None:
         build_prefix(pack(), [TOOL], SETTINGS, preamble="Be brief."),
     ],
 )
-def test_whatever_makes_a_miss_changes_key_and_fingerprints(other: Prefix) -> None:
+def test_each_cause_of_a_miss_changes_key_and_fingerprints(other: Prefix) -> None:
     """Model, thinking, effort, tools (their order of keys too), salt and preamble all miss."""
     usual = build_prefix(pack(), [TOOL], SETTINGS)
     assert other.key != usual.key
@@ -135,7 +135,7 @@ def test_empty_blocks_are_left_out() -> None:
 
 
 def test_a_salt_stands_before_everything_else() -> None:
-    """A cold run must be cold from its first word; llama.cpp would reuse whatever precedes it."""
+    """A cold run must be cold from its first word; llama.cpp would reuse all text before it."""
     salted = build_prefix(pack(), [], SETTINGS, salt="run 1", preamble="P")
     assert salted.system[0].text == "Cache salt: run 1\n\nP"
     assert build_prefix(pack(), [], SETTINGS, preamble="P").system[0].text == "P"

@@ -94,7 +94,7 @@ def test_an_unknown_claude_model_is_taken_for_the_dearest_of_its_family() -> Non
 def test_cost_is_the_sum_of_its_parts_at_one_tier(
     model: str, counts: tuple[int, int, int, int, int]
 ) -> None:
-    """Nothing is counted twice or left out, whatever was read and written in one request."""
+    """Nothing is counted twice or left out, for any reads and writes of one request."""
     plain, read, five, hour, out = counts
     usage = Usage(input=plain, cache_read=read, write_5m=five, write_1h=hour, output=out)
     price = price_of(model, plain + read + five + hour)

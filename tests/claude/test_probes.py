@@ -1,4 +1,4 @@
-"""What the probes of a real service conclude, from a Claude whose rules are known."""
+"""The conclusions of the probes about a Claude whose rules are known."""
 
 from __future__ import annotations
 

@@ -167,7 +167,7 @@ def test_thinking_with_a_budget_is_warmed_by_a_stream() -> None:
     st.sampled_from(["5m", "1h"]),
 )
 def test_the_bytes_are_the_body(bases: list[str], overlay: str, turns: list[str], ttl: Ttl) -> None:
-    """The quick encoding must say exactly what the documented object says, whatever the code."""
+    """The quick encoding must equal the documented object, for any code."""
     messages: list[dict[str, Any]] = [{"role": "user", "content": turn} for turn in turns]
     messages.append({"role": "user", "content": [{"type": "text", "text": turns[0]}]})
     request = question_request(a_prefix(tuple(bases), overlay), ttl, messages)

@@ -1,4 +1,4 @@
-"""What a reply says it used decides what is believed warm and what is paid."""
+"""A reply's usage decides which prefixes count as warm and the cost."""
 
 from __future__ import annotations
 

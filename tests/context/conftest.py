@@ -25,7 +25,7 @@ Content = bytes | str | None
 
 
 def git(folder: Path, *arguments: str, stdin: bytes | None = None) -> bytes:
-    """Run git there, whatever this machine's configuration."""
+    """Run git there, without this machine's configuration."""
     environment = {
         **os.environ,
         "GIT_CONFIG_GLOBAL": os.devnull,

@@ -248,7 +248,7 @@ async def test_without_the_remote_the_last_good_commit_answers(repo: Repo, rooms
 
 
 async def test_a_deleted_branch_keeps_answering(bench: Bench, repo: Repo, rooms: Rooms) -> None:
-    """Somebody renames a branch on Friday evening."""
+    """A branch may be renamed at any time."""
     repo.commit({"a.py": SOURCE})
     codebase = rooms(repo).codebase()
     pack = await _synced(codebase)
@@ -300,7 +300,7 @@ async def test_a_budget_is_kept_through_pushes(repo: Repo, rooms: Rooms) -> None
 async def test_counts_correct_the_estimate_and_the_budget_holds_by_the_servers_count(
     repo: Repo, rooms: Rooms
 ) -> None:
-    """Whatever the tokenizer, the server's own figure must stay under the budget."""
+    """With any tokenizer, the server's own figure must stay under the budget."""
     repo.commit({f"src/m{n}.py": SOURCE + b"# %d\n" % n for n in range(12)})
     calls: list[int] = []
 
@@ -349,7 +349,7 @@ async def test_the_budget_holds_through_pushes_by_the_servers_count(
 
 
 async def test_a_base_that_is_renewed_alone_is_counted_alone(bench: Bench, rooms: Rooms) -> None:
-    """What stands before it stays as it was, its ledger too."""
+    """The text before it stays as it was, its ledger too."""
     one, two = bench.repo("one"), bench.repo("two")
     one.commit({"a.py": SOURCE})
     two.commit({f"m{n}.py": SOURCE for n in range(4)})
@@ -421,7 +421,7 @@ async def test_masked_and_omitted_files_are_named(repo: Repo, rooms: Rooms) -> N
 
 
 async def test_reprs_tell_the_truth(repo: Repo, rooms: Rooms) -> None:
-    """What a log shows of a context must be enough to know where it stands."""
+    """A log line tells enough about the state of a context."""
     repo.commit({"a.py": SOURCE})
     codebase = rooms(repo).codebase()
     assert repr(codebase) == "<Codebase room: not packed>"

@@ -46,7 +46,7 @@ CONTENTS: tuple[bytes, ...] = (
 def test_no_text_file_is_lost_without_a_word(
     bench: Bench, repo: Repo, seed: int, budget: int | None
 ) -> None:
-    """Whatever its name and its bytes: a person who misses a file finds the reason."""
+    """For any name and bytes, a person who misses a file finds the reason."""
     draw = random.Random(seed)
     files: dict[str | bytes, bytes | str | None] = {}
     for _ in range(150):

@@ -180,7 +180,7 @@ def test_a_folder_of_any_name_is_packed(
 
 
 def test_a_pattern_of_a_context_cannot_forge_a_marker(bench: Bench, repo: Repo) -> None:
-    """Whoever may attach a repository in Slack writes its globs."""
+    """Users who may attach a repository in Slack write its globs."""
     repo.commit({"a.py": b"x = 1\n"})
     rules = Rules("repo", include=("*.py", "x\n@@@ end of repo"))
     text = bench.base(repo, bench.look(repo, rules=rules)).decode()
@@ -254,7 +254,7 @@ def test_a_repository_of_one_commit_and_a_shallow_one_are_packed(
 
 @pytest.mark.parametrize("stamp", ["-5", "99999999999999", "18446744073709551614", "never", ""])
 def test_a_commit_of_any_date_is_packed(bench: Bench, repo: Repo, stamp: str) -> None:
-    """Whoever commits chooses the date; no calendar need hold it."""
+    """The committer chooses the date; it may be in no calendar."""
     repo.commit({"a.py": b"x = 1\n"})
     first = Standing.of(bench.plan(repo, bench.look(repo)))
     repo.commit({"a.py": b"x = 2\n"})

@@ -61,7 +61,7 @@ def test_the_time_of_the_reader_is_not_gits(repo: Repo) -> None:
 def test_a_git_that_does_not_answer_is_stopped(
     repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its own time is bounded, whatever it was asked."""
+    """Its own time is bounded for any question."""
     path = _fake_git(tmp_path / "bin", "import time\ntime.sleep(600)\n")
     monkeypatch.setenv("PATH", f"{path}:{os.environ['PATH']}")
     repository = GitRepository(repo.path, "x", seconds=0.5)

@@ -47,7 +47,7 @@ def _json(capsys: pytest.CaptureFixture[str], request: Request) -> dict[str, Any
 def test_the_report_tells_tokens_omissions_fingerprint_and_time(
     repo: Repo, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Somebody who sets a context up sees what it will cost and what it will miss."""
+    """A user who sets a context up sees its cost and the files that it leaves out."""
     repo.commit(FILES)
     main([str(repo.path)])
     out = capsys.readouterr().out
@@ -150,7 +150,7 @@ def test_a_context_is_packed_by_name(
 def test_bad_arguments_are_one_sentence(
     repo: Repo, tmp_path: Path, arguments: list[str], words: str
 ) -> None:
-    """What to change, and nothing else."""
+    """The change to make, and nothing else."""
     repo.commit(FILES)
     (tmp_path / "folder").mkdir()
     places = {"PATH": str(repo.path), "FOLDER": str(tmp_path / "folder")}

@@ -53,7 +53,7 @@ def _search(snapshot: Snapshot, pattern: str, *, regex: bool = False, **where: s
 
 
 def test_only_readable_files_are_listed_and_read(snapshot: GitSnapshot) -> None:
-    """What the pack left out as secret, binary or excluded stays unreadable here."""
+    """A file that the pack left out as secret, binary or excluded stays unreadable here."""
     assert snapshot.paths("repo") == ["docs/c.md", "src/a.py", "src/deep/b.py"]
     assert snapshot.read("repo", "src/a.py") == SOURCE.decode()
     for path in ("logo.png", ".env", "out/d.py", "nope", "src"):

@@ -47,7 +47,7 @@ Fault = Literal[
     "dies",  # the stream breaks early, for no reason that Slack gives
     "blocks",  # Slack refuses the blocks of this call
     "refused",  # Slack will not stream here
-    "deleted",  # somebody deletes the message
+    "deleted",  # a user deletes the message
     "too_long",  # Slack's cap is lower than we believe
 ]
 

@@ -137,7 +137,7 @@ class Slow(Checker):
 def test_a_slow_file_keeps_its_link_and_no_words_for_long(
     ends_at_once: bool, make_workspace: type[Workspace]
 ) -> None:
-    """What is on screen is not altered any more, so that a link which comes late is lost."""
+    """Text on screen is not altered any more, so a link that comes late is lost."""
 
     async def main() -> None:
         workspace = make_workspace()
@@ -196,7 +196,7 @@ def test_a_held_tail_leaves_when_its_time_is_up(make_workspace: type[Workspace])
     run(main())
 
 
-def test_a_stop_in_slack_is_told_to_whoever_pays_for_the_model(
+def test_a_stop_in_slack_ends_the_model_call(
     make_workspace: type[Workspace],
 ) -> None:
     """The model call ends when `stopped` is set; what was said stays, with its receipt."""
@@ -221,7 +221,7 @@ def test_a_stop_in_slack_is_told_to_whoever_pays_for_the_model(
 
 
 def test_a_stop_by_button_shows_no_further_message(make_workspace: type[Workspace]) -> None:
-    """What was said is kept, and the answer has its end."""
+    """The text so far is kept, and the answer has its end."""
 
     async def main() -> None:
         workspace = make_workspace()
@@ -262,7 +262,7 @@ def test_who_abandons_an_answer_learns_what_stands(make_workspace: type[Workspac
 def test_an_abandoned_answer_whose_start_is_in_doubt_is_looked_for(
     make_workspace: type[Workspace],
 ) -> None:
-    """A message that nobody knows of would stay beside the next attempt for ever."""
+    """An unknown message would stay beside the next attempt for ever."""
 
     async def main() -> None:
         workspace = make_workspace()
@@ -320,7 +320,7 @@ def test_tasks_go_out_with_the_stream_and_first_words_right_behind(
 
 
 def test_an_answer_without_words_paints_nothing(make_workspace: type[Workspace]) -> None:
-    """Whoever waits for the first words must not wait for ever."""
+    """A caller that waits for the first words must not wait for ever."""
 
     async def main() -> None:
         workspace = make_workspace()

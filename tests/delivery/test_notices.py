@@ -65,7 +65,7 @@ def test_a_flood_of_refusals_delays_no_answer(make_workspace: type[Workspace], m
 
 
 def test_notices_are_posted_and_the_many_are_dropped(make_workspace: type[Workspace]) -> None:
-    """What nobody would read any more costs no memory and no calls."""
+    """An outdated notice costs no memory and no calls."""
 
     async def main() -> None:
         workspace, pacer = make_workspace(), RateLimiter()

@@ -107,7 +107,7 @@ async def served(text: str, folder: Path, env: dict[str, str]) -> AsyncIterator[
 
 
 async def _ready(folder: Path, env: dict[str, str]) -> None:
-    """Wait as somebody does who follows the guide: until its own command succeeds."""
+    """Wait as a reader of the guide does: until its own command succeeds."""
     probe = next(text for text in texts("run") if "readyz" in text)
     for _ in range(150):
         tried = await asyncio.create_subprocess_exec(
@@ -123,7 +123,7 @@ async def _ready(folder: Path, env: dict[str, str]) -> None:
     raise AssertionError((folder / "serve.log").read_text())
 
 
-async def test_whoever_follows_the_guide_gets_an_answer(tmp_path: Path) -> None:
+async def test_a_reader_who_follows_the_guide_gets_an_answer(tmp_path: Path) -> None:
     """A guide that is not run goes stale, and costs a stranger the first evening with the bot."""
     repository(tmp_path / "payments")
     env = environment(tmp_path)
@@ -145,7 +145,7 @@ async def test_whoever_follows_the_guide_gets_an_answer(tmp_path: Path) -> None:
 
 
 async def test_the_guides_probe_cleans_up_and_prints_lines_to_send(tmp_path: Path) -> None:
-    """What operators are asked to send must be lines of JSON, and their channel as it was."""
+    """The log that operators are asked to send is lines of JSON, and their channel is as it was."""
     repository(tmp_path / "payments")
     env = environment(tmp_path)
     make, context, *_ = texts("run")

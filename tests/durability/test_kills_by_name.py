@@ -82,7 +82,7 @@ def unacknowledged(around: Cluster, asking: Asker, channel: str) -> tuple[Exam, 
 async def test_a_kill_between_acceptance_and_reply_leaves_one_answer_each(
     tmp_path: Path, asker: type[Asker], server: str | None, born: Nursery
 ) -> None:
-    """Nobody noted what Slack has taken: whoever takes over finds it in the thread."""
+    """The words that Slack took were not noted: the next replica finds them in the thread."""
     async with cluster(tmp_path, server=server, born=born, slack=SLACK) as around:
         await begun(around)
         asking = asker(around)
@@ -102,7 +102,7 @@ async def test_a_kill_between_acceptance_and_reply_leaves_one_answer_each(
 async def test_a_thread_that_cannot_be_read_is_asked_for_again_before_anything_is_said(
     tmp_path: Path, asker: type[Asker], born: Nursery
 ) -> None:
-    """An answer that is given without having looked stands beside the one that nobody noted."""
+    """An answer that is given without having looked stands beside the one that was not noted."""
     async with cluster(tmp_path, born=born, slack=SLACK) as around:
         (replica,) = around.replicas
         await begun(around)
@@ -122,7 +122,7 @@ async def test_a_thread_that_cannot_be_read_is_asked_for_again_before_anything_i
 async def test_a_kill_after_the_database_committed_and_before_its_reply(
     tmp_path: Path, asker: type[Asker], postgres_server: str, born: Nursery
 ) -> None:
-    """The bot dies not knowing whether its write was done; whoever comes next sees that it was."""
+    """The bot dies not knowing whether its write was done; the next replica sees that it was."""
     async with cluster(tmp_path, server=postgres_server, born=born, slack=SLACK) as around:
         await begun(around)
         assert around.wire is not None
@@ -142,7 +142,7 @@ async def test_a_kill_after_the_database_committed_and_before_its_reply(
 async def test_a_kill_after_slack_accepted_the_message_that_shows_a_modals_question(
     tmp_path: Path, asker: type[Asker], server: str | None, born: Nursery
 ) -> None:
-    """What is asked in a modal is posted first: once, and answered in the thread of that post."""
+    """A question from a modal is posted first: once, and answered in the thread of that post."""
     async with cluster(tmp_path, server=server, born=born, slack=SLACK) as around:
         await begun(around)
         channel = CHANNELS[0]

@@ -33,7 +33,7 @@ SLACK: dict[str, Any] = {
 
 
 def test_hours_of_traffic_lose_nothing_and_leak_nothing(tmp_path: Path) -> None:
-    """What grows by one an hour is found by nobody until the process dies of it."""
+    """A leak of one an hour stays unseen until the process dies of it."""
     virtual_time.run(live(tmp_path))
 
 
@@ -71,7 +71,7 @@ async def live(folder: Path) -> None:
 
 
 class Held(NamedTuple):
-    """What a process holds of the system's."""
+    """The system resources that a process holds."""
 
     tasks: int
     files: int

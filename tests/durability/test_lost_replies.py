@@ -1,4 +1,4 @@
-"""Nobody dies: a connection breaks, and nobody knows whether Slack took the words."""
+"""No process dies: a connection breaks, and it is unknown whether Slack took the words."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ async def test_stops_edits_and_deletions_reach_the_replica_that_answers(
         await asking.finished(other)
 
 
-async def test_a_question_deleted_while_nobody_held_it_is_not_answered_by_whoever_takes_it_over(
+async def test_a_question_deleted_while_no_replica_held_it_is_not_answered_after_a_takeover(
     tmp_path: Path, asker: type[Asker], postgres_server: str, born: Nursery
 ) -> None:
     """Its holder is dead and its lease still runs: the deletion has to outlive that."""

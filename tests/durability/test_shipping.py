@@ -1,4 +1,4 @@
-"""What is shipped: the container pins what it builds on, and runs without rights."""
+"""The container pins its base images and runs without rights."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ TROUBLE = (
     "remote_action_unreadable",
     "Traceback",
 )
-"""What a log says if one version cannot read what the other wrote."""
+"""The log's words if one version cannot read a record of the other."""
 
 
 @pytest.fixture(scope="session")

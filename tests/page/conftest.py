@@ -60,7 +60,7 @@ def browse(chromium: str) -> Browse:
 
 @pytest.fixture
 def shots() -> Path:
-    """Where screenshots are kept: `build/screenshots`, for whoever wants to see them."""
+    """The folder of screenshots: `build/screenshots`."""
     SHOTS.mkdir(parents=True, exist_ok=True)
     return SHOTS
 

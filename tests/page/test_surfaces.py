@@ -1,4 +1,4 @@
-"""Every surface of the bot, clicked through on the page as somebody in Slack would."""
+"""Every surface of the bot, clicked through on the page as a user in Slack would."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def ask(page: Any, text: str) -> None:
 async def test_an_answer_shows_its_links_and_receipt_and_takes_an_opinion(
     shop: Open, browse: Browse, shots: Path
 ) -> None:
-    """What stands under an answer is all that people can judge it by."""
+    """People can judge an answer only by the text under it."""
     async with shop() as running, browse(running.url) as page:
         running.claude.rule(None, ANSWER)
         answer = page.locator("#replies [data-by=bot]")
@@ -83,7 +83,7 @@ async def test_an_answer_shows_its_links_and_receipt_and_takes_an_opinion(
 async def test_a_running_answer_shows_its_look_ups_and_can_be_stopped_and_had_again(
     shop: Open, browse: Browse, shots: Path
 ) -> None:
-    """An answer that goes the wrong way costs time and money until somebody stops it."""
+    """An answer that goes the wrong way costs time and money until a user stops it."""
     async with shop(latency=SLOW) as running, browse(running.url) as page:
         look = ToolUse("read", {"path": "refunds.py", "start": 1, "end": 7})
         running.claude.script([look], " ".join(f"word{n}" for n in range(400)), "A short one.")
@@ -105,7 +105,7 @@ async def test_a_running_answer_shows_its_look_ups_and_can_be_stopped_and_had_ag
 async def test_the_home_tab_and_its_charts_tell_an_operator_the_month(
     shop: Open, browse: Browse, shots: Path, tmp_path: Path
 ) -> None:
-    """What it costs and what it saves has to be seen where people are, by those who pay."""
+    """Those who pay see costs and savings in Slack."""
     written = await write_past(tmp_path / "home", "payments")
     async with shop() as running, browse(running.url) as page:
         running.claude.rule(None, "An hour later.")
@@ -134,8 +134,8 @@ async def test_the_home_tab_and_its_charts_tell_an_operator_the_month(
         await page.screenshot(path=shots / "charts.png")
 
 
-async def test_somebody_who_is_no_operator_sees_no_money(shop: Open, browse: Browse) -> None:
-    """What the bot costs is not everybody's business."""
+async def test_a_user_who_is_no_operator_sees_no_money(shop: Open, browse: Browse) -> None:
+    """Only operators see the bot's costs."""
     async with shop() as running, browse(f"{running.url}/?user=U0MATE") as page:
         await page.click("[data-channel^=D]")
         await page.click("[data-tab=home]")
@@ -146,7 +146,7 @@ async def test_somebody_who_is_no_operator_sees_no_money(shop: Open, browse: Bro
 async def test_a_codebase_is_attached_set_and_detached_by_its_forms(
     shop: Open, browse: Browse, shots: Path
 ) -> None:
-    """Nobody should need an operator, a file or a restart to have a channel answered."""
+    """A channel is answered without an operator, a file or a restart."""
     async with shop() as running, browse(running.url) as page:
         running.claude.rule(None, "It shows things: `front.py:1`.")
         dialog = page.locator("dialog")

@@ -106,7 +106,7 @@ def test_time_stands_still_while_anything_is_ready() -> None:
 
 
 def test_wall_time_is_the_epoch_plus_the_loops_time() -> None:
-    """Whatever is stamped with `now()` agrees with what waited."""
+    """A stamp of `now()` agrees with the time that was waited."""
 
     async def scenario() -> tuple[float, float]:
         await asyncio.sleep(90)
@@ -141,7 +141,7 @@ def test_the_clock_does_not_jump_while_a_request_is_in_flight(
     client: Callable[[str, bytes], Awaitable[bytes]],
 ) -> None:
     """A body of 8 MB fills every buffer on its way there and back; a timer of a millisecond waits
-    to drive the clock away. Whichever library speaks, no time may pass."""
+    to drive the clock away. With any library, no time may pass."""
     body = bytes(8 * 2**20)
 
     async def echo(request: web.Request) -> web.Response:
@@ -277,7 +277,7 @@ def test_idle_connections_and_websockets_do_not_hold_the_clock() -> None:
 
 
 def test_a_reader_that_has_paused_does_not_hold_the_clock() -> None:
-    """Bytes that nobody wants yet wait for the program, not for the network: a client that reads
+    """Bytes that are not read yet wait for the program, not for the network: a client that reads
     slowly by a timer must not stop time for ever."""
 
     async def flood(request: web.Request) -> web.StreamResponse:
@@ -498,15 +498,15 @@ def test_a_clock_that_is_held_for_ever_says_by_whom() -> None:
 
 
 def test_a_program_that_waits_for_nothing_is_told_so() -> None:
-    """No timer, nobody at work: an ordinary loop would hang without a word."""
+    """No timer, no work: an ordinary loop would hang without a word."""
 
-    async def waits_for_nobody() -> None:
+    async def waits_for_nothing() -> None:
         await asyncio.Event().wait()
 
     with pytest.raises(Deadlock) as caught:
-        virtual_time.run(waits_for_nobody(), patience=0.05)
+        virtual_time.run(waits_for_nothing(), patience=0.05)
     assert caught.value.held == []
-    assert any("waits_for_nobody" in task for task in caught.value.tasks)
+    assert any("waits_for_nothing" in task for task in caught.value.tasks)
 
 
 def test_files_are_sent_by_counted_bytes(tmp_path: Path) -> None:
@@ -542,7 +542,7 @@ def test_a_connection_to_elsewhere_is_not_counted() -> None:
         assert virtual_time.run(scenario()) == HOUR
 
 
-def test_a_peer_that_is_gone_before_it_is_accepted_harms_nobody() -> None:
+def test_a_peer_that_is_gone_before_it_is_accepted_does_no_harm() -> None:
     """A client that connects and resets at once leaves a socket without an address."""
 
     async def scenario() -> float:
@@ -565,7 +565,7 @@ def test_a_peer_that_is_gone_before_it_is_accepted_harms_nobody() -> None:
 
 
 def test_the_repr_tells_the_state() -> None:
-    """What a person sees in a debugger is true."""
+    """The representation in a debugger is true."""
 
     async def scenario() -> str:
         await asyncio.sleep(2)

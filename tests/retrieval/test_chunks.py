@@ -18,7 +18,7 @@ _DEFINITIONS = st.lists(
 
 
 @given(_LINES, _DEFINITIONS)
-def test_chunks_hold_every_line_once_whatever_the_definitions(
+def test_chunks_hold_every_line_once_for_any_definitions(
     lines: list[bytes], found: list[Definition]
 ) -> None:
     chunks = cut_chunks(lines, found)

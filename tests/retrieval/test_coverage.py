@@ -35,7 +35,7 @@ def verdict(
     return judge(row(needed), prompt, excerpts, {found})
 
 
-def test_a_file_in_the_prefix_is_covered_whatever_its_lines() -> None:
+def test_a_file_in_the_prefix_is_covered_for_any_lines() -> None:
     one = verdict(NeededFile("a.py", ((1, 2),)), shown={"a.py"})
     assert (one.files, one.lines, one.where) == (True, True, {"a.py": "prefix"})
 

@@ -143,7 +143,7 @@ def test_a_follow_up_gets_only_new_excerpts(indexes: Indexes) -> None:
     assert not held & new
 
 
-def test_a_named_line_comes_first_whatever_the_words(indexes: Indexes) -> None:
+def test_a_named_line_comes_first_for_any_words(indexes: Indexes) -> None:
     indexes.repo.commit({"steps.py": LONG, "pay/refunds.py": PAY, "mail.py": MAIL})
     trace = 'Refund receipt customer\n  File "/srv/app/steps.py", line 101, in step_25'
     found = indexes.view().search(Query(trace, 600))

@@ -1,4 +1,4 @@
-"""Words of a question must meet the words of the code, whatever the script or the naming style."""
+"""Words of a question must meet the words of the code, in any script and naming style."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A whole bot whose model obeys whatever the corpus orders it to do."""
+"""A whole bot whose model obeys every order of the corpus."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class Attacked(Running):
 
     @property
     def prefix(self) -> Prefix | None:
-        """What the asker's context is answered from."""
+        """The repositories of the asker's context."""
         live = self.bot.library.live("pay")
         return live.prefix if live is not None else None
 
@@ -108,7 +108,7 @@ class Attacked(Running):
         return [m for c in channels for m in self.slack.bot_messages(c)]
 
     def answer(self, channel: str, thread: str) -> list[Message]:
-        """What the bot wrote in a thread, its posts of somebody's question left out."""
+        """The bot's text in a thread, without its posts of a user's question."""
         found = self.slack.bot_messages(channel, thread)
         return [m for m in found if m.ts != thread]
 

@@ -1,4 +1,4 @@
-"""What must not stand in Slack: judged apart from the code that prevents it.
+"""Finds text that must not stand in Slack, apart from the code that prevents it.
 
 Markdown is read by a parser that the bot does not use. Links that Slack would make on its own from
 bare addresses count as links, wherever they do not stand in code.

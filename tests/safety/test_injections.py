@@ -71,7 +71,7 @@ SILENT = (*UNSEEN, *REFUSED)
 
 
 def test_the_corpus_is_large_and_covers_every_place() -> None:
-    """A corpus that shrinks unnoticed protects nobody."""
+    """A corpus must not shrink unnoticed."""
     injections = planted.corpus()
     assert len(injections) >= 60
     assert len({one.name for one in injections}) == len(injections)
@@ -222,7 +222,7 @@ async def by_shortcut(running: Attacked, one: Injection) -> tuple[str, str]:
 
 
 async def by_form(running: Attacked, one: Injection) -> None:
-    """Type an order into a field of the forms; it is refused, or shown, and harms nobody."""
+    """Type an order into a field of the forms; it is refused, or shown, and does no harm."""
     chief = running.slack.user(CHIEF)
     await open_codebase(running, f"attach {running.form}")
     field = one.where.removeprefix("form_")
@@ -238,7 +238,7 @@ async def by_form(running: Attacked, one: Injection) -> None:
 
 
 async def by_instructions(running: Attacked, orders: list[Injection]) -> None:
-    """Make an order the instructions of a channel; whoever asks there, the model obeys it."""
+    """Make an order the instructions of a channel; the model obeys it for every asker there."""
     chief = running.slack.user(CHIEF)
     await open_codebase(running, f"attach {running.form}")
     await attach(running)

@@ -110,7 +110,7 @@ class Life:
         new, self.seen = self.running.asked[self.seen :], len(self.running.asked)
         for request in new:
             if request.body.get("max_tokens") == 0:
-                continue  # A warm-up: nobody reads it.
+                continue  # A warm-up has no reader.
             sent = json.dumps(request.body)
             for channel, marker in MARKERS.items():
                 allowed = marker not in sent or self.may_see(user, channel)
@@ -179,7 +179,7 @@ class Life:
                 return
 
     async def share(self, user: str) -> None:
-        """Explain a message, about whatever context the form offers, public or private."""
+        """Explain a message about each context that the form offers, public or private."""
         channel = self._channel(user)
         messages = self.running.slack.messages(channel)
         if not messages:

@@ -1,4 +1,4 @@
-"""What docs/privacy.md promises about deletion, on the whole bot over real sockets."""
+"""The promises of docs/privacy.md about deletion, on the whole bot over real sockets."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ async def open_shop(
         shop = Shop(slack, claude, bot, url, f"https://{host}/acme/front")
         await shop.ready()
         yield shop
-        # A ping or an unfurl anywhere fails the test, whatever it looked at.
+        # A ping or an unfurl anywhere fails the test.
         slack.assert_quiet()
 
 

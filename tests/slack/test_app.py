@@ -287,7 +287,7 @@ async def running(transport: str) -> AsyncIterator[Scene]:
                 await quiet(slack, edge)
                 await sockets.stop()
         await clients.close()
-        # A ping or an unfurl anywhere fails the test, whatever it looked at.
+        # A ping or an unfurl anywhere fails the test.
         slack.assert_quiet()
 
 
@@ -320,7 +320,7 @@ async def test_a_mention_is_asked_once_though_slack_tells_of_it_twice(scene: Sce
 
 
 async def test_everything_is_acknowledged_at_the_first_delivery(scene: Scene) -> None:
-    """What nobody listens to is acknowledged too, or Slack sends it again."""
+    """An event without a listener is acknowledged too, or Slack sends it again."""
     person = scene.slack.user("U0ASKER")
     ts = person.mention("C0PAY", "how?")
     person.post("C0PAY", "unrelated talk")
@@ -512,7 +512,7 @@ async def test_a_guest_judges_no_answer_of_a_context_that_guests_may_not_see(sce
 
 
 async def test_the_home_tab_shows_contexts_escaped(scene: Scene) -> None:
-    """What stands there comes from files and repositories; nothing of it may ping."""
+    """Its text comes from files and repositories; nothing of it may ping."""
     scene.slack.user("U0PEER").open_home()
     await scene.until(lambda: _home(scene, "U0PEER") is not None, "the tab")
     shown = str(_home(scene, "U0PEER"))

@@ -195,7 +195,7 @@ async def test_stop_ends_the_models_work_at_once_and_keeps_what_was_said(shop: O
         assert len(running.slack.bot_messages(CHANNEL, root)) == 1
 
 
-async def test_an_answer_is_judged_and_had_again_by_whoever_may_ask(shop: Open) -> None:
+async def test_an_answer_is_judged_and_had_again_by_users_who_may_ask(shop: Open) -> None:
     """The new answer takes the old one's place; a thumb down asks why."""
     async with shop() as running:
         running.claude.script("A wrong one.", "A better one.")
@@ -237,7 +237,7 @@ async def test_a_question_edited_within_a_minute_is_answered_anew_in_its_place(s
 
 
 async def test_a_deleted_question_ends_its_answer(shop: Open) -> None:
-    """Nobody waits for it any more, so nobody should pay for the rest."""
+    """No user waits for it any more, so the rest must not be paid for."""
     async with shop(latency=SLOW) as running:
         running.claude.rule(None, LONG)
         root, message = await begun(running, "tell me everything")
@@ -330,7 +330,7 @@ async def open_settings(running: Shop, channel: str) -> Any:
 async def test_the_settings_form_shows_what_counts_and_untouched_changes_nothing(
     shop: Open,
 ) -> None:
-    """What a file or a default says is no word of Slack's: saving it would freeze it there."""
+    """A value of a file or a default is not Slack's: saving it would freeze it there."""
     async with shop(tables="[limits]\nuser_per_hour = 7\n") as running:
         you = await open_settings(running, CHANNEL)
         told, *inputs = you.modal.content["blocks"]
@@ -446,7 +446,7 @@ async def test_who_may_not_ask_is_told_politely_and_the_model_never_hears_it(sho
         assert len(running.asked()) == 1
 
 
-async def test_whoever_has_left_the_channel_is_not_answered_in_a_direct_message(shop: Open) -> None:
+async def test_a_user_who_left_the_channel_is_not_answered_in_a_direct_message(shop: Open) -> None:
     """Membership is checked again at every question, a follow-up too."""
     async with shop() as running:
         running.claude.rule(None, "An hour later.")

@@ -136,7 +136,7 @@ UNKNOWN: list[dict[str, Any]] = [
 async def test_every_payload_is_acknowledged(
     scene: Scene, logged: list[Any], body: dict[str, Any]
 ) -> None:
-    """What is not acknowledged comes again, and counts against the app."""
+    """An event that is not acknowledged comes again, and counts against the app."""
     assert await dispatch(scene, body) == 200
     assert [line for line in logged if line["log_level"] in ("error", "critical")] == []
 

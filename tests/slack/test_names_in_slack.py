@@ -117,7 +117,7 @@ def test_the_manifest_names_the_commands_and_shortcuts() -> None:
 
 
 def test_what_is_shown_now_carries_no_other_names() -> None:
-    """What version 0.1.0 shows beside this one in a deploy must be understood by both."""
+    """Both versions must understand what version 0.1.0 shows beside this one in a deploy."""
     place = Place("T0ACME", "C0PAY", "payments")
     origin = modal.Origin(channel="C0PAY")
     one = views.RepositoryShown(

@@ -1,4 +1,4 @@
-"""What was deleted in Slack leaves the store, whenever it was kept."""
+"""A message that was deleted in Slack leaves the store."""
 
 from __future__ import annotations
 

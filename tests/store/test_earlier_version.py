@@ -153,7 +153,7 @@ async def test_every_journal_record_is_read(old: Store) -> None:
 
 
 async def test_no_value_of_a_record_is_lost(old: Store) -> None:
-    """What is read is written again as it was, field by field."""
+    """A record that is read is written again as it was, field by field."""
     for entry in await old.journal.read():
         assert json.loads(encode(decode(entry.kind, entry.body))) == json.loads(entry.body)
 

@@ -171,7 +171,7 @@ async def test_cancelling_a_caller_never_leaves_half_a_write(store: Store) -> No
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
     await store.ledger.reserve("last", 0.1, [Cap("s", 100.0)])
-    # Whatever was begun has ended by now: one connection writes, in order, or rows are locked.
+    # All work that was begun has ended by now: one connection writes, in order, or rows are locked.
     await asyncio.sleep(0.05)
     _, reserved = (await store.ledger.spent())["s"]
     for number in range(12):
@@ -307,7 +307,7 @@ async def test_a_reply_lost_after_the_commit_is_no_second_time_and_no_refusal(
 async def test_what_was_taken_when_the_reply_was_lost_is_still_handed_out(
     proxy: tuple[CutBetween, Store], clock: Any
 ) -> None:
-    """A claim or lease that is committed but told to nobody would be held by nobody."""
+    """A claim or lease that is committed but not reported would have no holder."""
     cutter, store = proxy
     await _record(store)
     cutter.armed = True

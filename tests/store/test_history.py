@@ -38,7 +38,7 @@ async def test_an_asker_is_known_before_the_answer_ends(store: Store) -> None:
     assert await store.history.askers("T1", "C1", "2.0") == frozenset()
 
 
-async def test_a_reply_that_was_only_judged_to_ask_makes_nobody_an_asker(store: Store) -> None:
+async def test_a_reply_that_was_only_judged_to_ask_makes_no_asker(store: Store) -> None:
     await ask(store, "q1", "U1", thread="1.0", surface="mention")
     await ask(store, "q2", "U2", thread="1.0", surface="thread")
     await store.turns.append(

@@ -111,10 +111,10 @@ async def test_a_stale_holder_can_change_nothing(store: Store, other: Store, clo
     assert (claimed.messages, claimed.saved, claimed.question) == ((), None, {"text": "why?"})
 
 
-async def test_whoever_takes_over_finds_messages_and_the_whole_answer(
+async def test_after_a_takeover_messages_and_the_whole_answer_are_found(
     store: Store, other: Store, clock: Any
 ) -> None:
-    """What already stands in Slack is replaced or completed, never repeated."""
+    """Text that already stands in Slack is replaced or completed, never repeated."""
     await record(store)
     held = store.inbox
     await held.note_message("q1", "a", "18.000002")
@@ -197,7 +197,7 @@ async def test_replicas_that_claim_at_once_share_out_without_overlap(
     }
 
 
-async def test_a_question_is_opened_anew_only_by_its_holder_or_when_nobody_holds_it(
+async def test_a_question_is_opened_anew_only_by_its_holder_or_without_one(
     store: Store, other: Store, clock: Any
 ) -> None:
     """Answering again must not run beside an answer that is still being written."""
@@ -235,4 +235,4 @@ async def test_a_message_is_with_others_while_another_replica_may_have_to_hear_o
     assert not await with_others("b")
     assert await record(store, id="q2", owner="a")
     await store.inbox.release("q2", "a")
-    assert await with_others("a", "17.q2"), "whoever takes it over has to hear of it"
+    assert await with_others("a", "17.q2"), "the next holder has to hear of it"

@@ -69,7 +69,7 @@ async def test_reading_can_leave_out_sources_kinds_and_what_is_older(store: Stor
 
 
 async def test_replay_goes_through_all_pages_up_to_its_beginning(store: Store) -> None:
-    """What is written while somebody replays belongs to the next replay."""
+    """A record written during a replay belongs to the next replay."""
     await store.journal.append("s", lines(*range(1, 4501)))
     seen: list[int] = []
     async for page in store.journal.replay():

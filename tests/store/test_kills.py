@@ -1,4 +1,4 @@
-"""Whatever is killed when: every question is finished, none by two processes."""
+"""After kills at any moment every question is finished, none by two processes."""
 
 from __future__ import annotations
 

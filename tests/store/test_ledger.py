@@ -1,4 +1,4 @@
-"""A daily cap is never passed, by any number of replicas, whatever dies when."""
+"""A daily cap is never passed, by any number of replicas, even if processes die."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def test_the_same_reservation_or_settlement_again_changes_nothing(store: S
 
 
 async def test_money_reserved_by_the_dead_counts_as_spent(store: Store, clock: Any) -> None:
-    """Whoever died may have spent it: the cap has to hold even so."""
+    """The process that died may have spent it: the cap has to hold even so."""
     await store.ledger.reserve("a", 0.9, [CONTEXT])
     clock.at += RESERVED_SECONDS - 1
     await store.ledger.expire()
@@ -96,7 +96,7 @@ steps = st.lists(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(steps)
-async def test_whatever_happens_the_ledger_equals_a_plain_account_and_holds_its_cap(
+async def test_in_any_order_the_ledger_equals_a_plain_account_and_holds_its_cap(
     store: Store, clock: Any, steps: list[tuple[str, int, float]]
 ) -> None:
     """Any order of reserving, settling (for no more than was reserved), dying and expiring."""

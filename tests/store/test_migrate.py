@@ -119,7 +119,7 @@ async def test_the_file_writes_ahead_and_syncs_fully(tmp_path: Path, clock: Any)
 
 
 def test_every_table_has_a_retention_or_is_named_as_kept() -> None:
-    """Data that nobody thought of would be kept for ever."""
+    """Forgotten data would be kept for ever."""
     everything = Retention(state={"entry": 7})
     ruled = {table.name for _, table, _ in rules(everything, 0.0)}
     declared = set(metadata.tables) | {"slack_bots", "slack_installations"}

@@ -1,4 +1,4 @@
-"""What is too old goes, what is not stays, and text is gone from the disk."""
+"""Old records go, newer ones stay, and deleted text is gone from the disk."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ async def test_a_purge_larger_than_a_batch_takes_everything(store: Store, clock:
 
 
 async def test_purged_text_is_on_the_disk_no_more(tmp_path: Path, clock: Any) -> None:
-    """Deleted after 30 days: that has to hold for whoever reads the file's bytes."""
+    """Deleted after 30 days: that has to hold for the file's bytes."""
     path = tmp_path / "forewarm.db"
     store = await Store.open(str(path), now=clock)
     for number in range(12):

@@ -73,7 +73,7 @@ async def test_a_renewed_lease_lives_on(store: Store, other: Store, clock: Any) 
     assert await other.leases.acquire("warm/p", "b", 30) is None
 
 
-async def test_whoever_waits_for_a_lease_gets_the_result_of_that_very_term(
+async def test_a_waiter_for_a_lease_gets_the_result_of_that_very_term(
     store: Store, other: Store
 ) -> None:
     """A question on one replica joins the warm-up of another."""
@@ -168,7 +168,7 @@ async def test_an_event_is_seen_for_the_first_time_once(store: Store, other: Sto
 async def test_the_last_word_of_each_person_counts_and_comments_stay(
     store: Store, clock: Any
 ) -> None:
-    """Somebody who changes their mind has one opinion, not two."""
+    """A user who changes their mind has one opinion, not two."""
 
     def say(value: Any, **more: Any) -> Opinion:
         return Opinion(question="q", user="U1", workspace="T1", value=value, **more)

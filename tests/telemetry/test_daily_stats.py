@@ -1,4 +1,4 @@
-"""What operators look at: which warm-ups paid, who went without an answer, what the waits were."""
+"""Figures for operators: warm-ups that paid, questions without an answer, waits."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_a_warm_up_that_a_question_read_in_time_was_used(make: Any) -> None:
     assert warm_ups(make.ended(), asked) == (1, 0, 0, 0)
 
 
-def test_a_warm_up_that_nobody_read_is_open_and_then_wasted(make: Any) -> None:
+def test_a_warm_up_that_was_not_read_is_open_and_then_wasted(make: Any) -> None:
     """Until its life is over it may still be read."""
     assert warm_ups(make.ended(), now=NOON + 299) == (0, 0, 0, 1)
     assert warm_ups(make.ended(), now=NOON + 301) == (0, 1, 0, 0)
@@ -62,7 +62,7 @@ def test_a_question_that_missed_a_living_entry_does_not_count_as_its_use(make: A
 
 
 def test_a_failed_warm_up_is_neither_used_nor_wasted(make: Any) -> None:
-    """Nobody paid for warmth that was refused."""
+    """Refused warmth costs nothing."""
     assert warm_ups(make.ended(complete=False, error="overloaded_error")) == (0, 0, 1, 0)
 
 
@@ -92,7 +92,7 @@ def test_waits_are_told_warm_and_cold_apart(make: Any) -> None:
 
 
 def test_the_last_word_of_each_person_counts(make: Any) -> None:
-    """Somebody may change their mind."""
+    """A user may change their opinion."""
 
     def said(user: str, value: Any, at: float = NOON) -> FeedbackGiven:
         return FeedbackGiven(
@@ -150,7 +150,7 @@ def test_nothing_is_told_as_nothing() -> None:
 
 
 def test_a_percentile_is_always_a_value_that_was_measured() -> None:
-    """No interpolation: a wait of 3.2 s that nobody had would be a lie."""
+    """No interpolation: a wait of 3.2 s that no question had would be a lie."""
     assert percentile([], 50) is None
     assert percentile([7.0], 95) == 7.0
     assert percentile([4.0, 1.0, 3.0, 2.0], 50) == 2.0

@@ -60,7 +60,7 @@ async def test_records_are_stored_in_the_order_of_writing(
 
 
 async def test_writing_never_waits_for_the_store(journal: Journal, table: Any, make: Any) -> None:
-    """A record is folded before `write` returns, whatever the database does."""
+    """A record is folded before `write` returns, even if the database is away."""
     table.gate.clear()
     figures = DailyStats()
     journal._live = figures
@@ -122,7 +122,7 @@ async def test_closing_stores_what_is_left(table: Any, make: Any) -> None:
 
 
 async def test_two_replicas_come_to_the_same_figures(table: Any, make: Any) -> None:
-    """Whichever replica shows the Home tab, it shows the installation."""
+    """Each replica's Home tab shows the whole installation."""
     lives = {name: LiveProjections() for name in "ab"}
     journals = {n: Journal(table, source=n, live=lives[n], flush_seconds=0) for n in "ab"}
     for journal in journals.values():

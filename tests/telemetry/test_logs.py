@@ -1,4 +1,4 @@
-"""No token and no message text in any log line, whoever logs it; one id per question."""
+"""No token and no message text in a log line of any module; one id per question."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ TOKENS = [
     "https://hooks.slack.com/services/T1/B1/abcdef",
     "-----BEGIN RSA PRIVATE KEY-----\nMIIabc\n-----END RSA PRIVATE KEY-----",
 ]
-WORDS = "the very words somebody asked"
+WORDS = "the very words of the question"
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_secrets_known_by_their_place_are_taken_out(said: str, hidden: str) -> N
 
 
 def test_harmless_words_stay_as_they_are() -> None:
-    """A log that is stars from end to end helps nobody."""
+    """A log of stars from end to end is useless."""
     for said in ("warmed payments@4f2c1a9 in 1.9 s", "skipping tests", "https://github.com/a/b#L1"):
         assert redact_text(said) == said
 
@@ -101,20 +101,20 @@ def test_fields_that_carry_text_or_secrets_are_never_shown() -> None:
     ),
     st.sampled_from(TOKENS),
 )
-def test_whatever_is_logged_can_be_written_and_holds_no_token(value: Any, token: str) -> None:
+def test_any_logged_value_can_be_written_and_holds_no_token(value: Any, token: str) -> None:
     """A log line that raises is as bad as one that leaks."""
     assert token not in json.dumps(redact({"deep": value, "list": [value, {"k": token}]}))
 
 
 def test_bottomless_values_are_cut() -> None:
-    """Somebody may log a structure that contains itself."""
+    """A structure may contain itself."""
     loop: dict[str, Any] = {}
     loop["again"] = loop
     assert "<dict>" in json.dumps(redact(loop))
 
 
 def test_every_line_is_json_with_time_level_and_logger(lines: io.StringIO) -> None:
-    """For whatever collects them."""
+    """For a collector of logs."""
     structlog.get_logger("bot.warm").warning("warmed", tokens=5)
     (line,) = logged(lines)
     assert line["event"] == "warmed"

@@ -1,4 +1,4 @@
-"""Laws of the folds over any journal whatever: replaying tells the same story, money adds up."""
+"""Laws of the folds over any journal: replaying tells the same story, money adds up."""
 
 from __future__ import annotations
 
@@ -210,7 +210,7 @@ def end_of(records: Sequence[Any]) -> float:
 
 @given(journals)
 def test_every_record_comes_back_from_its_line_unchanged(records: list[Any]) -> None:
-    """What is replayed must be what happened, down to the last bit of a float."""
+    """A replay gives the same figures, down to the last bit of a float."""
     for one in records:
         assert decode(kind_of(one), encode(one)) == one
 

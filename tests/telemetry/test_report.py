@@ -60,7 +60,7 @@ def run(*arguments: str) -> str:
 
 
 def test_json_holds_the_figures_of_the_fold(home: Path) -> None:
-    """What the Home tab shows, for a machine."""
+    """The Home tab's figures, for a machine."""
     document = json.loads(run("--json"))
     total = document["total"]
     assert (total["usd"], total["answers_usd"], total["warmth_usd"]) == (1.5, 1.0, 0.5)
@@ -107,7 +107,7 @@ def test_piped_no_figure_is_cut_and_no_line_is_too_long(
 
 
 def test_the_money_shown_adds_up(make: Any) -> None:
-    """What drafts and sorting cost is shown as well, or people look for the rest."""
+    """The cost of drafts and sorting is shown as well, or people look for the rest."""
     spent = {"question": 1.0, "refresh": 2.0, "draft": 4.0, "classify": 8.0}
     records = [make.ended(purpose=purpose, usd=usd) for purpose, usd in spent.items()]
     row = next(line for line in printed(*records) if "payments" in line)
@@ -129,7 +129,7 @@ def test_a_chart_is_written(home: Path) -> None:
 
 
 def test_a_chart_that_cannot_be_written_is_said(home: Path) -> None:
-    """An ending nobody knows, a folder that is not there."""
+    """An unknown ending, a folder that is not there."""
     for name in ("chart.nonsense", "nowhere/chart.png"):
         with pytest.raises(ForewarmError, match="cannot be written"):
             run("--plot", str(home / name))

@@ -14,7 +14,7 @@ DAY = 86_400.0
 async def test_after_a_start_every_fold_stands_where_it_stood(
     table: Any, make: Any, clock: Any
 ) -> None:
-    """What is recorded while the past is still being read counts once, in its place."""
+    """A record written while the past is still being read counts once, in its place."""
     end = clock.at
     before = LiveProjections()
     first = Journal(table, source="a", live=before, flush_seconds=0)

@@ -1,4 +1,4 @@
-"""What the page shows of prefixes, questions and money, step by step."""
+"""The page's view of prefixes, questions and money, step by step."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def test_the_last_signal_decision_and_request_are_told(make: Any) -> None:
 
 
 def test_a_question_goes_through_its_stages(make: Any) -> None:
-    """Somebody watching the page sees where it is."""
+    """A reader of the page sees the stage of the question."""
     state = folded(make.built(), make.received())
     assert question(state)["stage"] == "received"
     state.apply(make.started())
@@ -162,7 +162,7 @@ def test_a_question_goes_through_its_stages(make: Any) -> None:
 
 
 def test_no_user_and_no_text_is_on_the_page(make: Any) -> None:
-    """The page is for operators; who asked is nobody's business there."""
+    """The page is for operators; it does not name the asker."""
     assert "U1" not in str(folded(make.received(), make.answered()).view(NOON))
 
 

@@ -71,7 +71,7 @@ async def event(response: ClientResponse) -> tuple[str, Any]:
 @pytest.mark.parametrize("path", ["/state", "/state/stream", "/metrics"])
 @pytest.mark.parametrize("token", [None, "", "wrong", TOKEN + "x", TOKEN[:-1]])
 async def test_nothing_is_told_without_the_token(site: Site, path: str, token: str | None) -> None:
-    """What a team asks and spends is nobody else's business."""
+    """A team's questions and spending are private."""
     async with site.get(path, token) as response:
         assert response.status == 401
         assert "prefixes" not in await response.text()
@@ -184,7 +184,7 @@ async def test_only_configured_origins_may_read_from_a_browser(site: Site) -> No
 
 
 async def test_metrics_are_prometheus_text(site: Site, make: Any, table: Any) -> None:
-    """The same figures for whoever watches many systems."""
+    """The same figures for a monitoring system."""
     folds = Projections(site.live, site.metrics)
     journal = Journal(table, source="a", live=site.live, own=site.metrics)
     site.metrics.watch_journal(journal)

@@ -1,4 +1,4 @@
-"""What is held back for a draft, and how it is let go."""
+"""The events that are held back for a draft, and their release."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Paper:
         self.shown.append(f"({status})")
 
 
-async def test_everything_is_held_until_somebody_looks_and_passed_on_after() -> None:
-    """What was said out of sight comes at once; look-ups that are over are nobody's news."""
+async def test_everything_is_held_until_a_user_looks_and_passed_on_after() -> None:
+    """Text made out of sight comes at once; finished look-ups are not told."""
     relay, paper = Relay(), Paper()
     await relay.feed("One ")
     await relay.task(Task("t1", "Reading a", "in_progress"))

@@ -153,7 +153,7 @@ def test_typing_on_ends_the_answer_that_was_begun(room: Room) -> None:
 
 
 def test_a_closed_modal_ends_it(room: Room) -> None:
-    """Nobody is going to ask."""
+    """No question will come."""
 
     async def scene(desk: Desk) -> None:
         room.model.says(asyncio.Event())

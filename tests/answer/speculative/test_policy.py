@@ -1,4 +1,4 @@
-"""When a draft is worth an answer that nobody sees yet."""
+"""When a draft is worth an answer that is not shown yet."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def typed(draft: Draft, text: str, until: float, per_key: float) -> None:
 
 
 def test_an_answer_is_begun_within_the_pause_after_the_last_key() -> None:
-    """What is not begun at once saves nothing; what is begun on every key wastes everything."""
+    """A late start saves nothing; a start on every key wastes everything."""
     draft = Draft()
     typed(draft, "how does the parser work", 10.0, 0.15)
     assert draft.step(10.0) == "wait"
@@ -88,7 +88,7 @@ def test_a_slow_typist_is_given_longer() -> None:
 
 
 def test_what_is_begun_on_is_not_begun_on_again_and_starts_are_bounded() -> None:
-    """Whoever rewrites the question ten times must not cost ten answers."""
+    """A question that is rewritten ten times must not cost ten answers."""
     draft = Draft()
     for n in range(MOST_STARTS):
         assert draft.typed(f"how does part {n} work?", f"{n}", n * 10.0)

@@ -1,4 +1,4 @@
-"""Threads are read once, and follow events from then on, in whatever order these come."""
+"""Threads are read once, and follow events from then on, in any order."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ async def test_a_failed_fetch_is_tried_again_by_the_next_question() -> None:
     assert await texts(held) == ["root"]
 
 
-async def test_threads_nobody_asked_in_are_not_held_and_old_ones_are_forgotten() -> None:
+async def test_threads_without_a_question_are_not_held_and_old_ones_are_forgotten() -> None:
     """A busy workspace has more threads than memory."""
     held = threads(Replies(), capacity=2)
     held.heard("T1", message(2, "overheard"))
@@ -145,7 +145,7 @@ async def test_threads_nobody_asked_in_are_not_held_and_old_ones_are_forgotten()
 
 
 async def test_events_without_what_they_should_hold_do_nothing() -> None:
-    """Whatever Slack sends, the listener must live."""
+    """The listener must survive any event of Slack."""
     held = threads(Replies())
     held.opened("T1", "C1", ThreadMessage(ROOT, "U1", "person", "root"))
     crooked: list[dict[str, Any]] = [
@@ -170,7 +170,7 @@ async def test_the_text_that_is_held_has_a_bound_however_long_the_threads_are() 
     assert repr(held) == "<Threads: 1 held, 1 whole>"
 
 
-async def test_messages_that_nobody_lived_to_note_are_found_by_author_and_time() -> None:
+async def test_messages_that_were_not_noted_are_found_by_author_and_time() -> None:
     """A process can die between Slack's acceptance of a message and its own note of it."""
     replies = Replies(
         message(1, "root", user="UBOT"),

@@ -48,7 +48,7 @@ def test_who_speaks_is_told_apart(fields: dict[str, Any], speaker: str, by: str)
         {"user": "USLACK", "text": "archived the channel"},
     ],
 )
-def test_what_nobody_said_is_nothing(fields: dict[str, Any]) -> None:
+def test_an_event_without_an_author_is_nothing(fields: dict[str, Any]) -> None:
     """Joins and hidden events are no part of a conversation."""
     assert thread_message(message(**fields), OWN) is None
 

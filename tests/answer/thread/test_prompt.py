@@ -1,4 +1,4 @@
-"""What Claude is sent of a thread: in order, marked, shortened at stable points, never twice."""
+"""A thread reaches Claude in order, marked, shortened at stable points, never twice."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_instructions_are_sent_once_and_again_when_they_change() -> None:
 
 
 def test_a_follow_up_sends_only_what_is_new() -> None:
-    """Whatever was sent stands in the turns already, byte for byte."""
+    """Text that was sent stands in the turns already, byte for byte."""
     first = conversation([], [says(2, "old")], asks(3))
     thread = [says(2, "old"), says(4, "ours", speaker="own"), says(5, "new")]
     talk = conversation([turn(first, asks(3))], thread, asks(6))

@@ -31,8 +31,8 @@ def test_no_text_can_open_or_close_one_of_our_tags(text: str) -> None:
 
 
 @given(HOSTILE, HOSTILE)
-def test_a_tag_has_one_opening_line_whatever_its_attributes_hold(name: str, body: str) -> None:
-    """File names are chosen by whoever uploads."""
+def test_a_tag_has_one_opening_line_for_any_attributes(name: str, body: str) -> None:
+    """File names are chosen by the user who uploads."""
     block = tag("file", shield(body), {"name": name, "kind": None})
     first, _, rest = block.partition("\n")
     assert re.fullmatch(r'<slack_file name="[^"<\n]*">', first)

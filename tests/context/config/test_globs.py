@@ -77,7 +77,7 @@ def test_git_agrees(tmp_path: Path, parts: list[str]) -> None:
     """Git's own matcher is the reference for every pattern that both can read."""
     pattern = "".join(parts)
     stripped = pattern.strip("/")
-    # Git gives `a**b` and lone slashes no meaning of their own; nobody writes them on purpose.
+    # Git gives `a**b` and lone slashes no meaning of their own; no one writes them.
     if not stripped or "***" in pattern or "//" in pattern:
         return
     if any("**" in part and part != "**" for part in pattern.split("/")):

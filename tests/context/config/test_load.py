@@ -42,7 +42,7 @@ def _write(folder: Path, **files: str) -> Path:
 
 
 def test_a_good_file_loads_with_the_least_as_default(tmp_path: Path) -> None:
-    """What the file does not say must be the cheap and closed choice."""
+    """The default must be the cheap and closed choice."""
     loaded = load_contexts(_write(tmp_path, payments=GOOD))
     assert not loaded.problems
     (context,) = loaded.contexts
@@ -78,7 +78,7 @@ def test_a_good_file_loads_with_the_least_as_default(tmp_path: Path) -> None:
 def test_a_mistake_is_told_with_file_line_and_what_to_do(
     tmp_path: Path, change: tuple[str, str], line: int | None, words: list[str]
 ) -> None:
-    """Somebody who edits a context must find the mistake without reading code."""
+    """A user who edits a context must find the mistake without reading code."""
     assert change[0] in GOOD
     loaded = load_contexts(_write(tmp_path, bad=GOOD.replace(*change), good=GOOD))
     assert [context.name for context in loaded.contexts] == ["good"]
@@ -129,7 +129,7 @@ def test_two_repositories_need_two_names(tmp_path: Path) -> None:
 
 
 def test_several_mistakes_are_all_told(tmp_path: Path) -> None:
-    """Mending one mistake only to be told the next is a waste of somebody's afternoon."""
+    """Mending one mistake only to be told the next wastes an afternoon."""
     text = GOOD.replace("model =", "modell =").replace("guests =", "guest =")
     problems = load_contexts(_write(tmp_path, bad=text)).problems
     assert {problem.key for problem in problems} == {"modell", "access.guest"}

@@ -36,7 +36,7 @@ def test_a_known_blob_is_not_read_again(
 
 
 def test_the_cache_holds_no_secret(repo: Repo, tmp_path: Path) -> None:
-    """What was masked must not lie in a file beside the bot."""
+    """A masked value must not lie in a file beside the bot."""
     repo.commit({"a.py": SECRET})
     path = tmp_path / "facts.json"
     survey(repo.repository(), repo.head, Rules("repo"), FactsCache(path))

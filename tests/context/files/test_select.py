@@ -1,4 +1,4 @@
-"""What is left out, each with its reason."""
+"""Omitted files, each with its reason."""
 
 from __future__ import annotations
 
@@ -344,7 +344,7 @@ def test_files_come_in_the_order_of_their_bytes(bench: Bench, repo: Repo) -> Non
 
 
 def test_masked_files_say_so(bench: Bench, repo: Repo) -> None:
-    """The pack tells that a value is missing, so that nobody takes the mask for the value."""
+    """The pack tells that a value is missing, so that the mask is not taken for the value."""
     repo.commit({"a.py": b'password = "hunter2horse"\n'})
     text = bench.base(repo, bench.look(repo)).decode()
     assert "@@@ file a.py (1 line, 1 value masked)" in text

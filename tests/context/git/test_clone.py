@@ -426,7 +426,7 @@ class _Backend(http.server.BaseHTTPRequestHandler):
 def private_host(
     repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[str, list[str]]]:
-    """Serve the repository over HTTPS to whoever has the token; yield its URL and what was sent."""
+    """Serve the repository over HTTPS to holders of the token; yield its URL and what was sent."""
     certificate = githost.certificate(tmp_path)
     seen: list[str] = []
     handler = type("Handler", (_Backend,), {"root": repo.path.parent, "seen": seen})
@@ -451,7 +451,7 @@ def _argument_lists() -> str:
     ).stdout
 
 
-async def test_a_certificate_that_nobody_vouches_for_is_a_host_out_of_reach(
+async def test_a_certificate_without_an_issuer_is_a_host_out_of_reach(
     tmp_path: Path, private_host: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In the words of the git that is installed, and without a token having been sent."""
@@ -489,7 +489,7 @@ async def test_a_token_fetches_a_private_repository_and_shows_nowhere(
 async def test_a_wrong_token_is_a_clear_error_without_the_token(
     repo: Repo, tmp_path: Path, private_host: tuple[str, list[str]]
 ) -> None:
-    """The error names the variable, never its value; nobody is prompted."""
+    """The error names the variable, never its value; git never prompts."""
     url, _ = private_host
     repo.commit({"a.txt": b"1"})
     secrets = _secrets({"FOREWARM_GIT_TOKEN_LOCALHOST": "wrong-" + TOKEN})
@@ -504,7 +504,7 @@ async def test_a_wrong_token_is_a_clear_error_without_the_token(
 async def test_a_token_is_for_its_host_alone(
     repo: Repo, tmp_path: Path, private_host: tuple[str, list[str]]
 ) -> None:
-    """Another host must not be offered it, whatever it asks."""
+    """Another host must not be offered it, even if it asks."""
     url, seen = private_host
     repo.commit({"a.txt": b"1"})
     secrets = _secrets({"FOREWARM_GIT_TOKEN_GITHUB_COM": TOKEN})

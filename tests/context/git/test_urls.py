@@ -218,7 +218,7 @@ def test_an_encoded_path_hides_nothing(path: str) -> None:
     ],
 )
 async def test_a_token_is_offered_to_its_own_host_alone(url: str) -> None:
-    """Whoever owns a host of a similar name must not be sent the token."""
+    """The owner of a host of a similar name must not be sent the token."""
     credentials = Credentials.from_environment({"FOREWARM_GIT_TOKEN_GIT_ACME_COM": "s3cret"})
     own, other = parse_url("https://git.acme.com/a/b"), parse_url(url)
     assert (await credentials.find(own, "", "b")).environment(own)
@@ -234,7 +234,7 @@ def test_an_unknown_host_and_a_local_path_have_none() -> None:
 
 
 def test_local_paths_only_inside_the_allowed_folders(tmp_path: Path) -> None:
-    """Whoever may name a repository must not read the machine by it, nor through a link."""
+    """A user who may name a repository must not read the machine by it, nor through a link."""
     inside, outside = tmp_path / "in", tmp_path / "out"
     (inside / "repo").mkdir(parents=True)
     outside.mkdir()

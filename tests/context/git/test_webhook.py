@@ -167,7 +167,7 @@ def test_a_deleted_branch_has_no_commit() -> None:
     "body", [b"", b"[]", b"null", b'{"ref": 3}', b'{"ref": "x"}', b"[" * 100_000]
 )
 def test_what_is_no_push_is_dropped_with_a_sentence(body: bytes) -> None:
-    """A signed but senseless body is somebody's mistake, not a crash."""
+    """A signed but senseless body is a mistake, not a crash."""
     with pytest.raises(WebhookError):
         parse_github(body, {"X-GitHub-Event": "push"})
 

@@ -68,7 +68,7 @@ def test_only_lines_that_look_like_markers_are_escaped() -> None:
 
 
 def test_a_base_reads_back_to_the_very_files(bench: Bench, repo: Repo) -> None:
-    """The framing loses nothing: whoever follows the rules has each file line by line."""
+    """The framing loses nothing: its rules give back each file line by line."""
     repo.commit({"a.py": SOURCE, "docs/b.md": b"no end of line", "empty.txt": b""})
     found = bench.look(repo)
     assert bench.reader().read(bench.base(repo, found)).files == bench.shown(repo, found)
@@ -87,7 +87,7 @@ def test_a_file_that_imitates_markers_stays_inside_its_block(bench: Bench, repo:
 @slow_repositories
 @given(files=st.dictionaries(st.sampled_from("abcdefgh"), content, min_size=1, max_size=4))
 def test_any_content_reads_back(bench: Bench, files: dict[str, bytes]) -> None:
-    """Whatever a file holds, the block around it can be taken apart exactly."""
+    """The block around any file can be taken apart exactly."""
     repo = bench.repo(f"r{len(list(bench.folder.iterdir())) if bench.folder.exists() else 0}")
     repo.commit({f"{name}.txt": text for name, text in files.items()})
     found = bench.look(repo)

@@ -90,7 +90,7 @@ def test_what_the_team_works_on_comes_before_what_rests() -> None:
 
 
 def test_long_work_outlasts_a_touch_of_today() -> None:
-    """What a team came back to all year it will come back to; a passing fix ends with its day."""
+    """Files that a team changed all year will change again; a passing fix ends with its day."""
     year = [["src/app/core.py"] if age % 20 == 19 else [] for age in range(1_000)]
     today = [["src/app/rare.py"], *year]
     order = _ranked(PROJECT, touched=today)
@@ -98,7 +98,7 @@ def test_long_work_outlasts_a_touch_of_today() -> None:
 
 
 def test_work_fades() -> None:
-    """What was finished long ago gives way to as much work of this month."""
+    """Work that ended long ago gives way to as much work of this month."""
     long_ago, lately = ["src/app/rare.py"], ["src/app/core.py"]
     order = _ranked(PROJECT, touched=[*[lately] * 5, *[[]] * 500, *[long_ago] * 5])
     assert order.index("src/app/core.py") < order.index("src/app/rare.py")
@@ -111,7 +111,7 @@ def test_a_commit_that_touches_everything_says_little_of_each() -> None:
     assert order.index("src/app/rare.py") < order.index("src/app/core.py")
 
 
-def test_the_order_is_the_same_whatever_order_files_come_in() -> None:
+def test_the_order_is_the_same_for_any_order_of_files() -> None:
     """Two machines must choose the same files."""
     shuffled = list(PROJECT)
     random.Random(3).shuffle(shuffled)
@@ -119,7 +119,7 @@ def test_the_order_is_the_same_whatever_order_files_come_in() -> None:
 
 
 def test_every_place_is_explained() -> None:
-    """Whoever misses a file is told what it was taken for."""
+    """A user who misses a file is told its kind."""
     files = {path: _file(path) for path in PROJECT}
     refers = {path: ["app/core"] for path in ("src/app/rare.py", "src/app/__main__.py")}
     found = rank(files, refers, [["src/app/core.py"]], Rules("x"), {})
@@ -250,7 +250,7 @@ def test_imports_are_resolved_to_files() -> None:
 
 
 def test_an_index_is_meant_by_its_own_name_too() -> None:
-    """A file may be spelled out in two ways; whichever is used, it is found, and only once."""
+    """A file may be spelled out in two ways; with either, it is found, and only once."""
     resolver = Resolver(["web/index/index.ts", "web/other/view.ts", "deep/web/view.ts"])
     for spelled in ("./index", "./index/index"):
         text = f"import x from '{spelled}';\n".encode()
@@ -304,7 +304,7 @@ def test_no_file_takes_more_than_its_share_while_others_wait(
 
 
 def test_a_readme_fits_a_small_budget() -> None:
-    """What a newcomer reads first is more than a few hundredths of a small room."""
+    """A newcomer's first files get more than a few hundredths of a small budget."""
     readme = Ranked(File("README.md", "0" * 40, 3_000, 1, "prose", ()), "manifest", 1.0, "manifest")
     others = [_entry(f"src/f{n}.py", 1_000) for n in range(60)]
     assert "README.md" in choose([readme, *others], lambda file: file.size, 48_000).files

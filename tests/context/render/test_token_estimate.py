@@ -107,7 +107,7 @@ async def test_who_cannot_count_changes_nothing() -> None:
 
 
 def test_a_correction_makes_the_next_estimate_right() -> None:
-    """What a reply reports corrects what is believed."""
+    """The figures of a reply correct the estimate."""
     first = Estimator.of("claude-sonnet-5-5")
     guess = first.tokens("code", 100_000)
     corrected = first.corrected(guess, round(guess * 1.3))

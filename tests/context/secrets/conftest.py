@@ -1,4 +1,4 @@
-"""What the tests of the secret scanner share."""
+"""Shared by the tests of the secret scanner."""
 
 from __future__ import annotations
 

@@ -146,7 +146,7 @@ def test_masking_keeps_every_line() -> None:
     after=st.text(alphabet=string.printable + "é🙂", max_size=60),
 )
 def test_a_token_is_found_in_any_surroundings(before: str, after: str) -> None:
-    """No prefix and no suffix may hide a token; positions are bytes whatever stands before."""
+    """No prefix and no suffix may hide a token; positions are bytes for any text before."""
     token = TOKENS["GitHub"]
     assert token[4:] not in shown(f"{before} {token} {after}")
 
@@ -154,7 +154,7 @@ def test_a_token_is_found_in_any_surroundings(before: str, after: str) -> None:
 @settings(max_examples=60, deadline=None)
 @given(data=st.binary(max_size=400))
 def test_any_bytes_are_survived(data: bytes) -> None:
-    """What is no text at all must not crash the scanner; spans are in order and inside."""
+    """Binary data must not crash the scanner; spans are in order and inside."""
     spans = find_secrets(data, "config")
     assert all(0 <= a.start < a.end <= len(data) for a in spans)
     assert all(a.end <= b.start for a, b in itertools.pairwise(spans))

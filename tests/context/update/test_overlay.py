@@ -42,7 +42,7 @@ text = st.lists(
 def test_an_update_leads_from_the_old_lines_to_the_new(
     bench: Bench, old: bytes, new: bytes
 ) -> None:
-    """Whoever reads base and update in order must know the file as it is now."""
+    """A reader of base and update in order must know the file as it is now."""
     reader = bench.reader()
     reader.files["a.py"] = split_lines(old)
     reader.read(_changed(old, new) or b"\n")
@@ -50,7 +50,7 @@ def test_an_update_leads_from_the_old_lines_to_the_new(
 
 
 def test_line_numbers_are_those_of_the_head() -> None:
-    """What the model cites must be where the permalink points: at the pushed commit."""
+    """The model's citation and the permalink name the same line, at the pushed commit."""
     new = LONG.replace(b"line 100 of", b"LINE 100 of").replace(b"line 5 of", b"new\nline 5 of")
     hunks = [line for line in _changed(LONG, new).decode().split("\n") if line.startswith("@@ ")]
     assert [int(line.split()[1]) for line in hunks] == [4, 100]
@@ -72,7 +72,7 @@ def test_a_rewritten_file_is_given_whole() -> None:
 
 
 def test_a_long_removal_is_told_by_its_ends() -> None:
-    """What is gone is in the base already; repeating it is a waste."""
+    """Removed text is in the base already; repeating it is a waste."""
     new = b"".join(line + b"\n" for line in [*split_lines(LONG)[:50], *split_lines(LONG)[150:]])
     block = _changed(LONG, new).decode()
     assert "-~ 97 more" in block
@@ -80,7 +80,7 @@ def test_a_long_removal_is_told_by_its_ends() -> None:
 
 
 def test_long_additions_say_their_line_numbers_again(bench: Bench) -> None:
-    """Nobody counts two hundred lines; the number is repeated now and then."""
+    """A model cannot count two hundred lines; the number is repeated now and then."""
     new = LONG + b"".join(b"more %d\n" % n for n in range(100))
     block = _changed(LONG, new)
     assert block.count(b"\n@@ ") == 5

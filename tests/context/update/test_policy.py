@@ -35,7 +35,7 @@ def test_a_small_push_is_appended() -> None:
 
 
 def test_a_cold_cache_makes_rebuilding_free() -> None:
-    """What is written anew anyway may as well be written without its history."""
+    """Text that is written anew anyway may as well be written without its history."""
     decision = decide([Part(1_000, 50, 0, 1_000)], room=None, cold=True, folded=never)
     assert decision.act == "rebuild"
     fresh = decide([Part(1_000, 0, 0, 1_000)], room=None, cold=True, folded=never)
@@ -74,7 +74,7 @@ def test_carried_excess_is_paid_off_in_the_end() -> None:
     base=st.integers(500, 50_000),
 )
 def test_no_prefix_outgrows_the_bound_and_rent_is_never_owed(appends: list[int], base: int) -> None:
-    """The two promises of the rule, whatever comes: bounded growth, and rent paid in time."""
+    """The two promises of the rule for any pushes: bounded growth, and rent paid in time."""
     part = Part(base, 0, 0, base)
     for append in appends:
         decision = _push(part, append, base)
@@ -101,7 +101,7 @@ def test_many_updates_of_the_same_lines_are_folded() -> None:
 
 
 def test_the_budget_is_never_passed() -> None:
-    """A request over the budget costs money that nobody granted, or is refused."""
+    """A request over the budget costs money that was not granted, or is refused."""
     part = Part(900, 60, 50, 900)
     folded = decide([part], room=1_000, cold=False, folded=lambda: 40)
     assert folded.act == "fold"

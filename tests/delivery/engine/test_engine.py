@@ -1,4 +1,4 @@
-"""What the stream engine does, case by case; the laws are in test_stream_laws."""
+"""The stream engine, case by case; the laws are in test_engine_laws."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ def test_an_answer_posted_once_waits_for_its_end(
 def test_a_long_answer_posted_once_shows_its_complete_parts(
     drive: Drive, make_schedule: type[Schedule]
 ) -> None:
-    """Nobody should look at nothing for a minute because the budgets are spent."""
+    """Spent budgets must not leave the screen empty for a minute."""
     text = "A paragraph that is complete.\n\n" * 40
     run = drive(text, make_schedule(steps=((20, 0.0),) + ((20, 1.0),) * 70, mode="once"))
     assert set(kinds(run)) == {"post"}
@@ -300,7 +300,7 @@ def test_an_open_entity_waits_for_its_end() -> None:
 def test_where_the_thread_cannot_be_read_the_stream_is_rebuilt(
     drive: Drive, make_schedule: type[Schedule]
 ) -> None:
-    """An update says the same however often; so it settles what nobody can look up."""
+    """An update says the same however often; so it settles an outcome that cannot be looked up."""
     faults: tuple[Fault, ...] = ("fine", "lost_after", *(("other",) * 12))
     steps = ((6, 0.0), (6, 1.0), (6, 9.0))
     run = drive("Hello big new world", make_schedule(steps=steps, faults=faults))

@@ -131,7 +131,7 @@ def schedules(draw: st.DrawFn, length: int, cls: type[Schedule], more: list[str]
 
 
 def check_laws(run: Run) -> None:
-    """What must hold at the end of any answer that Slack has let come to an end."""
+    """The laws at the end of any answer that Slack has let end."""
     engine, thread = run.engine, run.thread
     if engine.failure is not None:
         # Given up, after minutes without a single success: what stands is the beginning.
@@ -182,7 +182,7 @@ def assert_no_entity_split(text: str, seams: list[int]) -> None:
 
 @MANY
 @given(data=st.data())
-def test_what_stands_is_the_text_exactly_once_whatever_fails(
+def test_the_text_stands_exactly_once_after_any_failure(
     data: st.DataObject, drive: Callable[..., Run], make_schedule: type[Schedule]
 ) -> None:
     """Text that is lost or doubled is the worst that an answer can suffer."""
@@ -204,10 +204,10 @@ def test_a_user_who_stops_gets_one_final_state(
 
 @MANY
 @given(data=st.data())
-def test_a_message_that_somebody_deletes_ends_the_answer(
+def test_a_message_that_a_user_deletes_ends_the_answer(
     data: st.DataObject, drive: Callable[..., Run], make_schedule: type[Schedule]
 ) -> None:
-    """Whoever deletes the answer does not want it posted again."""
+    """A user who deletes the answer does not want it posted again."""
     text = data.draw(texts())
     run = drive(text, data.draw(schedules(len(text), make_schedule, ["deleted"] * 4)), SMALL)
     assert run.engine.over

@@ -95,7 +95,7 @@ def test_code_is_not_changed(text: str) -> None:
     ],
 )
 def test_an_address_ends_where_it_ends_in_every_script(text: str, expected: str) -> None:
-    """Words beside an address stay words, whatever their script, at every cut."""
+    """Words beside an address stay words, in any script, at every cut."""
     assert shown(text) == expected
     for cut in range(1, len(text)):
         assert shown(text[:cut], text[cut:]) == expected, cut

@@ -30,7 +30,7 @@ TOKENS_PER_SECOND = 50
 
 @dataclass
 class Watch:
-    """What was seen of a crowd of answers: when each was heard, how they shared the budgets."""
+    """The record of a crowd of answers: when each was heard, how they shared the budgets."""
 
     workspace: Workspace
     pacer: RateLimiter = field(default_factory=RateLimiter)
@@ -125,7 +125,7 @@ def check_crowd(watch: Watch, channels: int) -> None:
 def test_sixty_answers_at_once_all_complete_and_share_fairly(
     tokens: list[int], channels: int, spread: float, make_workspace: type[Workspace]
 ) -> None:
-    """After an incident everybody asks at once; nobody may be forgotten, and Slack not provoked."""
+    """After an incident everyone asks at once: each is answered, and Slack's limits hold."""
     watch = Watch(make_workspace())
     virtual_time.run(watch.crowd(tokens, channels, spread))
     assert len(watch.ends) == len(tokens)
@@ -169,7 +169,7 @@ def test_a_refusal_teaches_the_pacer() -> None:
     gaps=st.lists(st.floats(0.0, 20.0), min_size=1, max_size=200),
 )
 def test_no_sixty_seconds_hold_more_calls_than_the_tier(rate: Rate, gaps: list[float]) -> None:
-    """Slack counts by the minute; nobody knows where its minutes begin."""
+    """Slack counts by the minute; the start of its minutes is unknown."""
     budget, now = Budget(rate, 0.0), 0.0
     taken: list[float] = []
     for gap in gaps:
@@ -189,7 +189,7 @@ def test_first_words_go_before_what_follows_them() -> None:
     assert shares.grant(60.0) == [young]
 
 
-def test_a_grant_that_is_not_used_goes_to_somebody_else() -> None:
+def test_a_grant_that_is_not_used_goes_to_another_answer() -> None:
     """An answer that ends while it waits must not take its call with it."""
     shares = FairScheduler(Rates(start=Rate(1)), 0.0)
     one, two = shares.join("C1", 0.0), shares.join("C1", 0.0)

@@ -1,4 +1,4 @@
-"""What the tests of the local Claude share: virtual time, a core, whole requests in one call."""
+"""Shared by the tests of the local Claude: virtual time, a core, whole requests in one call."""
 
 from __future__ import annotations
 

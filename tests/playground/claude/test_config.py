@@ -53,7 +53,7 @@ def test_everything_can_be_set(tmp_path: Path) -> None:
 
 
 def test_the_documented_configuration_is_one(tmp_path: Path) -> None:
-    """Whoever copies it from the documentation gets the defaults that it says."""
+    """The documented file gives the documented defaults."""
     pages = [page.read_text() for page in Path("docs").glob("playground*.md")]
     blocks = [block.split("```")[0] for page in pages for block in page.split("```toml\n")[1:]]
     (shown,) = [block for block in blocks if "[chaos]" in block]

@@ -1,4 +1,4 @@
-"""The table of models: prices and sizes as published (facts §§6, 10, 12)."""
+"""The table of models: prices and sizes as published."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_inference_in_one_country_costs_a_tenth_more() -> None:
 
 
 def test_every_model_that_the_sdk_names_is_known() -> None:
-    """Nobody's configured model may be refused here and accepted there."""
+    """A configured model is refused or accepted by both."""
     literal = next(one for one in get_args(ModelParam) if typing.get_origin(one) is typing.Literal)
     for name in get_args(literal):
         assert builtin().find(name) is not None, name

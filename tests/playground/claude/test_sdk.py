@@ -214,7 +214,7 @@ async def test_citations_point_into_the_documents(
 async def test_counting_tokens_agrees_with_usage(
     claude: LocalClaude, client: AsyncAnthropic
 ) -> None:
-    """What is counted before is what is billed after."""
+    """The count before equals the bill after."""
     asked: dict[str, Any] = {
         "model": SONNET,
         "system": SYSTEM,

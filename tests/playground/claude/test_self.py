@@ -1,4 +1,4 @@
-"""The cases by which one tells whether prompt caching is reproduced at all (facts §18)."""
+"""The cases that tell whether prompt caching is reproduced (docs/platform/claude.md)."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def test_two_cold_requests_at_once_both_write(core: Core) -> None:
 
 
 def test_a_question_reads_what_its_warm_up_wrote(ask: Ask) -> None:
-    """What the product lives by."""
+    """The product depends on it."""
     system = [sized(5_120, ttl="default")]
     warm = ask(0, body(user("warm-up"), system=system, max_tokens=0))
     real = ask(30, body(user("Where is it?"), system=system))

@@ -1,4 +1,4 @@
-"""What the tests of the local Slack share: virtual time, a clock by hand, bare cores."""
+"""Shared by the tests of the local Slack: virtual time, a clock by hand, bare cores."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ async def over_http(slack: LocalSlack, app: AsyncApp) -> AsyncIterator[None]:
 
 
 async def scenario(slack: LocalSlack) -> None:
-    """What people do; each step waits for the bot to be done."""
+    """The steps of people; each step waits for the bot to be done."""
     asker, peer = slack.user("U0ASKER"), slack.user("U0PEER")
 
     async def done(method: str, count: int) -> None:
@@ -146,7 +146,7 @@ async def run(world_config: dict[str, Any], transport: str, bolt: Any) -> LocalS
 
 
 async def test_the_transcript_is_the_same(world_config: dict[str, Any], bolt: Any) -> None:
-    """Whoever proves something over one transport has proved it over both."""
+    """A proof over one transport holds over both."""
     runs = [await run(world_config, transport, bolt) for transport in ("socket", "http")]
     for channel in ("C0GENERAL", runs[0].user("U0ASKER").dm_channel):
         place = channel if channel == "C0GENERAL" else runs[1].user("U0ASKER").dm_channel

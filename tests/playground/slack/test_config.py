@@ -51,7 +51,7 @@ def test_a_manifest_describes_the_app() -> None:
 
 
 def test_a_file_names_its_manifest_beside_it(tmp_path: Path) -> None:
-    """Whoever runs the emulator alone points it at files."""
+    """A user who runs the emulator alone points it at files."""
     (tmp_path / "manifest.json").write_text(json.dumps(MANIFEST))
     (tmp_path / "slack.toml").write_text('[app]\nmanifest = "manifest.json"\nsocket_mode = true\n')
     app = SlackConfig.load(tmp_path / "slack.toml").app

@@ -88,7 +88,7 @@ async def test_what_cannot_be_done_is_refused(
     assert (body["status"], body["ok"], body["error"]) == (status, False, error)
 
 
-async def test_a_transcript_can_be_seen_with_somebodys_eyes(control: Control) -> None:
+async def test_a_transcript_can_be_seen_as_one_user_sees_it(control: Control) -> None:
     """A stream's text is there for its recipient only."""
     root = (await control.act("mention", channel="C0GENERAL"))["ts"]
     to = {"recipient_user_id": "U0ASKER", "recipient_team_id": "T0LOCAL"}
@@ -188,7 +188,7 @@ async def test_people_and_channels_can_be_added(control: Control) -> None:
     assert (bad["status"], bad["error"]) == (400, "invalid_arguments")
 
 
-async def test_the_state_shows_what_nobodys_history_shows(control: Control) -> None:
+async def test_the_state_shows_messages_that_no_history_shows(control: Control) -> None:
     """Ephemeral messages, notices, Home tabs, status lines."""
     root = (await control.act("mention", channel="C0GENERAL"))["ts"]
     await control.bot("chat.postEphemeral", channel="C0GENERAL", user="U0ASKER", text="psst")
@@ -204,7 +204,7 @@ async def test_the_state_shows_what_nobodys_history_shows(control: Control) -> N
 
 
 async def test_the_index_says_where_everything_is(control: Control) -> None:
-    """What a person who finds the port wants to know."""
+    """A person who finds the port learns its use."""
     body = await control.ask("GET", "")
     assert body["api_url"] == control.slack.api_url
     assert "mention" in body["acts"]

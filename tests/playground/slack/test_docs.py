@@ -25,7 +25,7 @@ def page() -> str:
 
 
 def test_the_configuration_shown_is_one(page: str) -> None:
-    """Whoever copies it gets a Slack, and every limit is among its keys."""
+    """The documented file gives a Slack, and every limit is among its keys."""
     table = tomllib.loads(page.split("```toml\n")[1].split("```")[0])
     del table["app"]["manifest"]
     config = SlackConfig.parse(table)
@@ -39,7 +39,7 @@ def test_the_configuration_shown_is_one(page: str) -> None:
 
 @pytest.mark.parametrize("word", [*ACTS, *API_FAULTS, *DELIVERY_FAULTS])
 def test_every_verb_and_fault_is_explained(page: str, word: str) -> None:
-    """A verb nobody can find is none."""
+    """Every verb is documented."""
     assert f"`{word}`" in page
 
 

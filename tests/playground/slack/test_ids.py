@@ -19,7 +19,7 @@ def test_a_stamp_and_its_microseconds_are_the_same_thing(us: int) -> None:
 
 
 @given(st.lists(st.floats(min_value=0, max_value=4e9), min_size=2, max_size=50))
-def test_stamps_of_a_channel_rise_whatever_the_clock_does(times: list[float]) -> None:
+def test_stamps_of_a_channel_rise_for_any_clock(times: list[float]) -> None:
     """Two messages of one channel never share a stamp, and the later never has the lower one."""
     channel = Channel("C1", "c", "public", "T1", 0)
     stamps = [ts_to_us(channel.stamp(at)) for at in times]

@@ -1,4 +1,4 @@
-"""Laws that hold whatever people and the bot do: what is told adds up to what stands there."""
+"""Laws for any actions of people and the bot: the events add up to the messages."""
 
 from __future__ import annotations
 

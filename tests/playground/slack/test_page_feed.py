@@ -96,7 +96,7 @@ async def test_a_page_begins_with_everything(
     assert people == ["U0ASKER", "U0PEER", "U0GUEST", "U0SINGLE", "U0FOREIGN"]
 
 
-async def test_everybody_in_the_channel_sees_a_message_and_nobody_else(
+async def test_only_members_of_the_channel_see_a_message(
     asker: Page, peer: Page, served: LocalSlack
 ) -> None:
     """As its poster typed it."""
@@ -154,7 +154,7 @@ async def test_a_slow_page_gets_the_newest_only(asker: Page, served: LocalSlack)
 async def test_a_broken_stream_and_a_faded_status_are_shown(
     asker: Page, served: LocalSlack
 ) -> None:
-    """Time alone changes the screen: nobody calls when a stream breaks."""
+    """Time alone changes the screen: no call comes when a stream breaks."""
     root = served.user("U0ASKER").mention("C0GENERAL", "how?")
     where = {"channel_id": "C0GENERAL", "thread_ts": root}
     served.call("assistant.threads.setStatus", **where, status="is thinking")
@@ -205,7 +205,7 @@ async def test_modals_are_shown_filled_and_closed(asker: Page, served: LocalSlac
 async def test_prompts_home_ephemerals_and_notices_reach_their_person(
     asker: Page, peer: Page, served: LocalSlack
 ) -> None:
-    """And nobody else."""
+    """And no one else."""
     dm = served.user("U0ASKER").dm_channel
     prompts = [{"title": "Explain", "message": "Explain it"}]
     served.call("assistant.threads.setSuggestedPrompts", channel_id=dm, prompts=prompts)

@@ -54,7 +54,7 @@ async def test_a_wait_that_takes_too_long_is_cut_short() -> None:
 
 
 async def test_a_cancelled_wait_is_not_a_timeout() -> None:
-    """Whoever is cancelled must learn that, not that time ran out."""
+    """A cancelled caller must learn that, not that time ran out."""
     timers = LoopTimers(virtual_time.now)
     task = asyncio.get_running_loop().create_task(within(timers, 10, asyncio.sleep(5)))
     await asyncio.sleep(1)

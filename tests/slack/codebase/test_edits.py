@@ -77,14 +77,14 @@ DEFAULTS = SettingsEdit(model="claude-sonnet-5-5", budget_tokens=400_000, user_p
 
 
 @given(body=BODIES, fixed=st.sets(st.sampled_from(sorted(SETTINGS.values()))))
-def test_a_form_that_nobody_touched_changes_nothing(body: dict[str, Any], fixed: set[str]) -> None:
+def test_an_untouched_form_changes_nothing(body: dict[str, Any], fixed: set[str]) -> None:
     """It shows what a file and the defaults say too: none of that may be taken for Slack's word."""
     shown = replace(DEFAULTS, instructions="Be terse.", guests=True)
     assert with_settings(body, shown, shown, DEFAULTS, fixed) == body
 
 
 def test_only_what_was_changed_is_stored() -> None:
-    """What was left as it stood goes on following the file and the defaults."""
+    """An unchanged field goes on following the file and the defaults."""
     edit = replace(DEFAULTS, user_per_hour=5, external=True, mode="questions")
     body = {"repositories": [PAY], "limits": {"answers_daily_usd": 3}}
     assert with_settings(body, edit, DEFAULTS, DEFAULTS) == {

@@ -84,13 +84,13 @@ ALL = [
 
 @pytest.mark.parametrize("view", ALL, ids=[f"{v['title']['text']}-{n}" for n, v in enumerate(ALL)])
 def test_slack_takes_every_view_and_it_knows_its_place(view: dict[str, Any]) -> None:
-    """A view that Slack refuses leaves somebody before an empty dialogue."""
+    """A view that Slack refuses leaves the user with an empty dialogue."""
     check_view(dict(view))
     assert place_of(view) == PLACE
 
 
 def test_the_summary_says_where_each_setting_comes_from() -> None:
-    """Whoever changes a thing in Slack that a file decides must see why nothing happens."""
+    """A user who changes a value that a file decides must see why nothing happens."""
     shown = words(views.summary_view(PLACE, summary()))
     assert "set in Slack" in shown
     assert "*Model*: claude-sonnet-5-5 _(file)_" in shown
@@ -138,7 +138,7 @@ def test_the_preview_says_tokens_price_and_what_is_left_out() -> None:
     ],
 )
 def test_hostile_names_neither_ping_nor_link(view: dict[str, Any]) -> None:
-    """File names, addresses, refs and errors are written by whoever wrote the repository."""
+    """File names, addresses, refs and errors come from the authors of the repository."""
     assert "&lt;!channel&gt;" in words(view)
     assert judge.tokens_in(view["blocks"]) == []
 
@@ -175,7 +175,7 @@ def test_the_settings_form_shows_what_counts_and_what_would_count_without_it() -
 
 
 def test_what_a_file_decides_is_told_and_cannot_be_entered() -> None:
-    """A field that changes nothing whatever is written into it is worse than none."""
+    """A field without effect is worse than none."""
     fixed = ["model", "limits.answers_daily_usd", "access.guests", "channels"]
     told, *inputs = settings_form(PLACE, SETTINGS, DEFAULTS, fixed)["blocks"]
     for said in ("Set in a file", "claude-sonnet-5-5", "*Answers a day, USD*: 1.5", "ask*: yes"):

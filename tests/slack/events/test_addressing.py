@@ -40,7 +40,7 @@ def test_a_mention_with_words_asks_and_one_without_only_announces() -> None:
 
 
 def test_an_unmentioned_message_is_left_alone_unless_the_context_answers_questions() -> None:
-    """Mentions only is the default: nobody wants a bot that butts in."""
+    """Mentions only is the default: a bot must not interrupt."""
     assert address(HELLO, STRANGER, answers_unmentioned=False) == "overheard"
     assert address(HELLO, STRANGER, answers_unmentioned=True) == "channel"
     statement = replace(HELLO, text="I have deployed it.")

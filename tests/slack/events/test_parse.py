@@ -63,7 +63,7 @@ def test_a_mention_reads_the_same_from_both_of_its_events() -> None:
         {"type": "reaction_added", "user": "U1"},
     ],
 )
-def test_what_nobody_said_is_no_message(event: dict[str, Any]) -> None:
+def test_an_event_without_an_author_is_no_message(event: dict[str, Any]) -> None:
     assert read_message(body(event), ME) is None
 
 
@@ -74,7 +74,7 @@ def test_a_root_message_is_its_own_thread_and_not_in_one() -> None:
     assert root.root == "1790000000.000100"
 
 
-def test_an_edit_counts_only_where_somebody_changed_the_words() -> None:
+def test_an_edit_counts_only_if_a_user_changed_the_words() -> None:
     """Slack sends message_changed for unfurls and for our own streaming too."""
     before = {"user": "U1", "ts": "1.0", "text": "old"}
     event = {"type": "message", "subtype": "message_changed", "channel": "C1"}
@@ -92,7 +92,7 @@ def test_a_deletion_names_the_deleted_message() -> None:
 
 
 def test_a_tombstone_is_a_deletion_and_no_edit() -> None:
-    """Of a deleted message with replies Slack leaves one: its words are nobody's question."""
+    """Of a deleted message with replies Slack leaves one: its words are no question."""
     tombstone = {"subtype": "tombstone", "user": "USLACKBOT", "ts": "1.1", "text": "Deleted."}
     said = {"user": "U1", "ts": "1.1", "text": "how?"}
     event = {"type": "message", "subtype": "message_changed", "channel": "C1"}

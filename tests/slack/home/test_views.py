@@ -22,7 +22,7 @@ from bot.slack.home.views import (
 from tests.safety import judge
 
 HOSTILE = "<!channel> <@U0VICTIM> <https://evil.example|x> & `*_~"
-PAY = ContextShown(name="pay", standing="pay@1234567; 1,000 tokens", waits="nobody has asked")
+PAY = ContextShown(name="pay", standing="pay@1234567; 1,000 tokens", waits="no one has asked")
 
 
 def operator(**more: Any) -> OperatorShown:
@@ -68,8 +68,8 @@ def test_slack_takes_the_charts_as_a_message() -> None:
     assert "2026-11-22" in text
 
 
-def test_everyone_sees_contexts_and_nobody_but_operators_sees_money() -> None:
-    """What the bot costs is not everybody's business (the access table's `see_cost`)."""
+def test_everyone_sees_contexts_and_only_operators_see_money() -> None:
+    """Only operators see costs (the access table's `see_cost`)."""
     mine = words(home_view([PAY], None))
     assert "pay@1234567" in mine
     assert "$" not in mine
@@ -106,7 +106,7 @@ def test_where_charts_are_refused_a_table_holds_the_same_figures() -> None:
 
 
 def test_the_tables_heads_stand_over_their_figures() -> None:
-    """Nobody can read a column whose head stands over another."""
+    """Each head stands over its own column."""
     day = DayShown(day="2026-11-22", answers=1234.5, warmth=0.25, warm_p50=101.2, cold_p50=12.5)
     text, _ = charts_message([day])
     opening, head, row, closing = text.split("\n")

@@ -23,7 +23,7 @@ OWN, ELSEWHERE, DM = Place("own"), Place("other"), Place("dm")
 @pytest.mark.parametrize("act", ["ask", "warm"])
 @pytest.mark.parametrize("kind", ["guest", "external", "bot"])
 def test_who_is_not_a_member_is_refused_unless_the_context_allows_it(act: Act, kind: Kind) -> None:
-    """Fail closed: code leaves the workspace only where somebody said that it may."""
+    """Fail closed: code leaves the workspace only if a setting allows it."""
     person = Person("X1", kind, belongs=True)
     assert decide(act, person, OWN, Rules()) is not None
     assert decide(act, person, OWN, Rules(guests=True, external=True, bots=("X1",))) is None
@@ -48,7 +48,7 @@ def test_a_shared_channel_is_refused_even_to_members() -> None:
 
 
 def test_configuring_is_for_operators_admins_and_the_channels_creator() -> None:
-    """Whoever configures decides what code is sent where and what it may cost."""
+    """A user who configures decides about the code that is sent and its cost."""
     place = Place("own", creator="U_CREATOR")
     member = Person("U1", "member", belongs=True)
     assert decide("configure", member, place, Rules()) is not None
@@ -58,7 +58,7 @@ def test_configuring_is_for_operators_admins_and_the_channels_creator() -> None:
 
 
 @pytest.mark.parametrize("kind", ["guest", "external", "bot"])
-def test_nobody_but_members_configures_even_if_listed(kind: Kind) -> None:
+def test_only_members_configure_even_if_others_are_listed(kind: Kind) -> None:
     """A guest who made a channel, or an id listed by mistake, gains nothing."""
     person = Person("X1", kind, belongs=True)
     place = Place("own", creator="X1")

@@ -1,4 +1,4 @@
-"""Replicas agree on when a lease ends, whatever their own clocks say."""
+"""Replicas agree on the end of a lease, even if their clocks differ."""
 
 from __future__ import annotations
 

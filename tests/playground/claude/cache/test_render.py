@@ -1,4 +1,4 @@
-"""What is part of the prompt and what is not: which changes miss, which do not (facts §5)."""
+"""The parts of the prompt: which changes miss the cache, which do not."""
 
 from __future__ import annotations
 

@@ -283,7 +283,7 @@ async def test_a_refusal_before_any_output_is_free(
 async def test_a_refusal_in_the_middle_is_billed(
     claude: LocalClaude, client: AsyncAnthropic
 ) -> None:
-    """What was said before it stands, and costs."""
+    """The text before it stands, and costs."""
     claude.script(WORDS)
     claude.fault("refusal", after=40)
     message = await ask(client)

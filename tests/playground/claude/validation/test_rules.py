@@ -1,4 +1,4 @@
-"""What is refused, in which words (facts §14). Nothing refused may touch the cache."""
+"""Refusals and their words. A refused request must not touch the cache."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ async def receiver(served: LocalSlack) -> AsyncIterator[Receiver]:
 
 
 async def test_a_request_is_signed_with_real_time(served: LocalSlack, receiver: Receiver) -> None:
-    """The app checks the stamp against its own clock, whatever the virtual one says."""
+    """The app checks the stamp against its own clock, not the virtual one."""
     served.user("U0ASKER").post("C0GENERAL", "hi")
     await served.idle()
     request, body = receiver.last
@@ -182,7 +182,7 @@ async def test_the_app_can_forbid_retries(served: LocalSlack, receiver: Receiver
 async def test_other_failures_have_names_of_their_own(
     served: LocalSlack, receiver: Receiver
 ) -> None:
-    """Redirects without end, nobody there, a connection that breaks."""
+    """Redirects without end, no server, a connection that breaks."""
 
     async def round_and_round(request: web.Request) -> web.Response:
         raise web.HTTPTemporaryRedirect(receiver.url + "/events")
@@ -210,7 +210,7 @@ async def test_other_failures_have_names_of_their_own(
 async def test_an_address_is_verified_by_a_challenge(
     served: LocalSlack, receiver: Receiver
 ) -> None:
-    """What Slack sends when the address is entered (docs/platform/slack.md#http-delivery)."""
+    """Slack's request when the address is entered (docs/platform/slack.md#http-delivery)."""
 
     async def answer(request: web.Request) -> web.Response:
         body = json.loads(receiver.last[1])

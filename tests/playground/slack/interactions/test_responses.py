@@ -37,7 +37,7 @@ def test_it_takes_five_posts(slack: LocalSlack, address: str) -> None:
 
 
 def test_it_lasts_thirty_minutes(slack: LocalSlack, clock: Any, address: str) -> None:
-    """Then it is dead, whoever asks."""
+    """Then it is dead for every caller."""
     clock.pass_(1800)
     respond(slack.state, address, {"text": "t"})
     clock.pass_(1)

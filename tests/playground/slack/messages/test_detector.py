@@ -1,4 +1,4 @@
-"""What the bot's text must never do is found wherever Slack would find it."""
+"""Forbidden effects of the bot's text are found in every place that Slack reads."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_a_live_token_is_found(slack: LocalSlack, content: dict[str, Any], kind:
         {"blocks": [{"type": "section", "text": {"type": "plain_text", "text": "<!here>"}}]},
     ],
 )
-def test_escaped_and_literal_text_pings_nobody(slack: LocalSlack, content: dict[str, Any]) -> None:
+def test_escaped_and_literal_text_does_not_ping(slack: LocalSlack, content: dict[str, Any]) -> None:
     """A detector that cries at escaped text would be switched off."""
     assert slack.call("chat.postMessage", **POST, **content).body["ok"]
     slack.assert_quiet()

@@ -1,4 +1,4 @@
-"""What the app is told of messages: all that Slack tells, and nothing that it does not."""
+"""The app is told of messages exactly as Slack tells it."""
 
 from __future__ import annotations
 
@@ -332,7 +332,7 @@ def test_an_event_needs_its_scope(scope: str, kind: str) -> None:
 
 
 def test_nothing_is_told_of_typing(slack: LocalSlack, events: Any) -> None:
-    """Modern apps have no typing event: whoever relies on one would be deceived by the tests."""
+    """Modern apps have no typing event: a test that sent one would deceive its app."""
     slack.user("U0ASKER").type_draft("C0GENERAL", "how does the")
     assert events() == []
 

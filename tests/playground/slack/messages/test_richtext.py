@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 @example("&lt;")
 @example("&amp;gt;")
 def test_escaping_is_undone_by_unescaping(text: str) -> None:
-    """What a person types comes back to their screen unchanged."""
+    """Typed text comes back to the screen unchanged."""
     assert richtext.unescape(richtext.escape(text)) == text
 
 

@@ -56,7 +56,7 @@ def test_only_the_recipient_sees_it_grow(slack: LocalSlack, stream: dict[str, st
     assert (asker.sees(message), peer.sees(message)) == ("live", "live")
 
 
-def test_a_stream_breaks_after_five_minutes_whatever_it_did(
+def test_a_stream_breaks_after_five_minutes_in_any_state(
     slack: LocalSlack, clock: Any, stream: dict[str, str]
 ) -> None:
     """Appending does not prolong its life; then neither append nor stop works, update repairs."""
@@ -104,7 +104,7 @@ def test_one_call_takes_twelve_thousand_characters_at_most(
 def test_a_stream_in_a_channel_names_its_recipient(
     slack: LocalSlack, question: str, missing: str, error: str
 ) -> None:
-    """Without one nobody could see it live."""
+    """Without one it could not be seen live."""
     given_to = {key: value for key, value in TO.items() if key != missing}
     reply = slack.call("chat.startStream", channel="C0GENERAL", thread_ts=question, **given_to)
     assert reply.error == error
@@ -236,7 +236,7 @@ def test_a_stream_tells_its_state_over_the_events(
     st.lists(st.tuples(st.floats(min_value=0, max_value=120), st.text(max_size=2000)), max_size=20)
 )
 def test_what_was_taken_is_what_stands_there(steps: list[tuple[float, str]]) -> None:
-    """Whatever the order of refusals: accepted text is kept once, refused text not at all."""
+    """For any order of refusals: accepted text is kept once, refused text not at all."""
     at = 1_795_424_400.0
     slack = LocalSlack({"limits": {"rates": False}}, now=lambda: at)
     start = slack.call("chat.startStream", channel="C0GENERAL", **TO).body

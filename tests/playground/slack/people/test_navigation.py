@@ -87,7 +87,7 @@ def test_a_direct_message_carries_what_the_person_looks_at(slack: LocalSlack, ev
     assert "app_context" not in event
 
 
-def test_nobody_looks_at_a_channel_they_are_not_in(slack: LocalSlack) -> None:
+def test_a_user_cannot_look_at_a_channel_they_are_not_in(slack: LocalSlack) -> None:
     """A person's context is made of what they can open."""
     with pytest.raises(SlackError, match="not_in_channel"):
         slack.user("U0GUEST").look_at("C0SECRET")

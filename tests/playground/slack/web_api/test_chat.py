@@ -140,7 +140,7 @@ def test_a_deleted_message_is_gone_and_told(slack: LocalSlack, events: Any) -> N
     assert event["previous_message"]["text"] == "one"
 
 
-def test_an_ephemeral_message_is_in_nobodys_history(slack: LocalSlack, events: Any) -> None:
+def test_an_ephemeral_message_is_in_no_history(slack: LocalSlack, events: Any) -> None:
     """It is shown to one member, and to members only."""
     body = slack.call("chat.postEphemeral", **GENERAL, user="U0ASKER", text="psst").body
     assert body["message_ts"]

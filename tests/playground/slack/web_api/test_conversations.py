@@ -46,7 +46,7 @@ def test_a_root_counts_its_replies(slack: LocalSlack) -> None:
     assert message["latest_reply"] == last
 
 
-def test_replies_begin_with_the_root_whichever_message_is_named(slack: LocalSlack) -> None:
+def test_replies_begin_with_the_root_for_any_named_message(slack: LocalSlack) -> None:
     """`ts` may be any message of the thread (docs/platform/slack.md#web-api)."""
     root = slack.user("U0ASKER").post("C0GENERAL", "root")
     slack.user("U0PEER").post("C0GENERAL", "a", root)
@@ -195,7 +195,7 @@ def test_joining_makes_a_member_and_is_told(slack: LocalSlack, events: Any) -> N
 
 
 def test_an_archived_channel_is_told_and_takes_nothing(slack: LocalSlack, events: Any) -> None:
-    """A bot that goes on spending on a channel nobody can write in has not listened."""
+    """A bot that goes on spending on an archived channel has not listened."""
     asker = slack.user("U0ASKER")
     asker.archive("C0GENERAL")
     (event,) = events("channel_archive")

@@ -12,7 +12,7 @@ Gaps = st.lists(st.floats(min_value=0, max_value=30), min_size=1, max_size=80)
 
 @given(Gaps, st.integers(min_value=1, max_value=10))
 def test_no_minute_holds_more_calls_than_allowed(gaps: list[float], most: int) -> None:
-    """The promise of a tier, whatever the spacing of the calls."""
+    """The promise of a tier, for any spacing of the calls."""
     window, at, taken = Window(most), 0.0, []
     for gap in gaps:
         at += gap

@@ -142,7 +142,7 @@ def test_a_missing_argument_is_named(
 
 
 def test_a_log_keeps_no_token(slack: LocalSlack) -> None:
-    """What is shown over the control interface must not give the app away."""
+    """The control interface must not show the app's secrets."""
     from forewarm_playground.slack.web_api.arguments import Arguments
 
     shown = Arguments({"token": "xoxb-1", "client_secret": "s", "channel": "C1"}).shown()
