@@ -66,7 +66,7 @@ _SOURCE_ENDINGS = (
 _CREDENTIALS = re.compile(
     rf"(?:.*/)?(?:\.env(?:\.(?!.*(?:example|sample|template|dist|defaults?))"
     rf"(?!(?:.*\.)?{_SOURCE_ENDINGS}$).*)?|.*[^/]\.env"
-    r"|[._]netrc|\.pypirc|\.git-credentials|\.htpasswd|\.pgpass|\.vault[-_](?:pass|token)"
+    r"|[._]netrc|\.pypirc|\.git-credentials|\.htpasswd|\.pgpass|\.vault[-_](?:pass|token)|\.?vault[-_]pass(?:word)?(?:\.txt)?"
     r"|id_(?:rsa|dsa|ecdsa|ed25519)(?:_\w+)?"
     r"|.*\.(?:pem|key|p12|pfx|ppk|kdbx|keytab|jks|keystore)|.*\.tfstate(?:\.backup)?"
     r"|\.aws/credentials)"

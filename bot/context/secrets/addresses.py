@@ -37,7 +37,12 @@ _BASIC = re.compile(r"asic[ \t]{1,4}(?P<value>[A-Za-z0-9+/]{8,2000}={0,2})")
 _PGPASS = re.compile(
     r":(?:\d{1,5}|\*):[\w.*-]{1,64}:[\w.*-]{1,64}:(?P<value>[^\s:]{4,200})$", re.MULTILINE
 )
-_SIGNATURE = re.compile(r"sig=(?P<value>[A-Za-z0-9%+/=_-]{20,200})")
+_SIGNATURE = re.compile(r"sig(?:nature)?=(?P<value>[A-Za-z0-9%+/=_-]{20,200})", re.IGNORECASE)
+_SESSION = re.compile(
+    r"(?i:[\w.-]{0,40}(?:sess|sid|auth|token)[\w.-]{0,40})=(?P<value>[^;\s\"']{16,400})"
+)
+_USER_LIST = re.compile(r'^"[\w.-]{1,60}" "(?P<value>[^"\s]{8,200})"$', re.MULTILINE)
+_ENCODED_BYTE = re.compile(r"%[0-9A-Fa-f]{2}")
 _RULE_LINE = re.compile(r"[ \t]{0,8}\|[-|: ]{3,400}\n")
 
 
@@ -47,9 +52,10 @@ def addresses(text: str, kind: str) -> Iterator[Candidate]:
     yield from _in_pairs(text)
     yield from _encoded(text)
     if kind in {"config", "prose"}:
-        for match in _PGPASS.finditer(text):
-            if is_mixed(match["value"]):
-                yield _candidate(match)
+        for pattern in (_PGPASS, _USER_LIST):
+            for match in pattern.finditer(text):
+                if is_mixed(match["value"]):
+                    yield _candidate(match)
     if kind in {"java", "kotlin", "scala"}:
         for at in places(text, "getConnection"):
             found = _CONNECTION.match(text, at)
@@ -103,6 +109,7 @@ def _user_part(text: str, start: int, run: str) -> Iterator[Candidate]:
 def _is_password(secret: str) -> bool:
     """Tell whether a part of an address is a password, not a port, a template or an example."""
     # A dollar sign within a password is no variable: those are written with braces there.
+    secret = _ENCODED_BYTE.sub("0", secret)
     named = "$" not in secret or secret[0] == "$" or any(char in secret for char in "{(")
     plain = without_templates(secret).strip() if named else secret
     if len(plain) < 3 or secret[0] in "/?" or plain[0] in "[({<" or "..." in secret:
@@ -144,11 +151,17 @@ def _encoded(text: str) -> Iterator[Candidate]:
             match = pattern.match(text, at)
             if match and _is_pair(match["value"]):
                 yield _candidate(match)
-    for at in places(text, "sig="):
-        match = _SIGNATURE.match(text, at)
-        in_query = text[max(0, at - 1) : at] in ("?", "&", ";")
-        if match and in_query and is_random(match["value"].replace("%", "")):
-            yield _candidate(match, "signature")
+    for anchor, before in (("sig=", 0), ("Signature=", 6)):
+        for at in places(text, anchor):
+            match = _SIGNATURE.match(text, at)
+            in_query = text[max(0, at - before - 1) : at] in ("?", "&", ";", "?X-Amz-", "&X-Amz-")
+            if match and in_query and is_random(match["value"].replace("%", "")):
+                yield _candidate(match, "signature")
+    for at in places(text, "ookie: "):
+        newline = text.find("\n", at, at + 600)
+        for match in _SESSION.finditer(text, at + 7, newline if newline >= 0 else at + 600):
+            if is_random(_ENCODED_BYTE.sub("", match["value"])):
+                yield _candidate(match, "cookie")
 
 
 def _is_pair(encoded: str) -> bool:

@@ -9,15 +9,25 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Iterator
+from functools import lru_cache
 
 from bot.context.secrets.candidate import Candidate, places
 from bot.context.secrets.names import Strength, secret_strength
-from bot.context.secrets.nearby import KEY_AFTER, USER, in_login, in_statement
-from bot.context.secrets.values import is_harmless, is_mixed, is_random, is_typed, is_uuid
+from bot.context.secrets.nearby import KEY_AFTER, USER, in_login, in_statement, is_login
+from bot.context.secrets.values import (
+    is_dense,
+    is_harmless,
+    is_mixed,
+    is_mnemonic,
+    is_random,
+    is_typed,
+    is_uuid,
+    is_word_password,
+)
 
 _WORDS = (
     b"pass",
-    b"pwd",
+    b"pw",
     b"secret",
     b"token",
     b"cred",
@@ -28,9 +38,12 @@ _WORDS = (
     b"connect",
     b"psk",
     b"jwt",
+    b"salt",
+    b"pepper",
+    b"mnemonic",
 )
-_NAME_CHARACTERS = string.ascii_letters + string.digits + "_-$."
-_NAME_END = re.compile(r"[A-Za-z0-9_$.-]{0,100}")
+_NAME_CHARACTERS = (string.ascii_letters + string.digits + "_-$.").encode()
+_NAME_SHAPE = bytes(0x61 if byte in _NAME_CHARACTERS else 0x20 for byte in range(256))
 _FARTHEST = 100
 """Characters of a name that are looked at, before and after the word that was found."""
 
@@ -44,15 +57,17 @@ _VALUE_KEY = r"""["']?\w{0,20}(?i:value)["']?[ \t]{0,4}[:=][ \t]{0,4}"""
 _OPERATOR = re.compile(
     rf"""
     (?P<close>{_QUOTE})?
-    (?:\)|\]|\?|!|\*{{1,3}}|\[\w{{0,10}}\]){{0,3}}
+    (?:\)|\]|\}}|\?|!|\*{{1,3}}|\[\w{{0,10}}\]){{0,3}}
     (?:
         {_SPACE}:{{1,2}}[ \t]{{0,8}}{_TYPE}{_ASSIGN}          # password: str = "…"
-      | [ \t]{{1,40}}(?:[Aa]s[ \t])?[*\w.\[\]]{{1,40}}{_ASSIGN}  # var password string = "…"
+      | (?(close)(?!))[ \t]{{1,40}}(?:[Aa]s[ \t])?[*\w.\[\]]{{1,40}}{_ASSIGN}
+                                                          # var password string = "…"
       | [ \t]{{0,4}}\{{[^{{}}\n]{{0,40}}\}}{_ASSIGN}           # Password {{ get; set; }} = "…"
-      | {_SPACE}(?P<sign>{_SIGNS}){_GAP}                    # password = "…"
+      | {_SPACE}(?P<sign>{_SIGNS}){_GAP}(?:[&!]{{1,2}}\w{{1,40}}[ ])?  # password = "…"
       | [ \t]{{0,20}}[:=][ \t]{{0,8}}(?:<%=)?[ \t]?[\w.$\[\]()'"-]{{1,60}}
         [ \t]{{0,4}}(?:\|\||\?\?|or)[ \t]{{0,4}}             # secret = options.x || "…"
       | [ \t]{{1,4}}(?:or|eq|is|As|AS|BY|by)[ \t:]{{1,4}}   # getenv("PASSWORD") or "…"
+      | \.(?:orElse|getOrElse|unwrap_or|ifEmpty)\w{{0,8}}\(\{{?[ ]?  # getenv("SECRET").orElse("…")
       | {_GAP},?{_GAP}(?:-[ ])?{_VALUE_KEY}                 # name: PASSWORD, value: "…"
       | (?P<comma>,){_GAP}                                  # setenv("PASSWORD", "…")
       | (?P<call>\(){_GAP}                                  # setPassword("…")
@@ -60,12 +75,12 @@ _OPERATOR = re.compile(
       | \{{(?=")                                            # string password{{"…"}}
       | \)[ \t]{{0,4}}\{{[ \t]{{0,4}}                         # ENV.fetch("PASSWORD") {{ "…" }}
       | [ \t]{{1,4}}(?:[\w:]{{1,20}}="[^"\n]{{0,60}}"[ \t]{{1,4}})?
-        (?i:value)[ \t]{{0,4}}=[ \t]{{0,4}}                   # key="password" value="…"
+        (?:\w{{1,20}}:)?(?i:value)[ \t]{{0,4}}=[ \t]{{0,4}}      # key="password" value="…"
       | [ \t]{{0,4}}\{{[^{{}}]{{0,400}}?\bdefault{_SPACE}={_SPACE} # variable "x" {{ default = "…"
     )
     (?P<wrap>
       (?:(?:new[ \t]|await[ \t]|[&*])?[A-Za-z_$\[][\w.:$\]]{{0,60}}(?:<[\w, ]{{0,30}}>)?
-        [(\[{{!]{{1,2}}{_GAP} | \({_GAP}
+        [(\[{{!]{{1,2}}{_GAP} | \({_GAP} | \$\{{[\w:.-]{{1,60}},[ ]?
       ){{0,3}}
     )
     (?:[*&]?[bBrRuUfFlL]{{1,2}}|@|\$|[qQ]{{1,2}})?\#{{0,3}}
@@ -89,13 +104,15 @@ _VERBS = frozenset(["pass", "token", "key", "auth", "secret"])
 _BARE_OPERATOR = re.compile(
     r"""(?P<close>\\{0,4}["'`])?[)\]*]{0,3}[ \t]{0,40}"""
     r"""(?:(?:=>|<-|<<<|\?=|={1,2}|(?P<cell>\|)|:[=:-]?)\*{0,3}[ \t]{0,40}"""
-    r"""(?:(?:[|>][+-]?\d?)?\n[ \t]{1,80})?"""
+    r"""(?:[&!]{1,2}\w{1,40}[ \t]{1,4}(?=\S))?(?:(?:[|>][+-]?\d?)?\n[ \t]{1,80})?"""
     r"""|(?P<space>[ \t]{1,40}(?:is[ \t:]{1,4})?\*{0,3}))"""
     r"""(?P<scheme>(?:Basic|Bearer|Token|ApiKey|token|bearer|basic)[ \t]{1,4})?"""
 )
 _BARE_PAIR = re.compile(
     r"[\"']?[ \t]{0,8}(?:\n[ \t]{0,80}\#[^\n]{0,200}){0,2}"
-    r"\n[ \t]{0,80}(?:value:[ \t]{0,8}|-[ \t]{1,8})",
+    r"\n[ \t]{0,80}(?:value:[ \t]{0,8}|-[ \t]{1,8})"
+    r"|:[ \t]{0,8}\n(?:[ \t]{1,40}(?!default)\w{1,40}:[^\n]{0,200}\n){0,6}"
+    r"[ \t]{1,40}default:[ \t]{0,8}[\"']?",
     re.IGNORECASE,
 )
 _IN_ELEMENT = re.compile(
@@ -113,12 +130,33 @@ _VALUE_BEFORE = re.compile(
 _SCHEME = re.compile(
     r"(?:Basic|Bearer|Token|ApiKey|AccessKey|token|bearer|basic|SSWS|GenieKey)[ \t]+"
 )
+_METHOD = re.compile(r"\.(?:equals(?:IgnoreCase)?|eq|compareTo|set|push|add|append)\Z")
+_REFERENCE = re.compile(r":-?(?P<value>[^}\s\"'$]{4,200})\}")
+"""The default of `${db.password:…}`, as Spring writes it within any text."""
+_QUOTE_LIKE = re.compile(
+    r"[ \t]{0,20}(?:=>?|:|,)[ \t]{0,20}"
+    r"(?:(?:%[qQ]?|q{1,2})[({\[|/!<](?P<value>[^\s)}\]|/!>]{4,200})[)}\]|/!>]"
+    r"|<<<?[~-]?[\"']?\w{1,40}[\"']?[^\n]{0,40}\n[ \t]{0,80}(?P<row>\S{4,400})\n)"
+)
+"""Literals without quotes in Ruby and Perl, and the one line of a heredoc."""
+_DEFAULT_BEFORE = re.compile(
+    r'\bdefault(?:_value)?\s{0,4}=\s{0,4}"(?P<value>[^"\n]{4,200})"'
+    r'[^"\n]{0,20}\]\s{0,80}(?:pub )?\Z'
+)
+"""The default in a Rust attribute, which stands before its field."""
+_NEXT_PART = re.compile(
+    r"""["'`]\s{0,80}(?:[+.&\\]\s{0,80})?(?:[bBrRuUfF]{1,2})?(?P<quote>["'`])(?P<value>[^"'`\s\\]{8,400})(?P=quote)"""
+)
+"""A literal that continues the one before: both are one text."""
+_NEXT_ITEM = re.compile(
+    r"""["'`]\s{0,40},\s{0,80}(?P<quote>["'`])(?P<value>[^"'`\n]{4,400})(?P=quote)(?!\s{0,20}(?::|=>))"""
+)
 _DSN = re.compile(
     r"(?:\b(?:server|data source|host|hostaddr|uid|user(?: ?id)?|dbname|database"
     r"|initial catalog|driver|endpoint|accountname|port|sslmode)\s{0,4}=)|jdbc:|[?&]\w+=",
     re.IGNORECASE,
 )
-_LOGINS = {"php": ("PDO", "mysqli"), "cpp": ("WiFi.begin",)}
+_LOGINS = {"php": ("PDO", "mysqli", "mysqli_connect"), "cpp": ("WiFi.begin",)}
 """Calls that take a user and a password although no word of their names says so."""
 _ENCODER = re.compile(r"\{(?:noop|plain|cipher|pbkdf2|scrypt|sha256|ldap|MD5)\}")
 _WITHOUT_STATEMENTS = frozenset(["prose", "xml", "config", "yaml"])
@@ -132,23 +170,39 @@ _CUT_IN_TEXT = re.compile(r"[;,&)}\\|]|:$")
 def name_hits(data: bytes) -> list[int]:
     """Return where a word of a secret's name begins, in order."""
     lower = data.lower()
-    return sorted(at for word in _WORDS for at in places(lower, word))
+    hits: list[int] = []
+    for word in _WORDS:
+        at = lower.find(word)
+        while at >= 0:
+            hits.append(at)
+            at = lower.find(word, at + len(word))
+    hits.sort()
+    return hits
+
+
+def in_logins(text: str, kind: str) -> Iterator[Candidate]:
+    """Yield passwords among the arguments of the calls that log in, in the languages with such."""
+    for word in _LOGINS.get(kind, ()):
+        for at in places(text, word):
+            yield from in_login(text, at + len(word), word)
 
 
 def assigned(text: str, hits: list[int], kind: str) -> Iterator[Candidate]:
     """Yield the values of names that stand at the hits. `text` has one character a byte."""
-    for word in _LOGINS.get(kind, ()):
-        for at in places(text, word):
-            yield from in_login(text, at + len(word), "login")
     done = 0
+    shape = text.encode("latin-1").translate(_NAME_SHAPE)
     for hit in hits:
         if hit < done:
             continue
-        start, end = _name_at(text, hit)
+        start, end = _name_at(text, shape, hit)
+        if text.endswith("checksum/", max(0, start - 9), start):
+            continue
         done = max(end, hit + 1)
-        name = text[start:end]
-        yield from in_login(text, end, name)
-        strength = secret_strength(name) or _strength_in_prose(text, start, name)
+        name, strength, takes_login, is_key = _meaning(text[start:end])
+        if takes_login:
+            yield from in_login(text, end, name)
+        if strength is None and is_key:
+            strength = _strength_in_prose(text, start)
         if strength is None:
             continue
         label = _label(name, strength)
@@ -164,33 +218,47 @@ def assigned(text: str, hits: list[int], kind: str) -> Iterator[Candidate]:
                 at += prefix.end()
                 value = text[at:to]
             certain = bool(scheme) or (len(value) >= 12 and _is_own(name) and is_mixed(value))
-            if _counts(value, strength, certain):
+            if _counts(value, strength, certain) or _is_of_words(value, name, label):
                 yield Candidate(at, to, label, "quotes")
+                yield from _following(text, end, at, to, strength, label)
                 continue
-        bare = [*_bare(text, start, end, name, strength, kind, label)]
+            if value.strip() in _SCHEMES and (part := _NEXT_PART.match(text, to)):
+                yield Candidate(*part.span("value"), label, "quotes")
+                continue
+        bare = [*_unusual(text, start, end, strength, kind, label)]
+        bare = bare or [*_bare(text, start, end, name, strength, kind, label)]
         if kind == "yaml" and name.endswith("s"):
             bare += _listed(text, end, strength, label)
         if not bare and kind not in _WITHOUT_STATEMENTS:
             bare = [*in_statement(text, start, end, strength)]
+            if bare:
+                bare += _following(text, end, bare[0].start, bare[0].end, strength, label)
         for candidate in bare:
             done = max(done, candidate.end)
             yield candidate
 
 
-def _name_at(text: str, hit: int) -> tuple[int, int]:
-    head = text[max(0, hit - _FARTHEST) : hit]
-    start = hit - (len(head) - len(head.rstrip(_NAME_CHARACTERS)))
-    after = _NAME_END.match(text, hit)
-    assert after is not None
-    end = after.end()
-    while end > hit and text[end - 1] in "-.$":
+def _name_at(text: str, shape: bytes, hit: int) -> tuple[int, int]:
+    farthest = max(0, hit - _FARTHEST)
+    start = max(shape.rfind(b" ", farthest, hit) + 1, farthest)
+    end = shape.find(b" ", hit, hit + _FARTHEST)
+    if end < 0:
+        end = min(len(text), hit + _FARTHEST)
+    while text[end - 1] in "-.$":
         end -= 1
     return start, end
 
 
-def _strength_in_prose(text: str, start: int, name: str) -> Strength | None:
-    """Judge `API key` and `secret key`, names of two words in prose."""
-    if name.lower() not in {"key", "keys"} or start < 2 or text[start - 1] not in " -":
+@lru_cache(maxsize=16_384)
+def _meaning(written: str) -> tuple[str, Strength | None, bool, bool]:
+    """Return the name without a method, its strength, and if it is a login's or the word key."""
+    name = _METHOD.sub("", written)
+    return name, secret_strength(name), is_login(name), name.lower() in {"key", "keys"}
+
+
+def _strength_in_prose(text: str, start: int) -> Strength | None:
+    """Judge the `key` of `API key` and `secret key`, names of two words in prose."""
+    if start < 2 or text[start - 1] not in " -":
         return None
     head = text[max(0, start - 20) : start - 1]
     before = head[len(head.rstrip(string.ascii_letters)) :]
@@ -212,11 +280,11 @@ def _label(name: str, strength: Strength) -> str:
 def _literal(text: str, end: int, name: str) -> tuple[int, int] | None:
     """Return the span of the literal that the name at `end` is given, if there is one."""
     match = _OPERATOR.match(text, end)
-    if match is None or (match["comma"] and not match["close"]):
+    if match is None:
+        return None
+    if match["comma"] and not match["close"] and text[end - len(name) - 1 : end - len(name)] != "{":
         return None
     if match["call"] and match["close"]:
-        return None
-    if match["space"] and name.lower() in _VERBS:
         return None
     wrap = match["wrap"]
     if wrap and _GETTER.search(wrap):
@@ -226,6 +294,11 @@ def _literal(text: str, end: int, name: str) -> tuple[int, int] | None:
     to = _closing(text, at, quote)
     if to is None:
         return None
+    if match["space"] and name.lower() in _VERBS and not is_random(text[at:to]):
+        return None
+    if len(quote) > 2:
+        at += len(text[at:to]) - len(text[at:to].lstrip())
+        to = max(at, at + len(text[at:to].rstrip()))
     compared = (match["sign"] or "").startswith(("==", "!="))
     if not compared and KEY_AFTER.match(text, to + len(quote)):
         return None
@@ -261,7 +334,46 @@ def _counts(value: str, strength: Strength, certain: bool = False) -> bool:
         return is_typed(value) or (
             is_uuid(value) and strength == "password" and not is_harmless(value)
         )
-    return is_random(value)
+    return is_random(value) or is_dense(value)
+
+
+def _is_of_words(value: str, name: str, label: str) -> bool:
+    if name.lower().endswith("mnemonic"):
+        return is_mnemonic(value)
+    return label in ("password", "secret") and is_word_password(value)
+
+
+def _following(
+    text: str, end: int, at: int, to: int, strength: Strength, label: str
+) -> Iterator[Candidate]:
+    """Yield the literals that continue a secret, and the further items of its list."""
+    part = _NEXT_PART.match(text, to)
+    while part:
+        yield Candidate(*part.span("value"), label, "quotes")
+        part = _NEXT_PART.match(text, part.end("value"))
+    if "[" in text[end:at] or "{" in text[end:at]:
+        item = _NEXT_ITEM.match(text, to)
+        while item:
+            if _counts(item["value"], strength):
+                yield Candidate(*item.span("value"), label, "quotes")
+            item = _NEXT_ITEM.match(text, item.end("value"))
+
+
+def _unusual(
+    text: str, start: int, end: int, strength: Strength, kind: str, label: str
+) -> Iterator[Candidate]:
+    """Yield a value in a language's own way of writing: heredocs, `%q(…)`, `${name:…}`."""
+    found = None
+    if text.endswith("${", max(0, start - 2), start):
+        found = _REFERENCE.match(text, end)
+    elif kind in _WITH_QUOTE_LIKE:
+        found = _QUOTE_LIKE.match(text, end)
+    elif kind == "rust" and text.endswith(("] ", "]\n", "pub "), max(0, start - 4), start):
+        found = _DEFAULT_BEFORE.search(text, max(0, start - 320), start)
+    if found:
+        group = "row" if found.re is _QUOTE_LIKE and found["row"] else "value"
+        if _counts(found[group], strength):
+            yield Candidate(*found.span(group), label, "form")
 
 
 def _bare(
@@ -293,6 +405,8 @@ def _bare(
         yield Candidate(at, _whole(text, at, to), label)
 
 
+_SCHEMES = frozenset(["Bearer", "Basic", "Token", "token", "bearer"])
+_WITH_QUOTE_LIKE = frozenset(["ruby", "code", "shell", "php"])
 _ITEM = re.compile(
     r"[\"']?[ \t]*:?[ \t]*\n[ \t]{0,80}-[ \t]{1,8}[\"']?(?P<value>[^\s\"'#]{4,400})[\"']?"
 )

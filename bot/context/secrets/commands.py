@@ -40,6 +40,10 @@ _COMMANDS = (
         "-password-stdin",
         rf"echo[ \t]+(?:-n[ \t]+)?{_VALUE}[ \t]*\|[^\n]{{0,200}}?--password-stdin",
     ),
+    _command("lftp", r"""lftp[ \t]+-u[ \t]+[\w.@-]{1,60},(?P<value>[^\s"'`|<>]{4,200})"""),
+    _command("7z", rf"\b7z[ar]?[ \t]{_ANY}-p{_VALUE}"),
+    _command("openssl", rf"openssl\b{_ANY}-k[ \t]+{_VALUE}"),
+    _command("createUser", rf"createUser[ \t]+[\w.-]{{1,60}}[ \t]+(?:MD5|SHA[\w-]*)[ \t]+{_VALUE}"),
     _command("-pass", rf"-pass(?:phrase|in|out)?[ \t=]+(?:pass:)?{_VALUE}"),
     _command("htpasswd", rf"htpasswd[ \t]+-\w*b\w*[ \t]{_ANY}[\w.@-]{{1,60}}[ \t]+{_VALUE}"),
     _command(

@@ -13,6 +13,7 @@ from bot.context.secrets.values import PUBLIC, is_harmless, is_mixed, is_random,
 
 _KIND = re.compile(r"""^[ \t-]{0,40}["']?kind["']?[ \t]*:[ \t]*["']?(\w{1,60})""", re.MULTILINE)
 _JSON_KIND = re.compile(r"""["']kind\\{0,3}["'][ \t]*:[ \t]*\\{0,3}["'](\w{1,60})""")
+_IS_SECRET = re.compile(r"kind[\"'\\]{0,4}[ \t]*:[ \t]*[\"'\\]{0,4}Secret")
 _DOCUMENT = re.compile(r"^---", re.MULTILINE)
 _SECTION = re.compile(
     r"""^([ \t]*)["']?(data|stringData)["']?[ \t]*:[ \t]*(?:#[^\n]*)?$""", re.MULTILINE
@@ -30,6 +31,8 @@ _LABEL = "Kubernetes secret"
 
 def kubernetes_secrets(text: str) -> Iterator[Candidate]:
     """Yield the values of Kubernetes secrets, in YAML and JSON, also within longer texts."""
+    if not _IS_SECRET.search(text):
+        return
     start = 0
     for mark in _DOCUMENT.finditer(text):
         yield from _document(text, start, mark.start())

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from bot.context.secrets.addresses import addresses
-from bot.context.secrets.assigned import assigned, name_hits
+from bot.context.secrets.assigned import assigned, in_logins, name_hits
+from bot.context.secrets.calls import keys_in_calls
 from bot.context.secrets.candidate import Candidate
 from bot.context.secrets.commands import in_commands
 from bot.context.secrets.documents import kubernetes_secrets
@@ -18,7 +19,7 @@ from bot.context.secrets.formats import ScanKind
 from bot.context.secrets.forms import known_forms, prefixed_tokens
 from bot.context.secrets.line_syntax import is_text_on_line
 from bot.context.secrets.mask import Span
-from bot.context.secrets.private_keys import private_keys
+from bot.context.secrets.private_keys import private_keys, web_keys
 from bot.context.secrets.rules import preload, provider_tokens
 
 __all__ = ["find_secrets", "preload"]
@@ -35,7 +36,7 @@ def find_secrets(data: bytes, kind: ScanKind) -> list[Span]:
 
     `data` is the text as it would be shown. The time is linear in its length.
     """
-    spans = [*private_keys(data), *_tokens(data), *_by_syntax(data, kind)]
+    spans = [*private_keys(data), *web_keys(data), *_tokens(data), *_by_syntax(data, kind)]
     return _merged(spans)
 
 
@@ -53,6 +54,9 @@ def _by_syntax(data: bytes, kind: ScanKind) -> Iterator[Span]:
     found: list[Candidate] = list(addresses(text, kind))
     if kind not in _COMPILED_LANGUAGES:
         found += in_commands(text)
+    if kind not in _TEXT_KINDS:
+        found += keys_in_calls(text)
+        found += in_logins(text, kind)
     hits = name_hits(data)
     if hits:
         found += assigned(text, hits, kind)

@@ -35,7 +35,7 @@ _EXTENSIONS: dict[ScanKind, str] = {
     "c": "c m",
     "config": (
         "ini cfg conf cnf cf properties env toml netrc pypirc npmrc pgpass htpasswd envrc "
-        "editorconfig service config desktop"
+        "editorconfig service config desktop textproto"
     ),
     "cpp": "cpp cc cxx hpp hh h mm ino cu",
     "csharp": "cs",
@@ -47,7 +47,7 @@ _EXTENSIONS: dict[ScanKind, str] = {
     "php": "php phtml",
     "prose": (
         "md mdx markdown rst txt adoc asciidoc org tex textile pod po pot log patch diff csv tsv "
-        "eml"
+        "eml http rest"
     ),
     "python": "py pyi",
     "ruby": "rb rake gemspec ru",
@@ -60,7 +60,7 @@ _EXTENSIONS: dict[ScanKind, str] = {
     "tsx": "tsx",
     "typescript": "ts mts cts",
     "xml": "xml xsd html htm xhtml svg plist csproj props targets config xaml pom jelly",
-    "yaml": "yaml yml eyaml",
+    "yaml": "yaml yml eyaml sls",
 }
 _BY_EXTENSION = {
     extension: kind for kind, extensions in _EXTENSIONS.items() for extension in extensions.split()
@@ -86,7 +86,12 @@ _BY_NAME: dict[str, ScanKind] = {
     "readme": "prose",
     "credentials": "config",
     "inventory": "config",
+    "kubeconfig": "yaml",
+    "crontab": "config",
+    "pgpass": "config",
 }
+_CONFIG_ENDINGS = ("rc", "cfg", "conf", "config")
+"""Ends of names without a dot: `muttrc`, `s3cfg`."""
 _NAME_STARTS = tuple(_BY_NAME)
 _WITH_SUFFIX = ("dockerfile", "containerfile", "makefile", "gnumakefile")
 """Names that keep their kind if anything follows a dot: `Dockerfile.dev`."""
@@ -107,4 +112,6 @@ def scan_kind_of(path: str) -> ScanKind:
         return _BY_EXTENSION[extension]
     if name.startswith(_NAME_STARTS):
         return next(_BY_NAME[start] for start in _NAME_STARTS if name.startswith(start))
-    return "config" if dot and not head else "code"
+    if (dot and not head) or (not dot and name.endswith(_CONFIG_ENDINGS)):
+        return "config"
+    return "code"

@@ -75,6 +75,51 @@ _FORMS: tuple[tuple[str, bytes, bytes], ...] = (
     ("Azure key", b"SharedAccessKey=", rb"SharedAccessKey=([A-Za-z0-9+/]{20,}={0,2})"),
     ("Dynatrace token", b"dt0", rb"dt0[a-z]\d{2}\.[A-Z0-9]{24}\.[A-Z0-9]{64}"),
     ("Airtable token", b"pat", rb"pat[A-Za-z0-9]{14}\.[0-9a-f]{64}"),
+    ("Atlassian token", b"ATCTT3", rb"ATCTT3[A-Za-z0-9_=-]{60,}"),
+    ("Atlassian token", b"ATTA", rb"ATTA[0-9a-f]{60,}"),
+    ("Bitbucket password", b"ATBB", rb"ATBB[A-Za-z0-9]{28,36}"),
+    ("Alibaba key", b"LTAI", rb"LTAI[A-Za-z0-9]{16,24}"),
+    ("Azure DevOps token", b"AZDO", rb"[A-Za-z0-9]{76}AZDO[A-Za-z0-9]{4}"),
+    (
+        "Discord token",
+        b"",
+        rb"(?<![A-Za-z0-9_-])[MNO][A-Za-z0-9_-]{23,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,40}",
+    ),
+    (
+        "Teams webhook",
+        b".webhook.office.com/",
+        rb"\.webhook\.office\.com/webhookb2/([A-Za-z0-9@-]{36,}/IncomingWebhook/[A-Za-z0-9/-]{36,})",
+    ),
+    ("Zapier webhook", b"hooks.zapier.com/", rb"hooks\.zapier\.com/hooks/catch/(\d+/[a-z0-9]+)"),
+    ("NuGet key", b"oy2", rb"oy2[a-z0-9]{43}(?![A-Za-z0-9])"),
+    ("Octopus key", b"API-", rb"API-[A-Z0-9]{26,30}(?![A-Za-z0-9])"),
+    ("Infracost key", b"ico-", rb"ico-[A-Za-z0-9]{32}(?![A-Za-z0-9])"),
+    ("Artifactory token", b"cmVmdGtuOj", rb"cmVmdGtuOj[A-Za-z0-9]{40,}"),
+    ("Mapbox token", b"sk.eyJ", rb"sk\.eyJ[A-Za-z0-9_-]{40,}\.[A-Za-z0-9_-]{20,}"),
+    ("Mailgun key", b"", rb"(?<![0-9a-f-])[0-9a-f]{32}-[0-9a-f]{8}-[0-9a-f]{8}(?![0-9a-f-])"),
+    ("PubNub key", b"sec-c-", rb"sec-c-[A-Za-z0-9+/=-]{36,}"),
+    (
+        "PayPal token",
+        b"access_token$",
+        rb"access_token\$(?:production|sandbox)\$[a-z0-9]{16}\$[0-9a-f]{32}",
+    ),
+    ("Plaid token", b"access-", rb"access-(?:production|development|sandbox)-[0-9a-f-]{36}"),
+    ("LaunchDarkly key", b"sdk-", rb"sdk-[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"),
+    ("LaunchDarkly key", b"api-", rb"api-[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"),
+    ("Langfuse key", b"sk-lf-", rb"sk-lf-[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"),
+    ("HubSpot token", b"pat-", rb"pat-(?:na|eu)\d-[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"),
+    ("Sonar token", b"sq", rb"sq[upa]_[0-9a-f]{40}"),
+    ("Shippo token", b"shippo_", rb"shippo_(?:live|test)_[0-9a-f]{40}"),
+    ("Sentry token", b"sntryu_", rb"sntryu_[0-9a-f]{64}"),
+    ("Razorpay key", b"rzp_", rb"rzp_(?:live|test)_[A-Za-z0-9]{14,}"),
+    ("ElevenLabs key", b"sk_", rb"sk_[0-9a-f]{48}"),
+    ("Grafana key", b"eyJrIjoi", rb"eyJrIjoi[A-Za-z0-9+/_-]{40,}={0,2}"),
+    ("New Relic key", b"FFFFNRAL", rb"[0-9a-f]{36}FFFFNRAL"),
+    ("Fireworks key", b"fw_", rb"fw_[A-Za-z0-9]{22,}(?![A-Za-z0-9_])"),
+    ("Together key", b"tgp_v1_", rb"tgp_v1_[A-Za-z0-9_-]{30,}"),
+    ("Vercel token", b"vercel_blob_rw_", rb"vercel_blob_rw_[A-Za-z0-9]{8,}_[A-Za-z0-9]{20,}"),
+    ("Google token", b"1//0", rb"1//0[A-Za-z0-9_-]{40,}"),
+    ("Firecrawl key", b"fc-", rb"fc-[0-9a-f]{32}(?![0-9a-f])"),
     ("Asana token", b"2/", rb"2/\d{12,20}(?:/\d{12,20})?:[0-9a-f]{32}"),
     ("Tailscale key", b"tskey-", rb"tskey-[a-z]+-[A-Za-z0-9]{8,}(?:CNTRL)?-[A-Za-z0-9]{20,}"),
     ("Fly token", b"fo1_", rb"fo1_[A-Za-z0-9_-]{43}"),
@@ -108,7 +153,8 @@ _FORMS: tuple[tuple[str, bytes, bytes], ...] = (
 )
 _LONG_RUN = re.compile(rb"[_-][A-Za-z0-9]{20,200}(?![A-Za-z0-9])")
 _HEAD = re.compile(
-    rb"(?<![A-Za-z0-9_./+=-])[A-Za-z][A-Za-z0-9]{0,9}(?:[_-][A-Za-z][A-Za-z0-9]{0,9}){0,2}\Z"
+    rb"(?:(?<![A-Za-z0-9_./+=-])|(?<=[A-Za-z_]=))"
+    rb"[A-Za-z][A-Za-z0-9]{0,9}(?:[_-][A-Za-z][A-Za-z0-9]{0,9}){0,2}\Z"
 )
 _REST = re.compile(rb"(?:[_-][A-Za-z0-9]{1,100}){0,3}(?![A-Za-z0-9_/+=@-])")
 """A short prefix and a long random rest: how providers without a rule form their tokens."""
@@ -121,20 +167,32 @@ _NO_TOKEN = re.compile(
 def known_forms(data: bytes) -> Iterator[Span]:
     """Yield tokens with a known form. A token ends where its characters do."""
     for label, anchor, pattern, before in _COMPILED:
-        at = data.find(anchor)
-        while at >= 0:
-            match = (
-                pattern.search(data, max(0, at - before), at + _LONGEST)
-                if before
-                else pattern.match(data, at)
-            )
-            following = at + len(anchor)
-            if match and match.start() <= at < match.end():
-                token = match[1 if pattern.groups else 0].decode("latin-1")
-                if _is_whole(data, match.start(), label) and not is_placeholder(token):
-                    yield Span(*match.span(1 if pattern.groups else 0), label)
-                following = max(following, match.end())
-            at = data.find(anchor, following)
+        group = 1 if pattern.groups else 0
+        for match in _matches(data, anchor, pattern, before):
+            token = match[group].decode("latin-1")
+            if _is_whole(data, match.start(), label) and not is_placeholder(token):
+                yield Span(*match.span(group), label)
+
+
+def _matches(
+    data: bytes, anchor: bytes, pattern: re.Pattern[bytes], before: int
+) -> Iterator[re.Match[bytes]]:
+    """Yield the matches that hold the anchor. Without an anchor the pattern itself is sought."""
+    if not anchor:
+        yield from pattern.finditer(data)
+        return
+    at = data.find(anchor)
+    while at >= 0:
+        match = (
+            pattern.search(data, max(0, at - before), at + _LONGEST)
+            if before
+            else pattern.match(data, at)
+        )
+        following = at + len(anchor)
+        if match and match.start() <= at < match.end():
+            yield match
+            following = max(following, match.end())
+        at = data.find(anchor, following)
 
 
 _LONGEST = 5_000
@@ -148,6 +206,8 @@ _BEFORE = {
     b".atlasv1.": 14,
     b"8Q~": 3,
     b"7Q~": 3,
+    b"AZDO": 76,
+    b"FFFFNRAL": 36,
 }
 """How many bytes of a token stand before its anchor, if it does not begin with it."""
 _COMPILED = tuple(
@@ -155,7 +215,15 @@ _COMPILED = tuple(
     for label, anchor, pattern in _FORMS
 )
 _LOOSE_START = frozenset(
-    ["password hash", "Slack webhook", "Discord webhook", "Azure key", "Azure secret"]
+    [
+        "password hash",
+        "Slack webhook",
+        "Discord webhook",
+        "Teams webhook",
+        "Zapier webhook",
+        "Azure key",
+        "Azure secret",
+    ]
 )
 
 
@@ -185,10 +253,12 @@ def prefixed_tokens(data: bytes) -> Iterator[Span]:
         text = body.decode()
         if digits < 1 or lower < 3 or (upper < 3 and digits < 6):
             continue
-        if upper < 3 and _HEX.fullmatch(body):
+        if upper < 3 and _HEX.fullmatch(body) and not _OF_A_KEY.search(head.group()):
             continue
         if entropy(text) >= 3.8 and not is_harmless(text):
             yield Span(head.start(), rest.end(), "token")
 
 
 _HEX = re.compile(rb"[0-9a-f_-]+")
+_OF_A_KEY = re.compile(rb"(?:\A|[_-])(?:live|prod|secret|sk|key|token|pat)\Z")
+"""Prefixes of keys in hexadecimal digits. Behind other words such digits are a digest."""

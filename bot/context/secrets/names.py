@@ -36,8 +36,12 @@ _PASSWORD_ENDINGS = (
     "storepass",
     "keypass",
     "requirepass",
+    "bindpw",
+    "rootpw",
 )
-_KEYS = _words("token tokens auth authorization bearer jwt pat apikey apikeys authkey")
+_KEYS = _words(
+    "token tokens auth authorization bearer jwt pat apikey apikeys authkey salt pepper mnemonic"
+)
 _KEY_ENDINGS = (
     "apikey",
     "secretkey",
@@ -51,9 +55,14 @@ _BEFORE_KEY = _words(
     "api secret private access auth encryption encrypt signing sign master account shared client "
     "service storage deploy session jwt hmac cookie crypt cipher security app application consumer "
     "server webhook admin aes license licence ssh instrumentation subscription integration project "
-    "preshared user functions function write read ingest"
+    "preshared user functions function write read ingest sec fernet "
+    # Services whose keys are known by the service's name alone.
+    "datadog twilio algolia mailgun mailjet sendgrid sparkpost postmark stripe openai anthropic "
+    "gemini cohere mistral groq deepl pusher mixpanel amplitude segment newrelic honeycomb "
+    "pagerduty opsgenie bugsnag rollbar cloudflare fastly linode mapbox okta plaid braintree "
+    "shopify hubspot intercom zendesk mailchimp vonage nexmo telnyx fireworks snyk wandb deepgram"
 )
-_STRONG_BEFORE_KEY = _words("secret private encryption signing master")
+_STRONG_BEFORE_KEY = _words("secret sec private encryption signing master fernet")
 _AFTER_SECRET = _words(
     "value values string str text plain plaintext raw b64 base64 hex prod production dev "
     "development staging local default old new current previous main primary secondary data bytes "

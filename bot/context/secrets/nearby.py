@@ -10,7 +10,7 @@ from bot.context.secrets.candidate import Candidate
 from bot.context.secrets.names import Strength
 from bot.context.secrets.values import is_mixed, is_random
 
-_STRING = re.compile(r"""(?P<quote>\\{0,2}["'`])(?P<value>[^"'`\n]{0,400})(?P=quote)""")
+STRING = re.compile(r"""(?P<quote>\\{0,2}["'`])(?P<value>[^"'`\n]{0,400})(?P=quote)""")
 _WORD = re.compile(r"""["'`]([^\s"'`\\]{8,200})\\{0,2}["'`]""")
 """A literal of one word, whether its quotes belong together or not."""
 KEY_AFTER = re.compile(r"[ \t]{0,20}(?::(?!:)|=>)")
@@ -41,7 +41,7 @@ def in_statement(text: str, start: int, end: int, strength: Strength) -> Iterato
     floor = max(text.rfind("\n", max(0, start - _SIDE), start) + 1, start - _SIDE, 0)
     if _IMPORT.search(text, floor, end):
         return
-    behind = (found for found in _STRING.finditer(text, floor, stop) if found.start() >= end)
+    behind = (found for found in STRING.finditer(text, floor, stop) if found.start() >= end)
     for literal in islice(behind, _MOST):
         if proof(literal["value"]) and not _is_key(text, literal):
             user = USER.match(literal["value"]) if text[start:end].endswith("USERPWD") else None
@@ -57,19 +57,22 @@ def _is_key(text: str, literal: re.Match[str]) -> bool:
     return subscript or KEY_AFTER.match(text, literal.end()) is not None
 
 
+def is_login(name: str) -> bool:
+    """Tell whether a call of this name takes a user and a password."""
+    return _LOGIN.search(name) is not None
+
+
 def in_login(text: str, end: int, name: str) -> Iterator[Candidate]:
-    """Yield the last literal of a call that takes a user and a password."""
-    if not _LOGIN.search(name):
-        return
+    """Yield the last mixed literal of a call that takes a user and a password."""
     opening = _OPENING.match(text, end)
     if opening is None:
         return
     closing = text.find(")", opening.end(), opening.end() + _SIDE)
     stop = closing if closing >= 0 else opening.end() + _SIDE
-    literals = [*_STRING.finditer(text, opening.end(), stop)]
+    literals = [*STRING.finditer(text, opening.end(), stop)]
     alone = name.lower().endswith("auth") and "(" in opening.group()
     if not literals or not (alone or "," in text[opening.end() : literals[-1].start()]):
         return
-    last = literals[-1]
-    if is_mixed(last["value"]) and not _is_key(text, last):
-        yield Candidate(last.start("value"), last.end("value"), "password", "quotes")
+    last = next((it for it in reversed(literals) if is_mixed(it["value"])), None)
+    if last is not None and not _is_key(text, last):
+        yield Candidate(*last.span("value"), "password", "quotes")

@@ -23,6 +23,7 @@ _TRAILER = re.compile(rb"""(?:\\{1,4}[nr])?[\s"'`,+;()\[\]\\|<&.-]{0,40}(?:\*/)?
 _FIRST_ROW = 16
 _BASE64_PEM = re.compile(rb"LS0tLS1CRUdJTi[A-Za-z0-9+/_=-]{16,}")
 _FOLDED = re.compile(rb"\n[ \t]{1,40}([A-Za-z0-9+/]{16,}={0,2})[ \t]*(?=\n|\Z)")
+_WEB_KEY = re.compile(rb'"(?:d|p|q|dp|dq|qi|k)"\s{0,8}:\s{0,8}"([A-Za-z0-9_-]{16,8000})"')
 _LABEL = "private key"
 
 
@@ -43,6 +44,17 @@ def private_keys(data: bytes) -> Iterator[Span]:
                 yield Span(folded.start(1), folded.end(1), _LABEL)
                 end = folded.end()
         at = data.find(b"LS0tLS1CRUdJTi", end)
+
+
+def web_keys(data: bytes) -> Iterator[Span]:
+    """Yield the private members of JSON Web Keys (RFC 7518, section 6)."""
+    at = data.find(b'"kty"')
+    while at >= 0:
+        start = max(data.rfind(b"{", max(0, at - 4_000), at), at - 4_000, 0)
+        end = data.find(b"}", at, at + 4_000)
+        for member in _WEB_KEY.finditer(data, start, end if end >= 0 else at + 4_000):
+            yield Span(*member.span(1), _LABEL)
+        at = data.find(b'"kty"', at + 5)
 
 
 def _is_private(encoded: bytes) -> bool:

@@ -16,7 +16,7 @@ _TEMPLATE = re.compile(
 )
 """Parts of a value that a program fills in."""
 _WHOLE_TEMPLATE = re.compile(
-    r"[<\[(].*[>\])]|\$[\w.:{(\[].*|[&*]\w+|!.+|@\w+[/.].*|(?:ENC|AES|vault|env|file|secret|ref)[\[(:].*",
+    r"[<\[(].*[>\])]|\$[\w.:{(\[].*|!.+|@\w+[/.].*|(?:ENC|AES|vault|env|file|secret|ref)[\[(:].*",
     re.DOTALL,
 )
 _PLACEHOLDER_PARTS = re.compile(
@@ -35,6 +35,8 @@ _NAME = re.compile(rf"(?:{_TERM}|[A-Za-z]+\d{{0,4}}|(?-i:V\d(?:[A-Z][a-z]+)+))",
 _BRANDS = frozenset(["OAuth", "apiV", "ipV", "IPv", "PyPI"])
 _SEPARATOR = re.compile(r"[-_./:#@\\ ,=|+?&;]+|'s\b")
 _HUMP = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_VOWEL = re.compile(r"[aeiouyAEIOUY]|[A-Z]{2}|(?i:str|ctx|cfg|msg|src|ptr|css|db|js|md)")
+"""A syllable, a run of capitals, or an abbreviation that is common in names."""
 _CONSONANTS = re.compile(r"[bcdfghjklmnpqrstvwxz]{6,}", re.IGNORECASE)
 _POLICY = re.compile(
     r"(?=.*[a-z])[A-Z][A-Za-z]{2,}[-@!][A-Z][A-Za-z]+\d{1,4}"
@@ -90,8 +92,18 @@ def _is_plausible(word: str) -> bool:
         return False
     if len(letters) < 6:
         return all(len(hump) > 1 for hump in humps) or letters[1:].istitle()
+    if len(humps) > 3 and len(letters) < 2.8 * len(humps):
+        return False
     single = sum(len(hump) < 2 for hump in humps)
-    return len(humps) <= 8 and single * 4 <= len(humps) and not _CONSONANTS.search(letters)
+    if len(humps) > 4 and 2 * sum(len(hump) > 1 and hump.isupper() for hump in humps) >= len(humps):
+        return False
+    silent = sum(len(hump) > 1 and not _VOWEL.search(hump) for hump in humps)
+    return (
+        len(humps) <= 8
+        and single * 4 <= len(humps)
+        and (silent < 2 or silent * 3 < len(humps))
+        and not _CONSONANTS.search(letters)
+    )
 
 
 _DIGIT_TERM = re.compile(
@@ -144,7 +156,7 @@ def is_harmless(value: str) -> bool:
         return True
     if _WHOLE_TEMPLATE.fullmatch(value) or _DIGEST.match(value) or _is_sequence(value):
         return True
-    if value.startswith(PUBLIC) or (value[0] in "#$!" and is_name(value.strip("#$!-"))):
+    if value.startswith(PUBLIC) or (value[0] in "#$!&*" and is_name(value.strip("#$!&*-"))):
         return True
     if _PLACEHOLDER_PARTS.search(value) or _RUN_OF_KEYS.search(value):
         return True
@@ -178,9 +190,56 @@ def is_mixed(value: str) -> bool:
         len(value) >= 8
         and is_typed(value)
         and any(char.isalpha() for char in value)
-        and any(char.isdigit() for char in value)
+        and (any(char.isdigit() for char in value) or _is_scrambled(value))
         and value.isascii()
         and not _CALL.match(value)
+    )
+
+
+def _is_scrambled(value: str) -> bool:
+    """Tell whether letters alone are a random run: mixed in case, and no name by their look."""
+    humps = _HUMP.findall(value)
+    return len(value) >= 12 and value.isalpha() and len(humps) > 3 and len(value) < 3.5 * len(humps)
+
+
+def is_dense(value: str) -> bool:
+    """Tell whether a long value mixes all kinds of characters, as generated salts do."""
+    kinds = (str.isdigit, str.isupper, str.islower, lambda char: not char.isalnum())
+    return (
+        len(value) >= 40
+        and all(sum(map(kind, value)) >= 4 for kind in kinds)
+        and not is_harmless(value)
+    )
+
+
+_PASSPHRASE = re.compile(r"[a-z]{3,12}(?:[-_. ][a-z]{3,12}){3,}\d{1,4}")
+_CAPITAL_AND_DIGITS = re.compile(r"[A-Z][a-z]{3,12}\d{2,4}[!#$%*]?")
+_WORDS_OF_NAMES = re.compile(
+    r"pass|secret|token|key|cred|auth|cert|tls|test|app|user|admin|login|service|config|demo|field|error"
+)
+
+
+def is_word_password(value: str) -> bool:
+    """Tell whether a value is made of words as a person's password is: `Wombat77`, four words."""
+    form = _PASSPHRASE.fullmatch(value) or _CAPITAL_AND_DIGITS.fullmatch(value)
+    return bool(
+        form
+        and not _WORDS_OF_NAMES.search(value.lower())
+        and not _PLACEHOLDER_PARTS.search(value)
+        and not _DIGIT_TERM.search(value)
+    )
+
+
+_MNEMONIC = re.compile(r"[a-z]{3,8}(?: [a-z]{3,8}){11,23}")
+_NO_MNEMONIC = re.compile(r"\b(?:the|and|for|with|must|are|not|from|has|test)\b")
+
+
+def is_mnemonic(value: str) -> bool:
+    """Tell whether a value is the seed of a wallet in words (BIP 39)."""
+    return bool(
+        _MNEMONIC.fullmatch(value)
+        and not _NO_MNEMONIC.search(value)
+        and len(set(value.split())) > 8
     )
 
 

@@ -52,6 +52,10 @@ def _encoded(value: object) -> str:
     return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
 
 
+def _uuid(rng: Random) -> str:
+    return "-".join(pick(rng, HEX, size) for size in (8, 4, 4, 4, 12))
+
+
 def jwt(rng: Random) -> str:
     """Return a JSON web token with a random subject and signature."""
     claims = {"sub": pick(rng, LOWER, 12), "iat": 1_700_000_000}
@@ -187,6 +191,30 @@ PROVIDERS: dict[str, Callable[[Random], str]] = {
     "Lob": _form(("li", "ve_"), HEX, 35),
     "Rainforest": _form(("da", "pi3"), HEX, 31),
     "JWT": jwt,
+    "Alibaba": _form(("LT", "AI5t"), ALNUM, 18),
+    "Azure DevOps": lambda r: pick(r, ALNUM, 76) + "AZ" + "DO" + pick(r, ALNUM, 4),
+    "Discord bot": lambda r: (
+        "MT" + pick(r, ALNUM, 22) + ".G" + pick(r, ALNUM, 5) + "." + pick(r, URLSAFE, 38)
+    ),
+    "Fireworks": _form(("f", "w_"), ALNUM, 22),
+    "HubSpot": lambda r: "pat" + "-na1-" + _uuid(r),
+    "Infracost": _form(("ic", "o-"), ALNUM, 32),
+    "Langfuse": lambda r: "sk" + "-lf-" + _uuid(r),
+    "LaunchDarkly": lambda r: "sd" + "k-" + _uuid(r),
+    "Mailgun API": lambda r: "-".join((pick(r, HEX, 32), pick(r, HEX, 8), pick(r, HEX, 8))),
+    "Mapbox": lambda r: "sk." + "eyJ1Ijoi" + pick(r, URLSAFE, 60) + "." + pick(r, URLSAFE, 22),
+    "New Relic licence": lambda r: pick(r, HEX, 36) + "FFFF" + "NRAL",
+    "NuGet": _form(("o", "y2"), LOWER, 43),
+    "Octopus": _form(("AP", "I-"), UPPER, 26),
+    "Plaid": lambda r: "access" + "-production-" + _uuid(r),
+    "Razorpay": _form(("rzp", "_live_"), ALNUM, 14),
+    "Shippo": _form(("shippo", "_live_"), HEX, 40),
+    "Sonar": _form(("sq", "u_"), HEX, 40),
+    "Teams webhook": lambda r: (
+        "https://acme.webhook.office"
+        + f".com/webhookb2/{_uuid(r)}@{_uuid(r)}/IncomingWebhook/{pick(r, HEX, 32)}/{_uuid(r)}"
+    ),
+    "Vercel blob": lambda r: "vercel_blob" + "_rw_" + pick(r, ALNUM, 16) + "_" + pick(r, ALNUM, 30),
 }
 """Token forms by provider. A form with fixed parts is whole: what follows the prefix is secret."""
 
@@ -261,6 +289,7 @@ def _aws(rng: Random) -> str:
 # (group, path, template, maker). `{v}` is the value; a template names nothing else.
 _P = password
 _K = key
+_B = _form(("", ""), URLSAFE, 43)
 CONTEXTS: tuple[tuple[str, str, str, Callable[[Random], str]], ...] = (
     # Languages.
     ("language", "a.py", 'PASSWORD = "{v}"\n', _P),
@@ -1093,6 +1122,48 @@ LATER_CONTEXTS: tuple[tuple[str, str, str, Callable[[Random], str]], ...] = (
 made for. At first it hid 82 % of the first 176, and after those 94 % of the other 102."""
 
 
+LATEST_CONTEXTS: tuple[tuple[str, str, str, Callable[[Random], str]], ...] = (
+    ("call", "a.js", "const t = jwt.sign(payload, '{v}');\n", _K),
+    ("call", "a.js", "crypto.createHmac('sha256', '{v}').update(b);\n", _K),
+    ("call", "A.java", 'Key k = new SecretKeySpec("{v}".getBytes(), "AES");\n', _K),
+    ("call", "a.go", 'var h = hmac.New(sha256.New, []byte("{v}"))\n', _K),
+    ("call", "a.py", 'sig = hmac.new(b"{v}", body, sha256)\n', _K),
+    ("call", "A.cs", 'k = new SymmetricSecurityKey(Encoding.UTF8.GetBytes("{v}"));\n', _K),
+    ("call", "A.java", 'return token.equals("{v}");\n', _K),
+    ("call", "A.java", 'String s = Optional.of(getenv("SECRET")).orElse("{v}");\n', _K),
+    ("call", "a.php", "<?php $db = new PDO('mysql:host=db', 'app', '{v}');\n", _P),
+    ("call", "a.js", 'r.setRequestHeader("Authorization", "Bearer " + "{v}");\n', _K),
+    ("language", "a.rb", "password = %q({v})\n", _P),
+    ("language", "a.pl", "our $api_key = q{{{v}}};\n", _K),
+    ("language", "a.pl", '$cfg{{password}} = "{v}";\n', _P),
+    ("language", "a.rb", "API_SECRET = <<~K\n  {v}\nK\n", _K),
+    ("language", "A.java", 'String password = """\n    {v}""";\n', _P),
+    ("language", "A.java", '@Value("${{db.password:{v}}}") String p;\n', _P),
+    ("language", "a.rs", '#[arg(long, default_value = "{v}")] password: String,\n', _P),
+    ("language", "a.py", 'TOKENS = ["5e1b3e4a-6b7a", "{v}"]\n', _K),
+    ("language", "a.go", 'var secrets = []string{{"x", "{v}"}}\n', _K),
+    ("language", "a.php", "<?php define( 'NONCE_SALT', '{v}' );\n", _K),
+    ("language", "a.rb", "config.pepper = '{v}'\n", _K),
+    ("config", "sys.config", '[{{app, [{{password, "{v}"}}]}}].\n', _P),
+    ("config", "a.yaml", "token: &tok {v}\n", _K),
+    ("config", "cf.yaml", "DbPassword:\n  Type: String\n  Default: {v}\n", _P),
+    ("config", "a.yml", "STRIPE_SECRET: ${{env:X, '{v}'}}\n", _K),
+    ("config", "a.toml", 'private_key = """\n{v}\n"""\n', _K),
+    ("config", "ldap.conf", "bindpw {v}\n", _P),
+    ("config", "crontab", "0 1 * * * API_KEY={v} run\n", _K),
+    ("config", "kubeconfig", "users:\n- user:\n    token: {v}\n", _K),
+    ("config", "userlist.txt", '"app" "{v}"\n', _P),
+    ("config", "AndroidManifest.xml", '<m android:name="x.API_KEY" android:value="{v}"/>\n', _K),
+    ("config", "a.http", "GET /\nAuthorization: Bearer {v}\n", _K),
+    ("config", "a.json", '{{"kty": "RSA", "e": "AQAB", "d": "{v}"}}\n', _B),
+    ("shell", "a.sh", "openssl enc -aes-256-cbc -k {v} -in a\n", _P),
+    ("shell", "a.sh", "lftp -u app,{v} ftp.acme.com\n", _P),
+    ("docs", "a.txt", "Cookie: sessionid={v}; path=/\n", _B),
+    ("docs", "a.md", "Use the token `{v}` to log in.\n", _K),
+)
+"""Contexts that the scanner missed of 600 more, written before a look at its rules: it hid 92 %."""
+
+
 def pem(rng: Random, rows: int = 25, label: str = "RSA ") -> str:
     """Return a private key in PEM form with random rows."""
     body = [pick(rng, BASE64, 64) for _ in range(rows - 1)] + [pick(rng, BASE64, 22) + "=="]
@@ -1153,7 +1224,9 @@ def private_keys(seed: int) -> Iterator[Planted]:
 def contexts(seed: int) -> Iterator[Planted]:
     """Yield each context once, with a value of its kind."""
     rng = Random(seed)
-    for at, (group, path, template, make) in enumerate((*CONTEXTS, *LATER_CONTEXTS)):
+    for at, (group, path, template, make) in enumerate(
+        (*CONTEXTS, *LATER_CONTEXTS, *LATEST_CONTEXTS)
+    ):
         value = make(rng)
         yield Planted(group, f"{at} {path}", path, template.format(v=value), (value,))
 

@@ -110,6 +110,17 @@ UNTOUCHED: list[tuple[str, str]] = [
         "a.json",
         '{"x": "{\\"tokens\\": 6}}\\n{\\"id\\": \\"msg_01XFDUDYJgAACzvnptvVoYEL\\"}"}',
     ),
+    ("a.yaml", "checksum/secret: 9fceb02d0ae598e95dc970b74767f19372d61af8"),
+    ("a.html", '<a class="token" href="#/s:9Alamofire7RequestC15cURLDescription2on">x</a>'),
+    ("a.md", "func apply(_ credential: OAuthCredential, to request: inout URLRequest) {"),
+    ("a.js", 'const password = translate("glacier-saddle-orbit-comet70");'),
+    ("a.py", 'secret_name = "payments-orders-ledger-cache02"'),
+    (
+        "a.json",
+        '{"kty": "RSA", "n": "d6iz1rPFFXos2CBlmlklrnCVoHjh9QShcMypaKB3Pj5icn", "e": "AQAB"}',
+    ),
+    ("a.js", "const key = crypto.createHmac('sha256', process.env.SIGNING_SECRET_V2);"),
+    ("a.txt", "Cookie: sessionid=<your-session-id-here-0001>; path=/"),
     ("cm.yaml", "kind: ConfigMap\ndata:\n  level2: ZGVidWctbGV2ZWwtMQ==\n"),
 ]
 

@@ -1,0 +1,44 @@
+"""Keys that stand in the calls of well-known functions: those that sign, encrypt and check."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from bot.context.secrets.candidate import Candidate, places
+from bot.context.secrets.nearby import STRING
+from bot.context.secrets.values import is_random
+
+_CALLS = (
+    ("jwt.", r"\.(?:sign|verify|encode|decode)\w{0,12}\("),
+    ("JWT.", r"\.(?:sign|verify|encode|decode)\w{0,12}\("),
+    ("Hmac(", r"\("),
+    ("hmac.", r"\.[nN]ew\("),
+    ("HMAC", r"(?:SHA\d{3}|\d{3}|[.:]{1,2}\w{1,12})?\("),
+    ("hash_hmac(", r"\("),
+    ("SecretKeySpec(", r"\("),
+    ("SecurityKey(", r"\("),
+    ("Fernet(", r"\("),
+    ("ookieParser(", r"\("),
+    ("NewCipher(", r"\("),
+    ("ipheriv(", r"\("),
+    ("AES.new(", r"\("),
+)
+_OPENINGS = tuple(
+    (anchor, len(anchor.rstrip("(.")), re.compile(opening)) for anchor, opening in _CALLS
+)
+_SIDE = 240
+
+
+def keys_in_calls(text: str) -> Iterator[Candidate]:
+    """Yield the literals among a call's arguments that look random."""
+    for anchor, size, opening in _OPENINGS:
+        for at in places(text, anchor):
+            found = opening.match(text, at + size)
+            if found is None:
+                continue
+            newline = text.find("\n", found.end(), found.end() + _SIDE)
+            stop = newline if newline >= 0 else found.end() + _SIDE
+            for literal in STRING.finditer(text, found.end(), stop):
+                if is_random(literal["value"]):
+                    yield Candidate(*literal.span("value"), "key", "quotes")
