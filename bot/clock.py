@@ -7,6 +7,7 @@ the operating system inside a room.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 
@@ -17,3 +18,12 @@ Now = Callable[[], float]
 def system_now() -> float:
     """Return the operating system's Unix time in seconds."""
     return time.time()
+
+
+def length_of_time(seconds: float) -> str:
+    """Return a length of time in words, in one unit rounded down: "9 days", "1 minute"."""
+    for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= size:
+            count = math.floor(seconds / size)
+            return f"{count} {unit}" + ("s" if count != 1 else "")
+    return "less than a minute"

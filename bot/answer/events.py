@@ -12,6 +12,10 @@ Outcome = Literal[
 ]
 
 
+JOINED_SECONDS = 0.1
+"""A shorter wait is the look whether there is anything to wait for."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
     """The perceived wait in seconds, split. `delivery` is None if there is no stamp of Slack's."""
@@ -22,6 +26,11 @@ class Wait:
     prefill: float
     thinking: float
     paint: float
+
+    @property
+    def is_joined(self) -> bool:
+        """Tell whether the question waited for a warm-up, or for another question's write."""
+        return self.join >= JOINED_SECONDS
 
     @property
     def total(self) -> float:
@@ -47,7 +56,8 @@ class FirstWords:
     """The first words are on screen: Slack has answered the call that shows them.
 
     `slack_wait` is ts(answer) - ts(question) if the words created the message, on Slack's clock
-    alone; `wait.total - slack_wait` is the skew between Slack's clock and ours.
+    alone; `wait.total - slack_wait` is the skew between Slack's clock and ours. `cold` says why the
+    answer did not begin on a warm cache, in a few words.
     """
 
     at: float
@@ -56,6 +66,7 @@ class FirstWords:
     wait: Wait
     warm: bool
     slack_wait: float | None
+    cold: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +80,8 @@ class QuestionEnded:
     struck: int = 0
     rounds: int = 0
     characters: int = 0
+    look_ups: int = 0
+    excerpts: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -242,8 +242,11 @@ class JoinTicket(Protocol):
     Send the request with `ttl`, and with `previous` as the message to diagnose a miss against.
     `expected` tokens are believed cached. Other questions may wait for this request, so report
     `report_start` with the first event of its reply, or `report_failure`. Only the first of these
-    reports counts.
+    reports counts. `cold` says why nothing was cached when the question came, "" if it was.
     """
+
+    @property
+    def cold(self) -> str: ...
 
     @property
     def waited(self) -> float: ...

@@ -116,6 +116,7 @@ class NoJoin:
     """The ticket of a request that joins no warm-up and that no other request joins."""
 
     expected: int
+    cold: str = ""
     waited: float = 0.0
     ttl: Ttl = "5m"
     previous: str | None = None

@@ -24,6 +24,7 @@ _MRKDWN = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 class Receipt:
     """The facts of one answer. Seconds, USD, tokens; None is unknown and left out.
 
+    `cold` says why the answer did not begin on a warm cache, "" if it did.
     `behind` counts the commits that each repository's branch has moved on since the pack.
     """
 
@@ -31,6 +32,7 @@ class Receipt:
     cached: int
     usd: float
     wait: float | None
+    cold: str = ""
     cited: int = 0
     struck: int = 0
     look_ups: int = 0
@@ -48,6 +50,8 @@ class Receipt:
         if len(repositories) > MAX_REPOSITORIES:
             yield f"and {len(repositories) - MAX_REPOSITORIES} more"
         yield f"{_count(self.cached)} tokens from cache" if self.cached else "nothing from cache"
+        if self.cold:
+            yield f"cold: {mrkdwn(self.cold)}"
         if self.wait is not None:
             yield f"{_seconds(self.wait)} to the first words"
         yield _money(self.usd)

@@ -32,6 +32,7 @@ class Finished:
     progress: Progress
     citations: tuple[int, int, int]
     wait: float | None
+    cold: str = ""
 
 
 async def blocks_for(parts: Dependencies, finished: Finished) -> tuple[JsonObject, ...]:
@@ -46,6 +47,7 @@ async def blocks_for(parts: Dependencies, finished: Finished) -> tuple[JsonObjec
         cached=progress.usage.cache_read,
         usd=progress.usd,
         wait=finished.wait,
+        cold=finished.cold,
         cited=good + corrected,
         struck=struck,
         look_ups=progress.look_ups,

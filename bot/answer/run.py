@@ -36,6 +36,7 @@ from bot.errors import ForewarmError
 log = structlog.get_logger(__name__)
 
 WARM_SHARE = 0.8
+LOST = "the cached code was evicted early"
 """The part of a prefix's tokens that must be read to call it warm; their number is an estimate."""
 PAINT_SECONDS = 1.5
 ABANDON_SECONDS = 5.0
@@ -71,6 +72,7 @@ class AnswerRun:
         self._screen: AnswerScreen | None = None
         self._progress = Progress()
         self._wait: float | None = None
+        self._cold = ""
         self._quiet: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._quiet.set_result(None)
         self.messages: list[str] = list(self._takeover.standing)
@@ -293,22 +295,31 @@ class AnswerRun:
         first = painted.result()
         self.said_at = first.at
         self._quiet = asyncio.ensure_future(self._status.close(replied=True))
-        if self._prepared is not None:
+        # Places that were found are no words of the model, so they end no perceived wait.
+        if self._prepared is not None and self._progress.started_at is not None:
             record = self._first_words_record(first, self._prepared.current)
             self._wait = record.wait.total
             self._parts.journal.write(record)
 
     def _first_words_record(self, first: Painted, current: Current) -> FirstWords:
         made = self._screen is not None and self._screen.words_created and self.question.is_stamped
-        read = self._progress.usage.cache_read
+        warm, cold = self._is_warm(current), self._prepared.ticket.cold if self._prepared else ""
+        if not (warm or cold) and self._progress.usage.written:
+            cold = LOST
+        self._cold = "" if warm else cold
         return FirstWords(
             at=first.at,
             question=self.question.id,
             context=self.context.name,
             wait=split(self._moments(first.at)),
-            warm=read > 0 and read >= WARM_SHARE * current.prefix.tokens,
+            warm=warm,
+            cold=self._cold,
             slack_wait=slack_wait(self.question.ts, first.ts) if made else None,
         )
+
+    def _is_warm(self, current: Current) -> bool:
+        read = self._progress.usage.cache_read
+        return read > 0 and read >= WARM_SHARE * current.prefix.tokens
 
     def _moments(self, painted_at: float) -> Moments:
         return Moments(
@@ -377,6 +388,7 @@ class AnswerRun:
             progress=self._progress,
             citations=citations,
             wait=self._wait,
+            cold=self._cold,
         )
         blocks = await blocks_for(self._parts, finished)
         self._closing = True
@@ -462,6 +474,8 @@ class AnswerRun:
                 corrected=delivered.corrected if delivered else 0,
                 struck=delivered.struck if delivered else 0,
                 rounds=self._progress.replies,
+                look_ups=self._progress.look_ups,
+                excerpts=self._prepared.excerpts.count if self._prepared else 0,
                 characters=len(self._progress.text),
             )
         )

@@ -219,6 +219,12 @@ class Bot:
         )
         self.limits = SpendingLimits(self.live.caps, settings.daily_limit_usd, self.now)
         self.ledger = SpendingLedger(self.store.ledger, settings.daily_limit_usd)
+        self.metrics.watch_stale(
+            lambda: {
+                live.config.name: min((one.since for one in live.stale.values()), default=0.0)
+                for live in self.library.lives()
+            }
+        )
         caps = self.live.caps
         self.metrics.watch_cap(
             "all", settings.daily_limit_usd, lambda: caps.spent(day_of(self.now()))
@@ -480,6 +486,8 @@ class Bot:
         again = FIRST_AGAIN_SECONDS
         while True:
             await self.library.refresh()
+            # It logs that the bot is ready, also if no probe asks.
+            self.readiness.waited_for()
             if self.library.complete:
                 again = FIRST_AGAIN_SECONDS
                 await asyncio.sleep(self.settings.sync_seconds)
@@ -545,7 +553,9 @@ def _told(settings: Settings) -> dict[str, Any]:
     for name, field in Settings.model_fields.items():
         value = getattr(settings, name)
         if value != field.get_default():
-            shown = "set" if "SecretStr" in str(field.annotation) else str(value)
+            shown = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+            if "SecretStr" in str(field.annotation):
+                shown = "set"
             told[(field.alias or name).lower()] = shown
     # A database's address may hold a password.
     if "database_url" in told:

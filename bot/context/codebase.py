@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bot.clock import Now
@@ -132,6 +132,14 @@ class Codebase:
             followed.failure = None
             followed.synced_at = self._now()
             await asyncio.to_thread(followed.clone.note_fetched, followed.synced_at)
+
+    def stale(self) -> dict[str, Stale]:
+        """Return the repositories whose newest fetch failed, by name."""
+        return {
+            one.config.name: Stale(one.synced_at or 0.0, one.failure.user_message)
+            for one in self._followed
+            if one.failure is not None
+        }
 
     async def ambiguous_refs(self) -> tuple[str, ...]:
         """Return the names of repositories whose `ref` is both a branch and a tag.
@@ -302,6 +310,17 @@ def limits_of(limits: LimitsConfig) -> Limits:
         processor_seconds=limits.pack_seconds,
         seconds=limits.pack_seconds * 1.5,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """Since when a repository could not be fetched (Unix seconds of the last good fetch), and why.
+
+    Two are equal if they began at the same time.
+    """
+
+    since: float
+    reason: str = field(compare=False)
 
 
 def cache_path(home: Path, clone: Clone) -> Path:

@@ -115,7 +115,7 @@ class Router:
             if question.text.strip().lower() in texts.HELP_WORDS:
                 # It costs nothing, so it needs no context and no right.
                 await self._explain(question, message, "help", texts.HELP, standing)
-                await self._finish(question, "denied")
+                await self._finish(question, "denied", "help")
                 return
             context = await self._context_for(question, message, standing)
             if context is None:
@@ -130,26 +130,25 @@ class Router:
             )
             if refusal is not None:
                 await self._explain(question, message, refusal.rule, refusal.message, standing)
-                await self._finish(question, "denied")
+                await self._finish(question, "denied", refusal.rule)
                 return
             if not await self._p.limits.may_answer(_speaker_of(question, message)):
-                log.info("bot_left_unanswered", question=question.id)
-                await self._finish(question, "denied")
+                await self._finish(question, "denied", "bot_answered_enough")
                 return
             await self.habits.note_asked(question.workspace, question.user, context.name)
             left = Takeover(tuple(standing)) if standing else None
             await self._p.answers.answer(replace(question, context=context.name), context, left)
             self._p.warmth.signal(_answered(question, self._p.now()), context)
         except ForewarmError as error:
-            log.warning("question_failed", question=question.id, error=type(error).__name__)
             rule = type(error).__name__
+            log.warning("question_failed", question=question.id, error=rule, why=str(error))
             await self._explain(question, message, rule, error.user_message, standing)
-            await self._finish(question, "failed")
+            await self._finish(question, "failed", rule)
 
     async def apologise(self, question: Question, age: float, standing: Sequence[str] = ()) -> None:
         """Say that a question is too old to be answered out of the blue."""
         await self._say(question, texts.EXPIRED.format(minutes=int(age // 60)), standing)
-        await self._finish(question, "expired")
+        await self._finish(question, "expired", "too_old")
 
     async def _context_for(
         self, question: Question, message: Message | None, standing: Sequence[str] = ()
@@ -200,7 +199,7 @@ class Router:
         blocks = context_picker(question.id, [c.name for c in choice.among])
         await self._say(question, texts.WHICH_CONTEXT, standing, blocks)
         # No process holds it until the asker has chosen, perhaps tomorrow, at another replica.
-        await self._finish(question, "no_context")
+        await self._finish(question, "no_context", "asked_which")
 
     async def _bare_mention(self, message: Message) -> None:
         context = self._p.contexts.for_channel(message.channel)
@@ -286,7 +285,16 @@ class Router:
     async def stopped(self, workspace: str, channel: str, thread: str, user: str) -> None:
         await self._p.answers.stop(workspace, channel, thread, user)
 
-    async def _finish(self, question: Question, outcome: Outcome) -> None:
+    async def _finish(self, question: Question, outcome: Outcome, rule: str = "no_context") -> None:
+        """Record the end of a question that no model was asked; `rule` says why it was not."""
+        log.info(
+            "question_not_asked",
+            question=question.id,
+            channel=question.channel,
+            surface=question.surface,
+            outcome=outcome,
+            rule=rule,
+        )
         try:
             await self._p.inbox.finish(question.id, outcome)
         except NotOurs:

@@ -154,6 +154,10 @@ def _told(record: object) -> Happening | None:
             return Happening(at=record.at, kind="question", text=f"asked by {record.surface}")
         case FirstWords():
             how = "warm" if record.warm else "cold"
+            if record.warm and record.wait.is_joined:
+                how = f"joined a write for {record.wait.join:.1f} s"
+            elif record.cold:
+                how = f"cold: {record.cold}"
             text = f"first words after {record.wait.total:.1f} s, {how}"
             return Happening(at=record.at, kind="answer", text=text)
         case QuestionEnded() if record.outcome != "answered":

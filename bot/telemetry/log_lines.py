@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from bot.answer.events import QuestionEnded, QuestionReceived
+from bot.answer.events import FirstWords, QuestionEnded, QuestionReceived
 from bot.claude.events import RequestEnded
 from bot.telemetry.events import ContextDropped, PrefixBuilt
 from bot.telemetry.receipts import Receipts
@@ -27,7 +27,8 @@ class LogLines:
 
     def __init__(self) -> None:
         self._receipts = Receipts(REMEMBERED)
-        self._channels: dict[str, str] = {}
+        self._received: dict[str, QuestionReceived] = {}
+        self._cold: dict[str, str] = {}
         self._contexts: dict[str, str] = {}
         self._reasons: dict[str, str] = {}
 
@@ -36,9 +37,11 @@ class LogLines:
         self._receipts.apply(record)
         match record:
             case QuestionReceived():
-                self._channels[record.question] = record.channel
-                while len(self._channels) > REMEMBERED:
-                    del self._channels[next(iter(self._channels))]
+                self._received[record.question] = record
+                while len(self._received) > REMEMBERED:
+                    del self._received[next(iter(self._received))]
+            case FirstWords() if record.cold:
+                self._cold[record.question] = record.cold
             case QuestionEnded():
                 self._question(record)
             case RequestEnded() if record.purpose in ("warm", "refresh"):
@@ -54,6 +57,7 @@ class LogLines:
 
     def _question(self, record: QuestionEnded) -> None:
         receipt, wait = self._receipts.of(record.question), None
+        received = self._received.pop(record.question, None)
         if receipt.wait is not None:
             wait = {
                 "total": round(receipt.wait.total, 3),
@@ -67,14 +71,19 @@ class LogLines:
             "question_ended",
             question=record.question,
             context=record.context,
-            channel=self._channels.pop(record.question, None),
+            channel=received.channel if received else None,
+            surface=received.surface if received else None,
             outcome=record.outcome,
             warm=receipt.warm,
+            joined=receipt.wait.is_joined if receipt.wait else None,
+            cold_because=self._cold.pop(record.question, None),
             wait_seconds=wait,
             read_tokens=receipt.cached,
             written_tokens=receipt.written,
             output_tokens=receipt.output,
             rounds=record.rounds,
+            look_ups=record.look_ups,
+            excerpts=record.excerpts,
             cited=record.cited,
             corrected=record.corrected,
             not_found=record.struck,
@@ -112,9 +121,10 @@ class LogLines:
         )
 
     def _built(self, record: PrefixBuilt) -> None:
+        known = record.context in self._contexts.values()
         self._contexts[record.prefix] = record.context
         log.info(
-            "context_built",
+            "context_updated" if known else "context_built",
             context=record.context,
             model=record.model,
             tokens=record.tokens,

@@ -29,6 +29,7 @@ from bot.answer.events import (
     QuestionEnded,
     QuestionReceived,
 )
+from bot.answer.question import Surface
 from bot.claude.events import RequestEnded
 from bot.telemetry.events import PrefixBuilt
 from bot.telemetry.figures.daily_spend import SPENT_ON
@@ -37,12 +38,14 @@ from bot.telemetry.journal import Journal
 from bot.telemetry.state import State
 from bot.version import version
 from bot.warm.events import Action, SignalReceived, WarmthDecided
+from bot.warm.signals import SignalKind
 
 WAIT_BUCKETS = (0.1, 0.25, 0.5, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 60, 120)
 REQUEST_BUCKETS = (0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64)
 REASONS = 50
 FOUND = {"right": "cited", "corrected": "corrected", "not_found": "struck"}
 """Values of the label `found`, and the fields of `QuestionEnded` that count them."""
+USES = ("excerpts", "look_ups")
 LATE_SECONDS = 600.0
 """An answer that read a prefix in time may take this long to end and tell so."""
 
@@ -103,6 +106,12 @@ class Metrics(Collector):
             "citations", "Citations in answers by what the check found.", "context", "found"
         )
         self._rounds = counter("rounds", "Rounds of look-ups in answers.", "context")
+        self._uses = counter(
+            "evidence", "Excerpts and look-ups that answers were made from.", "context", "kind"
+        )
+        self._covered = counter(
+            "answers", "Whole answers, by whether they have a right citation.", "context", "cited"
+        )
         self._stale = gauge(
             "context_stale_since_seconds",
             "Unix time of the last good fetch of a repository that cannot be fetched; 0 if it can.",
@@ -113,8 +122,11 @@ class Metrics(Collector):
         gauge("build_info", "The version that runs.", "version").labels(version()).set(1)
         for action in get_args(Action):
             self._decisions.labels(action)
+        for kind in get_args(SignalKind):
+            self._signals.labels(kind)
         self._prefixes = gauge("prefixes", "Prefixes this replica has used.", "state")
         self._watched: list[tuple[Gauge, Callable[[], float]]] = []
+        self._stale_since: Callable[[], Mapping[str, float]] = dict
         self._open_ids: set[str] = set()
         self._refused: dict[str, Mapping[str, int]] = {}
         self._counted: list[tuple[str, str, Callable[[], float]]] = []
@@ -138,6 +150,10 @@ class Metrics(Collector):
         self._caps.labels(scope).set(cap_usd)
         left = self._left.labels(scope)
         self._watched.append((left, lambda: max(0.0, cap_usd - spent())))
+
+    def watch_stale(self, since: Callable[[], Mapping[str, float]]) -> None:
+        """Add since when each context cannot be fetched; 0 if it can."""
+        self._stale_since = since
 
     def watch_refusals(self, entry: str, total: Mapping[str, int]) -> None:
         """Add the requests that an HTTP entry refused, by reason; read at every scrape."""
@@ -183,6 +199,8 @@ class Metrics(Collector):
             self._prefixes.labels(state).set(states.count(state))
         for gauge, read in self._watched:
             gauge.set(read())
+        for context, since in self._stale_since().items():
+            self._stale.labels(context).set(since)
         return generate_latest(self.registry)
 
     def apply(self, record: object) -> None:
@@ -220,22 +238,33 @@ class Metrics(Collector):
             self._feedback.labels(context, value)
         for found in FOUND:
             self._citations.labels(context, found)
-        for warm in ("true", "false"):
+        for warm in ("true", "joined", "false"):
             self._wait.labels(context, warm)
+        for kind in USES:
+            self._uses.labels(context, kind)
+        for covered in ("true", "false"):
+            self._covered.labels(context, covered)
+        for surface in get_args(Surface):
+            self._questions.labels(context, surface)
+        self._rounds.labels(context)
         for on in ("answers", "warmth", "drafts", "sorting"):
             self._usd.labels(context, on)
-        stale = [r.stale_since for r in record.repositories if r.stale_since is not None]
-        self._stale.labels(context).set(min(stale, default=0.0))
 
     def _checked(self, record: QuestionEnded) -> None:
         context = record.context or ""
         for found in FOUND:
             self._citations.labels(context, found).inc(getattr(record, FOUND[found]))
         self._rounds.labels(context).inc(record.rounds)
+        for kind in USES:
+            self._uses.labels(context, kind).inc(getattr(record, kind))
+        if record.outcome == "answered":
+            covered = "true" if record.cited + record.corrected else "false"
+            self._covered.labels(context, covered).inc()
 
     def _waited(self, record: FirstWords) -> None:
         wait = record.wait
-        warm = "true" if record.warm else "false"
+        began = "joined" if wait.is_joined else "true"
+        warm = began if record.warm else "false"
         self._wait.labels(record.context, warm).observe(wait.total)
         for part in ("delivery", "queue", "join", "prefill", "thinking", "paint"):
             seconds = getattr(wait, part)

@@ -58,6 +58,8 @@ class _Question:
     request: RequestStarted | None = None
     outcome: str | None = None
     ended_at: float | None = None
+    joined: bool | None = None
+    cold: str | None = None
 
 
 class State:
@@ -187,6 +189,7 @@ class State:
         question = self._questions.get(record.question)
         if question and question.stage != "ended":
             question.stage, question.context = "answering", record.context
+            question.joined, question.cold = record.wait.is_joined, record.cold or None
         if question and question.request:
             # The reply has begun, so the entry that it read or wrote can be read
             # (docs/platform/claude.md#cache-writes-and-reads).
@@ -245,6 +248,8 @@ class State:
             "stage": "joining" if joins == "warming" else question.stage,
             "outcome": question.outcome,
             "warm": receipt.warm,
+            "joined": question.joined,
+            "cold": question.cold,
             "wait": None if wait is None else {**dump(wait), "total": wait.total},
             "slack_wait": receipt.slack_wait,
             "read": receipt.cached,

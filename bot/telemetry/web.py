@@ -43,6 +43,8 @@ lengths of time are seconds, tokens are whole numbers.
       "outcome": null | "answered" | "stopped" | "refused" | "failed" | "overloaded" | "expired"
                       | "denied" | "no_context",
       "warm": null | true | false,    known with the first words
+      "joined": null | true | false,  it waited for a warm-up, or for another question's write
+      "cold": null | "first question in 9 days",   why it did not begin on a warm cache
       "wait": null | {"delivery": null | …, "queue", "join", "prefill", "thinking", "paint",
                       "total"},       the perceived wait and its parts, which add up to "total"
       "slack_wait": null | …,         by Slack's clock alone

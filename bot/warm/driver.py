@@ -146,6 +146,7 @@ class Driver:
         self._targets[key] = target
         self._make_way(key)
         try:
+            cold = self.governor.cold_reason(target.facts, self._now())
             decision = self.governor.handle_question(
                 target.facts, channel, thread, user, self._now()
             )
@@ -155,7 +156,7 @@ class Driver:
             self._questions -= 1
             raise
         waited = asyncio.get_running_loop().time() - began
-        return self._ticket(target, decision.ttl, leads, waited)
+        return self._ticket(target, decision.ttl, leads, waited, cold)
 
     def observe(self, record: RequestEnded) -> None:
         """Learn from this process's requests that have no ticket: rounds and drafts.
@@ -172,6 +173,8 @@ class Driver:
         if record.purpose in ("warm", "refresh"):
             self.governor.spending.turn_day(record.at)
             self.governor.spending.add(record.context, record.usd)
+        if record.purpose == "question":
+            self.governor.record_question_elsewhere(record.prefix, record.started_at)
         if record.purpose in SENDS_THE_PREFIX:
             self._apply_record(record)
 
@@ -313,7 +316,9 @@ class Driver:
         done, _ = await asyncio.wait({task}, timeout=seconds)
         return bool(done)
 
-    def _ticket(self, target: Target, ttl: Ttl, leads: bool, waited: float) -> JoinTicket:
+    def _ticket(
+        self, target: Target, ttl: Ttl, leads: bool, waited: float, cold: str
+    ) -> JoinTicket:
         key, at = target.prefix.key, self._now()
         expected = self.governor.expected_tokens(target.facts, at)
         self.governor.record_request(key, ttl, at)
@@ -334,6 +339,7 @@ class Driver:
             expected=expected,
             previous=self._message_ids.get(key),
             leads=leads,
+            cold=cold,
             started_at=at,
             report=report,
         )

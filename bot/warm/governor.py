@@ -96,6 +96,16 @@ class Governor:
         """Tell whether the whole prefix is believed cached and can be read now."""
         return self._state(facts, at).is_readable(at)
 
+    def cold_reason(self, facts: PrefixFacts, at: float) -> str:
+        """Return why a question that comes now is cold, in a few words; "" if it is not."""
+        return self._state(facts, at).cold_reason(at)
+
+    def record_question_elsewhere(self, key: str, at: float) -> None:
+        """Take in that another replica was asked."""
+        state = self._prefixes.get(key)
+        if state is not None:
+            state.asked_at = max(at, state.asked_at or at)
+
     def prefill_seconds(self, key: str) -> float:
         """Return the seconds that writing a prefix takes, measured if it was written before."""
         state = self._prefixes.get(key)
@@ -163,6 +173,7 @@ class Governor:
         if state.in_flight is not None:
             # Its end brings the next decision.
             return replace(self._nothing(state, at, IN_FLIGHT), next_look_at=None)
+        state.limited = ""
         choice = state.choose(at, pushed)
         if not choice.spends:
             return choice
@@ -174,6 +185,7 @@ class Governor:
         facts = state.facts
         back_off = self._back_offs.get(facts.model)
         if back_off is not None and at < back_off.until:
+            state.limited = "Claude takes no warm-ups at the moment"
             why = f"Claude said {back_off.why}; warm-ups wait until it may take them"
             return self._wait(state, at, why, back_off.until)
         if state.breaker.is_open(at):
@@ -187,6 +199,7 @@ class Governor:
 
     def _refuse_for_money(self, state: PrefixState, at: float, most: float) -> Decision:
         """Wait for the next day. Notify operators the first time."""
+        state.limited = "today's limit for warm-ups is reached"
         facts = state.facts
         own, total = self.spending.used(facts.context), self.spending.used()
         if own + most > facts.daily_limit_usd:

@@ -17,6 +17,7 @@ class JoinTicket:
     prefix is believed cached now, `expected` how many of its tokens. The request is to be sent with
     `ttl`, and with `previous` as the message to diagnose a miss against. `leads` tells that this
     question writes the entry which others wait for, so its start or failure must be reported.
+    `cold` says in a few words why nothing was cached when it came; "" if the prefix was.
     """
 
     waited: float
@@ -25,6 +26,7 @@ class JoinTicket:
     expected: int
     previous: str | None
     leads: bool
+    cold: str
     started_at: float
     report: Callable[[Result, str | None], None] = field(repr=False)
     is_reported: bool = field(default=False, repr=False)

@@ -33,6 +33,7 @@ from typing import Any
 from bot.claude.cache_check import EXPLAINS_A_MISS
 from bot.claude.prices import price_of
 from bot.claude.usage import TTL_SECONDS, Ttl, Usage
+from bot.clock import length_of_time
 from bot.stored import dump, load
 from bot.warm.cache_entry import MARGIN, CacheEntry, EvictionRates, is_read_whole, new_entry
 from bot.warm.economics.costs import MILLION, Costs, costs_of
@@ -94,6 +95,9 @@ class PrefixState:
         # Whether the server caches without reporting it, as llama.cpp's does.
         self._keeps_silently = False
         self._warmed_at = float("-inf")
+        self.asked_at: float | None = None
+        # The limit that keeps the prefix cold, in words for people who ask; "" if none does.
+        self.limited = ""
 
     # --- what is believed -----------------------------------------------------------------------
 
@@ -110,6 +114,18 @@ class PrefixState:
     def is_readable(self, at: float) -> bool:
         """Tell whether a request sent now would read it: the writing request has begun to reply."""
         return self.is_warm(at) and self.entry is not None and self.entry.ready_at <= at
+
+    def cold_reason(self, at: float) -> str:
+        """Return in a few words why a question that comes now is cold; "" if it is not."""
+        if self.is_warm(at):
+            return ""
+        if self.expected_tokens(at):
+            return "the code has changed since"
+        if self.limited:
+            return self.limited
+        if self.asked_at is None:
+            return "first question"
+        return f"first question in {length_of_time(at - self.asked_at)}"
 
     def next_ttl(self, at: float) -> Ttl:
         """Return the life of the live entry, or the one that the next write should have."""
@@ -145,7 +161,7 @@ class PrefixState:
 
     def record_question(self, channel_key: str, thread: str | None, user: str, at: float) -> None:
         """Take in a question."""
-        self.seen_at = max(self.seen_at, at)
+        self.seen_at = self.asked_at = max(self.seen_at, at)
         self.savings.charge_shadow(at, self.costs())
         self.arrivals.conversions.record_post(user, channel_key, True, at)
         channel = self.arrivals.channel(channel_key, at)
@@ -284,6 +300,7 @@ class PrefixState:
             # Version 0.1.0 does not start if it meets a field that it does not know.
             "facts": dump(self.facts, defaults=False),
             "seen_at": self.seen_at,
+            "asked_at": self.asked_at,
             "entry": dump(self._confirmed) if self._confirmed is not None else None,
             "arrivals": self.arrivals.snapshot(),
             "survival": self.evictions.snapshot(),
@@ -301,6 +318,8 @@ class PrefixState:
             prefix._confirm(load(CacheEntry, state["entry"]))
         prefix.arrivals = Arrivals.from_snapshot(state["arrivals"])
         prefix._plan = WarmthPlan(prefix.arrivals)
+        # Version 0.1.0 did not store it. The prefix was last heard of at `seen_at`.
+        prefix.asked_at = state.get("asked_at", prefix.seen_at)
         prefix.evictions = EvictionRates.from_snapshot(state["survival"])
         prefix.speed = PrefillSpeed.from_snapshot(state["speed"])
         prefix.savings = SavingsLedger.from_snapshot(state["savings"])

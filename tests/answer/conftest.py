@@ -370,6 +370,7 @@ class JoinTicket:
     expected: int = 0
     ttl: Ttl = "5m"
     previous: str | None = None
+    cold: str = ""
     told: list[str] = field(default_factory=list)
 
     def report_start(

@@ -25,8 +25,10 @@ STORED = {
         " ttl tokens expected question error request_id message_id missed"
     ),
     "QuestionReceived": "at question workspace channel thread user surface asked_at context",
-    "FirstWords": "at question context wait warm slack_wait",
-    "QuestionEnded": "at question context outcome cited corrected struck rounds characters",
+    "FirstWords": "at question context wait warm slack_wait cold",
+    "QuestionEnded": (
+        "at question context outcome cited corrected struck rounds characters look_ups excerpts"
+    ),
     "FeedbackGiven": "at question context user value fingerprint",
     "PrefixBuilt": (
         "at prefix fingerprint context model tokens files omitted seconds repositories size"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.answer.events import FeedbackGiven
+from bot.answer.events import FeedbackGiven, Wait
 from bot.claude.usage import Usage
 from bot.telemetry.figures.daily_stats import DailyStats, Summary
 from bot.telemetry.figures.quantiles import percentile
@@ -167,3 +167,23 @@ def test_a_question_that_was_taken_over_is_asked_once(make: Any) -> None:
     assert (found.questions, found.outcomes) == (1, {"answered": 1})
     stats.apply(make.received(question="other", at=NOON + 40))
     assert stats.summary(NOON + 50).questions == 2
+
+
+def test_a_question_that_waited_for_a_warm_up_counts_as_joined(make: Any) -> None:
+    """It waited half a minute, so it must not stand among the warm ones."""
+    figures = DailyStats()
+    wait = Wait(delivery=0.0, queue=0.0, join=37.0, prefill=0.6, thinking=0.0, paint=0.0)
+    for record in (make.received(), make.words(wait=wait), make.words(question="r", total=1.0)):
+        figures.apply(record)
+    found = figures.summary(NOON + 60)
+    assert (found.joined.p50, found.warm.p95, found.cold.count) == (37.6, 1.0, 0)
+    assert found.hit_rate == 0.5
+
+
+def test_a_question_that_was_taken_over_counts_once(make: Any) -> None:
+    figures = DailyStats()
+    twice = (make.received(), make.words(total=3.0))
+    for record in (*twice, *twice, make.answered()):
+        figures.apply(record)
+    found = figures.summary(NOON + 60)
+    assert (found.questions, found.warm.count, found.outcomes) == (1, 1, {"answered": 1})

@@ -35,6 +35,7 @@ def metrics(make: Any) -> Metrics:
     metrics.watch_counts("slack_failures", "Failed.", "failure", Counter({"rate_limited": 1}))
     metrics.watch_cap("all", 50.0, lambda: 45.0)
     metrics.watch("context_files_broken", "Broken.", lambda: 0)
+    metrics.watch_stale(lambda: {"payments": 0.0})
     metrics.apply(make.built())
     return metrics
 
@@ -73,6 +74,12 @@ def test_caps_citations_and_the_version_are_told(metrics: Metrics, make: Any) ->
     assert value(metrics, citations, context="payments", found="right") == 3.0
     assert value(metrics, citations, context="payments", found="not_found") == 1.0
     assert value(metrics, "forewarm_rounds_total", context="payments") == 2.0
+    metrics.apply(make.answered(excerpts=7, look_ups=2))
+    evidence, whole = "forewarm_evidence_total", "forewarm_answers_total"
+    assert value(metrics, evidence, context="payments", kind="excerpts") == 7.0
+    assert value(metrics, evidence, context="payments", kind="look_ups") == 2.0
+    assert value(metrics, whole, context="payments", cited="true") == 1.0
+    assert value(metrics, whole, context="payments", cited="false") == 1.0
     [(labels, one)] = samples(metrics)["forewarm_build_info"]
     assert one == 1.0
     assert labels["version"]
@@ -80,13 +87,12 @@ def test_caps_citations_and_the_version_are_told(metrics: Metrics, make: Any) ->
     assert value(metrics, "forewarm_slack_failures_total", failure="rate_limited") == 1.0
 
 
-def test_a_context_that_cannot_be_fetched_tells_since_when(metrics: Metrics, make: Any) -> None:
+def test_a_context_that_cannot_be_fetched_tells_since_when(metrics: Metrics) -> None:
+    stale = {"payments": 0.0}
+    metrics.watch_stale(lambda: stale)
     name = "forewarm_context_stale_since_seconds"
     assert value(metrics, name, context="payments") == 0.0
-    from bot.telemetry.events import RepositoryAt
-
-    stale = RepositoryAt(name="x", ref="main", commit="a", committed_at=1.0, stale_since=NOON - 9)
-    metrics.apply(make.built(repositories=(stale,)))
+    stale["payments"] = NOON - 9
     assert value(metrics, name, context="payments") == NOON - 9
 
 

@@ -111,7 +111,7 @@ def test_the_money_shown_adds_up(make: Any) -> None:
     spent = {"question": 1.0, "refresh": 2.0, "draft": 4.0, "classify": 8.0}
     records = [make.ended(purpose=purpose, usd=usd) for purpose, usd in spent.items()]
     row = next(line for line in printed(*records) if "payments" in line)
-    assert row.split() == ["payments", "0", "0", "1.00", "2.00", "12.00", "15.00"]
+    assert row.split() == ["payments", "0", "0", "1.00", "2.00", "12.00", "15.00", "0", "0"]
 
 
 def test_since_and_context_narrow_it_down(home: Path) -> None:

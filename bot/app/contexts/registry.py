@@ -14,7 +14,7 @@ import structlog
 
 from bot.claude.events import RequestEnded
 from bot.claude.prefix import Prefix
-from bot.context.codebase import Codebase
+from bot.context.codebase import Codebase, Stale
 from bot.context.config.load import ContextConfig, RepositoryConfig
 from bot.context.pack import Pack, Snapshot
 from bot.errors import ForewarmError
@@ -39,7 +39,8 @@ TRIES = 3
 class ContextState:
     """One context, alive. `prefix` is what warm-ups and questions are made from right now.
 
-    `failures` counts attempts to build it since the last that succeeded.
+    `failures` counts attempts to build it since the last that succeeded. `stale` are the
+    repositories whose newest fetch failed.
     """
 
     config: ContextConfig
@@ -49,6 +50,7 @@ class ContextState:
     snapshot: Snapshot | None = None
     problem: str | None = None
     failures: int = 0
+    stale: dict[str, Stale] = field(default_factory=dict)
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -169,7 +171,7 @@ class ContextRegistry:
             began = asyncio.get_running_loop().time()
             try:
                 moved = await live.source.sync()
-                if moved or live.pack is None or live.prefix is None:
+                if _has_news_of_fetches(live) or moved or live.pack is None or live.prefix is None:
                     live.pack = await live.source.pack()
                     live.snapshot = live.source.snapshot()
                     for packed in self._packed:
@@ -217,6 +219,17 @@ class ContextRegistry:
         if live.prefix is None or live.pack is None or live.snapshot is None:
             raise NotReady(name, live.problem or "it is still being built; ask again in a minute.")
         return Current(live.prefix, live.pack, live.snapshot)
+
+
+def _has_news_of_fetches(live: ContextState) -> bool:
+    """Tell whether a repository has become stale, or can be fetched again; log it."""
+    before, live.stale = live.stale, live.source.stale()
+    for name in live.stale.keys() - before.keys():
+        why = live.stale[name].reason
+        log.warning("context_stale", context=live.config.name, repository=name, why=why)
+    for name in before.keys() - live.stale.keys():
+        log.info("context_fetched_again", context=live.config.name, repository=name)
+    return live.stale != before
 
 
 def _place(repository: RepositoryConfig) -> str | None:

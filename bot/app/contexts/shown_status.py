@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 
-from bot.clock import Now
+from bot.clock import Now, length_of_time
 from bot.context.config.load import ContextConfig
 from bot.slack.home.views import ContextShown, DayShown, MoneyShown, OperatorShown
 from bot.telemetry.figures.daily_stats import Summary
@@ -46,6 +45,8 @@ class ContextStatus:
             days=[_day(d, self._figures.summary(now, since=d, until=d, context=one)) for d in days],
             warm_p50=whole.warm.p50,
             warm_p95=whole.warm.p95,
+            joined_p50=whole.joined.p50,
+            joined_p95=whole.joined.p95,
             cold_p50=whole.cold.p50,
             cold_p95=whole.cold.p95,
             hit_rate=whole.hit_rate,
@@ -76,19 +77,19 @@ class ContextStatus:
         if prefix is None:
             return "is being built"
         at = ", ".join(
-            f"{r['name']}@{r['commit'][:7]} ({age(now - r['committed_at'])} old)"
+            f"{r['name']}@{r['commit'][:7]} ({length_of_time(now - r['committed_at'])} old)"
             for r in prefix["repositories"]
         )
         return f"{at}; {prefix['tokens']:,} tokens; {warmth(prefix, now)}"
 
 
 def _waits(today: Summary) -> str:
-    count = today.warm.count + today.cold.count
+    count = today.warm.count + today.joined.count + today.cold.count
     if not count:
         return "no one has asked today"
     parts = [
         f"{name} {waits.p50:.1f} s"
-        for name, waits in (("warm", today.warm), ("cold", today.cold))
+        for name, waits in (("warm", today.warm), ("joined", today.joined), ("cold", today.cold))
         if waits.p50 is not None
     ]
     return f"today {count} {'answer' if count == 1 else 'answers'}; median wait " + ", ".join(parts)
@@ -108,14 +109,5 @@ def warmth(prefix: dict[str, object], now: float) -> str:
     """Return a prefix's warmth with its countdown in words."""
     until = prefix["alive_until"]
     if prefix["state"] == "warm" and isinstance(until, float | int):
-        return f"warm for {age(until - now)} more"
+        return f"warm for {length_of_time(until - now)} more"
     return "being warmed" if prefix["state"] == "warming" else "cold: the first question waits"
-
-
-def age(seconds: float) -> str:
-    """Return a length of time in one rounded unit."""
-    for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
-        if seconds >= size:
-            count = math.floor(seconds / size)
-            return f"{count} {unit}" + ("s" if count != 1 else "")
-    return "less than a minute"

@@ -62,6 +62,8 @@ class OperatorShown:
     wasted: int
     unanswered: int
     misses: Sequence[tuple[str, int]]
+    joined_p50: float | None = None
+    joined_p95: float | None = None
     problems: Sequence[str] = ()
     """Sentences about context files that cannot be used."""
 
@@ -146,6 +148,7 @@ def _waits(shown: OperatorShown) -> str:
     return "\n".join(
         [
             f"*Warm*: p50 {_seconds(shown.warm_p50)}, p95 {_seconds(shown.warm_p95)}",
+            f"*Joined*: p50 {_seconds(shown.joined_p50)}, p95 {_seconds(shown.joined_p95)}",
             f"*Cold*: p50 {_seconds(shown.cold_p50)}, p95 {_seconds(shown.cold_p95)}",
             f"*Answered warm*: {hits}",
             f"*Warm-ups*: {shown.used} used, {shown.wasted} wasted",

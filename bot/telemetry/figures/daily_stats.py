@@ -45,6 +45,7 @@ class Cell:
     asked: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     warm_waits: list[float] = field(default_factory=list)
+    joined_waits: list[float] = field(default_factory=list)
     cold_waits: list[float] = field(default_factory=list)
     warm_ups: Counter[str] = field(default_factory=Counter)
     misses: Counter[str] = field(default_factory=Counter)
@@ -67,7 +68,8 @@ class Waits:
 class Summary:
     """Figures over some days and contexts. Money in USD, waits in seconds, rates from 0 to 1.
 
-    `hit_rate` is the share of answers that began on a warm prefix, `read_share` the share of input
+    `warm` answers began on a warm prefix at once. `joined` ones waited for a warm-up or for another
+    question's write. `hit_rate` is the share of the first, `read_share` the share of input
     tokens of questions that came from the cache. A warm-up is used when a question read its prefix
     while it lived, wasted when its life ran out unread; one that kept such a life alive goes with
     it. `open` ones still live.
@@ -82,6 +84,7 @@ class Summary:
     unanswered: int
     outcomes: dict[str, int]
     warm: Waits
+    joined: Waits
     cold: Waits
     hit_rate: float | None
     read_share: float | None
@@ -103,6 +106,7 @@ class DailyStats:
         self._chains: WarmupUsage[Key] = WarmupUsage()
         self._opinions: dict[tuple[str, str], tuple[Key, Value]] = {}
         self._open: dict[str, Key] = {}
+        self._shown: set[str] = set()
 
     def apply(self, record: object) -> None:
         match record:
@@ -148,7 +152,7 @@ class DailyStats:
     def become(self, other: DailyStats) -> None:
         """Take over the content of another projection, which is given up."""
         self._days, self._cells, self._chains = other._days, other._cells, other._chains
-        self._opinions, self._open = other._opinions, other._open
+        self._opinions, self._open, self._shown = other._opinions, other._open, other._shown
 
     def _cell(self, at: float, context: str | None) -> Cell:
         key = _key(at, context)
@@ -167,14 +171,21 @@ class DailyStats:
     def _ended(self, record: QuestionEnded) -> None:
         self._cell(record.at, record.context).outcomes[record.outcome] += 1
         asked = self._open.pop(record.question, None)
+        self._shown.discard(record.question)
         if asked and record.context and asked[1] != record.context:
             # Which context a direct message means may be found out only after it is recorded.
             self._cells[asked].asked -= 1
             self._cells.setdefault((asked[0], record.context), Cell()).asked += 1
 
     def _waited(self, record: FirstWords) -> None:
+        if record.question in self._shown:
+            # Another replica took the question over and showed its first words again.
+            return
+        if record.question in self._open:
+            self._shown.add(record.question)
         cell = self._cell(record.at, record.context)
-        (cell.warm_waits if record.warm else cell.cold_waits).append(record.wait.total)
+        waits = cell.joined_waits if record.wait.is_joined else cell.warm_waits
+        (waits if record.warm else cell.cold_waits).append(record.wait.total)
 
     def _judged(self, record: FeedbackGiven) -> None:
         """Count the last word of each person on each answer."""
@@ -212,6 +223,7 @@ class DailyStats:
             self._cells = {key: cell for key, cell in self._cells.items() if key[0] >= oldest}
             self._opinions = {w: o for w, o in self._opinions.items() if o[0][0] >= oldest}
             self._open = {q: key for q, key in self._open.items() if key[0] >= oldest}
+            self._shown &= self._open.keys()
             self._chains.forget(lambda key: key[0] < oldest)
 
     def __eq__(self, other: object) -> bool:
@@ -221,6 +233,7 @@ class DailyStats:
             and self._chains == other._chains
             and self._opinions == other._opinions
             and self._open == other._open
+            and self._shown == other._shown
         )
 
 
@@ -246,6 +259,7 @@ def _summary(cells: Sequence[Cell], lapsed: int, alive: int) -> Summary:
     warm_ups: Counter[str] = sum((cell.warm_ups for cell in cells), Counter())
     misses: Counter[str] = sum((cell.misses for cell in cells), Counter())
     warm = [wait for cell in cells for wait in cell.warm_waits]
+    joined = [wait for cell in cells for wait in cell.joined_waits]
     cold = [wait for cell in cells for wait in cell.cold_waits]
     return Summary(
         usd=usd(nanos.total()),
@@ -257,8 +271,9 @@ def _summary(cells: Sequence[Cell], lapsed: int, alive: int) -> Summary:
         unanswered=sum(count for name, count in outcomes.items() if name in UNANSWERED),
         outcomes=dict(sorted(outcomes.items())),
         warm=_waits(warm),
+        joined=_waits(joined),
         cold=_waits(cold),
-        hit_rate=_share(len(warm), len(warm) + len(cold)),
+        hit_rate=_share(len(warm), len(warm) + len(joined) + len(cold)),
         read_share=_share(sum(c.read for c in cells), sum(c.sent for c in cells)),
         warm_ups_used=warm_ups["used"],
         warm_ups_wasted=warm_ups["wasted"] + lapsed,

@@ -128,22 +128,24 @@ def _table(
     return table
 
 
-_MONEY = ("Asked", "Unanswered", "Answers", "Warmth", "Other", "Total")
-_WAITS = ("Warm p50", "p95", "Cold p50", "p95", "Hits", "Used", "Wasted", "👍", "👎")
+_MONEY = ("Asked", "Unanswered", "Answers", "Warmth", "Other", "Total", "👍", "👎")
+_WAITS = ("Warm p50", "p95", "Joined p50", "p95", "Cold p50", "p95", "Hits", "Used", "Wasted")
 
 
 def _money(s: Summary) -> Sequence[str]:
     """Return the cells of `_MONEY`; the other money went to drafts and to telling questions."""
     sums = (s.answers_usd, s.warmth_usd, s.drafts_usd + s.sorting_usd, s.usd)
-    return [str(s.questions), str(s.unanswered), *(f"{usd:.2f}" for usd in sums)]
+    counts = (s.questions, s.unanswered)
+    return [*map(str, counts), *(f"{usd:.2f}" for usd in sums), str(s.up), str(s.down)]
 
 
 def _waits(s: Summary) -> Sequence[str]:
     """Return the cells of `_WAITS`; a warm-up that failed has been wasted, too."""
     return [
-        *map(_seconds, (s.warm.p50, s.warm.p95, s.cold.p50, s.cold.p95)),
+        *map(_seconds, (s.warm.p50, s.warm.p95, s.joined.p50, s.joined.p95)),
+        *map(_seconds, (s.cold.p50, s.cold.p95)),
         "-" if s.hit_rate is None else f"{s.hit_rate:.0%}",
-        *map(str, (s.warm_ups_used, s.warm_ups_wasted + s.warm_ups_failed, s.up, s.down)),
+        *map(str, (s.warm_ups_used, s.warm_ups_wasted + s.warm_ups_failed)),
     ]
 
 
@@ -202,7 +204,7 @@ def _plot_money(axes: Any, report: Report) -> None:
 
 
 def _plot_waits(axes: Any, report: Report) -> None:
-    for name in ("warm", "cold"):
+    for name in ("warm", "joined", "cold"):
         waits = {d: getattr(s, name) for d, s in report.days.items() if getattr(s, name).count}
         if waits:
             p50, p95 = [w.p50 for w in waits.values()], [w.p95 for w in waits.values()]
