@@ -62,6 +62,40 @@ _FILTERED = re.compile(
 )
 _NO_CREDIT = re.compile(r"\bcredit balance is too low\b|\binsufficient (?:credits?|funds)\b", re.I)
 _USAGE_LIMIT = re.compile(r"\b(?:api )?usage limits?\b|\bspend limit\b", re.IGNORECASE)
+_KNOWN_TEXT = """
+a above access account active actual adaptive add adjust after allowed already also an and any
+api are array as assistant at authenticate authentication available bad balance base64 be
+because been below beta between_tools billing block blocked blocks body boolean both bound
+budget budget_tokens but by byte bytes cache cache_control cached call called came can cannot
+capacity chain character characters check claude client closed come connect connecting
+connection console contain contains content context continue conversation correct could count
+credit credits current data date day decode denied deprecated diagnostics dict did disabled
+disconnected display does effort either empty enabled encoding end ended endpoint ephemeral
+equal error event exceed exceeded exceeds exist expected expecting extra failed false field
+fields file filter filtering final first follow following for forbidden format found from
+function gateway get given go greater had has have header headers high higher host hour http
+https id image image_url in inactive incomplete incorrect input input_schema inputs instead
+insufficient int integer internal invalid is it item items its json key keys large last later
+least length less limit limits list literal long low lower match max max_model_len max_tokens
+maximum may media_type medium message messages method min minimum minute missing model models
+more must name network no non none not null number object of off offline on one only option or
+order organization out output overloaded parameter parameters parse parsing pattern payload peer
+per permission permitted plans please policy position prefill prefix process prompt property
+provide provided purchase quota range rate reached read reason receive received reduce refused
+regain regex rejected remove request requested requests require required requires reset resource
+response retry role roles s same schema second seconds send sent sequence server service set
+shorter should signature size smaller source specified start status stop_reason stop_sequences
+stream streaming string such support supported supports system temperature temporarily temporary
+text than that the there these they thinking this thread time timed timeout times to token
+tokens too tool tool_choice tool_result tool_use tools top_k top_p total true try ttl turn two
+type types unable unauthorized unavailable unexpected unknown unsupported unterminated until up
+upgrade upstream url usage use used user utc valid validation value values version was were when
+which while will with within without workspace would wrong x xhigh you your zero
+"""
+_KNOWN_WORDS = frozenset(_KNOWN_TEXT.split())
+"""The words of published errors, of field names and of the HTTP libraries."""
+_WORD = re.compile(r"[\w-]+")
+_GAPS = re.compile(r"…(?:[^\w…]*…)+")
 _REGAINED = re.compile(r"\bregain access on (\d{4}-\d\d-\d\d(?: at \d\d:\d\d UTC)?)")
 
 
@@ -128,9 +162,27 @@ def _of_status(error: anthropic.APIStatusError, model: str) -> ClaudeError:
         status=error.status_code,
         retry_after=_retry_after(error.response.headers),
         request_id=error.request_id or _body_request_id(error.body),
-        detail=error.api_message or str(error),
+        detail=known_words(error.api_message or str(error), model),
         user_message=_money_sentence(error.api_message or "") if kind == "spend_limit" else None,
     )
+
+
+def known_words(said: str, model: str) -> str:
+    """Return a server's words for the log, with `…` for each that is none of an error.
+
+    Servers quote the request in their errors: a field's value, a whole message, a header. So the
+    words that are kept are listed. Numbers up to nine digits and the model's name are kept, too.
+    """
+
+    def kept(found: re.Match[str]) -> str:
+        word = found[0]
+        digits = word.replace("-", "")
+        is_number = digits.isdecimal() and len(digits) < 10
+        is_known = all(part in _KNOWN_WORDS for part in word.lower().split("-"))
+        return word if is_number or is_known else "…"
+
+    parts = said[:2000].split(model) if model else [said[:2000]]
+    return _GAPS.sub("…", model.join(_WORD.sub(kept, part) for part in parts))
 
 
 def _money_sentence(message: str) -> str | None:
@@ -196,7 +248,12 @@ def _lacks_key(error: Exception) -> bool:
 
 def _chain(error: BaseException) -> str:
     """Name the causes of an error, outermost first: the network's own words are at the end."""
-    return " <- ".join(f"{type(cause).__name__}: {cause}" for cause in _causes(error))
+    return " <- ".join(f"{type(cause).__name__}: {_words_of(cause)}" for cause in _causes(error))
+
+
+def _words_of(cause: BaseException) -> str:
+    """Return what an error says; of one that may quote the server, the known words alone."""
+    return str(cause) if isinstance(cause, OSError) else known_words(str(cause), "")
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import get_args
 
 import anthropic
 import httpx2
 import pytest
 
-from bot.claude.error_mapping import failure
+from bot.claude.error_mapping import failure, known_words
 from bot.claude.errors import ClaudeError, CutStream, ErrorKind, scrubbed
 from bot.errors import ForewarmError
 
@@ -44,6 +45,61 @@ def test_keys_are_masked_in_details(text: str) -> None:
     masked = scrubbed(text)
     assert "[key]" in masked
     assert not any(secret in masked for secret in ("abcdef", "abc.def", "0123456789"))
+
+
+QUOTED = """
+def charge(card): return vault.transfer(card, 'hunter2')
+Warum schlägt die Rückzahlung fehl? why does 返金 fail for Grace Hopper?
+xoxb-1-abcdef ghp_16C7e42F292c6912E7710c838347Ae178B4a glpat-zz sk-ant-api03-zz AKIAIOSFODNN7
+Authorization: Bearer abc.ghi password=swordfish 491701234567890
+"""
+PRIVATE = re.compile(
+    "charge|card|vault|hunter2|schl|zahlung|返金|Grace|Hopper|xoxb|abcdef|ghp|16C7|glpat|sk-|api03"
+    "|AKIA|abc|ghi|swordfish|4917"
+)
+QUOTING = (
+    "messages.0.content.0.text: Input should be valid, input_value='{}', input_type=str",
+    "{}",
+    "Invalid prompt: {}",
+    "1 validation error for Request: {{'text': \"{}\"}} [type=string_type]",
+    "Unexpected token at position 3: {}",
+)
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 500])
+@pytest.mark.parametrize("form", QUOTING)
+def test_no_word_of_a_request_reaches_the_detail(form: str, status: int) -> None:
+    """The log holds `detail`. A server may quote the question, the code or the key in it."""
+    said = form.format(QUOTED)
+    body = {"type": "error", "error": {"type": "invalid_request_error", "message": said}}
+    response = httpx2.Response(status, request=httpx2.Request("POST", "http://claude/v1/messages"))
+    error = anthropic.APIStatusError(said, response=response, body=body)
+    for one in (error, httpx2.RemoteProtocolError(said)):
+        detail = failure(one, "m").detail
+        assert "…" in detail
+        assert not PRIVATE.search(detail), detail
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "prompt is too long: 215000 tokens > 200000 maximum",
+        "messages.0.content.1.thinking.cache_control: Extra inputs are not permitted",
+        "max_tokens: 99999 > 64000, which is the maximum allowed number of output tokens for m-1",
+        '"thinking.type.enabled" is not supported for this model. Use "adaptive" and effort.',
+        "Your credit balance is too low to access the API. Please go to Plans & Billing to upgrade",
+        "You will regain access on 2026-12-01 at 00:00 UTC.",
+        "text content blocks must be non-empty",
+        "cache_control cannot be set for empty text blocks",
+        "This model does not support assistant message prefill. The conversation must end with a"
+        " user message.",
+        "This model's maximum context length is 8192 tokens",
+        "Output blocked by content filtering policy",
+        "diagnostics: Extra inputs are not permitted",
+    ],
+)
+def test_published_errors_reach_the_log_whole(said: str) -> None:
+    assert known_words(said, "m-1") == said
 
 
 def test_details_are_bounded() -> None:
