@@ -18,6 +18,8 @@ LOCAL_WAIT = 1.0
 """Seconds to the first words that excerpts must keep to: the demo promises one second."""
 CLAUDE_BUDGET = 150_000
 CLAUDE_MODEL = "claude-sonnet-5-5"
+CLAUDE_INSTRUCTIONS = "Answer in a few sentences."
+"""The small model gets none: it does not follow them, and a question would wait to read them."""
 LOCAL_NOTICE = (
     "A small model (135 million parameters) answers here, on this machine's own processor. Its"
     " waits and its prompt cache are real. Its answers are weak and end after about 120 words. Set"
@@ -111,6 +113,7 @@ async def _run(port: int, repository: str, home: Path) -> None:
                 model=model,
                 model_url=url,
                 budget_tokens=CLAUDE_BUDGET if key else LOCAL_BUDGET,
+                instructions=CLAUDE_INSTRUCTIONS if key else "",
                 notice=CLAUDE_NOTICE if key else LOCAL_NOTICE,
                 questions=OWN_QUESTIONS if repository == _own_clone() else QUESTIONS,
                 prefill_speed=speed,
