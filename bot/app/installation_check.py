@@ -306,6 +306,9 @@ class InstallationCheck:
         try:
             source = sources.open(context)
             await source.sync()
+            # With an older clone the bot goes on, so nothing was raised.
+            if stale := source.stale():
+                return [Finding(part, "bad", one.reason) for one in stale.values()]
             pack = await source.pack()
             problems = await asyncio.to_thread(_unmatched, context, source)
             ambiguous = await source.ambiguous_refs()
@@ -317,9 +320,6 @@ class InstallationCheck:
         except ForewarmError as error:
             return [Finding(part, "bad", error.user_message)]
         found = [Finding(part, verdict, text) for verdict, text in problems]
-        # An older clone is there, so the bot would go on with it.
-        stale = [one.stale_reason for one in source.repositories() if one.stale_reason]
-        found += [Finding(part, "bad", reason) for reason in stale]
         if ambiguous:
             found.append(
                 Finding(

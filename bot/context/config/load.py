@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -158,7 +159,7 @@ def _absolute(repository: Mapping[str, Any], relative_to: Path | None) -> Mappin
     parsed = parse_url(url, relative_to=relative_to)
     found = {**repository, "url": parsed.path} if parsed.scheme == "local" else dict(repository)
     if isinstance(key := repository.get("ssh_key"), str) and relative_to is not None:
-        found["ssh_key"] = str(relative_to / Path(key).expanduser())
+        found["ssh_key"] = os.path.normpath(relative_to / Path(key).expanduser())
     return found
 
 

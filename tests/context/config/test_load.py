@@ -121,6 +121,22 @@ def test_a_relative_path_is_taken_from_the_file(tmp_path: Path) -> None:
     assert context.repositories[0].url == str(tmp_path)
 
 
+def test_a_deploy_key_is_taken_from_the_files_folder(tmp_path: Path) -> None:
+    text = GOOD.replace('ref = "main"', 'ref = "main"\nssh_key = "../keys/payments"')
+    folder = tmp_path / "contexts"
+    folder.mkdir()
+    (context,) = load_contexts(_write(folder, payments=text)).contexts
+    assert context.repositories[0].ssh_key == tmp_path / "keys" / "payments"
+
+
+def test_a_token_in_a_context_file_is_not_shown(tmp_path: Path) -> None:
+    """The key takes the name of a token, and a message goes to a log."""
+    text = GOOD.replace('ref = "main"', 'ref = "main"\ntoken = "glpat-s3cret"')
+    (problem,) = load_contexts(_write(tmp_path, bad=text)).problems
+    assert "FOREWARM_REPOSITORY_TOKEN_" in problem.user_message
+    assert "s3cret" not in problem.user_message
+
+
 def test_two_repositories_need_two_names(tmp_path: Path) -> None:
     """Names stand before paths in citations; one name for two would cite the wrong one."""
     text = '[[repositories]]\nurl="https://a.org/x/same"\n[[repositories]]\nurl="https://b.org/y/same"\n'
@@ -147,6 +163,8 @@ def test_the_pack_fingerprint_moves_with_the_bytes_only() -> None:
     same = _context(instructions="other", limits={"user_per_hour": 3}, channels=["C1"])
     assert same.pack_fingerprint == first.pack_fingerprint
     assert _context(budget_tokens=1000).pack_fingerprint != first.pack_fingerprint
+    private = {"url": "https://github.com/acme/x", "token": "X", "ssh_key": "/run/key"}
+    assert _context(repositories=[private]).pack_fingerprint == first.pack_fingerprint
     narrowed = {"url": "https://github.com/acme/x", "include": ["src/**"]}
     assert _context(repositories=[narrowed]).pack_fingerprint != first.pack_fingerprint
 

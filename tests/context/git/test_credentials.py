@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
+from bot.context.git.clone import Clone, Secrets
 from bot.context.git.credentials import Credential, Credentials
 from bot.context.git.urls import parse_url
+from tests.slack import githost
 
 GITLAB = parse_url("https://gitlab.com/acme/payments")
 
@@ -105,3 +108,42 @@ async def test_a_helper_is_asked_last_and_for_https_alone(tmp_path: Path) -> Non
     await credentials.find(GITLAB, "", "r")
     await credentials.find(parse_url("git@gitlab.com:acme/other"), "", "r")
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "given", "accepted"),
+    [
+        ("scm/pay/payments", "BBDC-s3cret", "Bearer BBDC-s3cret"),
+        ("scm/pay/payments", "me:BBDC-s3cret", "Basic bWU6QkJEQy1zM2NyZXQ="),
+        ("pay/payments", "", "Basic bWU6cmlnaHQ="),
+    ],
+)
+async def test_git_sends_what_the_host_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, given: str, accepted: str
+) -> None:
+    """A bearer token, a user with a token, and a helper whose first password is out of date."""
+    certificate = githost.certificate(tmp_path)
+    monkeypatch.setenv("GIT_SSL_CAINFO", str(certificate))
+    monkeypatch.setenv("no_proxy", "localhost")
+    githost.commit(tmp_path / "host" / path, {"a.py": "x = 1\n"})
+    seen: list[str] = []
+
+    async def serve(request: web.Request) -> web.Response:
+        seen.append(request.headers.get("Authorization", ""))
+        if seen[-1] != accepted:
+            return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="git"'})
+        return await githost.answer(tmp_path / "host", request)
+
+    old = tmp_path / "old"
+    old.touch()
+    helper = _helper(
+        tmp_path,
+        f'test "$1" = erase && rm {old}\ntest "$1" = get && echo username=me &&'
+        f" if test -e {old}; then echo password=wrong; else echo password=right; fi",
+    )
+    async with githost.serving_tls(serve, certificate) as host:
+        url = parse_url(f"https://{host}/{path}.git")
+        tokens = {url.token_variable: given} if given else {}
+        secrets = Secrets(Credentials(tokens, helper=helper))
+        assert len(await Clone("r", url, "main", tmp_path / "home", secrets=secrets).fetch()) == 40
+    assert ("Basic bWU6d3Jvbmc=" in seen) == (not given)
