@@ -36,9 +36,13 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "local_claude",
         "Run a local Claude.",
     ),
+    "db copy": ("bot.commands.db_copy", "copy", "Copy a database into an empty one."),
     "bench ttft": ("bot.commands.bench_ttft", "ttft", "Perceived wait, cold and warm."),
 }
-GROUPS = {"bench": "Measure this installation against the notebook of Anthropic."}
+GROUPS = {
+    "bench": "Measure this installation against the notebook of Anthropic.",
+    "db": "Move the data of this installation.",
+}
 
 
 class LazyGroup(TyperGroup):
@@ -55,7 +59,7 @@ class LazyGroup(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if not self.prefix and cmd_name in self.groups:
-            return typer.main.get_group(_bench())
+            return typer.main.get_group(_group(cmd_name))
         entry = self.table.get(self.prefix + cmd_name)
         if entry is None:
             return None
@@ -73,12 +77,6 @@ class LazyGroup(TyperGroup):
             self._listing = False
 
 
-class BenchGroup(LazyGroup):
-    """The benchmarks."""
-
-    prefix = "bench "
-
-
 def _command(name: str, function: Callable[..., Any], summary: str) -> Any:
     single = typer.Typer(
         add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
@@ -91,16 +89,15 @@ def _nothing() -> None:
     """Stand for a command whose name and summary alone are shown."""
 
 
-def _bench() -> typer.Typer:
-    bench = typer.Typer(
-        cls=BenchGroup,
-        name="bench",
-        help=GROUPS["bench"],
-        no_args_is_help=True,
-        rich_markup_mode=None,
+def _group(name: str) -> typer.Typer:
+    class Group(LazyGroup):
+        prefix = f"{name} "
+
+    group = typer.Typer(
+        cls=Group, name=name, help=GROUPS[name], no_args_is_help=True, rich_markup_mode=None
     )
-    bench.callback()(_nothing)
-    return bench
+    group.callback()(_nothing)
+    return group
 
 
 def build() -> typer.Typer:

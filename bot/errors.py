@@ -12,9 +12,11 @@ class ForewarmError(Exception):
     """Something went wrong that a person can be told about.
 
     `user_message` is one sentence: what happened, what it means, what to do. It holds no token,
-    no path of a secret and no text of a message.
+    no path of a secret and no text of a message. `asker_message` is the sentence for people who
+    asked in Slack: they cannot change a setting, and need no path or host of this machine.
     """
 
-    def __init__(self, user_message: str) -> None:
+    def __init__(self, user_message: str, *, asker_message: str | None = None) -> None:
         super().__init__(user_message)
         self.user_message = user_message
+        self.asker_message = asker_message or user_message

@@ -356,6 +356,11 @@ class Settings(BaseSettings):
         return self.slack_app_token is not None
 
 
+def copy_addresses() -> tuple[str | None, str | None]:
+    """Return the databases that `forewarm db copy` reads and fills, if variables name them."""
+    return os.environ.get("COPY_FROM") or None, os.environ.get("COPY_TO") or None
+
+
 def read_settings() -> Settings:
     """Return the settings of this process's environment; raise `SettingsError`."""
     if problems := _renamed(os.environ):

@@ -18,7 +18,7 @@ from bot.answer.interfaces import JoinTicket
 from bot.answer.next_turn import NextTurn
 from bot.answer.result import Ending, ending_for, ending_of
 from bot.answer.tools import ToolResult, look_up_in, title
-from bot.claude.errors import ClaudeError, CutStream
+from bot.claude.errors import CapReached, ClaudeError, CutStream
 from bot.claude.events import Label, Purpose
 from bot.claude.prefix import Prefix
 from bot.claude.prices import cost
@@ -184,7 +184,9 @@ class Loop:
                     continued = True
                     self._continue(ended)
         except ClaudeError as error:
-            self._asked.ticket.report_failure(error.kind, error.retry_after)
+            # A cap of ours says nothing about Claude: warm-ups of other contexts go on.
+            kind = "cancelled" if isinstance(error, CapReached) else error.kind
+            self._asked.ticket.report_failure(kind, error.retry_after)
             return ending_for(error)
         finally:
             # Other questions must not wait for a request that was cut off.

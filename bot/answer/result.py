@@ -43,7 +43,7 @@ class Ending:
     def last_line(self) -> str:
         """Return the line as Slack markdown; empty for a complete answer."""
         if self.kind in ("failed", "overloaded") and self.error is not None:
-            return self.error.user_message
+            return self.error.asker_message
         return _LINES[self.kind]
 
     @property

@@ -12,7 +12,7 @@ import structlog
 from bot.answer.loop import Model
 from bot.claude.cache_check import WarmResult
 from bot.claude.client import ClaudeClient
-from bot.claude.errors import ClaudeError
+from bot.claude.errors import CapReached, ClaudeError
 from bot.claude.events import Label
 from bot.claude.prefix import Prefix
 from bot.claude.prices import cost, price_of
@@ -185,11 +185,8 @@ class CappedModel:
                 break
             await asyncio.sleep(POLL_SECONDS)
         _log.warning("answer_refused_by_cap", why=_told(reserved))
-        raise ClaudeError(
-            "spend_limit",
-            model=request.prefix.model,
-            detail=_told(reserved),
-            user_message=MONEY_OUT.format(name=context),
+        raise CapReached(
+            MONEY_OUT.format(name=context), model=request.prefix.model, detail=_told(reserved)
         )
 
 

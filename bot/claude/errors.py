@@ -67,6 +67,23 @@ _SENTENCES: dict[ErrorKind, str] = {
     "refusal": "Claude declined to answer this question; rephrase it to go on.",
 }
 
+_NEEDS_OPERATOR = (
+    "Claude does not take my questions at the moment, so I have no answer. The operators find the"
+    " reason in my log."
+)
+_FOR_ASKERS: dict[ErrorKind, str] = {
+    "authentication": _NEEDS_OPERATOR,
+    "permission": _NEEDS_OPERATOR,
+    "unknown_model": _NEEDS_OPERATOR,
+    "spend_limit": _NEEDS_OPERATOR,
+    "invalid": _NEEDS_OPERATOR,
+    "too_long": "The question with its thread and code is longer than the model can read. Ask in a"
+    " new thread.",
+    "connection": "Claude cannot be reached at the moment, so I have no answer. Ask again in a few"
+    " minutes.",
+}
+"""Sentences for people who ask, if those of `_SENTENCES` are for operators."""
+
 _SECRET = re.compile(r"(sk-[A-Za-z0-9_-]{6,}|Bearer\s+\S+|x-api-key\s*[:=]\s*\S+)", re.IGNORECASE)
 
 
@@ -93,8 +110,12 @@ class ClaudeError(ForewarmError):
         request_id: str | None = None,
         detail: str = "",
         user_message: str | None = None,
+        asker_message: str | None = None,
     ) -> None:
-        super().__init__(user_message or sentence(kind, model, retry_after, request_id))
+        super().__init__(
+            user_message or sentence(kind, model, retry_after, request_id),
+            asker_message=asker_message or _FOR_ASKERS.get(kind),
+        )
         self.kind: ErrorKind = kind
         self.model = model
         self.status = status
@@ -109,6 +130,15 @@ class ClaudeError(ForewarmError):
         if self.request_id is not None:
             facts.append(self.request_id)
         return f"<{type(self).__name__} {', '.join(facts)}>"
+
+
+class CapReached(ClaudeError):
+    """A cap of this installation refused a request before it left: Claude said nothing."""
+
+    def __init__(self, text: str, *, model: str, detail: str) -> None:
+        super().__init__(
+            "spend_limit", model=model, detail=detail, user_message=text, asker_message=text
+        )
 
 
 class CutStream(ClaudeError):

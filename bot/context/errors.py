@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from bot.errors import ForewarmError
 
+UNREADABLE = (
+    "I cannot read this code at the moment, so I have no answer. The operators find the reason in"
+    " my log."
+)
+"""What people who ask are told of every fault of a context or a repository."""
+
 
 class ContextError(ForewarmError):
     """A context file cannot be used. `file` is its name; `line` counts from 1, if it is known."""
@@ -12,7 +18,7 @@ class ContextError(ForewarmError):
         self, file: str, problem: str, *, line: int | None = None, key: str | None = None
     ) -> None:
         place = file if line is None else f"{file}, line {line}"
-        super().__init__(f"{place}: {problem}")
+        super().__init__(f"{place}: {problem}", asker_message=UNREADABLE)
         self.file = file
         self.line = line
         self.key = key
@@ -23,7 +29,8 @@ class ContextErrors(ForewarmError):
     """Several things are wrong with one context."""
 
     def __init__(self, problems: tuple[ContextError, ...]) -> None:
-        super().__init__(" ".join(f"{problem.user_message}." for problem in problems))
+        text = " ".join(f"{problem.user_message}." for problem in problems)
+        super().__init__(text, asker_message=UNREADABLE)
         self.problems = problems
 
 
@@ -40,7 +47,8 @@ class UrlError(ForewarmError):
     """A repository's address is not one that may be fetched. `url` holds no credentials."""
 
     def __init__(self, url: str, problem: str) -> None:
-        super().__init__(f"The repository address {url!r} cannot be used: {problem}.")
+        text = f"The repository address {url!r} cannot be used: {problem}."
+        super().__init__(text, asker_message=UNREADABLE)
         self.url = url
         self.problem = problem
 
@@ -49,7 +57,7 @@ class RepositoryError(ForewarmError):
     """A repository could not be read or fetched. `repository` is its name in the context."""
 
     def __init__(self, repository: str, user_message: str) -> None:
-        super().__init__(user_message)
+        super().__init__(user_message, asker_message=UNREADABLE)
         self.repository = repository
 
 

@@ -66,7 +66,7 @@ class Lifecycle:
     async def _greet(self, workspace: str, channel: str) -> None:
         context = self._contexts.for_channel(channel)
         if context is None:
-            text = texts.no_context(channel)
+            text = texts.NO_CONTEXT
         else:
             names = ", ".join(repository.name for repository in context.repositories)
             text = texts.GREETING.format(names=names)

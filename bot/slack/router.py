@@ -142,7 +142,7 @@ class Router:
         except ForewarmError as error:
             rule = type(error).__name__
             log.warning("question_failed", question=question.id, error=rule, why=str(error))
-            await self._explain(question, message, rule, error.user_message, standing)
+            await self._explain(question, message, rule, error.asker_message, standing)
             await self._finish(question, "failed", rule)
 
     async def apologise(self, question: Question, age: float, standing: Sequence[str] = ()) -> None:
@@ -162,7 +162,7 @@ class Router:
         if own is not None:
             return own
         if not is_direct(question.channel) and question.surface not in ("modal", "shortcut"):
-            text = texts.no_context(question.channel)
+            text = texts.NO_CONTEXT
             await self._explain(question, message, "no_context", text, standing)
             await self._finish(question, "no_context")
             return None
@@ -204,7 +204,7 @@ class Router:
     async def _bare_mention(self, message: Message) -> None:
         context = self._p.contexts.for_channel(message.channel)
         if context is None and not is_direct(message.channel):
-            await self._hint(message, "no_context", texts.no_context(message.channel))
+            await self._hint(message, "no_context", texts.NO_CONTEXT)
             return
         await self.signalled(_signal_of(message, "bare_mention"))
         name = context.name if context else "your code"

@@ -5,14 +5,10 @@ Names that come from Slack or from files are escaped by the caller that inserts 
 
 from __future__ import annotations
 
-
-def no_context(channel: str) -> str:
-    return (
-        "This channel has no codebase yet, so I have nothing to answer from. Attach one with"
-        f" `/codebase attach https://github.com/your/repository`, or ask an"
-        f" operator to add `{channel}` to a context."
-    )
-
+NO_CONTEXT = (
+    "This channel has no codebase yet, so I have nothing to answer from. An operator or a workspace"
+    " admin can attach one here: `/codebase attach https://github.com/your/repository`."
+)
 
 NO_CONTEXT_FOR_YOU = (
     "There is no codebase that you can ask about yet: join a channel that has one, or ask in it."
@@ -31,8 +27,8 @@ CHANNEL_RATE = (
     "This channel has asked {limit} questions within the hour; please go on in a little while."
 )
 MONEY_OUT = (
-    "Today's budget for answers about {name} is used up; it starts anew at midnight UTC, and an"
-    " operator can raise `answers_daily_usd`."
+    "Today's budget for answers about {name} is used up. It starts anew at midnight UTC, and an"
+    " operator can raise it."
 )
 EXPIRED = (
     "I was away when you asked this and it is {minutes} minutes old now, so I have not answered"

@@ -83,7 +83,11 @@ class StoreError(ForewarmError):
 
     def __init__(self, reason: Reason, operation: str, detail: str = "", place: str = "") -> None:
         """`place` is the database's host or file, never with a password."""
-        super().__init__(_SENTENCES[reason].replace("{place}", f" at {place}" if place else ""))
+        super().__init__(
+            _SENTENCES[reason].replace("{place}", f" at {place}" if place else ""),
+            asker_message="My database does not answer at the moment, so I cannot. Ask again in a"
+            " few minutes; the operators see the reason in my log.",
+        )
         self.reason: Reason = reason
         self.operation = operation
         self.detail = detail

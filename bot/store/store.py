@@ -34,7 +34,7 @@ class Store:
     """The store. Every part raises `StoreError` and nothing else of the engine."""
 
     def __init__(self, database: Database, now: Now) -> None:
-        self._database = database
+        self.database = self._database = database
         self.journal = JournalTable(database)
         self.inbox = Inbox(database, now)
         self.history = History(database)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bot.answer.loop import NO_MORE, NO_ROOM, TOO_MANY, Allowance, Asked, Loop
-from bot.claude.errors import ClaudeError, CutStream
+from bot.claude.errors import CapReached, ClaudeError, CutStream
 from bot.delivery.slack_api import Task, TaskStatus
 
 if TYPE_CHECKING:
@@ -207,7 +207,7 @@ async def test_only_what_may_pass_is_tried_again(room: Room, kind: Any, tries: i
     assert len(room.model.requests) == tries
     assert ending.kind in ("failed", "overloaded")
     assert isinstance(ending.error, ClaudeError)
-    assert ending.last_line == ending.error.user_message
+    assert ending.last_line == ending.error.asker_message
 
 
 async def test_a_wait_longer_than_anybody_s_patience_is_told_at_once(room: Room) -> None:
@@ -240,3 +240,10 @@ async def test_every_attempt_is_paid_for_in_the_receipt(room: Room) -> None:
     room.model.says("Whole.")
     await once.run()
     assert loop.progress.usd > once.progress.usd > 0
+
+
+async def test_a_cap_of_ours_does_not_count_as_a_refusal_of_claude(room: Room) -> None:
+    """Every context of the model was kept cold for an hour because one had used its money up."""
+    room.model.says(CapReached("Today's budget is used up.", model="m", detail=""))
+    assert (await loop_of(room, Paper()).run()).kind == "failed"
+    assert room.tickets[-1].told[0] == "cancelled"

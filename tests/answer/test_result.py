@@ -30,12 +30,12 @@ def test_no_end_without_words_counts_as_answered(kind: EndingKind, said: bool) -
 
 
 def test_errors_are_told_in_their_own_words_and_pressure_apart_from_failure() -> None:
-    """To ask again in a minute and to set the key are not the same news."""
+    """To ask again in a minute and to wait for an operator are not the same news."""
     assert ending_for(ClaudeError("overloaded")).kind == "overloaded"
     assert ending_for(ClaudeError("rate_limited")).kind == "overloaded"
     assert ending_for(CutStream()).kind == "cut"
     assert ending_for(ClaudeError("refusal")).kind == "refused"
-    assert "ANTHROPIC_API_KEY" in ending_for(ClaudeError("authentication")).last_line
+    assert "operators" in ending_for(ClaudeError("authentication")).last_line
     assert ending_for(ForewarmError("No repository.")).last_line == "No repository."
 
 

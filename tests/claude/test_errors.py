@@ -218,3 +218,11 @@ def test_missing_money_is_told_in_its_own_words() -> None:
     limit = "You have reached your specified API usage limits. You will regain access on 2026-12-01"
     reached = failure(status_error(400, BAD, limit + " at 00:00 UTC."), "m")
     assert "until 2026-12-01 at 00:00 UTC" in reached.user_message
+
+
+@pytest.mark.parametrize("kind", get_args(ErrorKind))
+def test_people_who_ask_read_no_setting(kind: ErrorKind) -> None:
+    """They can change none, and the names tell strangers how the bot is set up."""
+    told = ClaudeError(kind, model="claude-sonnet-5-5").asker_message
+    assert told.endswith(".")
+    assert not re.search(r"`|[A-Z]+_[A-Z]+|file", told)

@@ -25,8 +25,9 @@ log = structlog.get_logger(__name__)
 class NotReady(ForewarmError):
     """A context cannot be answered from now. `problem` is why, for people."""
 
-    def __init__(self, name: str, problem: str) -> None:
-        super().__init__(f"I can't answer about {name} at the moment: {problem}")
+    def __init__(self, name: str, problem: str, for_askers: str | None = None) -> None:
+        begun = f"I can't answer about {name} at the moment"
+        super().__init__(f"{begun}: {problem}", asker_message=f"{begun}: {for_askers or problem}")
         self.name = name
         self.problem = problem
 
@@ -217,7 +218,11 @@ class ContextRegistry:
             raise NotReady(name, "it has been taken away.")
         await live.ready.wait()
         if live.prefix is None or live.pack is None or live.snapshot is None:
-            raise NotReady(name, live.problem or "it is still being built; ask again in a minute.")
+            if live.problem:
+                raise NotReady(
+                    name, live.problem, "its code cannot be read. The operators see why."
+                )
+            raise NotReady(name, "it is still being built; ask again in a minute.")
         return Current(live.prefix, live.pack, live.snapshot)
 
 
