@@ -89,12 +89,12 @@ def open_snapshot(path: Path, at: str | None = None) -> GitSnapshot:
     cache = FactsCache(cache_file(repository))
     commit = repository.resolve(at or "HEAD")
     found = survey(repository, commit, rules, cache, show_progress())
-    url, web = _address(repository)
+    url, web = address(repository)
     state = RepositoryState(name, url, at or "HEAD", commit, found.committed_at, commit, web)
     return GitSnapshot([View(Source(rules, repository, cache), state, found, commit)])
 
 
-def _address(repository: GitRepository) -> tuple[str, str | None]:
+def address(repository: GitRepository) -> tuple[str, str | None]:
     """Return the address of the remote `origin` and the template of its pages."""
     raw = repository.run("reading the remote of", "config", "--get", "remote.origin.url", ok=(0, 1))
     url = raw.decode("utf-8", "replace").strip()

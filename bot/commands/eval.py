@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,7 @@ import typer
 from bot.errors import ForewarmError
 
 if TYPE_CHECKING:
-    from bot.commands.evaluation.evaluate import Done, Evaluation, Subject
+    from bot.commands.evaluation.evaluate import Done, Evaluation, Plan, Subject
     from bot.retrieval.coverage import EvidenceRow
 
 BUDGETS = "10000,30000,54000,80000,119000,150000,400000"
@@ -60,12 +61,25 @@ def evaluate(
     chart: Annotated[
         Path | None, typer.Option("--plot", help="Write a chart to this file.", dir_okay=False)
     ] = None,
+    through_model: Annotated[
+        bool,
+        typer.Option("--ask", help="Also ask the model: needs a key, costs money."),
+    ] = False,
+    answers: Annotated[
+        Path, typer.Option(help="With --ask: write the answers for people to judge.")
+    ] = Path("answers.md"),
+    most_usd: Annotated[
+        float, typer.Option(help="With --ask: ask no more once so many USD are spent.", min=0)
+    ] = 10.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Measure coverage: the share of questions whose needed files are in the prompt. No key."""
+    """Measure coverage: the share of questions whose needed files are in the prompt.
+
+    No key is needed, except with --ask.
+    """
     from bot.commands.evaluation.evaluate import Plan
     from bot.commands.evaluation.evaluate import evaluate as run
-    from bot.commands.evaluation.results import document, report
+    from bot.commands.evaluation.results import asked_report, document, report
     from bot.commands.evaluation.subjects import share_out
     from bot.commands.packing import show_progress
     from bot.context.sizing import Speed
@@ -94,10 +108,56 @@ def evaluate(
         from bot.commands.evaluation.plot import plot
 
         plot(found, chart)
+    put = None
+    if through_model:
+        there = [
+            (subject, [row for row in own if row.id not in one.absent])
+            for (subject, own), one in zip(shared, found, strict=True)
+        ]
+        put = _ask(there, plan, most_usd, answers)
     if as_json:
-        typer.echo(json.dumps(document(found, max_wait), indent=2))
-    else:
-        typer.echo("\n".join(report(found, max_wait)))
+        typer.echo(json.dumps(document(found, max_wait, put), indent=2))
+        return
+    typer.echo("\n".join(report(found, max_wait)))
+    if put is not None:
+        typer.echo("\n".join(asked_report(put, answers)))
+
+
+def _ask(
+    shared: Sequence[tuple[Subject, Sequence[EvidenceRow]]],
+    plan: Plan,
+    most_usd: float,
+    answers: Path,
+) -> dict[str, object]:
+    """Put the questions to the model and write the answers down."""
+    from bot.claude.client import ClaudeClient
+    from bot.commands.evaluation.ask import AskedAll, ask, markdown, summary
+    from bot.settings import read_settings
+
+    settings = read_settings()
+    key = settings.anthropic_api_key
+    total = sum(len(own) for _, own in shared)
+
+    async def run(done: Done | None) -> list[AskedAll]:
+        found: list[AskedAll] = []
+        async with ClaudeClient.connect(
+            api_key=key.get_secret_value() if key else None,
+            base_url=settings.anthropic_base_url,
+        ) as client:
+            for subject, own in shared:
+                left = most_usd - sum(one.usd for one in found)
+                found.append(await ask(client, subject, own, plan, most_usd=left, done=done))
+        return found
+
+    with _progress(total, "Answers") as done:
+        found = asyncio.run(run(done))
+    try:
+        answers.write_text(markdown(found), "utf-8")
+    except OSError as error:
+        raise ForewarmError(
+            f"{answers} cannot be written ({error.strerror}): give another --answers."
+        ) from None
+    return summary(found)
 
 
 def _asked(paths: Sequence[Path], context: str | None, days: float | None) -> list[EvidenceRow]:
@@ -132,8 +192,8 @@ def _numbers(option: str, text: str) -> list[int]:
 
 
 @contextmanager
-def _progress(total: int) -> Iterator[Done | None]:
-    """Show how many questions are done, on a terminal only."""
+def _progress(total: int, what: str = "Questions") -> Iterator[Done | None]:
+    """Show how many are done, on a terminal only."""
     if not sys.stderr.isatty():
         yield None
         return
@@ -141,7 +201,7 @@ def _progress(total: int) -> Iterator[Done | None]:
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("Questions", total=total)
+        task = bar.add_task(what, total=total)
         yield lambda: bar.advance(task)
 
 

@@ -136,12 +136,24 @@ class Verdict:
     where: Mapping[str, Where]
     excerpts: Sequence[Excerpt]
 
+    @property
+    def rounds(self) -> int:
+        """Return the rounds of a model that asks for exactly the needed files.
+
+        It answers in one if all are covered. One more reads those that are named, and one before
+        it searches for those that are not.
+        """
+        if self.files:
+            return 1
+        return 3 if set(self.where.values()) & {"search", "unreachable"} else 2
+
     def document(self) -> dict[str, object]:
         """Return what `--rows` writes."""
         return {
             "id": self.row.id,
             "covered": self.files,
             "lines_covered": self.lines,
+            "rounds": self.rounds,
             "excerpts": [
                 {"path": one.path, "first": one.first, "last": one.last, "tokens": one.tokens}
                 for one in self.excerpts
@@ -201,6 +213,8 @@ class Coverage:
     """Share of needed files that are in the prompt or named there."""
     reachable: float
     """Share of questions whose files are covered or found by one search."""
+    rounds: float
+    """Mean rounds of a model that asks for exactly the needed files."""
     where: Mapping[Where, int]
 
 
@@ -217,6 +231,7 @@ def tally(verdicts: Sequence[Verdict]) -> Coverage:
         _share(sum(verdict.lines for verdict in verdicts), len(verdicts)),
         _share(files - unknown, files),
         _share(sum(verdict.reachable for verdict in verdicts), len(verdicts)),
+        _share(sum(verdict.rounds for verdict in verdicts), len(verdicts)),
         {place: where[place] for place in WHERES},
     )
 

@@ -91,6 +91,8 @@ def test_shares_are_of_questions_and_of_files() -> None:
     found = tally(verdicts)
     assert (found.questions, found.files, found.lines) == (4, 0.25, 0.0)
     assert (found.known, found.reachable) == (0.5, 0.5)
+    assert [one.rounds for one in verdicts] == [1, 2, 3, 3]
+    assert found.rounds == 2.25
     assert found.where == {"prefix": 0, "excerpts": 1, "named": 1, "search": 1, "unreachable": 1}
 
 

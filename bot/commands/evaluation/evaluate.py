@@ -41,13 +41,17 @@ Pair = tuple[int, int]
 
 @dataclass(frozen=True)
 class Subject:
-    """A repository that questions are about. `head` is the commit of those that name none."""
+    """A repository that questions are about. `head` is the commit of those that name none.
+
+    `web` is the template of its pages, None if none is known.
+    """
 
     repository: GitRepository
     rules: Rules
     facts: Path | None
     index: Path | None
     head: str = "HEAD"
+    web: str | None = None
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,7 @@ class Cell:
             "lines": round(self.coverage.lines, 4),
             "named": round(self.coverage.known, 4),
             "search": round(self.coverage.reachable, 4),
+            "rounds": round(self.coverage.rounds, 3),
             "wait": round(self.wait, 3),
             "warm_usd": round(self.warm, 5),
             "write_usd": round(self.write, 5),
@@ -161,17 +166,14 @@ def evaluate(
     Raises:
         ForewarmError: the repository or a commit cannot be read.
     """
-    by_commit: dict[str, list[EvidenceRow]] = {}
-    for row in rows:
-        at = subject.repository.resolve(row.commit or subject.head)
-        by_commit.setdefault(at, []).append(row)
+    asked_at = by_commit(subject, rows)
     cache = FactsCache(subject.facts)
     estimator = Estimator.of(plan.model)
     index = RepositoryIndex(subject.repository, subject.index, estimator.ratios)
     sums = _Sums(plan)
     view: View | None = None
     try:
-        for at, asked in by_commit.items():
+        for at, asked in asked_at.items():
             found = survey(subject.repository, at, subject.rules, cache, looking)
             view = index.update(found.files, view, indexing)
             for history, measured in _folds(asked, plan.learn):
@@ -182,7 +184,20 @@ def evaluate(
                         done()
     finally:
         index.close()
-    return sums.evaluation(subject.rules.name, tuple(by_commit))
+    return sums.evaluation(subject.rules.name, tuple(asked_at))
+
+
+def by_commit(subject: Subject, rows: Sequence[EvidenceRow]) -> dict[str, list[EvidenceRow]]:
+    """Return the questions by the commit that they are about.
+
+    Raises:
+        RepositoryError: the repository does not have a commit.
+    """
+    found: dict[str, list[EvidenceRow]] = {}
+    for row in rows:
+        at = subject.repository.resolve(row.commit or subject.head)
+        found.setdefault(at, []).append(row)
+    return found
 
 
 def _folds(

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from bot.commands.evaluation.evaluate import Cell, Evaluation, best_cell, sum_cells
 from bot.retrieval.coverage import tally
 
 
-def document(found: Sequence[Evaluation], max_wait: float) -> dict[str, object]:
+def document(
+    found: Sequence[Evaluation], max_wait: float, asked: Mapping[str, object] | None = None
+) -> dict[str, object]:
     """Return what `--json` prints: of one repository, or of several with their sum."""
+    measured = _measured(found, max_wait)
+    return measured if asked is None else {**measured, "asked": asked}
+
+
+def _measured(found: Sequence[Evaluation], max_wait: float) -> dict[str, object]:
     if len(found) == 1:
         return _repository(found[0], max_wait)
     cells = sum_cells(found)
@@ -57,7 +66,9 @@ def report(found: Sequence[Evaluation], max_wait: float) -> Iterator[str]:
     yield ""
     yield "files: every needed file is in the prefix, or 15 of its lines in excerpts; lines: the"
     yield "excerpt also overlaps the evidence; named: needed files in the prompt or its map;"
-    yield "search: covered, or found by one search; wait: predicted, to the first words."
+    yield "search: covered, or found by one search; rounds: of a model that asks for exactly the"
+    yield "needed files; wait: predicted, to the first words; warm, write: USD of the input of a"
+    yield "warm question, and of writing the prefix."
     best = best_cell(cells, max_wait)
     if best is not None:
         yield (
@@ -74,11 +85,35 @@ def report(found: Sequence[Evaluation], max_wait: float) -> Iterator[str]:
 
 
 def _table(cells: Sequence[Cell]) -> Iterator[str]:
-    yield "  budget  excerpts   files   lines   named  search   wait   warm question   cold write"
+    yield "  budget  excerpts   files   lines   named  search  rounds   wait     warm       write"
     for cell in cells:
         coverage = cell.coverage
         yield (
             f"{cell.budget:>8,}  {cell.excerpts:>8,}  {coverage.files:>6.1%}  "
             f"{coverage.lines:>6.1%}  {coverage.known:>6.1%}  {coverage.reachable:>6.1%}  "
-            f"{cell.wait:>4.1f} s        ${cell.warm:.4f}      ${cell.write:.3f}"
+            f"{coverage.rounds:>6.2f}  "
+            f"{cell.wait:>4.1f} s  ${cell.warm:.4f}  ${cell.write:>8.3f}"
         )
+
+
+def asked_report(asked: Mapping[str, Any], path: Path) -> Iterator[str]:
+    """Yield what came of the questions that were put to the model, for people."""
+    yield ""
+    yield f"{asked['questions']} questions asked, {asked['answered']} answers complete."
+    if asked["wait_p50"] is not None:
+        yield (
+            f"First words after {asked['wait_p50']:.1f} s (median), {asked['wait_p95']:.1f} s "
+            "(95th percentile), as the model streamed them."
+        )
+    yield (
+        f"{asked['rounds']:.2f} rounds and {asked['look_ups']:.2f} look-ups a question; "
+        f"${asked['usd_per_question']:.4f} a question, ${asked['usd']:.2f} in all."
+    )
+    counts = ", ".join(f"{n} {verdict}" for verdict, n in sorted(asked["citations"].items()))
+    yield f"Citations: {counts or 'none'}."
+    yield (
+        f"{asked['needed_files_cited']:.1%} of the needed files are cited; all of them in "
+        f"{asked['questions_with_all_files_cited']} answers, at the lines of the evidence in "
+        f"{asked['questions_with_all_lines_cited']}."
+    )
+    yield f"The answers are in {path}: people have to judge whether they are right."

@@ -10,6 +10,7 @@ from typing import Any
 
 from bot.app.contexts.clones import git_credentials
 from bot.clock import system_now
+from bot.commands.cite import address
 from bot.commands.evaluation.evaluate import Subject
 from bot.commands.packing import cache_file, find_context
 from bot.commands.stored_records import open_store
@@ -106,7 +107,8 @@ def subject_of_context(name: str, at: str | None) -> Subject:
             f"{config.name} has several repositories: name one of them with --repository."
         )
     facts, index = _caches(source.repository)
-    return Subject(source.repository, source.rules, facts, index, at or head)
+    web = config.repositories[0].web_template
+    return Subject(source.repository, source.rules, facts, index, at or head, web)
 
 
 def subjects_of_paths(named: Sequence[str], at: str | None) -> list[Subject]:
@@ -128,8 +130,9 @@ def subjects_of_paths(named: Sequence[str], at: str | None) -> list[Subject]:
                 f"Two repositories are called {repository.name}: write --repository NAME=PATH."
             )
         facts, index = _caches(repository)
-        rules = Rules(repository.name)
-        subjects[repository.name] = Subject(repository, rules, facts, index, at or "HEAD")
+        subjects[repository.name] = Subject(
+            repository, Rules(repository.name), facts, index, at or "HEAD", address(repository)[1]
+        )
     return list(subjects.values())
 
 
