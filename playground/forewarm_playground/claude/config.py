@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,10 +12,13 @@ from forewarm_playground.claude.errors import ConfigurationError
 from forewarm_playground.claude.latency import Latency
 from forewarm_playground.claude.limits import TIERS, Limits
 from forewarm_playground.claude.models import Models, builtin, models_from, table
+from forewarm_playground.claude.providers.accounts import Accounts
+from forewarm_playground.claude.providers.profiles import PROFILES, Profile, ProviderName
 
 T = TypeVar("T")
 
 BODY_LIMIT = 32 * 1024 * 1024
+_SETS = frozenset({"bearers", "foundry_keys", "expired"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,8 @@ class Config:
     """All settings. With no `keys`, every API key is accepted as the default identity.
 
     `limits` is None for none. `keep_bodies` is how many of the latest requests keep their body.
-    Without `threads`, the organisation may not use message threads.
+    Without `threads`, the organisation may not use message threads. `providers` replaces profiles
+    of `PROFILES`, and `accounts` are the customers of the clouds.
     """
 
     keys: Mapping[str, Identity] = field(default_factory=dict)
@@ -55,6 +59,12 @@ class Config:
     body_limit: int = BODY_LIMIT
     keep_bodies: int = 200
     threads: bool = True
+    providers: Mapping[ProviderName, Profile] = field(default_factory=dict)
+    accounts: Accounts = field(default_factory=Accounts)
+
+    def profile(self, provider: ProviderName) -> Profile:
+        """Return what a provider offers here."""
+        return self.providers.get(provider, PROFILES[provider])
 
     def identify(self, key: str) -> Identity | None:
         """Return whom a key belongs to, or None if it is unknown."""
@@ -65,7 +75,8 @@ def load(path: Path) -> Config:
     """Read a configuration file; raise `ConfigurationError` naming what is wrong in it.
 
     Tables: `keys.<key>` (organization, workspace), `latency`, `limits` (a tier's name or numbers),
-    `chaos`, `models.<id>` (any field of `models.toml`).
+    `chaos`, `models.<id>` (any field of `models.toml`), `providers.<name>` (fields of `Profile`),
+    `accounts` (fields of `Accounts`).
     """
     try:
         raw = tomllib.loads(path.read_text("utf-8"))
@@ -90,6 +101,10 @@ def config_from(raw: Mapping[str, Any]) -> Config:
                 values[key] = _build(Chaos, key, value)
             case "limits":
                 values[key] = limits_from(value)
+            case "providers":
+                values[key] = _profiles(_mapping(key, value))
+            case "accounts":
+                values[key] = _build(Accounts, key, _frozen(_mapping(key, value)))
             case "models":
                 values[key] = _models(_mapping(key, value))
             case "body_limit" | "keep_bodies" | "threads":
@@ -110,6 +125,26 @@ def limits_from(value: Any) -> Limits | None:
     return TIERS[value]
 
 
+def _profiles(rows: Mapping[str, Any]) -> dict[str, Profile]:
+    if unknown := sorted(set(rows) - set(PROFILES)):
+        raise ConfigurationError("providers", f"unknown provider {unknown[0]!r}")
+    return {
+        name: replace(
+            PROFILES[name],  # type: ignore[index]  # the names were just compared
+            **_known(Profile, f"providers.{name}", _frozen(row)),
+        )
+        for name, row in rows.items()
+    }
+
+
+def _frozen(row: Any) -> dict[str, Any]:
+    """Return a table with tuples for lists, and sets for the lists of secrets."""
+    return {
+        key: (frozenset if key in _SETS else tuple)(value) if isinstance(value, list) else value
+        for key, value in row.items()
+    }
+
+
 def _models(rows: Mapping[str, Any]) -> Models:
     base = table()
     merged = {
@@ -126,12 +161,16 @@ def _mapping(where: str, value: Any) -> Mapping[str, Any]:
 
 
 def _build(kind: type[T], where: str, value: Any) -> T:
-    given = _mapping(where, value)
-    known = {one.name for one in fields(kind)}  # type: ignore[arg-type]
-    unknown = sorted(set(given) - known)
-    if unknown:
-        raise ConfigurationError(where, f"unknown key {unknown[0]!r}")
     try:
-        return kind(**given)
+        return kind(**_known(kind, where, value))
     except TypeError as error:
         raise ConfigurationError(where, str(error)) from error
+
+
+def _known(kind: type[Any], where: str, value: Any) -> Mapping[str, Any]:
+    """Return a table whose keys are all fields of this kind."""
+    given = _mapping(where, value)
+    unknown = sorted(set(given) - {one.name for one in fields(kind)})
+    if unknown:
+        raise ConfigurationError(where, f"unknown key {unknown[0]!r}")
+    return given

@@ -32,6 +32,7 @@ from forewarm_playground.claude.errors import (
 from forewarm_playground.claude.exchange import Checked, Effects, Exchange, Found
 from forewarm_playground.claude.limits import Limits, RateLimiter
 from forewarm_playground.claude.models import Model
+from forewarm_playground.claude.providers.profiles import Profile, ProviderName
 from forewarm_playground.claude.request_log import RequestRecord
 from forewarm_playground.claude.responses.answers import WARMED, Answers, Plan, Refusal, plan
 from forewarm_playground.claude.responses.matching import RequestInfo
@@ -44,13 +45,20 @@ DEFAULT_WORKSPACE = "wrkspc_default"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A request as it came in: its body, and what its headers say."""
+    """A request as it came in: its body, and what its headers say.
+
+    `identity` is None if the key has to tell it. A provider's own credentials tell it earlier.
+    `regional` tells that it is bound to one region of the provider, which may cost more.
+    """
 
     body: Any
     key: str | None = "local"
     version: str | None = rules.NEWEST_VERSION
     betas: Collection[str] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
+    identity: Identity | None = None
+    provider: ProviderName = "anthropic"
+    regional: bool = False
 
 
 class Core:
@@ -115,6 +123,10 @@ class Core:
         prompt, _ = self._prompt(call, model)
         return prompt.total
 
+    def check_provider(self, call: Call) -> None:
+        """Refuse what the call's provider does not take."""
+        rules.check_provider(call.body, self.config.profile(call.provider))
+
     def create(self, body: Json, at: float, key: str = "local") -> Exchange:
         """Run a whole request at once and return it finished: for simulations without sockets."""
         exchange = self.open(Call(body=body, key=key), at)
@@ -131,6 +143,7 @@ class Core:
             message_id=self.new_id("msg"),
             at=at,
             path=path,
+            provider=call.provider,
             body=call.body,
             headers=dict(call.headers),
         )
@@ -148,13 +161,17 @@ class Core:
 
     def identify(self, call: Call) -> Identity:
         """Return who is calling, or refuse: a key and a known API version are required."""
-        if not call.key:
+        if not call.key and call.identity is None:
             raise unauthorized("x-api-key header is required")
-        identity = self.config.identify(call.key)
+        identity = self.known(call)
         if identity is None:
             raise unauthorized("invalid x-api-key")
         self._version(call)
         return identity
+
+    def known(self, call: Call) -> Identity | None:
+        """Return who is calling, or None if that is not known."""
+        return call.identity or self.config.identify(call.key or "")
 
     def headers(
         self, identity: Identity, at: float, record: RequestRecord | None = None
@@ -207,7 +224,7 @@ class Core:
     ) -> Exchange:
         checked = self._check(call, identity)
         record.workspace, record.model = checked.workspace, checked.model.id
-        found = self._look_up(checked, at)
+        found = self._look_up(checked, at, self.config.profile(call.provider))
         if self.limits is not None:
             self._limiter(identity, checked.model).admit(found.usage.uncached, at)
         answer = self._answer(checked, record, refusal)
@@ -220,6 +237,8 @@ class Core:
             answer,
             found,
             self._diagnose(call, checked, record, at),
+            self.config.profile(call.provider),
+            call.regional,
         )
 
     def _check(self, call: Call, identity: Identity) -> Checked:
@@ -234,6 +253,7 @@ class Core:
 
     def _prompt(self, call: Call, model: Model) -> tuple[Prompt, tuple[Breakpoint, ...]]:
         version = self._version(call)
+        self.check_provider(call)
         rules.check_conversation(call.body, model, version, call.betas)
         rules.check_settings(call.body, model, version)
         prompt = render(call.body, model)
@@ -267,10 +287,12 @@ class Core:
             self._limiters[key] = RateLimiter(limits)
         return self._limiters[key]
 
-    def _look_up(self, checked: Checked, at: float) -> Found:
-        """Find what is cached; a marker below the model's minimum takes no part."""
-        least = checked.model.min_cacheable
-        eligible = tuple(point for point in checked.points if point.block.through >= least)
+    def _look_up(self, checked: Checked, at: float, profile: Profile) -> Found:
+        """Find what is cached; a marker below the minimum takes no part."""
+        least = profile.least or checked.model.min_cacheable
+        eligible = tuple(
+            point for point in checked.points if profile.caches and point.block.through >= least
+        )
         hit = look_up(
             checked.prompt, eligible, lambda digest: self._find(checked.scope, digest, at)
         )

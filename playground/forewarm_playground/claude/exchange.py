@@ -14,6 +14,7 @@ from forewarm_playground.claude.cache.usage import Usage
 from forewarm_playground.claude.config import Identity
 from forewarm_playground.claude.latency import Latency
 from forewarm_playground.claude.models import Model
+from forewarm_playground.claude.providers.profiles import PROFILES, Profile
 from forewarm_playground.claude.request_log import RequestRecord
 from forewarm_playground.claude.responses.answers import Plan
 from forewarm_playground.claude.threads import ThreadTurn
@@ -76,6 +77,8 @@ class Exchange:
         answer: Plan,
         found: Found,
         diagnostics: dict[str, Any] | None,
+        profile: Profile = PROFILES["anthropic"],
+        regional: bool = False,
     ) -> None:
         self._effects = effects
         self._checked = checked
@@ -89,10 +92,12 @@ class Exchange:
             usage=found.usage,
             geo=checked.body.get("inference_geo"),
             free=answer.free,
+            factor=profile.region_price if regional else 1.0,
         )
         self.record = record
         self.plan = answer
         self.diagnostics = diagnostics
+        self._profile = profile
         self.latency = effects.latency
         self.visibility_lag = effects.visibility_lag
 
@@ -187,7 +192,7 @@ class Exchange:
                 "stop_sequence": plan.stop_sequence,
                 "stop_details": plan.stop_details,
             },
-            "usage": used.delta(),
+            "usage": self._told(used.delta()),
         }
 
     def _entry(self, point: Breakpoint, visible_at: float) -> Entry:
@@ -216,9 +221,17 @@ class Exchange:
     def _wire(self, usage: Usage) -> dict[str, Any]:
         body = self._checked.body
         thinking = self.plan.thinking_tokens if usage.output == self.plan.output else 0
-        return replace(usage, thinking=thinking).wire(
-            geo=body.get("inference_geo"), speed=self._checked.scope.speed
+        return self._told(
+            replace(usage, thinking=thinking).wire(
+                geo=body.get("inference_geo"), speed=self._checked.scope.speed
+            )
         )
+
+    def _told(self, usage: dict[str, Any]) -> dict[str, Any]:
+        """Return the usage as this provider reports it."""
+        if self._profile.reports:
+            return usage
+        return {key: value for key, value in usage.items() if not key.startswith("cache_")}
 
     def _end(self, at: float, output: int, thinking: int) -> None:
         self._charge.usage = replace(self._charge.usage, output=output, thinking=thinking)

@@ -40,6 +40,7 @@ class RequestRecord:
     at: float
     path: str
     body: Any
+    provider: str = "anthropic"
     headers: dict[str, str] = field(default_factory=dict)
     workspace: str | None = None
     model: str | None = None

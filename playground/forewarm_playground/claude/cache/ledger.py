@@ -15,7 +15,10 @@ Outcome = Literal["open", "complete", "cut", "abandoned"]
 
 @dataclass(slots=True)
 class Charge:
-    """One request in the ledger. Money in USD at list prices; times in Unix seconds."""
+    """One request in the ledger. Money in USD at list prices; times in Unix seconds.
+
+    `factor` is what the provider takes for it, as a multiple of the list price.
+    """
 
     at: float
     request_id: str
@@ -25,11 +28,12 @@ class Charge:
     usage: Usage
     geo: str | None = None
     free: bool = False
+    factor: float = 1.0
     outcome: Outcome = "open"
 
     @property
     def usd(self) -> float:
-        return 0.0 if self.free else cost(self.usage, self.model, self.geo)
+        return 0.0 if self.free else self.factor * cost(self.usage, self.model, self.geo)
 
 
 class Ledger:

@@ -13,7 +13,7 @@ from forewarm_playground.claude.cache.prefix_cache import Entry
 from forewarm_playground.claude.clocks import ManualClock
 from forewarm_playground.claude.config import limits_from
 from forewarm_playground.claude.errors import ApiError, ConfigurationError
-from forewarm_playground.claude.http.replies import json_response, read_json
+from forewarm_playground.claude.http.replies import json_response, parse_json, read_body
 from forewarm_playground.claude.responses.answers import Answer, Rule
 from forewarm_playground.claude.responses.faults import Fault
 from forewarm_playground.claude.responses.matching import Match
@@ -70,7 +70,8 @@ class Control:
         async def handle(request: web.Request) -> web.StreamResponse:
             try:
                 limit = self._claude.core.config.body_limit
-                body = await read_json(request, limit) if request.can_read_body else {}
+                raw = await read_body(request, limit) if request.can_read_body else b"{}"
+                body = parse_json(raw)
                 return json_response(await change(body) or {"ok": True})
             except (ApiError, ConfigurationError) as error:
                 return _refused(error.user_message)

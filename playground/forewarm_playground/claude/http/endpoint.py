@@ -3,38 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from forewarm_playground import virtual_time
 from forewarm_playground.claude.core import Call
 from forewarm_playground.claude.errors import ApiError, ConfigurationError, not_found
 from forewarm_playground.claude.exchange import Exchange
 from forewarm_playground.claude.http.replies import (
-    call_of,
+    arrived,
     error_response,
     json_response,
-    read_json,
+    parse_json,
+    read_body,
 )
+from forewarm_playground.claude.providers.doors import Door
 from forewarm_playground.claude.request_log import RequestRecord
 from forewarm_playground.claude.responses.answers import Refusal
 from forewarm_playground.claude.responses.faults import Fault
-from forewarm_playground.claude.responses.stream import encode, events
+from forewarm_playground.claude.responses.stream import events
 
 if TYPE_CHECKING:
     from forewarm_playground.claude.local import LocalClaude
 
-_STREAM_HEADERS = {
-    "content-type": "text/event-stream; charset=utf-8",
-    "cache-control": "no-cache",
-}
 
-
-class Door(Protocol):
+class Socket(Protocol):
     """The listening socket, as a fault sees it."""
 
     async def refuse(self, seconds: float | None) -> None: ...
@@ -47,34 +44,34 @@ class _Dropped(Exception):
 class MessagesEndpoint:
     """Turns HTTP requests into exchanges with the core."""
 
-    def __init__(self, claude: LocalClaude, door: Door) -> None:
+    def __init__(self, claude: LocalClaude, socket: Socket) -> None:
         self._claude = claude
-        self._door = door
+        self._socket = socket
 
-    async def create(self, request: web.Request) -> web.StreamResponse:
-        """Answer a request for a message."""
-        return await self._guarded(request)
+    def handler(self, way: Door, path: str) -> Handler:
+        """Return what answers requests that come in by a provider's way, for a path of the API."""
 
-    async def count(self, request: web.Request) -> web.StreamResponse:
-        """Answer a request to count tokens."""
-        return await self._guarded(request)
+        async def handle(request: web.Request) -> web.StreamResponse:
+            return await self._guarded(request, way, path)
+
+        return handle
 
     async def unknown(self, request: web.Request) -> web.StreamResponse:
         """Answer a request for what is not there."""
         return error_response(not_found("Not Found"), self._claude.core.new_id("req"), {})
 
-    async def _guarded(self, request: web.Request) -> web.StreamResponse:
+    async def _guarded(self, request: web.Request, way: Door, path: str) -> web.StreamResponse:
         core = self._claude.core
         at = self._claude.clock.now()
         try:
-            body = await read_json(request, core.config.body_limit)
+            raw = await read_body(request, core.config.body_limit)
+            call = way.call(arrived(request, raw), parse_json(raw), core.config)
         except ApiError as error:
-            return error_response(error, core.new_id("req"), {})
-        call = call_of(request, body)
-        record = core.log(call, at, request.path)
-        run = _Run(self._claude, self._door, request, call, record)
+            return way.error(error, core.new_id("req"), {})
+        record = core.log(call, at, path)
+        run = _Run(self._claude, self._socket, request, way, call, record)
         try:
-            return await (run.create() if request.path == "/v1/messages" else run.count())
+            return await (run.create() if path == "/v1/messages" else run.count())
         except _Dropped:
             return web.Response()
         except ConfigurationError as error:
@@ -89,16 +86,18 @@ class _Run:
     def __init__(
         self,
         claude: LocalClaude,
-        door: Door,
+        socket: Socket,
         request: web.Request,
+        way: Door,
         call: Call,
         record: RequestRecord,
     ) -> None:
         self._claude = claude
         self._core = claude.core
         self._clock = claude.clock
-        self._door = door
+        self._socket = socket
         self._request = request
+        self._way = way
         self._call = call
         self._record = record
         self._faults: Sequence[Fault] = ()
@@ -129,12 +128,12 @@ class _Run:
     def refuse(self, error: ApiError) -> web.Response:
         """Return an error reply, and note it."""
         self._record.fail(error, self._clock.now())
-        return error_response(error, self._record.request_id, self._headers())
+        return self._way.error(error, self._record.request_id, self._headers())
 
     # Before anything takes effect
 
     async def _meet_faults(self) -> None:
-        identity = self._core.config.identify(self._call.key or "")
+        identity = self._core.known(self._call)
         self._record.workspace = identity.workspace if identity else None
         self._faults = self._claude.faults.take(self._core.asked(self._record))
         self._record.fault = ", ".join(fault.kind for fault in self._faults) or None
@@ -143,7 +142,7 @@ class _Run:
             if error is not None:
                 raise error
             if fault.kind == "refuse":
-                await self._door.refuse(fault.seconds)
+                await self._socket.refuse(fault.seconds)
                 self._drop()
             if fault.kind == "drop_request":
                 self._drop()
@@ -189,7 +188,13 @@ class _Run:
         self._drop()
 
     async def _stream(self, exchange: Exchange) -> web.StreamResponse:
-        response = web.StreamResponse(headers={**self._headers(), **_STREAM_HEADERS})
+        response = web.StreamResponse(
+            headers={
+                **self._headers(),
+                "content-type": self._way.stream_type,
+                "cache-control": "no-cache",
+            }
+        )
         self._record.status = 200
         began, output = self._clock.now(), 0
         try:
@@ -203,7 +208,7 @@ class _Run:
                     return response
                 if event.name == "message_stop" and self._fault("no_stop"):
                     break
-                await response.write(event.encode())
+                await response.write(event.encode(self._way.encode))
                 output = event.output
         except ConnectionError:
             exchange.cut(self._clock.now(), output)
@@ -221,11 +226,12 @@ class _Run:
         if self._due("cut", sent):
             self._drop()
         if self._due("bad_event", sent):
-            await response.write(encode("content_block_delta", '{"type": "content_block_del'))
+            torn = '{"type": "content_block_del'
+            await response.write(self._way.encode("content_block_delta", torn))
         error = self._due("stream_error", sent)
         if error:
-            body = ApiError(200, error.type, error.message).body(self._record.request_id)
-            await response.write(encode("error", json.dumps(body)))
+            told = ApiError(200, error.type, error.message)
+            await response.write(self._way.stream_error(told, self._record.request_id))
         return error is None
 
     async def _maybe_stall(self, sent: int) -> None:
@@ -261,7 +267,7 @@ class _Run:
 
     def _headers(self) -> dict[str, str]:
         headers = {"request-id": self._record.request_id}
-        identity = self._core.config.identify(self._call.key or "")
+        identity = self._core.known(self._call)
         if identity is None:
             return headers
         return {**headers, **self._core.headers(identity, self._clock.now(), self._record)}

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from forewarm_playground.claude.errors import ApiError, invalid, unknown_model
-from forewarm_playground.claude.http.replies import call_of, error_response, json_response
+from forewarm_playground.claude.http.replies import arrived, json_response
 from forewarm_playground.claude.models import EFFORTS, Model
+from forewarm_playground.claude.providers.doors import Door
 
 if TYPE_CHECKING:
     from forewarm_playground.claude.local import LocalClaude
@@ -22,23 +24,27 @@ class Catalogue:
     def __init__(self, claude: LocalClaude) -> None:
         self._claude = claude
 
-    async def list(self, request: web.Request) -> web.Response:
-        """Answer `GET /v1/models`: newest first, retired ones only if asked for."""
-        return self._guarded(request, self._page)
+    def add_routes(self, app: web.Application, base: str, way: Door) -> None:
+        """Answer `GET /v1/models` and `GET /v1/models/{id}` below a provider's base.
 
-    async def get(self, request: web.Request) -> web.Response:
-        """Answer `GET /v1/models/{id}`: by id or alias."""
-        return self._guarded(request, self._one)
+        The list is newest first, with retired ones only if they are asked for. A model is found by
+        id or alias.
+        """
+        app.router.add_get(f"{base}/v1/models", self._handler(way, self._page))
+        app.router.add_get(f"{base}/v1/models/{{id}}", self._handler(way, self._one))
 
-    def _guarded(self, request: web.Request, answer: Any) -> web.Response:
-        core = self._claude.core
-        request_id = core.new_id("req")
-        try:
-            identity = core.identify(call_of(request, None))
-            headers = core.headers(identity, self._claude.clock.now())
-            return json_response(answer(request), {**headers, "request-id": request_id})
-        except ApiError as error:
-            return error_response(error, request_id, {})
+    def _handler(self, way: Door, answer: Any) -> Handler:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            core = self._claude.core
+            request_id = core.new_id("req")
+            try:
+                identity = core.identify(way.call(arrived(request, b""), None, core.config))
+                headers = core.headers(identity, self._claude.clock.now())
+                return json_response(answer(request), {**headers, "request-id": request_id})
+            except ApiError as error:
+                return way.error(error, request_id, {})
+
+        return handle
 
     def _one(self, request: web.Request) -> dict[str, Any]:
         name = request.match_info["id"]

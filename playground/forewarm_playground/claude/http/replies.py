@@ -8,32 +8,32 @@ from typing import Any
 
 from aiohttp import web
 
-from forewarm_playground.claude.core import Call
 from forewarm_playground.claude.errors import ApiError, invalid, too_large
+from forewarm_playground.claude.providers.doors import Arrived
 
 
-async def read_json(request: web.Request, limit: int) -> Any:
-    """Return the request's JSON; raise `ApiError` if it is too large or no JSON."""
+async def read_body(request: web.Request, limit: int) -> bytes:
+    """Return the request's body; raise `ApiError` if it is too large."""
     if (request.content_length or 0) > limit:
         raise too_large(limit)
     raw = await request.read()
     if len(raw) > limit:
         raise too_large(limit)
+    return raw
+
+
+def parse_json(raw: bytes) -> Any:
+    """Return the JSON of a body; raise `ApiError` if it is none."""
     try:
         return json.loads(raw)
     except ValueError as error:
         raise invalid(f"The request body is not valid JSON: {error}") from None
 
 
-def call_of(request: web.Request, body: Any) -> Call:
-    """Return the request as the core takes it. A key comes as a bearer token or as `x-api-key`."""
+def arrived(request: web.Request, raw: bytes) -> Arrived:
+    """Return a request as a provider's door takes it."""
     headers = {name.lower(): value for name, value in request.headers.items()}
-    scheme, _, token = headers.pop("authorization", "").partition(" ")
-    key = token if scheme.lower() == "bearer" else None
-    key = headers.pop("x-api-key", None) or key
-    betas = [one.strip() for one in headers.get("anthropic-beta", "").split(",") if one.strip()]
-    version = headers.get("anthropic-version")
-    return Call(body=body, key=key, version=version, betas=betas, headers=headers)
+    return Arrived(request.method, request.raw_path, headers, raw, request.match_info)
 
 
 def json_response(

@@ -13,6 +13,8 @@ from aiohttp.typedefs import Handler
 from forewarm_playground.claude.http.control import Control
 from forewarm_playground.claude.http.endpoint import MessagesEndpoint
 from forewarm_playground.claude.http.models_endpoint import Catalogue
+from forewarm_playground.claude.providers.doors import CATALOGUES, ROUTES
+from forewarm_playground.claude.providers.google_tokens import GoogleTokens
 
 if TYPE_CHECKING:
     from forewarm_playground.claude.local import LocalClaude
@@ -90,10 +92,11 @@ class Server:
         app = web.Application(client_max_size=0, middlewares=[self._note_connection])
         messages = MessagesEndpoint(self._claude, self)
         catalogue = Catalogue(self._claude)
-        app.router.add_post("/v1/messages", messages.create)
-        app.router.add_post("/v1/messages/count_tokens", messages.count)
-        app.router.add_get("/v1/models", catalogue.list)
-        app.router.add_get("/v1/models/{id}", catalogue.get)
+        for route, way, path in ROUTES:
+            app.router.add_post(route, messages.handler(way, path))
+        for base, way in CATALOGUES:
+            catalogue.add_routes(app, base, way)
+        app.router.add_post("/google/token", GoogleTokens(self._claude.core.config.accounts).grant)
         Control(self._claude, self).add_routes(app)
         app.router.add_route("*", "/{path:.*}", messages.unknown)
         return app

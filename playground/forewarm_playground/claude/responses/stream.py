@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,9 +33,9 @@ class Event:
     def name(self) -> str:
         return str(self.data["type"])
 
-    def encode(self) -> bytes:
-        """Return the event as it goes over the wire."""
-        return encode(self.name, json.dumps(self.data, ensure_ascii=False))
+    def encode(self, framed: Callable[[str, str], bytes]) -> bytes:
+        """Return the event as it goes over the wire, in a provider's framing."""
+        return framed(self.name, json.dumps(self.data, ensure_ascii=False))
 
 
 def encode(name: str, data: str) -> bytes:

@@ -16,6 +16,7 @@ from typing import Any
 from forewarm_playground.claude.cache.breakpoints import check_inner_markers
 from forewarm_playground.claude.errors import invalid
 from forewarm_playground.claude.models import EFFORTS, Model
+from forewarm_playground.claude.providers.profiles import Profile
 from forewarm_playground.claude.validation import citations
 from forewarm_playground.claude.validation.signatures import check_signature
 
@@ -47,6 +48,29 @@ def check_settings(body: Json, model: Model, version: str) -> None:
     _check_tool_choice(body, model)
     if version == "2023-06-01":
         _check_sampling(body, model)
+
+
+def check_provider(body: Json, profile: Profile) -> None:
+    """Refuse the fields that a provider does not take. Markers are found at any depth."""
+    if body.get("max_tokens") == 0 and not profile.zero:
+        raise invalid("max_tokens: Input should be greater than or equal to 1")
+    if body.get("cache_control") and not profile.automatic:
+        raise invalid("cache_control: Extra inputs are not permitted")
+    if body.get("diagnostics") is not None and not profile.diagnostics:
+        raise invalid("diagnostics: Extra inputs are not permitted")
+    if "1h" not in profile.lives and any(control.get("ttl") == "1h" for control in _markers(body)):
+        raise invalid("system.0.cache_control.ttl: Input should be '5m'")
+
+
+def _markers(value: Any) -> Iterator[Json]:
+    if isinstance(value, Mapping):
+        if isinstance(control := value.get("cache_control"), Mapping):
+            yield control
+        for inner in value.values():
+            yield from _markers(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _markers(inner)
 
 
 def check_output(body: Json, model: Model) -> None:

@@ -1,0 +1,1 @@
+"""Emulation of the clouds that serve Claude: their paths, credentials, framing and errors."""
