@@ -14,6 +14,7 @@ from typing import Annotated
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from bot.context.config.schema import ProviderName
 from bot.errors import ForewarmError
 
 RENAMED: Mapping[str, str] = {}
@@ -71,13 +72,28 @@ class Settings(BaseSettings):
     anthropic_api_key: SecretStr | None = Field(
         None,
         description="The key of the Claude API. Required, unless ANTHROPIC_BASE_URL names a server"
-        " that needs none.",
+        " that needs none, or Claude runs at another provider.",
         examples=["sk-ant-…"],
     )
     anthropic_base_url: str | None = Field(
         None,
         description="The address of a server with the Messages API. By default Anthropic's.",
         examples=["http://127.0.0.1:8080"],
+    )
+    provider: ProviderName | None = Field(
+        None,
+        alias="forewarm_provider",
+        description="Where Claude runs for contexts that name no provider: anthropic, aws, bedrock,"
+        " bedrock-mantle, vertex, google-cloud, foundry or compatible. By default anthropic, or"
+        " compatible if ANTHROPIC_BASE_URL names another host. docs/providers.md lists the"
+        " variables of each.",
+        examples=["bedrock"],
+    )
+    cloud_ml_region: str | None = Field(
+        None,
+        description="The region of Google Vertex AI. Endpoints of one region cost a tenth more than"
+        " those of `global`.",
+        examples=["global"],
     )
 
     port: int = Field(
@@ -314,6 +330,11 @@ class Settings(BaseSettings):
         return value
 
     @property
+    def worldwide(self) -> tuple[str, ...]:
+        """The providers whose endpoint is bound to no region, so that they take no premium."""
+        return ("vertex",) if self.cloud_ml_region == "global" else ()
+
+    @property
     def listen_host(self) -> str:
         """The address to listen on: this machine alone, unless callers from outside are due."""
         if self.host:
@@ -359,6 +380,11 @@ class Settings(BaseSettings):
 def copy_addresses() -> tuple[str | None, str | None]:
     """Return the databases that `forewarm db copy` reads and fills, if variables name them."""
     return os.environ.get("COPY_FROM") or None, os.environ.get("COPY_TO") or None
+
+
+def provider_environment() -> Mapping[str, str]:
+    """Return the variables that the SDK's clients of the clouds read by themselves."""
+    return os.environ
 
 
 def read_settings() -> Settings:

@@ -65,6 +65,7 @@ def local_settings(slack: LocalSlack, claude_url: str, folder: Path) -> dict[str
         "slack_api_url": slack.api_url,
         "anthropic_api_key": SecretStr("sk-ant-local"),
         "anthropic_base_url": claude_url,
+        "provider": "anthropic",
         "port": 0,
         "host": "127.0.0.1",
         "home": folder / "home",

@@ -22,6 +22,7 @@ from bot.answer.thread.message import BotIdentity
 from bot.app.adapters import AuditLog, SpendingLimits
 from bot.app.attachments import SCOPE as FILES_SCOPE
 from bot.app.attachments import SlackAttachments
+from bot.app.cache_facts import FACTS, StoredFacts
 from bot.app.channel_check import unusable_channels
 from bot.app.contexts.clones import Clones
 from bot.app.contexts.folder import ContextFiles
@@ -53,7 +54,7 @@ from bot.delivery.citations.filter import Checkers
 from bot.delivery.delivery import Deliveries
 from bot.delivery.rate_limit.budget import Rates
 from bot.delivery.rate_limit.limiter import RateLimiter
-from bot.settings import Settings
+from bot.settings import Settings, provider_environment
 from bot.slack.app import Services, SlackSide
 from bot.slack.client import connect
 from bot.slack.identity import identify
@@ -94,6 +95,7 @@ STATE_DAYS = {
     DELETED_MESSAGES: 2.0,
     VIEWED: 30.0,
     LAST_ASKED: 30.0,
+    FACTS: 30.0,
 }
 """Days for which each kind of state is kept; other kinds stay."""
 FILES_SECONDS = 2.0
@@ -157,7 +159,7 @@ class Bot:
     async def _open_store(self) -> None:
         settings = self.settings
         prepare_home(settings.home)
-        use_prices(settings.prices)
+        use_prices(settings.prices, settings.worldwide)
         # Children inherit it: git, and the processes that read repositories.
         os.umask(UMASK)
         await asyncio.to_thread(make_tree_private, settings.home)
@@ -196,6 +198,9 @@ class Bot:
         self.claude = ClaudeClient.connect(
             api_key=_secret(settings.anthropic_api_key),
             base_url=settings.anthropic_base_url,
+            provider=settings.provider,
+            environment=provider_environment(),
+            facts=StoredFacts(self.store.state),
             journal=self.journal,
             feed=self.requests,
             now=self.now,

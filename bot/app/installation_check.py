@@ -1,6 +1,7 @@
 """The steps of `forewarm check`. Each finding says how to fix it.
 
-Nothing is changed in Slack and nothing is spent. Repositories are fetched and packed as at a start.
+Nothing is changed in Slack. Nothing is spent, but for the one probe of a provider whose cache is
+documented nowhere. Repositories are fetched and packed as at a start.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Literal
 import aiohttp
 from slack_sdk.errors import SlackApiError
 
+from bot.app.cache_facts import StoredFacts
 from bot.app.channel_check import unusable_channels
 from bot.app.contexts.clones import Clones, github_app
 from bot.app.contexts.prefixes import Prefixes
@@ -25,14 +27,16 @@ from bot.claude.error_mapping import no_key
 from bot.claude.errors import ClaudeError
 from bot.claude.models import retirement
 from bot.claude.prefix import Prefix
-from bot.claude.prices import is_claude, is_priced, price_list_of, use_prices
+from bot.claude.prices import is_priced, price_list_of, use_prices
+from bot.claude.providers.cache_facts import FactStore
+from bot.claude.providers.table import is_claude
 from bot.clock import Now
 from bot.context.codebase import Codebase
 from bot.context.config.globs import matcher
 from bot.context.config.load import ContextConfig, LoadedContexts, load_contexts
 from bot.context.pack import Pack
 from bot.errors import ForewarmError
-from bot.settings import Settings, SettingsError, require_slack
+from bot.settings import Settings, SettingsError, provider_environment, require_slack
 from bot.slack.client import SlackClients, connect
 from bot.slack.identity import Identity, identify
 from bot.slack.manifest import Features, scopes
@@ -43,6 +47,7 @@ from bot.tasks import Tasks
 Verdict = Literal["good", "note", "bad"]
 APPS_PAGE = "https://api.slack.com/apps"
 KEYS_PAGE = "https://platform.claude.com/settings/keys"
+DEFAULT_MODEL = "claude-sonnet-5-5"
 PRICES_OLD_DAYS = 180
 RETIRES_SOON_DAYS = 60
 UNUSED = "No question is answered from it until then."
@@ -65,8 +70,8 @@ class InstallationCheck:
         self._settings = settings
         self._now = now
         self._stores = False
-        # The sentence that would be repeated for each context.
-        self._claude_failed: str | None = None
+        # The sentences that would be repeated for each context.
+        self._claude_failed: set[str] = set()
         self._bot_token = settings.slack_bot_token
 
     async def run(self) -> AsyncIterator[Finding]:
@@ -79,10 +84,8 @@ class InstallationCheck:
             yield finding
         async for finding in self._store():
             yield finding
-        if self._has_model_server():
-            yield await self._claude()
-        else:
-            self._claude_failed = no_key().user_message
+        async for finding in self._claude(loaded):
+            yield finding
         async for finding in self._git_hosts():
             yield finding
         async for finding in self._contexts(loaded):
@@ -234,23 +237,46 @@ class InstallationCheck:
             yield Finding("database", "good", f"{kind}; a look takes {1000 * seconds:.0f} ms.")
 
     def _has_model_server(self) -> bool:
-        return bool(self._settings.anthropic_api_key or self._settings.anthropic_base_url)
+        settings = self._settings
+        if settings.provider not in (None, "anthropic"):
+            return True
+        return bool(settings.anthropic_api_key or settings.anthropic_base_url)
 
-    def _connect(self) -> ClaudeClient:
+    def _connect(self, facts: FactStore | None = None) -> ClaudeClient:
         key = self._settings.anthropic_api_key
         return ClaudeClient.connect(
             api_key=key.get_secret_value() if key else None,
             base_url=self._settings.anthropic_base_url,
+            provider=self._settings.provider,
+            environment=provider_environment(),
+            facts=facts,
         )
 
-    async def _claude(self) -> Finding:
-        where = self._settings.anthropic_base_url or "https://api.anthropic.com"
+    async def _claude(self, loaded: LoadedContexts) -> AsyncIterator[Finding]:
+        """Ask each provider that a context uses, or the installation's if there is no context."""
         async with self._connect() as client:
-            try:
-                await client.ask_for_models()
-            except ClaudeError as error:
-                self._claude_failed = error.user_message
-                return Finding("Claude", "bad", _unusable(error, where))
+            models = {
+                client.provider(one.full_model).name: one.full_model for one in loaded.contexts
+            }
+            for model in models.values() or (DEFAULT_MODEL,):
+                if client.provider(model).is_cloud or self._has_model_server():
+                    yield await self._provider(client, model)
+                else:
+                    self._claude_failed.add(no_key().user_message)
+
+    async def _provider(self, client: ClaudeClient, model: str) -> Finding:
+        provider = client.provider(model)
+        where = self._settings.anthropic_base_url or "https://api.anthropic.com"
+        try:
+            await client.ask_for_access(model)
+        except ClaudeError as error:
+            self._claude_failed.add(error.user_message)
+            told = error.user_message if provider.is_cloud else _unusable(error, where)
+            return Finding("Claude", "bad", told)
+        if provider.is_cloud:
+            return Finding(
+                "Claude", "good", f"{provider.title} answers and accepts the credentials."
+            )
         return Finding("Claude", "good", f"{where} answers and accepts the key.")
 
     async def _git_hosts(self) -> AsyncIterator[Finding]:
@@ -288,7 +314,7 @@ class InstallationCheck:
             )
             return
         store = await Store.open(settings.database_url or default_url(settings.home), now=self._now)
-        client = self._connect()
+        client = self._connect(StoredFacts(store.state))
         try:
             sources = Clones(settings, store, client, self._now, Tasks())
             for context in loaded.contexts:
@@ -313,13 +339,17 @@ class InstallationCheck:
             problems = await asyncio.to_thread(_unmatched, context, source)
             ambiguous = await source.ambiguous_refs()
             prefix = await Prefixes(client).build(context, pack, "")
+            if not client.provider(prefix.model).models:
+                await client.ask_for_access(prefix.model)
+            warmth = await self._warmth(context, prefix, client)
         except ClaudeError as error:
-            if error.user_message == self._claude_failed:
+            if error.user_message in self._claude_failed:
                 return [Finding(part, "note", "Its model was not looked at: see Claude above.")]
             return [Finding(part, "bad", error.user_message)]
         except ForewarmError as error:
             return [Finding(part, "bad", error.user_message)]
         found = [Finding(part, verdict, text) for verdict, text in problems]
+        found += warmth
         if ambiguous:
             found.append(
                 Finding(
@@ -330,7 +360,7 @@ class InstallationCheck:
                     " meant.",
                 )
             )
-        window = (await client.capabilities(context.model)).max_input_tokens
+        window = (await client.capabilities(prefix.model)).max_input_tokens
         if prefix.tokens + prefix.settings.max_tokens > window:
             found.append(
                 Finding(
@@ -345,6 +375,30 @@ class InstallationCheck:
         if not any(one.verdict == "bad" for one in found):
             found.append(Finding(part, "good", _built(context, pack, prefix)))
         return found
+
+    async def _warmth(
+        self, context: ContextConfig, prefix: Prefix, client: ClaudeClient
+    ) -> list[Finding]:
+        """Say if warmth does not exist at the provider, or only for 5 minutes.
+
+        A cache that is documented nowhere is probed once, for a cent or two. The result is kept.
+        """
+        part, model = f"context {context.name}", prefix.model
+        if await client.recall_cache_facts(model) is None:
+            await client.probe_cache_facts(prefix.settings)
+        facts = client.cache_facts(model)
+        if not facts.caches:
+            return [Finding(part, "note", client.ignored_sentence(model))]
+        if "1h" not in facts.lives:
+            return [
+                Finding(
+                    part,
+                    "note",
+                    f"Cache entries of {model} live 5 minutes at most here, so no hour of warmth is"
+                    " paid for: change `provider` or `model` if gaps between questions are longer.",
+                )
+            ]
+        return []
 
     def _money(self, loaded: LoadedContexts) -> Iterator[Finding]:
         settings = self._settings
@@ -362,12 +416,12 @@ class InstallationCheck:
                 " use up the money for answers: lower the first.",
             )
         try:
-            use_prices(settings.prices)
+            use_prices(settings.prices, settings.worldwide)
         except ForewarmError as error:
             yield Finding("prices", "bad", error.user_message)
             return
         today = datetime.fromtimestamp(self._now(), UTC).date()
-        models = sorted({c.model for c in loaded.contexts if is_claude(c.model)})
+        models = sorted({c.full_model for c in loaded.contexts if is_claude(c.full_model)})
         for model in models:
             yield from _priced_and_alive(model, today)
         age = (today - price_list_of()).days

@@ -15,7 +15,7 @@ from bot.claude.probes import SETTLE_SECONDS, ClaudeProbes
 from bot.clock import Now
 from bot.context.config.load import load_contexts
 from bot.errors import ForewarmError
-from bot.settings import Settings
+from bot.settings import Settings, provider_environment
 from bot.slack.client import SlackClients, connect
 from bot.slack.identity import identify
 from bot.slack.probes.interactive import Watch
@@ -69,15 +69,18 @@ class LiveProbes:
         settings = self._settings
         key = settings.anthropic_api_key
         client = ClaudeClient.connect(
-            api_key=key.get_secret_value() if key else None, base_url=settings.anthropic_base_url
+            api_key=key.get_secret_value() if key else None,
+            base_url=settings.anthropic_base_url,
+            provider=settings.provider,
+            environment=provider_environment(),
         )
         contexts = load_contexts(settings.contexts).contexts
-        chosen = {(c.model, c.thinking, c.effort) for c in contexts}
+        chosen = {(c.full_model, c.thinking, c.effort) for c in contexts}
         try:
             for model, thinking, effort in sorted(chosen or {(DEFAULT_MODEL, "least", "low")}):
                 capabilities = await client.capabilities(model)
                 accepted = settle(capabilities, thinking=thinking, effort=effort)
-                probes = ClaudeProbes(client.sdk, accepted, settle=self._pace.settle)
+                probes = ClaudeProbes(client.sdk(model), accepted, settle=self._pace.settle)
                 async for found in probes.run():
                     yield found
         finally:

@@ -88,6 +88,7 @@ class Warmth:
         self._left: dict[str, float] = {}
         self._halted = False
         self._library = library
+        self._claude = claude
         self._now = now
         self._limits = limits
         warmer = CappedWarmer(claude, ledger, settings.warm_daily_limit_usd, self._cap_of)
@@ -116,13 +117,15 @@ class Warmth:
             return
         live = self._library.live(context.name)
         prefix = live.prefix if live is not None else None
-        target = target_of(live.config, prefix) if live is not None and prefix is not None else None
+        target = (
+            self._target(live.config, prefix) if live is not None and prefix is not None else None
+        )
         self.driver.signal(signal, target)
 
     async def join(self, prefix: Prefix, question: Question, context: ContextConfig) -> JoinTicket:
         """Take a question about to be sent; wait for a writing in flight."""
         return await self.driver.join(
-            target_of(context, prefix),
+            self._target(context, prefix),
             channel=question.channel,
             thread=question.thread if question.in_thread else None,
             user=question.user,
@@ -132,7 +135,7 @@ class Warmth:
         """A prefix was built, or its repository has moved."""
         if self._halted:
             return
-        self.driver.update(target_of(move.config, move.new))
+        self.driver.update(self._target(move.config, move.new))
 
     # --- what drafts ask ------------------------------------------------------------------------
 
@@ -141,7 +144,16 @@ class Warmth:
         context = self._context_of(prefix)
         if context is None:
             return False
-        return self.driver.governor.is_warm(target_of(context, prefix).facts, self._now())
+        return self.driver.governor.is_warm(self._target(context, prefix).facts, self._now())
+
+    def _target(self, context: ContextConfig, prefix: Prefix) -> Target:
+        return Target(
+            context=context.name,
+            prefix=prefix,
+            wait_cost_per_hour=context.warm.wait_cost_per_hour,
+            daily_limit_usd=context.warm.daily_limit_usd,
+            lives=self._claude.cache_facts(prefix.model).lives,
+        )
 
     def _cap_of(self, context: str) -> float:
         live = self._library.live(context)
@@ -170,12 +182,3 @@ class Warmth:
         """Warm nothing any more: the app was removed."""
         self._halted = True
         await self.stop()
-
-
-def target_of(context: ContextConfig, prefix: Prefix) -> Target:
-    return Target(
-        context=context.name,
-        prefix=prefix,
-        wait_cost_per_hour=context.warm.wait_cost_per_hour,
-        daily_limit_usd=context.warm.daily_limit_usd,
-    )

@@ -27,7 +27,8 @@ class WarmResult:
     `seconds` is how long it took, which is the prefill if `usage` shows a write. `tokens` is
     the prefix's length as the server measured it, as against the estimate in the Prefix.
     `complete` tells whether the prefix may be taken as cached; `missed` says in words why not, or
-    why less was read than was expected.
+    why less was read than was expected. `lives` are the lives that entries can have there, as far
+    as is known now.
     """
 
     usage: Usage
@@ -40,6 +41,15 @@ class WarmResult:
     request_id: str | None
     message_id: str | None
     missed: str | None = None
+    lives: tuple[Ttl, ...] | None = None
+
+
+def not_sent(at: float, ttl: Ttl, usd: float, why: str) -> WarmResult:
+    """Return the result of a warm-up that was not sent, since no warmth exists.
+
+    `usd` is what the probe cost that found it out.
+    """
+    return WarmResult(Usage(), usd, 0.0, at, ttl, 0, False, None, None, why, lives=())
 
 
 def covered_tokens(usage: Usage, reports_writes: bool) -> int:

@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-import anthropic
 import structlog
 
 from bot.claude.error_mapping import failure, lacks_endpoint
 from bot.claude.errors import ClaudeError, ErrorKind
 from bot.claude.models import Capabilities, from_model_info, listed
+from bot.claude.providers.connect import Connections
+from bot.claude.providers.table import sent_id
 
 LOOK_UP_SECONDS = 10.0
 _FATAL: frozenset[ErrorKind] = frozenset({"authentication", "unknown_model"})
@@ -20,10 +21,10 @@ _log = structlog.get_logger(__name__)
 
 
 class Catalogue:
-    """The Models API if the server has one, else models.toml."""
+    """The Models API if the provider has one, else models.toml."""
 
-    def __init__(self, sdk: anthropic.AsyncAnthropic) -> None:
-        self._sdk = sdk
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
         self._known: dict[str, Capabilities] = {}
         self._lock = asyncio.Lock()
 
@@ -37,6 +38,8 @@ class Catalogue:
         async with self._lock:
             if model in self._known:
                 return self._known[model]
+            if not self._connections.provider(model).models:
+                return listed(model)
             try:
                 found = await self._ask(model)
             except ClaudeError as failed:
@@ -47,29 +50,30 @@ class Catalogue:
             self._known[model] = found
             return found
 
-    async def ask_for_models(self) -> None:
-        """Ask for the list of models. Raises `ClaudeError` if there is no answer or no access."""
-        await self._get("/v1/models", "")
+    async def ask_for_models(self, model: str) -> None:
+        """Ask a model's provider for its list. Raises `ClaudeError` if there is no access."""
+        await self._get("/v1/models", model)
 
     def known(self, model: str) -> Capabilities:
         """Return what was learnt of the model by now, without asking; else `listed`."""
         return self._known.get(model) or listed(model)
 
     async def _ask(self, model: str) -> Capabilities:
-        one = await self._get(f"/v1/models/{model}", model)
+        id = sent_id(model)
+        one = await self._get(f"/v1/models/{id}", model)
         if one is not None:
             return from_model_info(model, one)
         every = await self._get("/v1/models", model)
         rows = every.get("data") if every else None
         for row in rows if isinstance(rows, list) else ():
-            if isinstance(row, Mapping) and model in (row.get("id"), *(row.get("aliases") or ())):
+            if isinstance(row, Mapping) and id in (row.get("id"), *(row.get("aliases") or ())):
                 return from_model_info(model, row)
         return listed(model)
 
     async def _get(self, path: str, model: str) -> Mapping[str, Any] | None:
         """Return the object at a path, or None if the server has no such endpoint."""
         try:
-            found = await self._sdk.get(
+            found = await self._connections.of(model).sdk.get(
                 path, cast_to=object, options={"max_retries": 0, "timeout": LOOK_UP_SECONDS}
             )
         except Exception as error:

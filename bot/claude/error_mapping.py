@@ -2,7 +2,8 @@
 
 Servers that speak Anthropic's protocol word the same error in different ways, and some give it a
 status of its own. So the words decide first, then the status, then the type. Wordings are those of
-Anthropic, Bedrock, vLLM, llama.cpp and Ollama: docs/platform/claude.md#error-wording.
+Anthropic, vLLM, llama.cpp and Ollama (docs/platform/claude.md#error-wording) and of the clouds
+(docs/platform/providers.md#error-wording).
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import anthropic
 import httpx2
 
 from bot.claude.errors import ClaudeError, CutStream, ErrorKind
+from bot.claude.providers.failures import classify, not_installed, sentence
+from bot.claude.providers.table import Provider, providers, sent_id, split_name
 
 _BY_STATUS: dict[int, ErrorKind] = {
     401: "authentication",
@@ -24,6 +27,7 @@ _BY_STATUS: dict[int, ErrorKind] = {
     404: "unknown_model",
     408: "timeout",
     413: "too_long",
+    424: "server",  # Bedrock: the model failed
     429: "rate_limited",
     504: "timeout",
     529: "overloaded",
@@ -40,6 +44,13 @@ _BY_TYPE: dict[str, ErrorKind] = {
     "api_error": "server",
     "invalid_request_error": "invalid",
     "exceed_context_size_error": "too_long",  # llama.cpp's word for it
+    # Within a stream of Bedrock.
+    "throttlingException": "rate_limited",
+    "modelStreamErrorException": "cut",
+    "modelTimeoutException": "timeout",
+    "internalServerException": "server",
+    "serviceUnavailableException": "overloaded",
+    "validationException": "invalid",
 }
 _BROKEN = (
     json.JSONDecodeError,
@@ -48,6 +59,9 @@ _BROKEN = (
     anthropic.APIConnectionError,
     httpx2.TransportError,
 )
+_CLASSIFIED = (400, 401, 403, 404)
+"""Statuses that clouds give to refused credentials and to models that they do not have."""
+
 _TOO_LONG = re.compile(
     r"\b(?:prompt|input|request|context)\b[^.]{0,80}\btoo (?:long|large|many tokens)\b"
     r"|\bexceed\w*\b[^.]{0,80}\b(?:context|maximum input|number of (?:input )?tokens allowed)\b"
@@ -120,11 +134,45 @@ def failure(error: Exception, model: str) -> ClaudeError:
         return _of_status(error, model)
     if isinstance(error, anthropic.APITimeoutError | httpx2.TimeoutException):
         return ClaudeError("timeout", model=model, detail=_chain(error))
+    cloud = _cloud(model)
     if isinstance(error, anthropic.APIConnectionError | httpx2.TransportError | OSError):
-        return ClaudeError("connection", model=model, detail=_chain(error))
+        told = sentence(cloud, "connection", model, _host(error)) if cloud else None
+        return ClaudeError("connection", model=model, detail=_chain(error), user_message=told)
+    if cloud is not None and _is_about_credentials(error):
+        return _of_credentials(error, cloud, model)
     if isinstance(error, anthropic.CredentialsError) or _lacks_key(error):
         return no_key()
     raise error
+
+
+def _cloud(model: str) -> Provider | None:
+    """Return the provider of a model, or None if that is no cloud."""
+    name = split_name(model)[0]
+    return providers()[name] if name else None
+
+
+def _host(error: BaseException) -> str:
+    request = getattr(error, "request", None)
+    return str(request.url.host) if request is not None else ""
+
+
+def _is_about_credentials(error: Exception) -> bool:
+    """Tell whether an error comes from the search for a cloud's credentials.
+
+    The packages of the clouds are not imported to compare types, since they may not be installed.
+    """
+    origin = type(error).__module__.partition(".")[0]
+    said = isinstance(error, RuntimeError) and "Could not resolve" in str(error)
+    return origin in ("botocore", "boto3", "google") or said or isinstance(error, ImportError)
+
+
+def _of_credentials(error: Exception, cloud: Provider, model: str) -> ClaudeError:
+    if isinstance(error, ImportError):
+        told = not_installed(cloud)
+    else:
+        found = classify(cloud, model, str(error))
+        told = found[1] if found else sentence(cloud, "authentication", model)
+    return ClaudeError("authentication", model=model, detail=_chain(error), user_message=told)
 
 
 def never_left(error: Exception) -> bool:
@@ -139,7 +187,7 @@ def lacks_endpoint(error: Exception, model: str) -> bool:
     """
     if not isinstance(error, anthropic.APIStatusError) or error.status_code not in (404, 405, 501):
         return False
-    return model not in (error.api_message or "")
+    return sent_id(model) not in _said(error)
 
 
 def cut(error: Exception | None, model: str, request_id: str | None) -> ClaudeError:
@@ -155,16 +203,43 @@ def cut(error: Exception | None, model: str, request_id: str | None) -> ClaudeEr
 
 
 def _of_status(error: anthropic.APIStatusError, model: str) -> ClaudeError:
-    kind = _kind(error)
+    kind, told = _kind(error), None
+    cloud, message = _cloud(model), _said(error)
+    if kind == "spend_limit":
+        told = _money_sentence(message)
+    elif cloud is not None and error.status_code == 503:
+        kind = "overloaded"
+    elif cloud is not None and error.status_code in _CLASSIFIED:
+        found = classify(cloud, model, message)
+        if found is not None:
+            kind, told = found
+        elif kind in ("authentication", "permission", "unknown_model"):
+            told = sentence(cloud, kind, model)
+    headers = error.response.headers
     return ClaudeError(
         kind,
         model=model,
         status=error.status_code,
-        retry_after=_retry_after(error.response.headers),
-        request_id=error.request_id or _body_request_id(error.body),
-        detail=known_words(error.api_message or str(error), model),
-        user_message=_money_sentence(error.api_message or "") if kind == "spend_limit" else None,
+        retry_after=_retry_after(headers),
+        request_id=error.request_id
+        or headers.get("x-amzn-requestid")
+        or _body_request_id(error.body),
+        detail=known_words(message or str(error), sent_id(model)),
+        user_message=told,
     )
+
+
+def _said(error: anthropic.APIStatusError) -> str:
+    """Return the server's words: Anthropic's, or those of a cloud in a body of another shape."""
+    if error.api_message:
+        return error.api_message
+    body = error.body[0] if isinstance(error.body, list) and error.body else error.body
+    if not isinstance(body, Mapping):
+        return ""
+    inner = body.get("error")
+    held = inner if isinstance(inner, Mapping) else body
+    message = held.get("message") or held.get("Message") or ""
+    return message if isinstance(message, str) else ""
 
 
 def known_words(said: str, model: str) -> str:
@@ -201,7 +276,7 @@ def _money_sentence(message: str) -> str | None:
 
 
 def _kind(error: anthropic.APIStatusError) -> ErrorKind:
-    message = error.api_message or ""
+    message = _said(error)
     status, named = error.status_code, _BY_TYPE.get(str(error.type)) if error.type else None
     # A limit that only money lifts, as against one that time lifts.
     if error.error_code == "enforced_spend_limit_reached" or _is_about_money(message):

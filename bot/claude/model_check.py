@@ -14,26 +14,31 @@ from bot.claude.cache_check import COVERED, WarmResult
 from bot.claude.client import ClaudeClient
 from bot.claude.events import Label
 from bot.claude.models import Capabilities, ModelSettings, settle
-from bot.claude.prefix import Prefix, build_prefix
+from bot.claude.prefix import Prefix
 from bot.claude.prices import cost, is_priced
+from bot.claude.providers.cache_facts import CacheFacts
+from bot.claude.providers.probe import made_up_prefix
+from bot.claude.providers.table import Provider
 from bot.claude.request import question_request
 from bot.claude.stream import Ended
-from bot.context.pack import Block, Pack
 from bot.stored import dump
-
-LEAST_TOKENS = 1_000
-MARGIN = 1.6
-"""Tokenizers differ: the prefix must be longer than the least that is cached on any of them."""
 
 _QUESTION = [{"role": "user", "content": "Reply with the single word: ready"}]
 
 
 @dataclass(frozen=True, slots=True)
 class ModelCheck:
-    """Findings about one model. Seconds run from sending to the first event of the reply."""
+    """Findings about one model at one provider.
+
+    Seconds run from sending to the first event of the reply. `ignored` is the sentence to show if
+    the provider ignores cache markers.
+    """
 
     capabilities: Capabilities
     settings: ModelSettings
+    provider: Provider
+    facts: CacheFacts
+    ignored: str
     priced: bool
     warmed: WarmResult
     read: int
@@ -60,12 +65,19 @@ class ModelCheck:
                 f"The price of {model} is not in the list, so the dearest of its family counts "
                 "against the money caps."
             )
-        if not self.warmed.complete:
+        if not self.facts.caches:
+            found.append(self.ignored)
+        elif not self.warmed.complete:
             found.append(f"The warm-up left the prefix cold: {self.warmed.missed}.")
         elif not self.works:
             found.append(
                 f"The question read {self.read} of {self.warmed.tokens} warmed tokens: something "
                 "between here and the model changes requests or spreads them over several caches."
+            )
+        if self.facts.lives == ("5m",):
+            found.append(
+                f"Cache entries of {model} live 5 minutes at most here, so no warm-up asks for an"
+                " hour."
             )
         return tuple(found)
 
@@ -77,6 +89,9 @@ class ModelCheck:
         """Return the findings for machines."""
         return {
             "model": self.settings.model,
+            "provider": self.provider.name,
+            "lives": list(self.facts.lives),
+            "max_tokens_0": self.facts.zero,
             "works": self.works,
             "problems": list(self.problems),
             "settings": dump(self.settings),
@@ -95,28 +110,26 @@ async def check_model(client: ClaudeClient, model: str, salt: str) -> ModelCheck
 
     `salt` must be new each time, or an entry of the last probe would pass for a warm-up's work.
     """
+    model = client.full_name(model)
     capabilities = await client.capabilities(model)
     settings = settle(capabilities, max_tokens=64)
-    prefix = _prefix(capabilities, settings, salt)
+    _, probe_usd = await client.probe_cache_facts(settings)
+    prefix = made_up_prefix(capabilities, settings, salt)
     warmed = await client.warm(prefix, label=Label("warm"))
     ended, seconds, usd = await _ask(client, prefix)
     return ModelCheck(
         capabilities=capabilities,
         settings=settings,
-        priced=is_priced(model),
+        provider=client.provider(model),
+        facts=client.cache_facts(model),
+        ignored=client.ignored_sentence(model),
+        priced=is_priced(settings.model),
         warmed=warmed,
         read=ended.usage.cache_read,
         cold_seconds=warmed.seconds,
         warm_seconds=seconds,
-        usd=warmed.usd + usd,
+        usd=probe_usd + warmed.usd + usd,
     )
-
-
-def _prefix(capabilities: Capabilities, settings: ModelSettings, salt: str) -> Prefix:
-    tokens = round(max(LEAST_TOKENS, capabilities.cacheable) * MARGIN)
-    lines = (f"constant_{n} = {n * 7919 % 10_007}\n" for n in range(tokens // 8))
-    block = Block("base", "probe", "".join(lines), tokens)
-    return build_prefix(Pack((block,), (), (), 1), [], settings, salt)
 
 
 async def _ask(client: ClaudeClient, prefix: Prefix) -> tuple[Ended, float, float]:

@@ -8,7 +8,6 @@ maker gets neither thinking nor effort: an unknown field could be refused, or ch
 from __future__ import annotations
 
 import datetime
-import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal, get_args
 
+from bot.claude.providers.table import claude_name, is_claude, providers, split_name
 from bot.errors import ForewarmError
 from bot.nearest import nearest
 
@@ -26,7 +26,6 @@ EFFORT: tuple[Effort, ...] = get_args(Effort)
 QUIET_EFFORT: frozenset[Effort] = frozenset({"low", "medium", "high"})
 """The efforts at which a model may be told not to think (docs/platform/claude.md#models)."""
 
-_DATED = re.compile(r"-\d{8}$")
 DEFAULT_OUTPUT = 8192
 """Of an answer, in tokens, thinking included. Slack's messages end far below it."""
 
@@ -154,32 +153,39 @@ def _accepted_effort(capabilities: Capabilities, wish: str) -> Effort | None:
 def listed(model: str) -> Capabilities:
     """Return what models.toml knows of a model; safe defaults for one it does not hold."""
     table = _table()
-    row: Mapping[str, Any] | None = table["models"].get(_DATED.sub("", model))
+    row: Mapping[str, Any] | None = table["models"].get(claude_name(model))
     chosen = row if row is not None else table["default"]
     return Capabilities(
         model=model,
         max_input_tokens=chosen["window"],
         max_tokens=chosen["output"],
-        cacheable=chosen["cacheable"] if model.startswith("claude-") else 0,
+        cacheable=_least(model, chosen["cacheable"]),
         thinking=frozenset(kind for kind in THINKING if kind in chosen.get("thinking", ())),
         effort=tuple(level for level in EFFORT if level in chosen.get("effort", ())),
         known=row is not None,
         # All Claude models since version 3 read pictures.
-        images=model.startswith("claude-"),
+        images=is_claude(model),
     )
+
+
+def _least(model: str, own: int) -> int:
+    """Return the smallest prefix that is cached: the model's own, or its provider's if larger."""
+    provider, _ = split_name(model)
+    least = providers()[provider].least if provider else None
+    return max(own, least or 0) if is_claude(model) else 0
 
 
 def retirement(model: str) -> datetime.date | None:
     """Return the day on which Anthropic stops serving the model, if it is announced."""
-    row = _table()["models"].get(_DATED.sub("", model)) or {}
+    row = _table()["models"].get(claude_name(model)) or {}
     day = row.get("retires")
     return day if isinstance(day, datetime.date) else None
 
 
 def similar_model(model: str) -> str | None:
     """Return the model that a mistyped id most likely means."""
-    models = _table()["models"]
-    return nearest(model, models) or nearest(f"claude-{model}", models)
+    name, models = claude_name(model), _table()["models"]
+    return nearest(name, models) or nearest(f"claude-{name}", models)
 
 
 def from_model_info(model: str, info: Mapping[str, Any]) -> Capabilities:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import datetime
-import re
 import tomllib
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from bot.claude.providers.table import claude_name, is_claude, regional_factor, split_name
 from bot.claude.usage import Usage
 from bot.context.sizing import Rates
 from bot.errors import ForewarmError
-
-_DATED = re.compile(r"-\d{8}$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +37,10 @@ class Price:
             + usage.output * self.output
         ) / 1_000_000
 
+    def times(self, factor: float) -> Price:
+        """Return the price of an endpoint that takes a multiple of the list price."""
+        return Price(*(getattr(self, name) * factor for name in self.__slots__))
+
 
 FREE = Price(0.0, 0.0, 0.0, 0.0, 0.0)
 
@@ -56,22 +59,24 @@ class Tariff:
         return self.above
 
 
-def is_claude(model: str) -> bool:
-    """Tell whether the id names a model of Anthropic's, as against one served locally."""
-    return model.startswith("claude-")
-
-
 def price_of(model: str, prompt_tokens: int = 0) -> Price:
     """Return the price of a model for a prompt of this length, cached tokens included.
 
     A model that is not Claude's runs on the team's own hardware and costs nothing. A Claude model
     that the list does not hold is taken to be as dear as the dearest of its family (opus, sonnet,
-    haiku…), or of all: money caps must err towards stopping too early. `is_priced` tells.
+    haiku…), or of all: money caps must err towards stopping too early. `is_priced` tells. A
+    provider's premium for endpoints in one region is counted, unless the operator's list names the
+    provider's model itself.
     """
     if not is_claude(model):
         return FREE
-    tariff = _tariffs().get(_DATED.sub("", model))
-    return tariff.at(prompt_tokens) if tariff else _dearest(model, prompt_tokens)
+    own = _overrides.get(model)
+    if own is not None:
+        return own.at(prompt_tokens)
+    tariff = _tariffs().get(claude_name(model))
+    price = tariff.at(prompt_tokens) if tariff else _dearest(claude_name(model), prompt_tokens)
+    factor = regional_factor(model, split_name(model)[0] not in _worldwide)
+    return price if factor == 1.0 else price.times(factor)
 
 
 def rates_of(model: str, prompt_tokens: int = 0) -> Rates:
@@ -82,7 +87,7 @@ def rates_of(model: str, prompt_tokens: int = 0) -> Rates:
 
 def is_priced(model: str) -> bool:
     """Tell whether the price of this model is known rather than assumed."""
-    return not is_claude(model) or _DATED.sub("", model) in _tariffs()
+    return not is_claude(model) or model in _overrides or claude_name(model) in _tariffs()
 
 
 def priced_models() -> tuple[str, ...]:
@@ -109,9 +114,10 @@ class PricesUnusable(ForewarmError):
         self.file = file
 
 
-def use_prices(file: Path | None) -> None:
+def use_prices(file: Path | None, worldwide: Collection[str] = ()) -> None:
     """Let the prices of this file go before the built-in ones, in this process.
 
+    `worldwide` are the providers whose endpoint is bound to no region: they take no premium.
     Raises `PricesUnusable`; then the prices stay as they were.
     """
     rows: dict[str, Tariff] = {}
@@ -132,6 +138,8 @@ def use_prices(file: Path | None) -> None:
     _overrides.clear()
     _overrides.update(rows)
     _list_of[:] = [as_of]
+    _worldwide.clear()
+    _worldwide.update(worldwide)
     _tariffs.cache_clear()
 
 
@@ -143,6 +151,7 @@ def price_list_of() -> datetime.date:
 
 _overrides: dict[str, Tariff] = {}
 _list_of: list[datetime.date] = []
+_worldwide: set[str] = set()
 
 
 def _built_in() -> dict[str, Any]:

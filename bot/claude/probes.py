@@ -15,6 +15,8 @@ import anthropic
 
 from bot.claude.models import ModelSettings
 from bot.claude.probe_finding import ProbeFinding
+from bot.claude.providers.connect import Sdk
+from bot.claude.providers.table import sent_id
 
 PREFIX_LINES = 900
 """About 9,000 tokens: longer than the least that is cached on any model, and slow enough to cut."""
@@ -34,7 +36,7 @@ class ClaudeProbes:
 
     def __init__(
         self,
-        sdk: anthropic.AsyncAnthropic,
+        sdk: Sdk,
         settings: ModelSettings,
         *,
         settle: float = SETTLE_SECONDS,
@@ -60,7 +62,7 @@ class ClaudeProbes:
         for item, probe in probes:
             try:
                 yield await probe()
-            except anthropic.APIError as error:
+            except anthropic.AnthropicError as error:
                 yield ProbeFinding(item, "failed", _why(error), _error(error))
         yield ProbeFinding(
             "claude.longer hit refreshes shorter entries",
@@ -194,7 +196,7 @@ class ClaudeProbes:
         document = {"type": "document", "source": source, "citations": {"enabled": citations}}
         content: Any = [document, {"type": "text", "text": "."}]
         counted = await self._sdk.messages.count_tokens(
-            model=self._settings.model, messages=[{"role": "user", "content": content}]
+            model=sent_id(self._settings.model), messages=[{"role": "user", "content": content}]
         )
         return counted.input_tokens
 
@@ -214,7 +216,11 @@ class ClaudeProbes:
     def _body(self, more: Mapping[str, Any], prefix: str) -> dict[str, Any]:
         settings = self._settings
         system = [{"type": "text", "text": prefix, "cache_control": {"type": "ephemeral"}}]
-        body: dict[str, Any] = {"model": settings.model, "max_tokens": 0, "messages": _ASK}
+        body: dict[str, Any] = {
+            "model": sent_id(settings.model),
+            "max_tokens": 0,
+            "messages": _ASK,
+        }
         body["system"] = system
         if settings.thinking not in (None, "enabled"):
             body["thinking"] = {"type": settings.thinking}
@@ -259,8 +265,9 @@ def _usage(reply: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _error(error: anthropic.APIError) -> dict[str, Any]:
-    body = error.body if isinstance(error.body, dict) else {}
+def _error(error: anthropic.AnthropicError) -> dict[str, Any]:
+    held = getattr(error, "body", None)
+    body = held if isinstance(held, dict) else {}
     inner = body.get("error") if isinstance(body.get("error"), dict) else {}
     return {
         "status": getattr(error, "status_code", None),
@@ -269,5 +276,5 @@ def _error(error: anthropic.APIError) -> dict[str, Any]:
     }
 
 
-def _why(error: anthropic.APIError) -> str:
+def _why(error: anthropic.AnthropicError) -> str:
     return f"The request failed ({type(error).__name__}): check the key, the model and the network."

@@ -11,8 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot.claude.prefix import JsonObject, Prefix, dump, estimated_tokens
+from bot.claude.models import ModelSettings
+from bot.claude.prefix import JsonObject, Prefix, build_prefix, dump, estimated_tokens
+from bot.claude.providers.table import sent_id
 from bot.claude.usage import Ttl
+from bot.context.pack import Pack
 
 PLACEHOLDER = "."
 """The user's turn of a warm-up: never marked, since no question begins with it."""
@@ -78,7 +81,8 @@ class Request:
 
     def _settings(self) -> dict[str, Any]:
         settings = self.prefix.settings
-        chosen: dict[str, Any] = {"model": settings.model, "max_tokens": self.max_tokens}
+        model = sent_id(settings.model)
+        chosen: dict[str, Any] = {"model": model, "max_tokens": self.max_tokens}
         if self.stream:
             chosen["stream"] = True
         if settings.thinking == "enabled":
@@ -186,6 +190,12 @@ def build_request(
         stream=stream,
         previous=previous,
     )
+
+
+def empty_request(model: str) -> Request:
+    """Return a request without messages, which every provider refuses as invalid."""
+    prefix = build_prefix(Pack((), (), (), 0), [], ModelSettings(model))
+    return Request(prefix, "5m", (), (), 1, False)
 
 
 def _without_images(value: Any) -> tuple[Any, int]:

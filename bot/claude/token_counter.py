@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import anthropic
+from typing import Any
 
 from bot.claude.error_mapping import failure, lacks_endpoint
 from bot.claude.errors import ClaudeError
 from bot.claude.prefix import dump
+from bot.claude.providers.connect import Connections
+from bot.claude.providers.table import sent_id
 
 COUNT_SECONDS = 30.0
 _PLACEHOLDER = "."
@@ -19,18 +21,18 @@ class TokenCounter:
     requests that one model's frame costs are made once.
     """
 
-    def __init__(self, sdk: anthropic.AsyncAnthropic, model: str) -> None:
+    def __init__(self, connections: Connections, model: str) -> None:
         self.model = model
         self.calls = 0
-        self._sdk = sdk
+        self._connections = connections
         self._frame: int | None = None
         self._missing = False
 
     async def count(self, text: str) -> int | None:
         """Return the tokens of a text as a `system` block, or None if they cannot be counted.
 
-        None means that the server has no such endpoint; it is not asked again. Raises
-        `ClaudeError` if counting failed otherwise.
+        None means that the provider does not count; it is not asked again. Raises `ClaudeError` if
+        counting failed otherwise.
         """
         if not text.strip():
             return 0
@@ -49,20 +51,25 @@ class TokenCounter:
     async def _whole(self, text: str) -> int | None:
         # llama.cpp's template would put in a system text of its own if there were none.
         body = {
-            "model": self.model,
+            "model": sent_id(self.model),
             "system": [{"type": "text", "text": f"{_PLACEHOLDER}\n{text}"}],
             "messages": [{"role": "user", "content": _PLACEHOLDER}],
         }
+        connection = self._connections.of(self.model)
+        if not connection.provider.counts:
+            return None
         self.calls += 1
+        as_object = connection.provider.body == "object"
+        handed: dict[str, Any] = {"body": body} if as_object else {"content": dump(body)}
         try:
-            reply = await self._sdk.post(
+            reply = await connection.sdk.post(
                 "/v1/messages/count_tokens",
                 cast_to=object,
-                content=dump(body),
+                **handed,
                 options={"max_retries": 0, "timeout": COUNT_SECONDS},
             )
         except Exception as error:
-            if lacks_endpoint(error, self.model):
+            if not connection.provider.is_cloud and lacks_endpoint(error, self.model):
                 return None
             raise failure(error, self.model) from error
         counted = reply.get("input_tokens") if isinstance(reply, dict) else None

@@ -20,6 +20,13 @@ def model_check(
         str | None,
         typer.Option(envvar="ANTHROPIC_BASE_URL", help="The server; none: Anthropic's API."),
     ] = None,
+    provider: Annotated[
+        str | None,
+        typer.Option(
+            envvar="FOREWARM_PROVIDER",
+            help="Where Claude runs: a name of the table in docs/providers.md.",
+        ),
+    ] = None,
     as_document: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Warm a made-up prefix on the model, ask on it, and say whether warmth works there."""
@@ -27,20 +34,33 @@ def model_check(
 
     from rich.console import Console
 
-    from bot.claude.http import is_anthropics
     from bot.claude.model_check import check_model
+    from bot.claude.providers.cache_facts import FactsOfOneRun
+    from bot.claude.providers.table import providers
+
+    if provider is not None and provider not in providers():
+        raise typer.BadParameter(f"choose one of {', '.join(providers())}", param_hint="--provider")
 
     async def run() -> ModelCheck:
         from bot.claude.client import ClaudeClient
-        from bot.settings import read_settings
+        from bot.claude.prices import use_prices
+        from bot.settings import provider_environment, read_settings
 
-        key = read_settings().anthropic_api_key
+        settings = read_settings()
+        key = settings.anthropic_api_key
+        use_prices(settings.prices, settings.worldwide)
         async with ClaudeClient.connect(
-            api_key=key.get_secret_value() if key else None, base_url=base_url
+            api_key=key.get_secret_value() if key else None,
+            base_url=base_url,
+            provider=provider,
+            environment=provider_environment(),
+            facts=FactsOfOneRun(),
         ) as client:
             return await check_model(client, model, uuid.uuid4().hex)
 
-    where = "Anthropic's API" if not base_url or is_anthropics(base_url) else base_url
+    where = base_url or "Anthropic's API"
+    if provider is not None and providers()[provider].is_cloud:
+        where = providers()[provider].title
     with Console(stderr=True).status(f"Warming and asking {model} at {where}…"):
         found = asyncio.run(run())
     if as_document:
@@ -57,6 +77,10 @@ def _show(found: ModelCheck, console: Console) -> None:
     settings, can = found.settings, found.capabilities
     table = Table(show_header=False, box=None)
     table.add_row("model", settings.model)
+    table.add_row("provider", found.provider.title)
+    table.add_row("entries live", ", ".join(found.facts.lives) or "not at all")
+    if found.facts.zero is not None:
+        table.add_row("max_tokens: 0", "accepted" if found.facts.zero else "refused")
     table.add_row("window", f"{can.max_input_tokens:,} tokens in, {can.max_tokens:,} out")
     table.add_row(
         "thinking sent", f"{settings.thinking or 'none'}, effort {settings.effort or '-'}"

@@ -242,7 +242,7 @@ async def _pack_context_async(config: ContextConfig, request: Request) -> Packed
         # A user who can run this command can read those folders anyway.
         sources=Sources(local=(Path("/"),)),
         progress=show_progress(),
-        policy=size_policy(config, listed(config.model).max_input_tokens),
+        policy=size_policy(config, config.full_model, listed(config.full_model)),
     )
     await codebase.sync()
     pack = await codebase.pack()

@@ -1,4 +1,4 @@
-"""`forewarm schema`: the JSON schema of context files, and the reference of the settings."""
+"""`forewarm schema`: the JSON schema of context files, the settings, and the providers' table."""
 
 from __future__ import annotations
 
@@ -23,9 +23,14 @@ def schema(
     settings: Annotated[
         bool, typer.Option("--settings", help="Print the reference of the settings instead.")
     ] = False,
+    providers: Annotated[
+        bool, typer.Option("--providers", help="Print the capability table of providers instead.")
+    ] = False,
 ) -> None:
     """Print the JSON schema of context files, for editors that complete and check them."""
-    if settings:
+    if providers:
+        typer.echo(providers_table(), nl=False)
+    elif settings:
         typer.echo(settings_page(), nl=False)
     else:
         typer.echo(json.dumps(context_schema(), indent=2))
@@ -54,6 +59,38 @@ def settings_page() -> str:
         facts = " · ".join(_facts(field))
         parts.append(f"## {variable}\n\n{field.description}\n\n{facts}\n")
     return "\n".join(parts)
+
+
+def providers_table() -> str:
+    """Return the table of `docs/providers.md`."""
+    from bot.claude.providers.table import providers
+
+    rows = [_PROVIDER_HEAD, "|---" * _PROVIDER_HEAD.count(" | ") + "|---|"]
+    for row in providers().values():
+        answers = (
+            f"`{row.name}`",
+            row.title[0].upper() + row.title[1:],
+            ", ".join(row.lives) if row.lives else "probed",
+            str(row.markers),
+            "the model's" if row.least is None else f"{row.least:,} tokens",
+            "probed" if row.zero is None else _yes(row.zero),
+            _yes(row.counts),
+            _yes(row.models),
+            _yes(row.diagnostics),
+            "list" if row.regional == 1.0 else f"list, times {row.regional:g} in one region",
+        )
+        rows.append("| " + " | ".join(answers) + " |")
+    return "\n".join(rows) + "\n"
+
+
+_PROVIDER_HEAD = (
+    "| name | provider | lives of entries | markers | smallest prefix | `max_tokens: 0` | counts"
+    " tokens | lists models | diagnostics | prices |"
+)
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
 
 
 def _facts(field: FieldInfo) -> Iterator[str]:

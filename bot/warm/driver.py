@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -251,6 +252,8 @@ class Driver:
                 await self._write_lock.wait(name, longest)
         finally:
             del self._warm_ups[key]
+            if result.lives is not None:
+                self._targets[key] = replace(self._targets[key], lives=result.lives)
             following = self.governor.end_warm_up(request, result, self._now())
             if not self._is_stopping:
                 self._carry_out(following)
@@ -279,6 +282,7 @@ class Driver:
             seconds=warmed.seconds,
             kept=warmed.complete,
             missed=warmed.missed,
+            lives=warmed.lives,
         )
 
     # --- questions ------------------------------------------------------------------------------
@@ -300,6 +304,9 @@ class Driver:
         # waited leads, and the others wait for it.
         while True:
             is_warming = target.prefix.key in self._warm_ups
+            if not target.lives:
+                # Nothing is written that a second question could read.
+                return False
             if not is_warming and self.governor.is_warm(target.facts, self._now()):
                 return False
             if not is_warming and await self._write_lock.acquire(name, longest):

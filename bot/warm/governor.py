@@ -136,6 +136,12 @@ class Governor:
             return None
         warm_up, state.in_flight = state.in_flight, None
         self._update_back_off(state, result, at)
+        if result.lives is not None:
+            state.facts = replace(state.facts, lives=result.lives)
+        if not state.facts.lives:
+            # It was not sent: the provider has no warmth.
+            state.apply_failed_warm_up(warm_up)
+            return self._decide(state, at)
         if result.error is not None:
             state.apply_failed_warm_up(warm_up)
             if result.error != "cancelled":

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from bot.claude.cache_check import WarmResult
 from bot.claude.events import Label
 from bot.claude.prefix import Prefix
+from bot.claude.providers.cache_facts import BOTH_LIVES
 from bot.claude.usage import Ttl
 from bot.warm.types import PrefixFacts
 
@@ -16,13 +17,14 @@ from bot.warm.types import PrefixFacts
 class Target:
     """Subject of a signal or a question: a context's prefix as it is now, and its limits.
 
-    `wait_cost_per_hour` and `daily_limit_usd` are in USD.
+    `wait_cost_per_hour` and `daily_limit_usd` are in USD. `lives` are those of `PrefixFacts`.
     """
 
     context: str
     prefix: Prefix
     wait_cost_per_hour: float = 100.0
     daily_limit_usd: float = 5.0
+    lives: tuple[Ttl, ...] = BOTH_LIVES
 
     @property
     def facts(self) -> PrefixFacts:
@@ -37,6 +39,7 @@ class Target:
             context=self.context,
             wait_cost_per_hour=self.wait_cost_per_hour,
             daily_limit_usd=self.daily_limit_usd,
+            lives=self.lives,
         )
 
 

@@ -32,7 +32,7 @@ from typing import Any
 
 from bot.claude.cache_check import EXPLAINS_A_MISS
 from bot.claude.prices import price_of
-from bot.claude.usage import TTL_SECONDS, Ttl, Usage
+from bot.claude.usage import Ttl, Usage
 from bot.clock import length_of_time
 from bot.stored import dump, load
 from bot.warm.cache_entry import MARGIN, CacheEntry, EvictionRates, is_read_whole, new_entry
@@ -50,6 +50,7 @@ from bot.warm.types import Decision, PrefixFacts, Result
 
 STILL_WARM = "warm: the last request wrote or renewed the entry"
 STILL_COLD = "cold, and nothing has changed"
+NO_WARMTH = "cold: the provider ignores cache markers, so nothing is paid for warmth"
 MOST_CHARGES = 256
 FREE_PAUSE = 60.0
 """Seconds between two warm-ups on a free model whose server did not keep the first."""
@@ -103,7 +104,7 @@ class PrefixState:
 
     def expected_tokens(self, at: float) -> int:
         """Return how many tokens are believed cached."""
-        if self.entry is None or not self.entry.is_alive(at):
+        if self.entry is None or not self.facts.lives or not self.entry.is_alive(at):
             return 0
         return self.entry.covered_tokens(self.facts)
 
@@ -130,15 +131,21 @@ class PrefixState:
     def next_ttl(self, at: float) -> Ttl:
         """Return the life of the live entry, or the one that the next write should have."""
         if self.entry is not None and self.entry.is_alive(at):
-            return self.entry.ttl
-        return self._plan.preferred_ttl
+            return self._possible(self.entry.ttl)
+        return self._possible(self._plan.preferred_ttl)
+
+    def _possible(self, ttl: Ttl) -> Ttl:
+        """Return this life if the provider has it, else 5 minutes."""
+        return ttl if ttl in self.facts.lives else "5m"
 
     def costs(self) -> Costs:
         """Return the costs of the prefix as it is now."""
         facts, prefill = self.facts, self.speed.seconds(self.facts.tokens)
         if self._costs_of != (facts, prefill):
             price = price_of(facts.model, facts.tokens)
-            self._costs = costs_of(price, facts.tokens, prefill, facts.wait_cost_per_hour)
+            self._costs = costs_of(
+                price, facts.tokens, prefill, facts.wait_cost_per_hour, facts.lives
+            )
             self._costs_of = (facts, prefill)
         return self._costs
 
@@ -332,6 +339,8 @@ class PrefixState:
     def choose(self, at: float, pushed: bool = False) -> Decision:
         """Return the action that pays best, limits aside."""
         self.seen_at = max(self.seen_at, at)
+        if not self.facts.lives:
+            return self._decision(at, "nothing", "5m", NO_WARMTH, 0.0, 0.0, None)
         if self.costs().is_free:
             return self._keep_warm(at)
         entry = self.entry
@@ -347,6 +356,8 @@ class PrefixState:
 
     def choose_ttl(self, at: float, channel_key: str) -> tuple[Ttl, str]:
         """Return the life that a cold question should write with, and why."""
+        if not self.facts.lives:
+            return "5m", NO_WARMTH
         costs = self.costs()
         value = self._plan.value(at, costs, channel_key)
         # The question is on the shadow's bill already, and its write not yet on ours.
@@ -423,7 +434,7 @@ class PrefixState:
         saved_wait = costs.second * (costs.prefill - remaining)
         without_signals = plan.value_without_signals(at, costs)
         best, best_ttl = 0.0, value.preferred_ttl
-        for ttl in TTL_SECONDS:
+        for ttl in self.facts.lives:
             # The question would pay for its own write, and wait for the part of the prefill that
             # its signal did not cover in any case.
             used = value.saving(ttl, costs.write_5m + saved_wait)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bot.claude.providers.cache_facts import BOTH_LIVES
 from bot.claude.usage import Ttl, Usage
 from bot.warm.events import Action
 
@@ -15,7 +16,8 @@ class PrefixFacts:
     `key` stays the same across pushes. `fingerprint` identifies the exact bytes,
     `base_fingerprint` those without the overlays. `wait_cost_per_hour` and `daily_limit_usd` are
     in USD. `prefill_seconds` is a first guess of how much longer a cold request waits, which
-    measurements replace.
+    measurements replace. `lives` are the lives that entries can have at the model's provider; there
+    is no warmth if it is empty.
     """
 
     key: str
@@ -28,6 +30,7 @@ class PrefixFacts:
     wait_cost_per_hour: float = 100.0
     daily_limit_usd: float = 5.0
     prefill_seconds: float | None = None
+    lives: tuple[Ttl, ...] = BOTH_LIVES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +70,8 @@ class Result:
 
     `seconds` is the time until the response began. `kept` tells that the prefix is cached now; if
     it is None, the figures of `usage` decide. `missed` is the server's own diagnosis of a read
-    that fell short.
+    that fell short. `lives` are the lives that the provider turned out to have, None if that is as
+    it was.
     """
 
     usage: Usage = NOTHING_USED
@@ -78,3 +82,4 @@ class Result:
     error: str | None = None
     retry_after: float | None = None
     missed: str | None = None
+    lives: tuple[Ttl, ...] | None = None

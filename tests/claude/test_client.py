@@ -21,10 +21,11 @@ from forewarm_playground.claude import ToolUse as Call
 from bot.claude.client import ClaudeClient
 from bot.claude.errors import ClaudeError, CutStream
 from bot.claude.events import Label, RequestEnded, RequestStarted
-from bot.claude.http import connect, whole
+from bot.claude.http import whole
 from bot.claude.models import ModelSettings, settle
 from bot.claude.prefix import Prefix, build_prefix
 from bot.claude.prices import priced_models
+from bot.claude.providers.connect import connections as connect
 from bot.claude.request import question_request
 from bot.claude.stream import Ended, Event, Started, Text, ThinkingStarted, ToolUse
 from bot.claude.usage import Ttl
@@ -239,7 +240,7 @@ def test_a_cancelled_warm_up_stops_the_server() -> None:
     async def act(here: Scene) -> None:
         task = asyncio.create_task(here.client.warm(here.prefix(tokens=100_000)))
         await asyncio.sleep(3)
-        assert repr(here.client).endswith(": 1 running, with diagnostics>")
+        assert repr(here.client).endswith(": 1 running>")
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -247,7 +248,7 @@ def test_a_cancelled_warm_up_stops_the_server() -> None:
         assert here.claude.requests[0].outcome == "abandoned"
         assert here.journal.ended[0].error == "cancelled"
         assert not here.journal.ended[0].complete
-        assert repr(here.client).endswith(": 0 running, with diagnostics>")
+        assert repr(here.client).endswith(": 0 running>")
 
     play(act)
 
@@ -687,10 +688,10 @@ async def test_a_connection_is_not_used_again_after_we_said_close() -> None:
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        sdk = connect("key", f"http://127.0.0.1:{port}")
+        opened = connect(None, "key", f"http://127.0.0.1:{port}", {})
         prefix = build_prefix(Pack((Block("base", "app", "x", 1),), (), (), 1), [TOOL], LEAST)
         for _ in range(5):
-            await whole(sdk, question_request(prefix, "5m", ASKED))
-        await sdk.close()
+            await whole(opened.of(MODEL), question_request(prefix, "5m", ASKED))
+        await opened.close()
     assert connections == [1] * 5
     assert said_close

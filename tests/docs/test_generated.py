@@ -9,7 +9,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from bot.commands.schema import context_schema, settings_page
+from bot.commands.schema import context_schema, providers_table, settings_page
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -30,6 +30,11 @@ def test_every_setting_is_described_with_an_example() -> None:
 def test_the_schema_of_context_files_is_that_of_the_code() -> None:
     """`forewarm schema > docs/context.schema.json` makes it."""
     assert json.loads((DOCS / "context.schema.json").read_text("utf-8")) == context_schema()
+
+
+def test_the_table_of_providers_is_that_of_the_code() -> None:
+    """`forewarm schema --providers` prints it."""
+    assert providers_table() in (DOCS / "providers.md").read_text("utf-8")
 
 
 def test_this_repositorys_context_fits_the_schema_and_a_wrong_one_does_not() -> None:

@@ -14,6 +14,7 @@ from bot.app.contexts.file_uses import FileUses
 from bot.app.contexts.model_speed import ModelSpeeds, guessed_speed
 from bot.app.excerpts import FOLDER as INDEXES
 from bot.claude.client import ClaudeClient
+from bot.claude.models import Capabilities
 from bot.claude.prices import rates_of
 from bot.clock import Now
 from bot.context.child import in_children
@@ -103,7 +104,7 @@ class Clones:
             config,
             self._settings.home / REPOSITORIES,
             now=self._now,
-            count=self._claude.counter(config.model).count,
+            count=self._claude.counter(config.full_model).count,
             state=self._packs,
             credentials=self._credentials,
             sources=AllowedSources(
@@ -113,17 +114,22 @@ class Clones:
             ),
             sessions=in_children(limits_of(config.limits)),
             experience=partial(self._experience, config),
-            policy=size_policy(config, self._claude.known(config.model).max_input_tokens),
+            policy=size_policy(
+                config,
+                self._claude.full_name(config.full_model),
+                self._claude.known(config.full_model),
+            ),
         )
 
     async def _experience(self, config: ContextConfig) -> Experience:
         """Return what earlier answers have taught; the guesses if the store is away."""
+        model = self._claude.full_name(config.full_model)
         try:
             uses = await self.uses.weights(config.name)
-            return Experience(uses, await self.speeds.speed(config.model))
+            return Experience(uses, await self.speeds.speed(model))
         except ForewarmError as error:
             log.warning("experience_not_read", context=config.name, why=str(error))
-            return Experience({}, guessed_speed(config.model))
+            return Experience({}, guessed_speed(model))
 
 
 def github_app(settings: Settings, now: Now) -> GitHubApp | None:
@@ -151,19 +157,18 @@ def git_credentials(settings: Settings, now: Now) -> Credentials:
     )
 
 
-def size_policy(config: ContextConfig, window: int) -> SizePolicy:
+def size_policy(config: ContextConfig, model: str, capabilities: Capabilities) -> SizePolicy:
     """Return what `budget_tokens = "auto"` goes by: speed, prices, the day's money, the window.
 
-    `window` is the model's, in tokens. One cold write takes at most a part of what a day's warmth
-    may cost.
+    `model` is the full name. One cold write takes at most a part of what a day's warmth may cost.
     """
     daily = config.warm.daily_limit_usd
     return SizePolicy(
-        guessed_speed(config.model),
-        rates_of(config.model),
+        guessed_speed(model),
+        rates_of(model),
         config.max_wait,
         daily * WRITE_SHARE if daily else math.inf,
-        int(window * PREFIX_SHARE),
+        int(capabilities.max_input_tokens * PREFIX_SHARE),
     )
 
 

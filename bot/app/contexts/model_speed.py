@@ -18,7 +18,7 @@ import structlog
 from numpy.typing import NDArray
 
 from bot.claude.events import RequestEnded
-from bot.claude.prices import is_claude
+from bot.claude.providers.table import is_claude
 from bot.context.sizing import LOCAL_SPEED, Speed
 from bot.errors import ForewarmError
 from bot.store.key_value import State

@@ -9,6 +9,7 @@ from bot.answer.tools import DECLARATIONS
 from bot.claude.client import ClaudeClient
 from bot.claude.models import settle
 from bot.claude.prefix import Prefix, build_prefix, estimated_tokens
+from bot.claude.providers.table import is_claude
 from bot.claude.system_prompt import preamble_text
 from bot.context.config.load import ContextConfig
 from bot.context.pack import Pack
@@ -16,7 +17,6 @@ from bot.context.render.blocks import READING_RULES
 from bot.delivery.citations.check import CITING_RULES
 from bot.errors import ForewarmError
 
-CLAUDE = "claude-"
 PREAMBLE = preamble_text((READING_RULES, CITING_RULES, THREAD_RULES))
 
 
@@ -33,12 +33,14 @@ class Prefixes:
         Raises `ClaudeError` for a model that does not exist, `SettingError` for one that refuses
         the context's thinking or effort.
         """
-        capabilities = await self._claude.capabilities(config.model)
+        model = self._claude.full_name(config.full_model)
+        await self._claude.recall_cache_facts(model)
+        capabilities = await self._claude.capabilities(model)
         settings = settle(capabilities, thinking=config.thinking, effort=config.effort)
-        ratio = await self._tokens_per_character(config.model)
+        ratio = await self._tokens_per_character(model)
         return build_prefix(
             pack,
-            tools_for(config.model),
+            tools_for(model),
             settings,
             salt,
             PREAMBLE,
@@ -63,4 +65,4 @@ def tools_for(model: str) -> tuple[Any, ...]:
     A small local model answers a declared tool with a made-up call, and its server turns
     streaming off to look for one.
     """
-    return tuple(DECLARATIONS) if model.startswith(CLAUDE) else ()
+    return tuple(DECLARATIONS) if is_claude(model) else ()

@@ -215,7 +215,7 @@ class SlackContexts:
         return Preview(
             tokens=current.prefix.tokens,
             files=current.pack.files,
-            warm_day_usd=warm_day_usd(config.model, current.prefix.tokens),
+            warm_day_usd=warm_day_usd(current.prefix.model, current.prefix.tokens),
             omitted=[(o.path, o.reason) for o in current.pack.omitted],
             changed=edits.changed_keys(before, body),
         )
@@ -345,7 +345,7 @@ def _facts(
         if on
     ]
     return [
-        ("Model", config.model, told.get("model")),
+        ("Model", config.full_model, told.get("model")),
         ("Budget", _budget(config), told.get("budget_tokens")),
         ("Answers when", config.mode, told.get("mode")),
         ("Answers a day", answers, told.get("limits.answers_daily_usd")),

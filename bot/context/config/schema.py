@@ -31,6 +31,16 @@ from bot.context.git.urls import RepositoryUrl, parse_url
 Thinking = Literal["least", "disabled", "between_tools", "adaptive"]
 Effort = Literal["low", "medium", "high", "xhigh", "max"]
 Mode = Literal["mentions", "questions"]
+ProviderName = Literal[
+    "anthropic",
+    "aws",
+    "bedrock",
+    "bedrock-mantle",
+    "vertex",
+    "google-cloud",
+    "foundry",
+    "compatible",
+]
 
 
 _TOKEN_NAME = re.compile(r"[A-Z0-9_]{1,60}")
@@ -207,6 +217,10 @@ class ContextConfig(_Part):
     name: str = Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     channels: tuple[ChannelId, ...] = ()
     model: str = Field(default="claude-sonnet-5-5", min_length=1)
+    provider: ProviderName | None = None
+    """Where Claude runs; by default FOREWARM_PROVIDER (docs/providers.md)."""
+    model_id: str = Field(default="", max_length=500, pattern=r"^[^\s=]*$")
+    """The provider's own id of the model, if it is not the usual one: a deployment, a profile."""
     instructions: str = Field(default="", max_length=20_000)
     budget_tokens: BudgetTokens = "auto"
     """Tokens of bases and updates together; `auto` chooses by size, speed and money."""
@@ -238,6 +252,12 @@ class ContextConfig(_Part):
         if twice:
             raise ValueError(f"two repositories are called {twice[0]!r}; give one a `name`")
         return self
+
+    @property
+    def full_model(self) -> str:
+        """The model with the provider and the id that the context names, if it names them."""
+        named = f"{self.model_id}={self.model}" if self.model_id else self.model
+        return f"{self.provider}:{named}" if self.provider else named
 
     @property
     def pack_fingerprint(self) -> str:

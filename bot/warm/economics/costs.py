@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.claude.prices import Price, price_of
+from bot.claude.providers.cache_facts import BOTH_LIVES
 from bot.claude.usage import Ttl
 
 MILLION = 1_000_000
@@ -17,7 +18,8 @@ MILLION = 1_000_000
 class Costs:
     """USD for one prefix: writing it with either life, reading it, a second of waiting.
 
-    `prefill` is how many seconds a cold request waits longer than a warm one.
+    `prefill` is how many seconds a cold request waits longer than a warm one. `lives` are the lives
+    that can be written.
     """
 
     write_5m: float
@@ -25,6 +27,7 @@ class Costs:
     read: float
     prefill: float
     second: float
+    lives: tuple[Ttl, ...] = BOTH_LIVES
 
     @property
     def is_free(self) -> bool:
@@ -36,7 +39,13 @@ class Costs:
         return self.write_5m if ttl == "5m" else self.write_1h
 
 
-def costs_of(price: Price, tokens: int, prefill: float, wait_cost_per_hour: float) -> Costs:
+def costs_of(
+    price: Price,
+    tokens: int,
+    prefill: float,
+    wait_cost_per_hour: float,
+    lives: tuple[Ttl, ...] = BOTH_LIVES,
+) -> Costs:
     """Return the costs of a prefix of this many tokens at a price."""
     return Costs(
         write_5m=price.write_5m * tokens / MILLION,
@@ -44,6 +53,7 @@ def costs_of(price: Price, tokens: int, prefill: float, wait_cost_per_hour: floa
         read=price.read * tokens / MILLION,
         prefill=prefill,
         second=wait_cost_per_hour / 3600,
+        lives=lives,
     )
 
 

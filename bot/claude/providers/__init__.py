@@ -1,0 +1,1 @@
+"""Providers: the places where Claude runs, and what each of them offers."""
