@@ -81,6 +81,8 @@ def product(tmp_path: Path) -> Begin:
         before: str = "",
         after: str = "",
         slack_config: dict[str, Any] | None = None,
+        claude_config: Config | None = None,
+        served: Callable[[str], None] | None = None,
         **settings: Any,
     ) -> AsyncIterator[Product]:
         repository = tmp_path / "code"
@@ -97,8 +99,10 @@ def product(tmp_path: Path) -> Begin:
         async with AsyncExitStack() as stack:
             slack = LocalSlack({**SLACK, **(slack_config or {})})
             await stack.enter_async_context(slack.serve())
-            claude = LocalClaude(Config(latency=latency))
+            claude = LocalClaude(claude_config or Config(latency=latency))
             url = await stack.enter_async_context(claude.serve())
+            if served is not None:
+                served(url)
             sockets = transport == "sockets"
             values: dict[str, Any] = {
                 **local_settings(slack, url, tmp_path),

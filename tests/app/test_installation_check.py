@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from forewarm_playground.claude import Identity, LocalClaude
+from forewarm_playground.claude import Config, Identity, LocalClaude
 from forewarm_playground.claude.config import config_from
 from forewarm_playground.slack.config import ALL_SCOPES
 from forewarm_playground.slack.local import LocalSlack
@@ -48,6 +48,8 @@ def checked(tmp_path: Path) -> Begin:
         app: dict[str, Any] | None = None,
         context: str | None = GOOD,
         models: dict[str, Any] | None = None,
+        claude: Config | None = None,
+        served: Callable[[str], None] | None = None,
         **more: Any,
     ) -> list[Finding]:
         code = tmp_path / "code"
@@ -57,7 +59,9 @@ def checked(tmp_path: Path) -> Begin:
         folder.mkdir(exist_ok=True)
         if context is not None:
             (folder / "pay.toml").write_text(context.format(code=code))
-        async with _neighbours(app or {}, models or {}) as (slack, url):
+        async with _neighbours(app or {}, models or {}, claude) as (slack, url):
+            if served is not None:
+                served(url)
             values = local_settings(slack, url, tmp_path) | {
                 "anthropic_api_key": SecretStr(KEY),
                 "state_token": SecretStr("state"),
@@ -70,12 +74,13 @@ def checked(tmp_path: Path) -> Begin:
 
 @asynccontextmanager
 async def _neighbours(
-    app: dict[str, Any], models: dict[str, Any]
+    app: dict[str, Any], models: dict[str, Any], config: Config | None
 ) -> AsyncIterator[tuple[LocalSlack, str]]:
     async with AsyncExitStack() as stack:
         slack = LocalSlack({"app": app, "channels": CHANNELS})
         await stack.enter_async_context(slack.serve())
-        claude = LocalClaude(replace(config_from({"models": models}), keys={KEY: Identity()}))
+        own = replace(config_from({"models": models}), keys={KEY: Identity()})
+        claude = LocalClaude(config or own)
         yield slack, await stack.enter_async_context(claude.serve())
 
 
