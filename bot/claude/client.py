@@ -421,4 +421,5 @@ def _log_failure(failed: ClaudeError, request_id: str | None) -> None:
         request_id=failed.request_id or request_id,
         retry_after=failed.retry_after,
         detail=failed.detail,
+        why=failed.user_message,
     )

@@ -105,6 +105,8 @@ tokens too tool tool_choice tool_result tool_use tools top_k top_p total true tr
 type types unable unauthorized unavailable unexpected unknown unsupported unterminated until up
 upgrade upstream url usage use used user utc valid validation value values version was were when
 which while will with within without workspace would wrong x xhigh you your zero
+access credential credentials deployment earlier expired identifier invocation publisher region
+scoped security session throughput throttling
 """
 _KNOWN_WORDS = frozenset(_KNOWN_TEXT.split())
 """The words of published errors, of field names and of the HTTP libraries."""
