@@ -25,6 +25,8 @@ _LOGIN = re.compile(
     r"(?:[aA]uth|AUTH|[cC]redentials?|CREDENTIALS?|Password(?:Token)?|PasswordAuthentication|authenticate\w*|[lL]ogin"
     r"|[cC]onnect|getConnection|UserPass|Basic)$"
 )
+_DIGEST = re.compile(r"[^\n]{0,12}\bDigest\b")
+"""A header whose values are hashes: `Authorization: Digest username="…", uri="…"`."""
 _OPENING = re.compile(r"\s{0,4}[=(]\s{0,4}\(?")
 
 
@@ -33,6 +35,8 @@ def in_statement(text: str, start: int, end: int, strength: Strength) -> Iterato
 
     It finds `PASSWORDS = {"admin": "…"}` and `add_argument("--password", default="…")`.
     """
+    if _DIGEST.match(text, end):
+        return
     ending = _ENDING.search(text, end, end + _SIDE)
     stop = ending.start() if ending else min(len(text), end + _SIDE)
     proof = is_mixed if strength == "password" else is_random

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import string
 from collections import Counter
 from functools import lru_cache
 from itertools import pairwise
@@ -143,6 +144,21 @@ def is_uuid(value: str) -> bool:
     return _UUID.fullmatch(value) is not None
 
 
+_LAST_LATIN = 0x24F
+
+
+def _is_translation(value: str) -> bool:
+    """Tell whether a value is a word of a language that writes beyond ASCII.
+
+    Such a word has letters of another script, or accents and no digit. `value` holds UTF-8, one
+    character a byte.
+    """
+    text = value.encode("latin-1", "replace").decode("utf-8", "replace")
+    return not any(char in string.digits for char in value) or any(
+        ord(char) > _LAST_LATIN and char.isalpha() for char in text
+    )
+
+
 @lru_cache(maxsize=8_192)
 def is_harmless(value: str) -> bool:
     """Tell whether a value is certainly no secret."""
@@ -150,6 +166,8 @@ def is_harmless(value: str) -> bool:
         return True
     if len(value) > _LONGEST_NAME:
         return " " in value or "\n" in value
+    if not value.isascii() and _is_translation(value):
+        return True
     if value[0] in "([{<" and (len(value) < 2 or value[1].isalpha() or value[1] in "\"'{ "):
         return True
     if _MARKUP.fullmatch(value) or _DATE.fullmatch(value):
