@@ -25,6 +25,7 @@ from bot.context.workers import run_in_children
 FACTS_VERSION = f"5.{SCANNER_VERSION}"
 SCAN_SECONDS = 600.0
 _PARALLEL_BYTES = 4_000_000
+_LIKELY_BYTES = 200_000
 
 Progress = Callable[[int, int], None]
 """Called with the bytes that are done and the bytes in all."""
@@ -244,8 +245,17 @@ def _look_here(
     repository: GitRepository, missing: Mapping[Wanted, int]
 ) -> Iterator[tuple[Wanted, Facts]]:
     items = list(missing)
+    _expect(sum(missing.values()))
     for item, raw in zip(items, repository.blobs([item.oid for item in items]), strict=True):
         yield item, examine(raw, *item[1:])
+
+
+def _expect(size: int) -> None:
+    """Begin to load the rules for tokens if so many bytes will hardly do without them."""
+    if size >= _LIKELY_BYTES:
+        from bot.context.secrets.find import preload
+
+        preload()
 
 
 def _look_in_children(
@@ -270,6 +280,7 @@ def _read_row(stream: IO[bytes]) -> Facts | None:
 def _serve(arguments: Sequence[str], asked: bytes) -> Iterable[bytes]:
     repository = GitRepository(Path(arguments[0]), arguments[1], seconds=SCAN_SECONDS)
     items = [Wanted(*item) for item in json.loads(asked)]
+    _expect(_PARALLEL_BYTES)
     for item, raw in zip(items, repository.blobs([item.oid for item in items]), strict=True):
         row = _to_row(examine(raw, *item[1:]))
         yield json.dumps(row, separators=(",", ":")).encode() + b"\n"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -51,20 +52,23 @@ _SENTENCE_END = re.compile(rb"[.:?!](?=\s|\Z)")
 
 
 @lru_cache(maxsize=1)
-def _scanner() -> Scanner:
+def preload() -> Future[Scanner]:
+    """Load the rules beside other work: loading them does not hold the interpreter's lock."""
+    executor = ThreadPoolExecutor(1, "rules")
+    loading = executor.submit(_load)
+    executor.shutdown(wait=False)
+    return loading
+
+
+def _load() -> Scanner:
     from kingfisher_sdk import Rules, Scanner
 
     return Scanner(Rules(confidence="medium"), base64=False)
 
 
-def preload() -> None:
-    """Load the rules now, so that no push has to wait for them."""
-    _scanner()
-
-
 def provider_tokens(data: bytes) -> Iterator[Span]:
     """Yield what Kingfisher's rules find. The label is the rule's name."""
-    for finding in _scanner().scan(_SENTENCE_END.sub(b" ", data.translate(_SPACED))):
+    for finding in preload().result().scan(_SENTENCE_END.sub(b" ", data.translate(_SPACED))):
         rule = finding.rule_id
         for vendor in _VENDORS:
             rule = rule.removeprefix(vendor)

@@ -29,7 +29,8 @@ _NAME = re.compile(
     r"#(operator\s\S.*|\"[^\"]+\"|'[^']+'|\[[^\]]+\]|[^\s/][^\s]*(?:\([^()]*\)\S*)?)\Z"
 )
 _TITLE = re.compile(r"#(\S.*)\Z")
-_MARKDOWN = (".md", ".mdx", ".markdown")
+_NAMES_WITH_BLANKS = (".md", ".mdx", ".markdown", ".kt", ".kts", ".scala")
+"""Headings, and the names that Kotlin and Scala write between backticks."""
 
 MARKED = re.compile(r"(?P<path>.+)@(?P<commit>[0-9a-f]{7,64})")
 """A path at another commit than the head."""
@@ -117,7 +118,7 @@ def _located(path: str, locator: str, text: str) -> Citation | None:
     if _LINES.match(locator):
         return Citation(path, ranges_of(locator), text=text)
     found = _IDENTIFIER.match(locator) or _NAME.match(locator)
-    if found is None and path.lower().endswith(_MARKDOWN):
+    if found is None and path.lower().endswith(_NAMES_WITH_BLANKS):
         found = _TITLE.match(locator)
     return Citation(path, symbol=found[1], text=text) if found else None
 

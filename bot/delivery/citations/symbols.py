@@ -30,7 +30,7 @@ _CALL = re.compile(r"(?<=[\w?!=\]>])\([^()]*\)\Z")
 _ARITY = re.compile(r"(?<=[\w?!])/\d{1,2}\Z")
 _GENERICS = re.compile(r"(?<=\w)(?:<[\w\s,.:&*'?<>]*>|\[[\w\s,.:&*'?]*\])")
 _SEPARATOR = re.compile(r"(?<=[\w?!)>\]])(?:::|\.|->|#)(?=[\w~$@#`<=>!+*/%&|^\[-])(?![^\[]*\])")
-_SIGIL = re.compile(r"\A(?:\$|@@?|:|&|\*|r#)(?=\w)")
+_SIGIL = re.compile(r"\A(?:\$|::|@@?|:|&|\*|r#)(?=\w)")
 _RAW = re.compile(r"\br#(?=\w)")
 _RECEIVER = re.compile(r"\([*&]?(\w+)\)")
 _SLUG = re.compile(r"[^\w\- ]")
@@ -118,5 +118,8 @@ def _parents(items: Sequence[Definition]) -> int:
     return len({item.parent for item in items})
 
 
-def _preference(item: Definition) -> tuple[bool, int, int, int]:
-    return item.declared, _RANK[item.kind], item.parent.count(".") + bool(item.parent), item.line
+def _preference(item: Definition) -> tuple[bool, int, bool, int, int]:
+    # The method of an interface has no body elsewhere: it counts more than a field of its name.
+    elsewhere = item.declared and item.kind != "method"
+    depth = item.parent.count(".") + bool(item.parent)
+    return elsewhere, _RANK[item.kind], item.declared, depth, item.line

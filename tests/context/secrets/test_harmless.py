@@ -111,9 +111,9 @@ UNTOUCHED: list[tuple[str, str]] = [
         '{"x": "{\\"tokens\\": 6}}\\n{\\"id\\": \\"msg_01XFDUDYJgAACzvnptvVoYEL\\"}"}',
     ),
     ("a.yaml", "checksum/secret: 9fceb02d0ae598e95dc970b74767f19372d61af8"),
-    ("ja.json", '{"auth.forget_password": "パスワードを忘れましたか？"}'),
+    ("ja.json", '{"auth.forget_password": "パスワードを忘れました"}'),
     ("ru.ini", "auths.bind_password=Привязать пароль"),
-    ("tr.properties", "password.change=Değiştir parolayı"),
+    ("tr.properties", "password.change=Değiştir şifre"),
     ("zh.php", "<?php return ['password' => '密码至少8位'];"),
     ("sv.yml", "password: Lösenord"),
     (

@@ -36,6 +36,8 @@ class A {
   A() { charge(1); }
   public void charge(int n) {}
   void charge(long n) {}
+  private Method refund;
+  interface B { Object refund(Object o); }
 }
 """,
     "a.c": """\
@@ -65,6 +67,7 @@ class A
   def ==(o); end
   def [](i); end
 end
+module ::B; end
 """,
     "a.cpp": """\
 struct A { bool operator==(const A& o); ~A(); };
@@ -86,6 +89,7 @@ class Client {
     class Builder {
         fun timeout(n: Int) {}
     }
+    fun `waits for a lease`() {}
 }
 """,
     "a.js": """\
@@ -117,6 +121,7 @@ const o = { "a b.c"() {}, [Symbol.iterator]() {} }
         ("A.java", "charge", 3),
         ("A.java", "A#charge(int)", 3),
         ("A.java", "A", 1),
+        ("A.java", "refund", 6),
         ("a.c", "charge", 5),
         ("a.c", "node", 7),
         ("a.c", "twice", 8),
@@ -127,6 +132,7 @@ const o = { "a b.c"() {}, [Symbol.iterator]() {} }
         ("a.rb", "name=", 3),
         ("a.rb", "==", 4),
         ("a.rb", "A#[]", 5),
+        ("a.rb", "::B", 7),
         ("a.cpp", "A::operator==", 2),
         ("a.cpp", "operator ==", 2),
         ("a.cpp", "~A", 3),
@@ -140,6 +146,7 @@ const o = { "a b.c"() {}, [Symbol.iterator]() {} }
         ("a.kt", "Client.timeout", 2),
         ("a.kt", "Builder.timeout", 4),
         ("a.kt", "Client.Builder.timeout", 4),
+        ("a.kt", "waits for a lease", 6),
         ("a.js", "#key", 2),
         ("a.js", "key", 2),
         ("a.js", "module.exports", 5),
