@@ -100,10 +100,16 @@ def _is_plausible(word: str) -> bool:
         return False
     silent = sum(len(hump) > 1 and not _VOWEL.search(hump) for hump in humps)
     return (
-        len(humps) <= 8
+        (_are_words(humps) or (len(humps) <= 8 and not _CONSONANTS.search(letters)))
         and single * 4 <= len(humps)
         and (silent < 2 or silent * 3 < len(humps))
-        and not _CONSONANTS.search(letters)
+    )
+
+
+def _are_words(humps: list[str]) -> bool:
+    """Tell whether the parts of a long name are as long as words are."""
+    return sum(map(len, humps)) >= 4.5 * len(humps) and not any(
+        _CONSONANTS.search(hump) for hump in humps if not hump.isupper()
     )
 
 
