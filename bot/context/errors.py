@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from bot.errors import ForewarmError
 
 UNREADABLE = (
@@ -97,6 +99,7 @@ class GitTimeoutError(RepositoryError):
 
 
 _NAMED_BRANCHES = 10
+_PART_OF_COMMIT = re.compile(r"[0-9a-f]{7,39}")
 
 
 class RefMissingError(RepositoryError):
@@ -109,6 +112,8 @@ class RefMissingError(RepositoryError):
             more = len(branches) - _NAMED_BRANCHES
             listed += f" and {more} more" if more > 0 else ""
             named = f"set `ref` to one of its branches ({listed})"
+        if _PART_OF_COMMIT.fullmatch(ref):
+            named += ", or to all 40 digits of a commit"
         lacks = f"has no branch, tag or commit {ref!r}"
         if ref == "HEAD":
             lacks = "names no branch that exists as its HEAD"

@@ -305,10 +305,9 @@ class Clone:
             refs = await self._remote_refs()
         except RepositoryError:
             refs = []
-        branches = branch_names(refs)
-        if self.ref == "HEAD" and not branches:
+        if self.ref == "HEAD" and not refs:
             return EmptyRepositoryError(self.name)
-        return RefMissingError(self.name, self.ref, branches)
+        return RefMissingError(self.name, self.ref, branch_names(refs))
 
     async def _remote_refs(self) -> list[str]:
         """Return the names of the remote's refs, at most `_MOST_REFS`."""

@@ -9,7 +9,7 @@ from typing import Literal
 from urllib.parse import quote, unquote, urlsplit
 
 from bot.context.errors import UrlError
-from bot.context.git.web_pages import page_template
+from bot.context.git.web_pages import AZURE_SSH, page_template
 
 Scheme = Literal["https", "ssh", "local"]
 
@@ -165,8 +165,10 @@ def parse_url(url: str, *, relative_to: Path | None = None) -> RepositoryUrl:
     if "::" in url:
         raise UrlError(shown, "remote helpers are not allowed; use https:// or ssh://")
     if not url.startswith(("/", ".", "~")) and (scp := _SCP.fullmatch(url)):
-        path = scp["path"].strip("/").removesuffix(".git")
-        return _checked(RepositoryUrl("ssh", scp["host"].lower(), path, scp["user"]), shown)
+        host, path = scp["host"].lower(), scp["path"].strip("/").removesuffix(".git")
+        if host in AZURE_SSH:
+            path = unquote(path)  # Its clone dialogue gives `My%20Project` here too.
+        return _checked(RepositoryUrl("ssh", host, path, scp["user"]), shown)
     path_on_disk = Path(url).expanduser()
     if not path_on_disk.is_absolute():
         if relative_to is None:

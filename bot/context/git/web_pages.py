@@ -26,6 +26,9 @@ AZURE = (
     "&lineStartColumn=1&lineEndColumn=1000&lineStyle=plain&_a=contents"
 )
 
+AZURE_SSH = frozenset(("ssh.dev.azure.com", "vs-ssh.visualstudio.com"))
+"""The hosts of Azure DevOps' addresses over ssh."""
+
 _PUBLIC = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,24}")
 _RENDERED = re.compile(
     r"\.(?:md|mdx|markdown|mdown|mkd|rst|adoc|asciidoc|asc|org|textile|rdoc|pod|mediawiki|ipynb|csv"
@@ -89,7 +92,7 @@ def _bitbucket_server(path: str) -> str | None:
 def _azure(host: str, path: str) -> tuple[str, str, str] | None:
     """Return the page of an Azure DevOps repository, from any of its addresses for git."""
     parts = path.split("/")
-    if host in {"ssh.dev.azure.com", "vs-ssh.visualstudio.com"}:
+    if host in AZURE_SSH:
         if len(parts) != 4 or parts[0] != "v3":
             return None
         return AZURE, "dev.azure.com", f"{parts[1]}/{parts[2]}/_git/{parts[3]}"
@@ -117,13 +120,15 @@ def azure_addresses(url: str) -> list[str]:
 def for_file(template: str, path: str) -> str:
     """Return the template for one file.
 
-    GitHub, GitLab and Gitea show a Markdown file as a page without lines, unless they are asked for
-    its plain text.
+    GitHub, GitLab, Gitea and a Bitbucket Data Center show a Markdown file as a page without lines,
+    unless they are asked for its plain text.
     Source: https://docs.github.com/en/repositories/working-with-files/using-files/working-with-non-code-files
     """
     if not _RENDERED.search(path):
         return template
-    for place, query in (("/blob/", "plain=1"), ("/src/commit/", "display=source")):
+    for place, query in (("/blob/", "?plain=1"), ("/src/commit/", "?display=source")):
         if place in template:
-            return template.replace("{path}#", f"{{path}}?{query}#")
+            return template.replace("{path}#", f"{{path}}{query}#")
+    if "/browse/{path}?at={sha}#" in template:
+        return template.replace("{sha}#", "{sha}&useDefaultHandler=true#")
     return template

@@ -133,6 +133,24 @@ async def test_a_head_that_names_no_branch_is_explained(
     assert "main, release/2" in caught.value.user_message
 
 
+async def test_a_repository_of_tags_alone_is_not_called_empty(
+    bench: Bench, repo: Repo, tmp_path: Path
+) -> None:
+    commit = repo.commit({"a.txt": b"1"})
+    bench.git(repo.path, "tag", "v1", commit)
+    bench.git(repo.path, "update-ref", "-d", "refs/heads/main")
+    with pytest.raises(RefMissingError, match="name a branch, tag or commit that exists"):
+        await _clone(repo, tmp_path / "home", "HEAD").fetch()
+    assert await _clone(repo, tmp_path / "home", "v1").fetch() == commit
+
+
+async def test_a_part_of_a_commits_name_is_no_ref(repo: Repo, tmp_path: Path) -> None:
+    """Only a whole name can be fetched."""
+    commit = repo.commit({"a.txt": b"1"})
+    with pytest.raises(RefMissingError, match="or to all 40 digits of a commit"):
+        await _clone(repo, tmp_path / "home", commit[:10]).fetch()
+
+
 async def test_a_missing_branch_names_those_that_exist(repo: Repo, tmp_path: Path) -> None:
     """A name that could be more than a name in a message is left out."""
     repo.commit({"a.txt": b"1"})

@@ -126,6 +126,10 @@ PAGES = {
         "https://dev.azure.com/org/My%20Project/_git/repo?path=/a.py&version=GCf00&line=1&lineEnd=2"
         "&lineStartColumn=1&lineEndColumn=1000&lineStyle=plain&_a=contents"
     ),
+    "git@ssh.dev.azure.com:v3/org/My%20Project/repo": (
+        "https://dev.azure.com/org/My%20Project/_git/repo?path=/a.py&version=GCf00&line=1&lineEnd=2"
+        "&lineStartColumn=1&lineEndColumn=1000&lineStyle=plain&_a=contents"
+    ),
     "git@ssh.dev.azure.com:v3/org/project/repo": (
         "https://dev.azure.com/org/project/_git/repo?path=/a.py&version=GCf00&line=1&lineEnd=2"
         "&lineStartColumn=1&lineEndColumn=1000&lineStyle=plain&_a=contents"
@@ -149,6 +153,11 @@ def test_a_permalink_leads_to_the_hosts_own_page(url: str, page: str | None) -> 
         ("https://github.com/o/r", "docs/a.RST", "?plain=1#L1-L2"),
         ("https://github.com/o/r", "a.md.py", ".py#L1-L2"),
         ("https://gitlab.com/o/r", "docs/x.markdown", "?plain=1#L1-2"),
+        (
+            "https://bitbucket.acme.com/scm/o/r",
+            "README.md",
+            "README.md?at=f&useDefaultHandler=true#1-2",
+        ),
         ("https://codeberg.org/o/r", "README.md", "?display=source#L1-L2"),
         ("https://bitbucket.org/o/r", "README.md", "README.md#lines-1:2"),
     ],
