@@ -36,6 +36,8 @@ from bot.app.data_removal import DataRemoval
 from bot.app.excerpts import ExcerptSearch
 from bot.app.home_folder import prepare_home
 from bot.app.inbox import QuestionInbox
+from bot.app.operator_alerts import ALERTS, CapState, OperatorAlerts, StaleContext
+from bot.app.opinions import judged_since
 from bot.app.replica_actions import INTERRUPTIONS, SharedAnswers
 from bot.app.shared_memory import QUOTAS, SharedMemory, SharedQuotas
 from bot.app.spending import CappedModel, SpendingLedger
@@ -92,6 +94,7 @@ STATE_DAYS = {
     INTERRUPTIONS: 1.0,
     REMOVALS: 1.0,
     QUOTAS: 1.0,
+    ALERTS: 2.0,
     DELETED_MESSAGES: 2.0,
     VIEWED: 30.0,
     LAST_ASKED: 30.0,
@@ -345,7 +348,12 @@ class Bot:
             opinions=Opinions(self.store.feedback, self.journal, self.now),
             people=self.people,
             gate=self.gate,
-            standing=ContextStatus(self.live, self.now, lambda: self.context_files.problems),
+            standing=ContextStatus(
+                self.live,
+                self.now,
+                lambda: self.context_files.problems,
+                lambda since: judged_since(self.store, since),
+            ),
             forgetting=self.removal,
             editor=self.slack_contexts,
             heard=self.threads,
@@ -360,6 +368,15 @@ class Bot:
             now=self.now,
         )
         self.removal.include(self.edge.desk)
+        self.alerts = OperatorAlerts(
+            self.clients.writes,
+            self.store.state,
+            settings.operators,
+            self._caps_now,
+            self._stale_now,
+            self.now,
+        )
+        self.requests.subscribe(self.alerts.observe)
         self.takeovers = Takeovers(
             self.inbox,
             self.library,
@@ -403,6 +420,7 @@ class Bot:
             self._run(self.slack_contexts.keep_following())
         self._run(self.removal.keep_following())
         self._run(self._keep_purging())
+        self._run(self.alerts.keep_looking())
         self._opened.push_async_callback(self._stop_working)
 
     def _works_on(self, question_id: str) -> bool:
@@ -437,6 +455,21 @@ class Bot:
             router.add_routes(pages.routes())
             router.add_routes(forget_route(state_token, self.forget_cache))
             self._opened.callback(pages.close)
+
+    def _caps_now(self) -> Iterable[CapState]:
+        settings, caps, day = self.settings, self.live.caps, day_of(self.now())
+        yield CapState("everything", settings.daily_limit_usd, caps.spent(day))
+        spent = caps.spent(day, on="warmth")
+        yield CapState("warm-ups", settings.warm_daily_limit_usd, spent)
+        for config in self.library.all():
+            if (cap := config.limits.answers_daily_usd) is not None:
+                spent = caps.spent(day, context=config.name, on="answers")
+                yield CapState(f"answers about {config.name}", cap, spent)
+
+    def _stale_now(self) -> Iterable[StaleContext]:
+        for live in self.library.lives():
+            for name, one in live.stale.items():
+                yield StaleContext(live.config.name, name, one.since, one.reason, one.is_refused)
 
     async def missing(self) -> Iterable[str]:
         """Return the parts that are missing before the bot can answer; nothing if it is ready."""

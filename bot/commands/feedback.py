@@ -52,34 +52,23 @@ def feedback(
 
 
 async def _read(settings: Settings, since: float) -> list[dict[str, Any]]:
+    from bot.app.opinions import judged_since
     from bot.commands.stored_records import open_store
 
     async with open_store(settings) as store:
-        opinions = await store.feedback.since(since)
         return [
             {
-                "at": opinion.at,
-                "context": opinion.context,
-                "value": opinion.value,
-                "user": opinion.user,
-                "comment": opinion.comment,
-                "question": opinion.question,
-                **_asked(await store.history.past(opinion.question)),
+                "at": one.opinion.at,
+                "context": one.opinion.context,
+                "value": one.opinion.value,
+                "user": one.opinion.user,
+                "comment": one.opinion.comment,
+                "question": one.opinion.question,
+                "text": one.text,
+                "link": one.link,
             }
-            for opinion in opinions
+            for one in await judged_since(store, since)
         ]
-
-
-def _asked(past: Any) -> dict[str, str | None]:
-    """Return a question's text and the address of its message; None if they are purged."""
-    if past is None:
-        return {"text": None, "link": None}
-    question = past.question
-    channel, ts = question.get("channel"), question.get("ts")
-    stamped = question.get("surface") not in ("modal", "shortcut")
-    page = f"https://slack.com/archives/{channel}/p{str(ts).replace('.', '')}"
-    link = page if stamped and ts else None
-    return {"text": question.get("text"), "link": link}
 
 
 def _append(file: Path, rows: list[dict[str, Any]]) -> int:

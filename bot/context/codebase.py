@@ -16,7 +16,12 @@ from bot.clock import Now
 from bot.context.child import Limits, Sessions, in_threads
 from bot.context.config.load import ContextConfig, RepositoryConfig
 from bot.context.config.schema import LimitsConfig
-from bot.context.errors import BusyError, RepositoryError
+from bot.context.errors import (
+    AuthenticationError,
+    BusyError,
+    RepositoryError,
+    TokenError,
+)
 from bot.context.files.blob_cache import FactsCache, Progress
 from bot.context.files.select import Rules, masked_note, printable
 from bot.context.git.clone import Bounds, Clone, Secrets, Sources
@@ -136,7 +141,11 @@ class Codebase:
     def stale(self) -> dict[str, Stale]:
         """Return the repositories whose newest fetch failed, by name."""
         return {
-            one.config.name: Stale(one.synced_at or 0.0, one.failure.user_message)
+            one.config.name: Stale(
+                one.synced_at or 0.0,
+                one.failure.user_message,
+                isinstance(one.failure, AuthenticationError | TokenError),
+            )
             for one in self._followed
             if one.failure is not None
         }
@@ -316,11 +325,14 @@ def limits_of(limits: LimitsConfig) -> Limits:
 class Stale:
     """Since when a repository could not be fetched (Unix seconds of the last good fetch), and why.
 
+    `is_refused` tells that the host refused the token or the key.
+
     Two are equal if they began at the same time.
     """
 
     since: float
     reason: str = field(compare=False)
+    is_refused: bool = False
 
 
 def cache_path(home: Path, clone: Clone) -> Path:

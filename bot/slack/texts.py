@@ -20,6 +20,18 @@ HELP = (
     " there without a mention. `/ask` opens a form, `/codebase` shows what a channel answers from."
     " Name a file, a function or an error message if you know one: then I find it sooner."
 )
+HOW_TO_ASK = (
+    "• In a channel, mention me with a question. Here, write it under *Messages*. Go on in the"
+    " thread without a mention.\n"
+    "• Name a file, a function or an error message if you know one: _where is"
+    " `InsufficientFunds` raised?_\n"
+    "• Ask for one thing at a time: _how does a refund reach the ledger?_ _which tests cover"
+    " `retry()`?_ _what changed in `payments/` since Monday?_\n"
+    "• `/ask` opens a form, `/codebase` shows what a channel answers from, `help` says this"
+    " again.\n"
+    "• Links in answers lead to the lines that I checked. Tell me with the buttons if an answer was"
+    " bad: the operators read it."
+)
 HELP_WORDS = frozenset({"help", "help!", "help?", "/help", "hilfe", "aide", "ayuda"})
 WHICH_CONTEXT = "Which codebase is this about?"
 USER_RATE = "You have asked {limit} questions within the hour; please go on in a little while."

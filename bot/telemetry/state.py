@@ -222,6 +222,7 @@ class State:
             "warming_since": None if warm else since,
             "ttl": prefix.ttl if warm else None,
             "alive_until": prefix.alive_until if warm else None,
+            "why": _why(prefix, warm),
             "decision": prefix.decision,
             "signal": prefix.signal,
             "last_request": prefix.request,
@@ -271,6 +272,14 @@ class State:
 
     def __repr__(self) -> str:
         return f"<State of {len(self._prefixes)} prefixes, {len(self._questions)} questions>"
+
+
+def _why(prefix: _Prefix, warm: bool) -> str:
+    """Return the newest reason for the state, in words; "" if none is known."""
+    miss, decision = prefix.miss, prefix.decision
+    if not warm and miss and (decision is None or miss["at"] > decision["at"]):
+        return f"missed: {miss['reason']}"
+    return str(decision["reason"]) if decision else ""
 
 
 def _is_cached(record: RequestEnded) -> bool:

@@ -23,6 +23,7 @@ lengths of time are seconds, tokens are whole numbers.
       "warming_since": null | 1800000000.0,      set while "warming"
       "ttl": null | "5m" | "1h",                 set while "warm"
       "alive_until": null | 1800000300.0,        set while "warm"
+      "why": "stay cold: …",                     the newest reason for the state, or ""
       "decision": null | {"at", "action": "nothing" | "warm" | "refresh" | "lapse", "ttl",
                           "reason": "a sentence", "cost_usd", "gain_usd",
                           "next_look_at": null | …},

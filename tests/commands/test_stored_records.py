@@ -16,6 +16,7 @@ from bot.clock import system_now
 from bot.commands.stored_records import since_time
 from bot.errors import ForewarmError
 from bot.retrieval.coverage import read_rows
+from bot.store.history import Asked, History
 from bot.store.store import Store
 from bot.telemetry.codec import encode, kind_of
 from bot.telemetry.interfaces import Line
@@ -94,9 +95,10 @@ def test_feedback_is_a_table_json_csv_and_questions(
 def test_a_bad_answer_becomes_a_row_once(
     home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "bot.commands.feedback._asked", lambda past: {"text": "where is it?", "link": None}
-    )
+    async def past(history: History, id: str) -> Asked:
+        return Asked({"text": "where is it?", "surface": "modal"}, ())
+
+    monkeypatch.setattr(History, "past", past)
     file = home / "questions.jsonl"
     file.write_text('{"id": "a", "question": "old", "files": []}')
     assert "1 questions were added" in run(capsys, "feedback", "--eval", str(file))

@@ -22,7 +22,7 @@ from bot.slack.app import Services, SlackSide
 from bot.slack.client import connect
 from bot.slack.codebase.command import Draft, StoredContext
 from bot.slack.codebase.views import Preview, Summary
-from bot.slack.home.views import ContextShown, DayShown, MoneyShown, OperatorShown
+from bot.slack.home.views import BadAnswer, ContextShown, DayShown, MoneyShown, OperatorShown
 from bot.slack.identity import identify
 from bot.slack.people.directory import People
 from bot.slack.people.gate import Gate
@@ -189,6 +189,9 @@ class Rooms:
             unanswered=0,
             misses=[("expired or evicted <!here>", 2)],
         )
+
+    async def bad_answers(self, contexts: Sequence[ContextConfig]) -> Sequence[BadAnswer]:
+        return ()
 
     @property
     def removed(self) -> bool:

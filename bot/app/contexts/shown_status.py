@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
+from bot.app.opinions import Judged
 from bot.clock import Now, length_of_time
 from bot.context.config.load import ContextConfig
-from bot.slack.home.views import ContextShown, DayShown, MoneyShown, OperatorShown
+from bot.slack.home.views import BadAnswer, ContextShown, DayShown, MoneyShown, OperatorShown
+from bot.store.errors import StoreError
 from bot.telemetry.figures.daily_stats import Summary
 from bot.telemetry.figures.money import day_of
 from bot.telemetry.projections import LiveProjections
+
+BAD_SECONDS = 30 * 86_400.0
+BAD_SHOWN = 5
 
 
 class ContextStatus:
@@ -20,8 +25,12 @@ class ContextStatus:
         live: LiveProjections,
         now: Now,
         problems: Callable[[], Sequence[str]] = lambda: (),
+        judged: Callable[[float], Awaitable[Sequence[Judged]]] | None = None,
     ) -> None:
-        """`problems` returns what is wrong with the context files now."""
+        """`problems` returns what is wrong with the context files now, `judged` opinions since a
+        Unix time.
+        """
+        self._judged = judged
         self._problems = problems
         self._state = live.state
         self._figures = live.figures
@@ -41,6 +50,7 @@ class ContextStatus:
         days = [d for d in self._figures.days() if d >= month]
         return OperatorShown(
             problems=self._problems(),
+            whys=[(c.name, why) for c in contexts if (why := self._why(c))],
             money=[self._money(c.name, today, month) for c in contexts],
             days=[_day(d, self._figures.summary(now, since=d, until=d, context=one)) for d in days],
             warm_p50=whole.warm.p50,
@@ -55,6 +65,34 @@ class ContextStatus:
             unanswered=whole.unanswered,
             misses=whole.misses,
         )
+
+    async def bad_answers(self, contexts: Sequence[ContextConfig]) -> Sequence[BadAnswer]:
+        """Return the newest bad answers of the contexts, newest first."""
+        if self._judged is None:
+            return ()
+        names = {context.name for context in contexts}
+        try:
+            judged = await self._judged(self._now() - BAD_SECONDS)
+        except StoreError:
+            return ()
+        bad = [
+            BadAnswer(
+                context=one.opinion.context or "",
+                age=length_of_time(self._now() - one.opinion.at),
+                user=one.opinion.user,
+                comment=one.opinion.comment or "",
+                link=one.link,
+            )
+            for one in reversed(judged)
+            if one.opinion.value == "down" and one.opinion.context in names
+        ]
+        return bad[:BAD_SHOWN]
+
+    def _why(self, context: ContextConfig) -> str:
+        """Return the state of a context's cache and its reason, as `/state` gives them."""
+        prefixes = self._state.view(self._now())["prefixes"].values()
+        prefix = next((p for p in prefixes if context.name in p["contexts"]), None)
+        return "" if prefix is None or not prefix["why"] else f"{prefix['state']}: {prefix['why']}"
 
     def _money(self, name: str, today: str, month: str) -> MoneyShown:
         day, since = self._summary(today, name), self._summary(month, name)

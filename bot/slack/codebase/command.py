@@ -25,6 +25,7 @@ from bot.slack.codebase.views import Preview, Summary
 from bot.slack.interfaces import Contexts
 from bot.slack.people.access import Denied, Place, decide
 from bot.slack.people.directory import People
+from bot.slack.texts import HELP_WORDS
 from bot.slack.web_api import best_effort
 
 SETTLE_SECONDS = 0.4
@@ -109,7 +110,9 @@ class Codebase:
     async def command(
         self, workspace: str, channel: str, user: str, trigger: str, text: str
     ) -> None:
-        """Open the summary; `attach URL [ref]` opens the form with the address filled in."""
+        """Open the summary. `attach URL [ref]` opens the form with the address filled in, `help`
+        the explanation.
+        """
         first = views.opening_view(pieces.Place(workspace, channel, ""))
         opening = self._client.views_open(trigger_id=trigger, view=first)
         opened = await best_effort("codebase", opening)
@@ -124,6 +127,8 @@ class Codebase:
     ) -> pieces.View:
         held = await self._editor.held(workspace, channel)
         place = pieces.Place(workspace, channel, held.name)
+        if words and words[0].lower() in HELP_WORDS:
+            return views.help_view(place)
         denied = await self._denied(user, channel)
         if len(words) > 1 and words[0] == "attach" and denied is None:
             ref = words[2] if len(words) > 2 else "HEAD"

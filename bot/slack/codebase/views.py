@@ -128,6 +128,18 @@ def _files(count: int) -> str:
     return "1 file" if count == 1 else f"{count:,} files"
 
 
+def help_view(place: Place) -> View:
+    """Return how the command is used."""
+    lines = (
+        "`/codebase` shows what this channel answers from, and what was left out.",
+        "`/codebase attach https://github.com/your/repository` attaches a repository; a branch, a"
+        " tag or a commit may follow the address. Operators and workspace admins may do so.",
+        "A change is previewed with its size and its cost, and nothing changes before you save.",
+        "To ask about the code, mention me with a question or use `/ask`.",
+    )
+    return modal(place, SHOW, "Codebase", [section("\n".join(f"• {line}" for line in lines))])
+
+
 # --- forms --------------------------------------------------------------------------------------
 
 

@@ -8,7 +8,7 @@ from typing import Protocol
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.context.config.load import ContextConfig
-from bot.slack.home.views import ContextShown, OperatorShown, charts_message, home_view
+from bot.slack.home.views import BadAnswer, ContextShown, OperatorShown, charts_message, home_view
 from bot.slack.manifest import Ask
 from bot.slack.people.access import Place, decide
 from bot.slack.people.directory import People
@@ -22,6 +22,8 @@ class Standing(Protocol):
     def shown(self, context: ContextConfig) -> ContextShown: ...
 
     def operator(self, contexts: Sequence[ContextConfig]) -> OperatorShown: ...
+
+    async def bad_answers(self, contexts: Sequence[ContextConfig]) -> Sequence[BadAnswer]: ...
 
 
 class Home:
@@ -50,8 +52,9 @@ class Home:
         shown = [self._standing.shown(context) for context in askable]
         seen = await self._costs_seen_by(user, askable)
         operator = self._standing.operator(seen) if seen else None
+        bad = await self._standing.bad_answers(seen) if seen else ()
         for charts in (True, False):
-            view = home_view(shown, operator, charts=charts, missing=self._missing)
+            view = home_view(shown, operator, charts=charts, missing=self._missing, bad=bad)
             published = self._client.views_publish(user_id=user, view=view)
             if await best_effort("home", published) is not None or operator is None:
                 return

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.slack.escape import escape_mrkdwn
+from bot.slack.texts import HOW_TO_ASK
 
 Block = dict[str, Any]
 REFRESH = "forewarm_refresh"
@@ -66,6 +67,19 @@ class OperatorShown:
     joined_p95: float | None = None
     problems: Sequence[str] = ()
     """Sentences about context files that cannot be used."""
+    whys: Sequence[tuple[str, str]] = ()
+    """Contexts, each with the state of its cache and the reason."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadAnswer:
+    """An answer that a person judged bad. `age` is in words, `link` leads to the question."""
+
+    context: str
+    age: str
+    user: str
+    comment: str
+    link: str | None
 
 
 def home_view(
@@ -74,18 +88,22 @@ def home_view(
     *,
     charts: bool = True,
     missing: Sequence[tuple[str, str]] = (),
+    bad: Sequence[BadAnswer] = (),
 ) -> dict[str, Any]:
     """Return the tab.
 
     `charts` False gives tables in their place, for a Slack that refuses the block. `missing` are
-    scopes that the installation lacks and what each is for; operators see them.
+    scopes that the installation lacks and what each is for, `bad` the newest bad answers; operators
+    see them.
     """
-    blocks = [_header("What you can ask about"), *map(_context, contexts[:CONTEXTS_SHOWN])]
+    blocks = [_header("How to ask"), _section(HOW_TO_ASK)]
+    blocks += [_header("What you can ask about"), *map(_context, contexts[:CONTEXTS_SHOWN])]
     if not contexts:
         blocks.append(_section("Nothing yet: ask in a channel that has a codebase."))
     if operator is not None:
         blocks += _missing(missing)
         blocks += _operator(operator, charts)
+        blocks += _bad(bad)
     blocks.append(
         _buttons(charts_in_dm=operator is not None and bool(operator.days) and not charts)
     )
@@ -124,12 +142,32 @@ def _operator(shown: OperatorShown, charts: bool) -> list[Block]:
         _header("Waits and warmth"),
         _section(_waits(shown)),
     ]
+    if shown.whys:
+        listed = [
+            f"• *{escape_mrkdwn(name)}* is {escape_mrkdwn(why)}"
+            for name, why in shown.whys[:CONTEXTS_SHOWN]
+        ]
+        blocks.append(_section("*Why warm or cold*\n" + "\n".join(listed)))
     if shown.days:
         blocks += _charts(shown.days) if charts else [_section(_table(shown.days))]
     if shown.misses:
         listed = [f"• {escape_mrkdwn(why)}: {count}" for why, count in shown.misses[:MISSES_SHOWN]]
         blocks.append(_section("*Warmed but missed this month*\n" + "\n".join(listed)))
     return blocks
+
+
+def _bad(bad: Sequence[BadAnswer]) -> list[Block]:
+    if not bad:
+        return []
+    lines = [
+        f"• {escape_mrkdwn(one.context)}, {escape_mrkdwn(one.age)} ago,"
+        f" <@{escape_mrkdwn(one.user)}>"
+        + (f": {escape_mrkdwn(one.comment[:200])}" if one.comment else "")
+        + (f" <{one.link}|question>" if one.link else "")
+        for one in bad
+    ]
+    hint = "`forewarm feedback --eval FILE` makes test questions of them."
+    return [_header("Newest bad answers"), _section("\n".join([*lines, hint]))]
 
 
 def _money(money: Sequence[MoneyShown]) -> str:

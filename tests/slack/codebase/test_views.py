@@ -184,3 +184,9 @@ def test_what_a_file_decides_is_told_and_cannot_be_entered() -> None:
     assert "budget_tokens" in left
     assert "external" in left
     assert not any(gone in left for gone in ("'model'", "answers_daily_usd", "guests"))
+
+
+def test_help_explains_the_command() -> None:
+    view = views.help_view(PLACE)
+    check_view(view)
+    assert "attach" in str(view)

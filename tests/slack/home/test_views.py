@@ -12,6 +12,7 @@ from bot.slack.home.views import (
     CATEGORIES,
     CHARTS,
     REFRESH,
+    BadAnswer,
     ContextShown,
     DayShown,
     MoneyShown,
@@ -164,3 +165,27 @@ def test_operators_alone_are_told_of_permissions_that_are_missing() -> None:
     assert "forewarm manifest" in shown
     assert "files:read" not in str(home_view([PAY], None, missing=missing))
     assert "Permissions" not in str(home_view([PAY], operator()))
+
+
+def test_the_tab_teaches_everyone_how_to_ask() -> None:
+    shown = words(home_view([], None))
+    assert "How to ask" in shown
+    assert "/ask" in shown
+
+
+def test_operators_see_the_newest_bad_answers_and_why_a_cache_is_cold() -> None:
+    bad = BadAnswer(
+        context="pay",
+        age="2 hours",
+        user="U0ASKER",
+        comment="wrong <!channel> file",
+        link="https://slack.com/archives/C0PAY/p1800000000000100",
+    )
+    why = [("pay", "cold: stay cold: 0% for a question soon does not pay $0.35")]
+    view = home_view([PAY], operator(whys=why), charts=False, bad=[bad])
+    check_view(view)
+    shown = words(view)
+    assert "<https://slack.com/archives/C0PAY/p1800000000000100|question>" in shown
+    assert "does not pay $0.35" in shown
+    assert "<!channel>" not in shown
+    assert "bad answers" not in words(home_view([PAY], None))
