@@ -24,6 +24,7 @@ EndingKind = Literal[
     "unfinished",  # it ended before the answer, twice
     "stopped",  # by the asker
     "deleted",  # the question is gone
+    "denied",  # the day's money is spent: Claude is not asked
     "superseded",  # the question was edited: another answer takes this one's place
     "joined",  # the asker wrote again before any word: one answer is given to both messages
     "overloaded",  # Claude is, or limits us, and stayed so
@@ -42,14 +43,14 @@ class Ending:
     @property
     def last_line(self) -> str:
         """Return the line as Slack markdown; empty for a complete answer."""
-        if self.kind in ("failed", "overloaded") and self.error is not None:
+        if self.kind in ("failed", "overloaded", "denied") and self.error is not None:
             return self.error.asker_message
         return _LINES[self.kind]
 
     @property
     def is_unavailable(self) -> bool:
         """Whether Claude could not be asked at all, or only after a wait."""
-        if self.kind in ("overloaded", "cut"):
+        if self.kind in ("overloaded", "cut", "denied"):
             return True
         if self.kind != "failed" or self.error is None:
             return False
@@ -89,6 +90,7 @@ _LINES: dict[EndingKind, str] = {
     "empty": "_Claude ended without an answer. Ask again in other words._",
     "stopped": "_Stopped at your request._",
     "deleted": "_The question was deleted, so I stopped here._",
+    "denied": "_Claude is not asked at the moment. Ask again later._",
     "superseded": "",
     "joined": "",
     "overloaded": "_Claude is overloaded at the moment. Ask again in a minute._",
@@ -101,6 +103,7 @@ _OUTCOMES: dict[EndingKind, Outcome] = {
     "filtered": "refused",
     "empty": "failed",
     "stopped": "stopped",
+    "denied": "denied",
     "deleted": "stopped",
     "superseded": "stopped",
     "joined": "stopped",

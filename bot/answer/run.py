@@ -47,7 +47,7 @@ class AnswerRun:
     """Carries one question to its one answer.
 
     `messages` are those in Slack that the answer stands in, oldest first, `said_at` when its
-    first words were on screen.
+    first words were on screen. `denied` is why Claude is not asked: the answer lists places only.
     """
 
     def __init__(
@@ -58,12 +58,14 @@ class AnswerRun:
         takeover: Takeover | None = None,
         recipient: str | None = None,
         begun: SpeculativeAnswer | None = None,
+        denied: str | None = None,
     ) -> None:
         self.question = question
         self.context = context
         self._parts = parts
         self._takeover = takeover or Takeover()
         self._begun = begun
+        self._denied = denied
         self._target = target_of(question, recipient)
         self._status = StatusLine(parts.calls, self._target)
         self._cut: asyncio.Future[EndingKind] = asyncio.get_running_loop().create_future()
@@ -119,6 +121,8 @@ class AnswerRun:
         try:
             if self._takeover.saved is not None:
                 await self._complete(self._takeover.saved)
+            elif self._denied is not None:
+                await self._deny(self._denied)
             else:
                 await self._end(await self._race(self._generate()))
         except asyncio.CancelledError:
@@ -362,6 +366,13 @@ class AnswerRun:
         if self.outcome == "answered" and self._parts.uses is not None and used:
             with suppressed_store_failures(self.question.id):
                 await self._parts.uses.record(self.context.name, used)
+
+    async def _deny(self, why: str) -> None:
+        """Say why Claude is not asked, below the places that match the question."""
+        with suppress(ForewarmError):
+            # The snapshot checks and links the places.
+            self._prepared = await prepare_saved(self._parts, self.context)
+        await self._end(Ending("denied", ForewarmError(why)))
 
     async def _show_places(self, stage: AnswerScreen) -> None:
         """Show the places that match the question: Claude cannot answer it now."""

@@ -93,6 +93,19 @@ class Answerer:
                 begun = self._drafts.take(question, context) if self._drafts is not None else None
             await self._run(AnswerRun(self._parts, question, context, takeover, recipient, begun))
 
+    async def list_places(
+        self,
+        question: Question,
+        context: ContextConfig,
+        why: str,
+        takeover: Takeover | None = None,
+    ) -> None:
+        """List the places that match a question that Claude is not asked, and say why."""
+        if question.id not in self._running:
+            with about_question(question.id):
+                self._open_thread(question)
+                await self._run(AnswerRun(self._parts, question, context, takeover, denied=why))
+
     async def _join(
         self, before: AnswerRun, question: Question, context: ContextConfig
     ) -> Question | None:

@@ -79,6 +79,15 @@ class SharedAnswers:
     ) -> None:
         await self._here.answer(question, context, takeover)
 
+    async def list_places(
+        self,
+        question: Question,
+        context: ContextConfig,
+        why: str,
+        takeover: Takeover | None = None,
+    ) -> None:
+        await self._here.list_places(question, context, why, takeover)
+
     def typed(self, question: Question, context: ContextConfig, order: str = "") -> None:
         self._here.typed(question, context, order)
 

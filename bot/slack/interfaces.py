@@ -62,6 +62,15 @@ class Answers(Protocol):
     ) -> None:
         """Answer; `takeover` is what a bot that died left of an answer."""
 
+    async def list_places(
+        self,
+        question: Question,
+        context: ContextConfig,
+        why: str,
+        takeover: Takeover | None = None,
+    ) -> None:
+        """List the places that match a question that Claude is not asked, and say why."""
+
     def typed(self, question: Question, context: ContextConfig, order: str = "") -> None:
         """Take a draft as the question it would be; ignored if the context answers no drafts."""
 

@@ -25,6 +25,7 @@ from bot.slack.ask.context_picker import context_picker
 from bot.slack.events.intake import IncomingMessage
 from bot.slack.events.parse import Deleted, Edited, Message
 from bot.slack.interfaces import Answers, Contexts, Inbox, Warmth
+from bot.slack.people.access import OUT_OF_MONEY, Denied
 from bot.slack.people.context_choice import Choice, Habits, Memory, choose
 from bot.slack.people.gate import Gate, is_direct
 from bot.slack.people.reply_limits import ReplyLimits, Speaker
@@ -129,8 +130,7 @@ class Router:
                 shared=message.shared if message is not None else False,
             )
             if refusal is not None:
-                await self._explain(question, message, refusal.rule, refusal.message, standing)
-                await self._finish(question, "denied", refusal.rule)
+                await self._refuse(question, message, context, refusal, standing)
                 return
             if not await self._p.limits.may_answer(_speaker_of(question, message)):
                 await self._finish(question, "denied", "bot_answered_enough")
@@ -144,6 +144,25 @@ class Router:
             log.warning("question_failed", question=question.id, error=rule, why=str(error))
             await self._explain(question, message, rule, error.asker_message, standing)
             await self._finish(question, "failed", rule)
+
+    async def _refuse(
+        self,
+        question: Question,
+        message: Message | None,
+        context: ContextConfig,
+        refusal: Denied,
+        standing: Sequence[str],
+    ) -> None:
+        """Say why a question is refused; without money, the places that match it say more."""
+        if refusal.rule == OUT_OF_MONEY:
+            speaker = _speaker_of(question, message)
+            if standing or await self._p.limits.may_explain(speaker, refusal.rule):
+                left = Takeover(tuple(standing)) if standing else None
+                await self._p.answers.list_places(question, context, refusal.message, left)
+                return
+        else:
+            await self._explain(question, message, refusal.rule, refusal.message, standing)
+        await self._finish(question, "denied", refusal.rule)
 
     async def apologise(self, question: Question, age: float, standing: Sequence[str] = ()) -> None:
         """Say that a question is too old to be answered out of the blue."""

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from forewarm_playground.claude import INSTANT, Config, Identity, LocalClaude
 
 from bot.answer.interfaces import Excerpts, WantedExcerpts
 from bot.answer.places import write_places
 from bot.answer.service import Answerer
 from bot.answer.thread.names import Described
-from bot.claude.errors import ClaudeError, ErrorKind
+from bot.claude.client import ClaudeClient
+from bot.claude.errors import CapReached, ClaudeError, ErrorKind
 from bot.context.pack import Pack
 from bot.errors import ForewarmError
 from bot.retrieval.excerpts import Excerpt
@@ -162,6 +164,39 @@ async def test_without_claude_the_reply_lists_places(room: Room, kind: ErrorKind
     assert "`pay.py:10-12`" in text
     assert "Try again after an hour" in text
     assert room.shown[0].last_line
+
+
+async def test_a_cap_that_refuses_the_request_lists_places(room: Room) -> None:
+    room.model.says(CapReached("Today's budget is spent.", model="m", detail="all: $0 left"))
+    await answerer(room, Finder()).answer(room.question("When is it tried again?"), room.context)
+    assert "`pay.py:10-12`" in room.shown[0].text
+    assert "budget is spent" in room.shown[0].last_line
+
+
+@pytest.mark.parametrize("key", [None, "sk-ant-revoked"])
+async def test_without_a_key_that_claude_takes_the_reply_lists_places(
+    room: Room, key: str | None
+) -> None:
+    claude = LocalClaude(Config(latency=INSTANT, keys={"sk-ant-other": Identity()}))
+    async with claude.serve() as url, ClaudeClient.connect(api_key=key, base_url=url) as client:
+        parts = replace(room.parts(), excerpts=Finder(), model=client)
+        question = room.question("When is it tried again?")
+        await Answerer(parts).answer(question, room.context)
+    assert "`pay.py:10-12`" in room.shown[0].text
+    assert room.shown[0].last_line
+    assert room.store.finished[question.id] == "failed"
+
+
+async def test_when_the_gate_refuses_for_money_the_reply_lists_places(room: Room) -> None:
+    question = room.question("When is it tried again?")
+    why = "The daily budget is used up."
+    await answerer(room, Finder()).list_places(question, room.context, why)
+    (shown,) = room.shown
+    assert shown.text.startswith("Claude is not available. These places match your question:")
+    assert "`pay.py:10-12`" in shown.text
+    assert shown.last_line == why
+    assert room.store.finished[question.id] == "denied"
+    assert room.model.requests == []
 
 
 async def test_without_a_prefix_the_reply_lists_places(room: Room) -> None:

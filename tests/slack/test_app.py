@@ -57,6 +57,7 @@ class Rooms:
     """Every neighbour at once: notes what reaches it, answers questions with their own words."""
 
     asked: list[tuple[Question, str]] = field(default_factory=list)
+    listed: list[tuple[str, str]] = field(default_factory=list)
     signals: list[tuple[Signal, str]] = field(default_factory=list)
     opinions: list[tuple[str, Mark, Value, str | None]] = field(default_factory=list)
     edits: list[tuple[str, str]] = field(default_factory=list)
@@ -132,6 +133,15 @@ class Rooms:
         self, question: Question, context: ContextConfig, takeover: Takeover | None = None
     ) -> None:
         self.asked.append((question, context.name))
+
+    async def list_places(
+        self,
+        question: Question,
+        context: ContextConfig,
+        why: str,
+        takeover: Takeover | None = None,
+    ) -> None:
+        self.listed.append((question.text, why))
 
     def typed(self, question: Question, context: ContextConfig, order: str = "") -> None:
         self.typed_drafts.append(question.text)
@@ -385,9 +395,11 @@ async def test_a_bare_mention_opens_with_a_hint_and_warms(scene: Scene) -> None:
 
 async def test_money_that_is_out_is_said_and_nothing_is_asked(scene: Scene) -> None:
     scene.rooms.money = False
-    ts = scene.slack.user("U0ASKER").mention("C0PAY", "how?")
-    await scene.until(lambda: scene.rooms.outcomes, "the word")
-    assert "budget" in scene.slack.bot_messages("C0PAY", ts)[0].text
+    scene.slack.user("U0ASKER").mention("C0PAY", "how?")
+    await scene.until(lambda: scene.rooms.listed, "the places")
+    ((text, why),) = scene.rooms.listed
+    assert text == "how?"
+    assert "budget" in why
     assert scene.rooms.asked == []
 
 

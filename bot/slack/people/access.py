@@ -60,6 +60,10 @@ class Place:
     known: bool = True
 
 
+OUT_OF_MONEY = "money"
+"""The rule of a refusal after access was granted: Claude costs more than is left today."""
+
+
 @dataclass(frozen=True, slots=True)
 class Denied:
     """A refusal: `rule` for the audit log, `message` for the person."""

@@ -16,7 +16,7 @@ from bot.clock import Now
 from bot.context.config.load import ContextConfig
 from bot.slack import texts
 from bot.slack.interfaces import SpendingLimits
-from bot.slack.people.access import Act, Denied, Person, Place, decide
+from bot.slack.people.access import OUT_OF_MONEY, Act, Denied, Person, Place, decide
 from bot.slack.people.directory import People
 from bot.slack.people.quotas import Quotas
 
@@ -104,7 +104,7 @@ class Gate:
     async def _over_limit(self, user: str, channel: str, context: ContextConfig) -> Denied | None:
         now, limits = self._now(), context.limits
         if not self._limits.answers_left(context):
-            return Denied("money", texts.MONEY_OUT.format(name=context.name))
+            return Denied(OUT_OF_MONEY, texts.MONEY_OUT.format(name=context.name))
         if not await self._quotas.take(f"u:{user}", limits.user_per_hour, now):
             return Denied("user_rate", texts.USER_RATE.format(limit=limits.user_per_hour))
         if not await self._quotas.take(f"c:{channel}", limits.channel_per_hour, now):
