@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from textwrap import dedent
 
 from bot.retrieval.search import FoundExcerpt
 from bot.retrieval.terms import terms
@@ -45,7 +46,7 @@ def _place(one: FoundExcerpt, wanted: set[str]) -> list[str]:
     quoted = lines[at : at + QUOTED_LINES]
     first = one.excerpt.first + at
     last = first + len(quoted) - 1
-    body = _FENCE.sub("", "\n".join(quoted))
+    body = dedent(_FENCE.sub("", "\n".join(quoted)))
     return [f"`{one.excerpt.path}:{first}-{last}`", f"```\n{body}\n```"]
 
 
