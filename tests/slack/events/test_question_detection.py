@@ -2,7 +2,8 @@
 
 `data/replies_tuning.tsv` and `data/replies_held_out.tsv` hold replies in 21 languages. Each was
 labelled before a rule saw it; the halves were split by a seed. The rules were made on the first.
-The second was only ever measured as a whole.
+The second was only ever measured as a whole. `data/replies_written_later.tsv` was written and
+labelled when the rules were done, by an author who had not read them.
 """
 
 from __future__ import annotations
@@ -38,8 +39,10 @@ def replies(name: str) -> list[Reply]:
     ]
 
 
-@pytest.mark.parametrize("name", ["replies_tuning.tsv", "replies_held_out.tsv"])
-def test_replies_are_judged_well_enough_on_both_halves(name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["replies_tuning.tsv", "replies_held_out.tsv", "replies_written_later.tsv"]
+)
+def test_replies_are_judged_well_enough_on_each_part(name: str) -> None:
     judged = [(is_question(r.text, by_asker=r.by_asker), r) for r in replies(name)]
     answered = [reply for yes, reply in judged if yes]
     right = sum(reply.asks for reply in answered)
