@@ -58,6 +58,22 @@ CODE = "def answer(question: str) -> str:\n    return question[::-1]\n"
 ScriptItem = str | tuple[str, dict[str, Any]] | BaseException | asyncio.Event
 
 
+class Hold:
+    """A point that a task does not pass while it is closed. `reached` tells that one came there."""
+
+    def __init__(self) -> None:
+        self.reached = asyncio.Event()
+        self._open = asyncio.Event()
+        self._open.set()
+
+    def close(self) -> None:
+        self._open.clear()
+
+    async def passed(self) -> None:
+        self.reached.set()
+        await self._open.wait()
+
+
 class Clock:
     """Wall time that follows the running loop, so that it moves with every wait."""
 
@@ -340,7 +356,7 @@ class Slack:
         self.thread: list[JsonObject] = []
         self.whispers: list[tuple[str, str]] = []
         self.fails: SlackCallError | None = None
-        self.slow = 0.0
+        self.hold = Hold()
 
     async def set_status(self, target: Target, status: str) -> None:
         self.calls.append(("status", status))
@@ -353,7 +369,7 @@ class Slack:
         self, channel: str, thread: str, oldest: str | None = None
     ) -> Sequence[JsonObject]:
         self.calls.append(("replies", thread))
-        await asyncio.sleep(self.slow)
+        await self.hold.passed()
         if self.fails is not None:
             raise self.fails
         return list(self.thread)
@@ -408,6 +424,7 @@ class Room:
     ground_fails: BaseException | None = None
     slack_fails: SlackCallError | None = None
     join_seconds: float = 0.0
+    hold: Hold = field(default_factory=lambda: Hold())
     citations: tuple[int, int, int] = (0, 0, 0)
     used: frozenset[tuple[str, str]] = frozenset()
     warmed: bool = True
@@ -455,6 +472,7 @@ class Room:
 
     async def join(self, prefix: Prefix, question: Question, context: ContextConfig) -> JoinTicket:
         await asyncio.sleep(self.join_seconds)
+        await self.hold.passed()
         expected = prefix.tokens if self.warmed else 0
         self.tickets.append(JoinTicket(self.join_seconds, expected, self.ttl))
         return self.tickets[-1]

@@ -235,12 +235,12 @@ async def test_a_question_that_ends_before_its_request_holds_no_waiter(
     room: Room, slow: str
 ) -> None:
     """Other questions may be waiting for the entry that this one was to write."""
-    room.join_seconds = 0.05 if slow == "warm-up" else 0.0
-    room.slack.slow = 0.05 if slow == "thread" else 0.0
+    hold = room.hold if slow == "warm-up" else room.slack.hold
+    hold.close()
     question = room.question(thread="1.000001", in_thread=True, surface="thread")
     answerer = room.answerer()
     task = asyncio.create_task(answerer.answer(question, room.context))
-    await asyncio.sleep(0.02)
+    await hold.reached.wait()
     await answerer.deleted("T1", "C1", question.ts)
     await task
     assert room.model.requests == []
