@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from bot.claude.prefix import Prefix
 
 PREFIX_BYTES = 400_000
+CODE_BYTES, CODE_TOKENS, EXCERPT_TOKENS = 4_000_000, 30_000, 8_000
+"""A repository that does not fit into its prefix, so that its questions get excerpts."""
 TOKENS, PER_SECOND, FIRST_AFTER = 200, 50.0, 0.5
 ARRIVING = 3.0
 """Seconds within which the questions of one measurement come: all of them run at once then."""
@@ -76,8 +78,9 @@ async def _measure(
     standing = ground(PREFIX_BYTES)
     result: dict[str, Any] = {"prefix_bytes": PREFIX_BYTES, "streaming": []}
     with _ends() as url:
-        step = progress.add_task("one after another", total=2 + len(running) + sample)
+        step = progress.add_task("one after another", total=3 + len(running) + sample)
         result["event_to_request_ms"] = await _one_by_one(url, questions)
+        result["excerpts_ms"] = await _excerpts(url, questions)
         set_aside_start_up()
         for number in running:
             progress.update(step, advance=1, description=f"{number} at once")
@@ -113,22 +116,13 @@ async def _one_by_one(url: str, questions: int) -> dict[str, Any]:
     The whole bot runs: signed events over HTTP, the question stored in SQLite before it is
     acknowledged, access, thread, prefix.
     """
-    import aiohttp
-
     from benchmarks.overhead_bot import running_bot
     from bot.commands.gc_freeze import set_aside_start_up
 
     numbers = range(questions + WARM_UP)
     async with running_bot(url, PREFIX_BYTES) as (address, prefix):
         set_aside_start_up()
-        async with _scripted(url, numbers, Script(1, 0.0, 0.0)) as seen:
-            told = {"url": address, "numbers": list(numbers)}
-            patient = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout())
-            async with patient as session, session.post(f"{url}/bench/ask", json=told) as reply:
-                reply.raise_for_status()
-            found = await seen()
-            began = {number: found[number]["asked"] for number in numbers}
-            ours = _delays(began, found, "requested")[WARM_UP:]
+        ours = await _asked(url, address, numbers)
         async with _scripted(url, numbers, Script(1, 0.0, 0.0)) as seen:
             bare = _delays(await _bare(url, prefix, numbers), await seen(), "requested")[WARM_UP:]
     above = [value - _quantile(bare, 0.5) for value in ours]
@@ -137,6 +131,39 @@ async def _one_by_one(url: str, questions: int) -> dict[str, Any]:
         "bare_sdk": _spread(bare),
         "above_the_bare_sdk": _spread(above),
     }
+
+
+async def _excerpts(url: str, questions: int) -> dict[str, Any]:
+    """Return the milliseconds from event to request, with and without excerpts of a repository.
+
+    The bot runs twice on the same code, and each run is asked the same questions.
+    """
+    from benchmarks.overhead_bot import running_bot
+
+    found: dict[str, list[float]] = {}
+    for name, tokens in (("without", 0), ("with", EXCERPT_TOKENS)):
+        running = running_bot(url, CODE_BYTES, budget=CODE_TOKENS, excerpts=tokens)
+        async with running as (address, _):
+            found[name] = await _asked(url, address, range(questions + WARM_UP))
+    added = _quantile(found["with"], 0.5) - _quantile(found["without"], 0.5)
+    return {**{name: _spread(waits) for name, waits in found.items()}, "added_p50": round(added, 2)}
+
+
+async def _asked(url: str, address: str, numbers: Sequence[int]) -> list[float]:
+    """Ask the bot at `address` one question after another; return the milliseconds to each request.
+
+    The first ones are left out.
+    """
+    import aiohttp
+
+    async with _scripted(url, numbers, Script(1, 0.0, 0.0)) as seen:
+        told = {"url": address, "numbers": list(numbers)}
+        patient = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout())
+        async with patient as session, session.post(f"{url}/bench/ask", json=told) as reply:
+            reply.raise_for_status()
+        found = await seen()
+    began = {number: found[number]["asked"] for number in numbers}
+    return _delays(began, found, "requested")[WARM_UP:]
 
 
 async def _bare(url: str, prefix: Prefix, numbers: Sequence[int]) -> dict[int, float]:
@@ -320,6 +347,9 @@ def _print(result: dict[str, Any]) -> None:
     table = Table("from Slack's event to the request, ms", "p50", "p99", "most")
     for who, spread in result["event_to_request_ms"].items():
         table.add_row(who.replace("_", " "), *(f"{value:.2f}" for value in spread.values()))
+    for who in ("without", "with"):
+        values = (f"{value:.2f}" for value in result["excerpts_ms"][who].values())
+        table.add_row(f"bot, {who} excerpts of 4 MB of code", *values)
     console.print(table)
     columns = ("running", "complete", "exact", "token to Slack p50", "p99", "tokens/s", "CPU s")
     table = Table(*columns, "memory MB")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Mapping
@@ -18,7 +19,8 @@ from bot.settings import Settings
 CONTEXT = """\
 channels = ["{channel}"]
 model = "claude-sonnet-5-5"
-budget_tokens = 2_000_000
+budget_tokens = {budget}
+excerpt_tokens = {excerpts}
 
 [[repositories]]
 url = "{repository}"
@@ -32,19 +34,27 @@ channel_per_hour = 1_000_000
 
 
 @asynccontextmanager
-async def running_bot(url: str, size: int) -> AsyncIterator[tuple[str, Prefix]]:
-    """Run the bot on a repository of about `size` bytes; yields its address and its prefix."""
+async def running_bot(
+    url: str, size: int, *, budget: int = 2_000_000, excerpts: int = 0
+) -> AsyncIterator[tuple[str, Prefix]]:
+    """Run the bot on a repository of about `size` bytes; yields its address and its prefix.
+
+    `budget` and `excerpts` are the tokens of the prefix and of a question's excerpts.
+    """
     with tempfile.TemporaryDirectory(prefix="forewarm-bench-") as folder:
         home = Path(folder)
         code(home / "code", size)
         (home / "contexts").mkdir()
-        context = CONTEXT.format(channel=CHANNEL, repository=home / "code")
+        context = CONTEXT.format(
+            channel=CHANNEL, repository=home / "code", budget=budget, excerpts=excerpts
+        )
         (home / "contexts" / "bench.toml").write_text(context)
         bot = Bot(_settings(home, url), rates=BOUNDLESS)
         await bot.start()
         try:
-            prefix = (await bot.library.current("bench")).prefix
-            yield f"http://127.0.0.1:{bot.web.port}/slack/events", prefix
+            current = await bot.library.current("bench")
+            await asyncio.gather(*bot.excerpts._tasks)
+            yield f"http://127.0.0.1:{bot.web.port}/slack/events", current.prefix
         finally:
             await bot.stop()
 

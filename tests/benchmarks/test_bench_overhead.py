@@ -20,3 +20,5 @@ def test_every_answer_arrives_whole_and_every_figure_is_there() -> None:
     for spread in (*spreads, result["draft_wait_ms"]):
         assert set(spread) == {"p50", "p99", "most"}
     assert result["event_to_request_ms"]["bot"]["p50"] > 0
+    assert result["excerpts_ms"]["with"]["p50"] > 0
+    assert "added_p50" in result["excerpts_ms"]
