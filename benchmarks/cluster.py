@@ -202,6 +202,7 @@ async def cluster(
             "SLACK_API_URL": local.api_url,
             "ANTHROPIC_API_KEY": "sk-ant-local",
             "ANTHROPIC_BASE_URL": claude_url,
+            "FOREWARM_PROVIDER": "anthropic",
             "FOREWARM_HOST": "127.0.0.1",
             "FOREWARM_CONTEXTS": str(contexts),
             "FOREWARM_STATE_TOKEN": TOKEN,

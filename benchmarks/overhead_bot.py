@@ -67,6 +67,7 @@ def _settings(home: Path, url: str) -> Settings:
             "slack_signing_secret": SECRET,
             "slack_api_url": f"{url}/api/",
             "anthropic_base_url": url,
+            "forewarm_provider": "anthropic",
             "forewarm_answers_at_once": 1_000,
         },
     )

@@ -121,6 +121,7 @@ def _settings(home: Path, slack: LocalSlack, url: str) -> Settings:
             "slack_app_token": slack.app.app_token,
             "slack_api_url": slack.api_url,
             "anthropic_base_url": url,
+            "forewarm_provider": "anthropic",
             "forewarm_warm_daily_limit_usd": 1e9,
         },
     )

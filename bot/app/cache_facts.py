@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 
+import structlog
+
 from bot.claude.providers.cache_facts import CacheFacts
+from bot.errors import ForewarmError
 from bot.store.key_value import State
 from bot.stored import dump, load
 
 FACTS = "cache_facts"
 """The stored name of this kind. It is kept for some weeks, then the provider is probed again."""
+
+_log = structlog.get_logger(__name__)
 
 
 class StoredFacts:
@@ -19,8 +24,16 @@ class StoredFacts:
         self._state = state
 
     async def load(self, name: str) -> CacheFacts | None:
-        kept = await self._state.get(FACTS, name)
-        return None if kept is None else load(CacheFacts, json.loads(kept))
+        try:
+            kept = await self._state.get(FACTS, name)
+            return None if kept is None else load(CacheFacts, json.loads(kept))
+        except ForewarmError as error:
+            # A question must not wait for the store. A second probe costs a cent.
+            _log.warning("cache_facts_not_read", model=name, why=str(error))
+            return None
 
     async def save(self, name: str, facts: CacheFacts) -> None:
-        await self._state.put(FACTS, name, json.dumps(dump(facts)).encode())
+        try:
+            await self._state.put(FACTS, name, json.dumps(dump(facts)).encode())
+        except ForewarmError as error:
+            _log.warning("cache_facts_not_kept", model=name, why=str(error))

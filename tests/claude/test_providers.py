@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
@@ -258,6 +260,21 @@ async def test_packages_that_are_not_installed(monkeypatch: pytest.MonkeyPatch) 
         "Amazon Bedrock needs packages that are not installed: run"
         " `pip install 'forewarm-bot[bedrock]'`."
     )
+
+
+def test_packages_of_clouds_are_imported_by_the_clouds_that_are_used() -> None:
+    """boto3 alone takes most of a second. Two seconds of this test are the import of the SDK."""
+    code = (
+        "import sys\n"
+        "from bot.claude.client import ClaudeClient\n"
+        "variables = {'AWS_REGION': 'us-east-1', 'CLOUD_ML_REGION': 'global'}\n"
+        "client = ClaudeClient.connect(api_key='k', environment=variables)\n"
+        "for name in ('bedrock:claude-sonnet-5-5', 'vertex:claude-sonnet-5-5'):\n"
+        "    client.known(name), client.cache_facts(name)\n"
+        "print('USED', sorted({'boto3', 'botocore', 'google'} & set(sys.modules)))\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "USED []" in run.stdout
 
 
 # --- caches that differ ---------------------------------------------------------------------------

@@ -27,7 +27,7 @@ class CacheKnowledge:
         self._connections = connections
         self._store = store
         self._facts: dict[str, CacheFacts] = {}
-        self._lock = asyncio.Lock()
+        self._locks: dict[str, asyncio.Lock] = {}
 
     def known(self, model: str) -> CacheFacts:
         """Return what is known of a model's cache by now, without asking."""
@@ -52,7 +52,8 @@ class CacheKnowledge:
         self, model: str, probe: Callable[[], Awaitable[CacheFacts]], *, even_free: bool = False
     ) -> CacheFacts:
         """Return the facts; probe them if they are known nowhere. Raises `ClaudeError`."""
-        async with self._lock:
+        # Another model's provider may be slow to answer its probe.
+        async with self._locks.setdefault(model, asyncio.Lock()):
             facts = await self.recall(model, even_free=even_free)
             if facts is None:
                 facts = await probe()
