@@ -200,6 +200,26 @@ async def test_credentials_that_have_expired(provider: str, at: Any) -> None:
             assert "have expired" in raised.value.user_message
 
 
+WRONG = {
+    "AWS_SECRET_ACCESS_KEY": "another-secret",
+    "ANTHROPIC_FOUNDRY_API_KEY": "another-key",
+}
+
+
+@pytest.mark.parametrize("provider", [*SIGNED, "foundry"])
+async def test_credentials_that_are_wrong(provider: str, at: Any) -> None:
+    """AWS answers a wrong secret with 403, which elsewhere means that access is not granted."""
+    async with at(provider, **WRONG) as here:
+        with pytest.raises(ClaudeError) as raised:
+            await here.client.ask_for_access(here.model)
+        row = providers()[provider]
+        assert raised.value.kind == "authentication"
+        assert raised.value.user_message == (
+            f"{row.title} did not accept the credentials, so nothing can be answered: correct"
+            f" {row.credentials}."
+        )
+
+
 @pytest.mark.parametrize("provider", [*SIGNED, "vertex", "google-cloud"])
 async def test_a_clock_that_is_off_by_an_hour(provider: str, at: Any) -> None:
     """The provider calls it an expired signature; the operator has to hear of the clock."""

@@ -48,7 +48,9 @@ class Connection:
 class Connections:
     """One connection for each provider that is used. `default` serves contexts that name none."""
 
-    def __init__(self, default: str, direct: Connection, open_cloud: Callable[[Provider], Sdk]):
+    def __init__(
+        self, default: str, direct: Connection, open_cloud: Callable[[Provider], Sdk]
+    ) -> None:
         self.default = default
         self._direct = direct
         self._open_cloud = open_cloud

@@ -24,6 +24,11 @@ _EXPIRED = re.compile(
     r"|\bsession\b[^.]{0,80}\bexpired\b|\breauthentication is needed\b",
     re.IGNORECASE,
 )
+_WRONG = re.compile(
+    r"\btoken included in the request is invalid\b|\bsignature we calculated does not match\b"
+    r"|\bmissing authentication token\b|\binvalid api key\b",
+    re.IGNORECASE,
+)
 _REGION = re.compile(r"\bcredential should be scoped to\b", re.IGNORECASE)
 _PROFILE = re.compile(r"\bon-demand throughput isn.t supported\b", re.IGNORECASE)
 _MODEL = re.compile(
@@ -51,6 +56,8 @@ def classify(provider: Provider, model: str, message: str) -> tuple[CloudKind, s
             f"The credentials for {title} have expired, so nothing can be answered: renew"
             f" {provider.credentials}."
         )
+    if _WRONG.search(message):
+        return "authentication", sentence(provider, "authentication", model)
     if _REGION.search(message):
         return "authentication", (
             f"{title} was asked in one region with a signature for another: correct"

@@ -8,6 +8,8 @@ from forewarm_playground.claude.errors import ApiError
 from forewarm_playground.claude.latency import INSTANT, Latency
 from forewarm_playground.claude.limits import Limits
 from forewarm_playground.claude.local import LocalClaude
+from forewarm_playground.claude.providers.accounts import Accounts
+from forewarm_playground.claude.providers.profiles import Profile
 from forewarm_playground.claude.responses.answers import Answer, Refusal, Text, Thought, ToolUse
 from forewarm_playground.claude.responses.faults import Fault
 from forewarm_playground.claude.responses.matching import Match, RequestInfo
@@ -15,6 +17,7 @@ from forewarm_playground.claude.validation.citations import Cite
 
 __all__ = [
     "INSTANT",
+    "Accounts",
     "Answer",
     "ApiError",
     "Call",
@@ -29,6 +32,7 @@ __all__ = [
     "LocalClaude",
     "ManualClock",
     "Match",
+    "Profile",
     "Refusal",
     "RequestInfo",
     "Text",
