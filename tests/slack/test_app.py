@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from forewarm_playground.slack.delivery.events import send_event
 from forewarm_playground.slack.local import LocalSlack
 
 from bot.answer.feedback import Mark, Value
@@ -43,6 +44,7 @@ SLACK: dict[str, Any] = {
     "users": (
         {"id": "U0ASKER", "name": "asker"},
         {"id": "U0PEER", "name": "peer"},
+        {"id": "U0AWAY", "name": "away"},
         {"id": "U0GUEST", "name": "guest", "kind": "guest"},
     ),
     "channels": (
@@ -476,6 +478,16 @@ async def test_looking_at_a_channel_beside_the_pane_warms_its_context(scene: Sce
     await scene.until(
         lambda: "context_changed" in [s.kind for s, _ in scene.rooms.signals], "the signal"
     )
+
+
+async def test_looking_at_a_channel_that_one_is_not_in_buys_no_warmth(scene: Scene) -> None:
+    """Slack shows public channels to all. Each look of a stranger to the code cost a warm-up."""
+    entity = {"type": "slack#/types/channel_id", "value": "C0PAY"}
+    event = {"type": "app_context_changed", "context": {"entities": [entity]}}
+    send_event(scene.slack.state, scene.slack.installation, event, seen_by="U0AWAY")
+    denied = ("warm", "U0AWAY", "C0PAY", "not_in_channel")
+    await scene.until(lambda: denied in scene.rooms.audits, "the refusal")
+    assert "context_changed" not in [signal.kind for signal, _ in scene.rooms.signals]
 
 
 async def test_edits_and_deletions_reach_the_answers(scene: Scene) -> None:
