@@ -26,7 +26,7 @@ async def judged_since(store: Store, since: float) -> Sequence[Judged]:
         past = await store.history.past(opinion.question)
         question = None if past is None else past.question
         text = str(question["text"]) if question and "text" in question else None
-        found.append(Judged(opinion, text, question and _link(question)))
+        found.append(Judged(opinion, text, None if question is None else _link(question)))
     return found
 
 
