@@ -138,7 +138,7 @@ def _evidence(
 
     A shallow clone's history ends at its fetch: two machines would rank differently.
     """
-    from bot.context.render.rank import HISTORY
+    from bot.context.render.rank import history_length
     from bot.context.render.references import references
 
     files = list(survey.files.values())
@@ -146,5 +146,7 @@ def _evidence(
         file.path: references(file.path, text)
         for file, text in zip(files, texts(repository, files), strict=True)
     }
-    touched = [] if repository.is_shallow() else repository.touched(survey.commit, HISTORY)
-    return referring, touched
+    if repository.is_shallow():
+        return referring, []
+    length = history_length([*survey.files, *survey.omitted])
+    return referring, repository.touched(survey.commit, length)

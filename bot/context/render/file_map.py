@@ -11,7 +11,6 @@ update; one that does not touch it leaves the map as it is.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from posixpath import dirname
 from typing import TYPE_CHECKING
 
 from bot.context.files.select import File
@@ -187,8 +186,8 @@ def _by_top(counted: Mapping[str, int]) -> dict[str, int]:
 def _folders(paths: Sequence[str]) -> dict[str, list[str]]:
     folders: dict[str, list[str]] = {}
     for path in paths:
-        folder = dirname(path)
-        folders.setdefault(f"{folder}/" if folder else "./", []).append(path.rpartition("/")[2])
+        folder, slash, name = path.rpartition("/")
+        folders.setdefault(folder + slash or "./", []).append(name)
     return folders
 
 

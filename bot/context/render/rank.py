@@ -16,7 +16,8 @@ from __future__ import annotations
 import heapq
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from posixpath import dirname
 
@@ -29,6 +30,9 @@ HISTORY = 3_000
 """How many first-parent commits are looked back on. A monorepo touches next the files that it has
 touched often before, though not always lately: with 500 commits the choice holds three per cent
 less of the files that onyx touches next, with all of its 9,000 one per cent more."""
+_MOST_COMPARED = 30_000_000
+"""Entries of trees that git may compare for the history. To compare two commits it reads the whole
+list of each folder that changed, so a folder of 195,000 files costs as much as many commits."""
 _HALVED = 100
 """After so many commits a touch counts half, after twice as many a third: it fades fast while it is
 news and slowly once it is history. 50 and 200 choose within a percent or two as well."""
@@ -57,6 +61,15 @@ class Ranked:
     score: float
     why: str
     used: bool = False
+
+
+def history_length(paths: Iterable[str]) -> int:
+    """Return how many commits are looked back on, for the paths of a repository.
+
+    It follows from the paths and not from a clock: every machine must rank alike.
+    """
+    largest = max(Counter(path.rpartition("/")[0] for path in paths).values(), default=1)
+    return min(HISTORY, max(1, _MOST_COMPARED // largest))
 
 
 def rank(

@@ -40,6 +40,8 @@ _DOTS = frozenset(["java", "kt", "kts", "scala", "groovy", "cs", "php"])
 _CS = frozenset(["c", "h", "cc", "cpp", "cxx", "hpp", "hh", "m", "mm"])
 _STEMS = ("/__init__", "/index", "/mod", "/README", "/lib", "/main")
 _MOST_CANDIDATES = 40
+_MOST_OF_PACKAGE = 2_000
+"""A reference to a folder of more files tells nothing of any of them, and costs each of them."""
 
 
 def references(path: str, text: bytes) -> list[str]:
@@ -184,6 +186,8 @@ class Resolver:
         for skip in range(len(parts)):
             files = self._by_folder.get("/".join(parts[skip:]))
             if files:
+                if len(files) > _MOST_OF_PACKAGE:
+                    return []
                 return [path for path in files if not path.endswith("_test.go")]
         return []
 
