@@ -21,6 +21,7 @@ from bot.claude.usage import Usage
 from bot.clock import system_now
 from bot.store.sql.url import default_url
 from bot.store.store import Store
+from tests.app.conftest import CHANNEL, Begin
 from tests.warm.conftest import prefix
 
 ONE = 150_000 * 2.5 / 1e6
@@ -241,3 +242,39 @@ def test_the_reservation_covers_a_prefix_that_must_be_written_and_the_longest_an
     """A prefix that is believed cached may be gone: the cap must hold then, too."""
     usage = Usage(write_5m=asked().prefix.tokens + asked().tail_tokens, output=asked().max_tokens)
     assert most() >= cost("claude-sonnet-5-5", usage)
+
+
+async def test_look_ups_edits_and_answer_again_reserve_before_each_call(
+    product: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They passed every cap: 12 presses were 9 calls, at nine times the day's money."""
+    sent: list[int] = []
+    reserve = SpendingLedger.reserve
+
+    async def noted(ledger: SpendingLedger, *what: Any) -> Any:
+        sent.append(len(running.asked))
+        return await reserve(ledger, *what)
+
+    async with product() as running:
+        monkeypatch.setattr(SpendingLedger, "reserve", noted)
+        look = {"type": "tool_use", "name": "search", "input": {"pattern": "step_7"}}
+        running.claude.script([look], "It takes money.", "It takes coins.", "It takes cash.")
+        asker = running.slack.user("U0ASKER")
+
+        async def says(words: str) -> None:
+            def stands() -> bool:
+                texts = [message.text for message in running.slack.bot_messages(CHANNEL, ts)]
+                return words in "".join(texts) and not running.bot.answerer.running
+
+            await running.until(stands, words)
+
+        ts = asker.mention(CHANNEL, "What does it take?")
+        await says("It takes money.")
+        asker.edit(CHANNEL, ts, f"<@{running.slack.bot_user}> what else does it take?")
+        await says("It takes coins.")
+        [answered] = running.slack.bot_messages(CHANNEL, ts)
+        await asker.done(asker.click(CHANNEL, answered.ts, "forewarm_again"))
+        await says("It takes cash.")
+        # The first reservation came before the first request, and so on.
+        assert sent == list(range(len(running.asked)))
+        assert len(sent) == 4
