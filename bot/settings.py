@@ -25,7 +25,9 @@ An old name that is still set stops the start: ignoring it would change what the
 
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-_USER_ID = re.compile(r"[UW][A-Z0-9]{5,}", re.ASCII)
+_USER_ID = re.compile(r"(?:T[A-Z0-9]{5,}:)?[UW][A-Z0-9]{5,}", re.ASCII)
+_WORKSPACE_ID = re.compile(r"[TE][A-Z0-9]{5,}|\*", re.ASCII)
+ANY_WORKSPACE = "*"
 
 
 class SettingsError(ForewarmError):
@@ -62,6 +64,51 @@ class Settings(BaseSettings):
         description="The app's signing secret. Required for HTTP: requests without its signature"
         " are refused.",
         examples=["8f74…"],
+    )
+    slack_client_id: str | None = Field(
+        None,
+        description="The app's client id. If it is set, workspaces and Enterprise Grid"
+        " organisations install the app with OAuth at /slack/install, and SLACK_BOT_TOKEN must not"
+        " be set.",
+        examples=["1234567890.1234567890"],
+    )
+    slack_client_secret: SecretStr | None = Field(
+        None,
+        description="The app's client secret. Required with SLACK_CLIENT_ID.",
+        examples=["8f74…"],
+    )
+    public_url: str = Field(
+        "",
+        alias="forewarm_public_url",
+        description="The https address under which browsers reach this server, for OAuth. Required"
+        " with SLACK_CLIENT_ID.",
+        examples=["https://forewarm.example.com"],
+    )
+    workspaces: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        alias="forewarm_workspaces",
+        description="Ids of the workspaces and organisations that may install the app with OAuth,"
+        " separated by commas; * lets any workspace of Slack install it and spend your money."
+        " Required with SLACK_CLIENT_ID.",
+        examples=["T0123ABCD, E0456EFGH"],
+    )
+    workspace_daily_limit_usd: float = Field(
+        10.0,
+        ge=0,
+        alias="forewarm_workspace_daily_limit_usd",
+        description="The most that one workspace may cost on one day (UTC), in USD, if the app is"
+        " installed with OAuth. So that no workspace is refused for another one's spending, keep"
+        " the sum of all below FOREWARM_DAILY_LIMIT_USD.",
+        examples=["5"],
+    )
+    limited_history: bool = Field(
+        True,
+        alias="forewarm_limited_history",
+        description="With OAuth, Slack lets an app read one thread a minute and 15 messages of it,"
+        " unless it is internal to one organisation or in Slack's Marketplace. Then the bot keeps"
+        " the messages of its contexts' channels for 7 days. Set it to false for an app that is"
+        " not limited.",
+        examples=["false"],
     )
     slack_api_url: str = Field(
         "https://slack.com/api/",
@@ -282,7 +329,8 @@ class Settings(BaseSettings):
         (),
         alias="forewarm_operators",
         description="User ids of operators, separated by commas. They see costs and may change"
-        " every context.",
+        " every context. With OAuth, each is written with its workspace, and sees and changes the"
+        " contexts of that: T0123ABCD:U0123ABCD.",
         examples=["U0123ABCD, U0456EFGH"],
     )
     log_level: str = Field(
@@ -293,7 +341,12 @@ class Settings(BaseSettings):
     )
 
     @field_validator(
-        "state_origins", "local_repositories", "repository_hosts", "operators", mode="before"
+        "state_origins",
+        "local_repositories",
+        "repository_hosts",
+        "operators",
+        "workspaces",
+        mode="before",
     )
     @classmethod
     def _split(cls, value: object) -> object:
@@ -309,6 +362,16 @@ class Settings(BaseSettings):
             raise ValueError(
                 "it must hold user ids such as U0123ABCD, not names; copy the id from the user's"
                 " profile in Slack (More, then Copy member ID)"
+            )
+        return value
+
+    @field_validator("workspaces")
+    @classmethod
+    def _are_workspace_ids(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(_WORKSPACE_ID.fullmatch(one) for one in value):
+            raise ValueError(
+                "it must hold ids of workspaces (T0123ABCD) or organisations (E0123ABCD); copy"
+                " them from the address of Slack in a browser (app.slack.com/client/T…)"
             )
         return value
 
@@ -339,7 +402,7 @@ class Settings(BaseSettings):
         """The address to listen on: this machine alone, unless callers from outside are due."""
         if self.host:
             return self.host
-        if self.socket_mode and not self.webhook_secrets:
+        if self.socket_mode and self.slack_client_id is None and not self.webhook_secrets:
             return "127.0.0.1"
         return "0.0.0.0"  # noqa: S104 - Slack or a git host posts here, through a proxy
 
@@ -450,7 +513,7 @@ def _sentence(where: tuple[int | str, ...], kind: str, what: str) -> str:
 
 def require_slack(settings: Settings) -> None:
     """Raise `SettingsError` naming every Slack variable that is missing or of the wrong kind."""
-    problems = []
+    problems = _oauth_problems(settings) if settings.slack_client_id is not None else []
     token, app = settings.slack_bot_token, settings.slack_app_token
     if token is not None and app is not None and _are_swapped(token, app):
         raise SettingsError(
@@ -459,7 +522,9 @@ def require_slack(settings: Settings) -> None:
                 " (xoxb-), so they look swapped: exchange the two values.",
             )
         )
-    if token is None:
+    if settings.slack_client_id is not None:
+        pass
+    elif token is None:
         problems.append(
             "SLACK_BOT_TOKEN is not set: copy the Bot User OAuth Token (xoxb-…) from your app's"
             " OAuth & Permissions page."
@@ -482,6 +547,38 @@ def require_slack(settings: Settings) -> None:
         )
     if problems:
         raise SettingsError(tuple(problems))
+
+
+def _oauth_problems(settings: Settings) -> list[str]:
+    """Return a sentence for everything that stands against installations with OAuth."""
+    problems = []
+    if settings.slack_bot_token is not None:
+        problems.append(
+            "SLACK_BOT_TOKEN and SLACK_CLIENT_ID are both set: keep SLACK_BOT_TOKEN for one"
+            " workspace, or SLACK_CLIENT_ID for workspaces that install the app with OAuth."
+        )
+    if settings.slack_client_secret is None:
+        problems.append(
+            "SLACK_CLIENT_SECRET is not set: copy the Client Secret from your app's Basic"
+            " Information page."
+        )
+    local = settings.public_url.startswith(("http://127.0.0.1:", "http://localhost:"))
+    if not settings.public_url.startswith("https://") and not local:
+        problems.append(
+            "FOREWARM_PUBLIC_URL is no https address: set it to the one under which browsers reach"
+            " this server, such as https://forewarm.example.com."
+        )
+    if not settings.workspaces:
+        problems.append(
+            "FOREWARM_WORKSPACES is not set: list the ids of the workspaces (T…) and organisations"
+            " (E…) that may install the app."
+        )
+    if any(":" not in one for one in settings.operators):
+        problems.append(
+            "FOREWARM_OPERATORS holds a user id without a workspace: with OAuth write each as"
+            " T0123ABCD:U0123ABCD."
+        )
+    return problems
 
 
 def _are_swapped(bot: SecretStr, app: SecretStr) -> bool:

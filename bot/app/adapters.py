@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Iterable
+
 from bot.clock import Now
 from bot.context.config.load import ContextConfig
 from bot.store.store import Store
@@ -27,12 +30,25 @@ class AuditLog:
 
 
 class SpendingLimits:
-    """`bot.slack.interfaces.SpendingLimits`: today's answers against the caps, from the journal."""
+    """`bot.slack.interfaces.SpendingLimits`: today's answers against the caps, from the journal.
 
-    def __init__(self, caps: DailySpend, daily_limit_usd: float, now: Now) -> None:
+    `workspace_limit_usd` caps the contexts of one workspace together, which `siblings` names.
+    """
+
+    def __init__(
+        self,
+        caps: DailySpend,
+        daily_limit_usd: float,
+        now: Now,
+        *,
+        workspace_limit_usd: float = math.inf,
+        siblings: Callable[[str], Iterable[str]] = lambda workspace: (),
+    ) -> None:
         self._caps = caps
         self._limit = daily_limit_usd
         self._now = now
+        self._workspace_limit = workspace_limit_usd
+        self._siblings = siblings
 
     def answers_left(self, context: ContextConfig) -> bool:
         return self.leaves(context, 0.0)
@@ -43,6 +59,12 @@ class SpendingLimits:
         used = self._caps.spent(day)
         if used >= self._limit or used + usd > self._limit:
             return False
+        if context.workspace:
+            names = self._siblings(context.workspace)
+            together = sum(self._caps.spent(day, context=name) for name in names)
+            limit = self._workspace_limit
+            if together >= limit or together + usd > limit:
+                return False
         own = context.limits.answers_daily_usd
         spent = sum(self._caps.spent(day, context=context.name, on=on) for on in ANSWERING)
         return own is None or (spent < own and spent + usd <= own)

@@ -22,7 +22,7 @@ ELSEWHERE = "it is not stored in Slack"
 
 
 class SlackAttachments:
-    """`bot.answer.interfaces.Attachments`. The bot's token goes to Slack's hosts only.
+    """`bot.answer.interfaces.Attachments`. The client's token goes to Slack's hosts only.
 
     `may_read` says whether the installation granted the scope `files:read`. Without it, only the
     previews that Slack sends along are known.
@@ -32,14 +32,12 @@ class SlackAttachments:
         self,
         client: AsyncWebClient,
         session: aiohttp.ClientSession,
-        token: str,
         api_url: str,
         *,
         may_read: bool = True,
     ) -> None:
         self._client = client
         self._session = session
-        self._token = token
         self._may_read = may_read
         own = urlsplit(api_url)
         self._own = (own.scheme, own.netloc)
@@ -54,7 +52,7 @@ class SlackAttachments:
             return FetchedFile(file, problem=NOT_GIVEN)
         if not self._is_slacks(file.url):
             return FetchedFile(file, problem=ELSEWHERE)
-        headers = {"Authorization": f"Bearer {self._token}"}
+        headers = {"Authorization": f"Bearer {self._client.token or ''}"}
         try:
             # A redirect could carry the token to another host.
             async with self._session.get(

@@ -5,70 +5,54 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
+from slack_bolt.async_app import AsyncApp
 
-from bot.answer.dependencies import Dependencies
-from bot.answer.feedback import Opinions
+from bot.answer.question import Question
 from bot.answer.queue import AnswerQueue
-from bot.answer.service import Answerer
-from bot.answer.speculative.drafts import Drafts
-from bot.answer.thread.cache import Threads
-from bot.answer.thread.message import BotIdentity
-from bot.app.adapters import AuditLog, SpendingLimits
-from bot.app.attachments import SCOPE as FILES_SCOPE
-from bot.app.attachments import SlackAttachments
+from bot.app.adapters import SpendingLimits
 from bot.app.cache_facts import FACTS, StoredFacts
-from bot.app.channel_check import unusable_channels
 from bot.app.contexts.clones import Clones
 from bot.app.contexts.folder import ContextFiles
 from bot.app.contexts.journal_records import note_built, note_dropped
 from bot.app.contexts.prefixes import Prefixes
 from bot.app.contexts.readiness import Readiness
 from bot.app.contexts.registry import ContextRegistry
-from bot.app.contexts.shown_status import ContextStatus
-from bot.app.contexts.slack_contexts import DRAFTS, SlackContexts
-from bot.app.data_removal import DataRemoval
+from bot.app.contexts.slack_contexts import DRAFTS
+from bot.app.data_removal import keep_following
 from bot.app.excerpts import ExcerptSearch
 from bot.app.home_folder import prepare_home
 from bot.app.inbox import QuestionInbox
 from bot.app.operator_alerts import ALERTS, CapState, OperatorAlerts, StaleContext
-from bot.app.opinions import judged_since
-from bot.app.replica_actions import INTERRUPTIONS, SharedAnswers
-from bot.app.shared_memory import QUOTAS, SharedMemory, SharedQuotas
+from bot.app.replica_actions import INTERRUPTIONS
+from bot.app.shared_memory import QUOTAS
 from bot.app.spending import CappedModel, SpendingLedger
-from bot.app.takeover import Takeovers
 from bot.app.warmth import Warmth
 from bot.app.web import WebServer, forget_route, health_routes
 from bot.app.webhooks import PushEntry
+from bot.app.workspaces.workspace import Shared, Workspace, log_end
 from bot.claude.client import ClaudeClient
 from bot.claude.prices import use_prices
 from bot.claude.request_log import RequestFeed
 from bot.clock import Now, system_now
-from bot.context.config.load import ContextConfig
 from bot.context.git.webhook import Push
 from bot.context.private import UMASK, make_tree_private
-from bot.delivery.citations.filter import Checkers
-from bot.delivery.delivery import Deliveries
 from bot.delivery.rate_limit.budget import Rates
 from bot.delivery.rate_limit.limiter import RateLimiter
 from bot.settings import Settings, provider_environment
-from bot.slack.app import Services, SlackSide
 from bot.slack.client import connect
 from bot.slack.identity import identify
-from bot.slack.manifest import missing_scopes
 from bot.slack.people.context_choice import LAST_ASKED, VIEWED
-from bot.slack.people.directory import People
-from bot.slack.people.gate import Gate
-from bot.slack.people.quotas import LocalQuotas
-from bot.slack.transport import EventsEntry, Sockets, prime
-from bot.slack.web_api import WebCalls
+from bot.slack.transport import Dispatcher, EventsEntry, Sockets, prime
 from bot.store.deletions import DELETED_MESSAGES
 from bot.store.erase import REMOVALS
+from bot.store.inbox import Claimed
+from bot.store.ledger import Cap
 from bot.store.retention import Retention
 from bot.store.sql.url import default_url
 from bot.store.store import Store
@@ -82,6 +66,9 @@ from bot.telemetry.projections import LiveProjections
 from bot.telemetry.restore import restore_figures, restore_recent
 from bot.telemetry.web import StatePages
 from bot.version import version
+
+if TYPE_CHECKING:
+    from bot.app.workspaces.installations import Installations
 
 log = structlog.get_logger(__name__)
 
@@ -128,6 +115,8 @@ class Bot:
         self._loops: list[asyncio.Task[None]] = []
         self._opened = AsyncExitStack()
         self._sockets: Sockets | None = None
+        self.workspaces: dict[str, Workspace] = {}
+        self.installations: Installations | None = None
         self._stopping = False
         self.started = False
 
@@ -141,8 +130,8 @@ class Bot:
             await self._open_slack()
             self._open_claude()
             self._build_contexts()
-            self._build_answers()
-            await self._build_edge()
+            self._build_workspaces()
+            await self._open_workspaces()
             await self._listen()
         except BaseException:
             await self.stop()
@@ -151,7 +140,7 @@ class Bot:
         log.info(
             "started",
             version=version(),
-            workspace=self.me.workspace,
+            workspaces=sorted(self.workspaces),
             port=self.web.port,
             replica=self.inbox.owner,
             **_told(self.settings),
@@ -187,13 +176,8 @@ class Bot:
         token = _secret(self.settings.slack_bot_token)
         self.clients = connect(token, self.settings.slack_api_url)
         self._opened.push_async_callback(self.clients.close)
-        self.me = await identify(self.clients)
-        if missing := [ask.name for ask in missing_scopes(self.me.scopes)]:
-            log.warning(
-                "scopes_missing",
-                scopes=missing,
-                why="the app was installed with an older manifest; run `forewarm check`",
-            )
+        if token is not None:
+            self.me = await identify(self.clients)
 
     def _open_claude(self) -> None:
         settings = self.settings
@@ -219,14 +203,24 @@ class Bot:
         self._opened.push_async_callback(self.excerpts.close)
         self.library.subscribe_packs(self.excerpts.packed)
         self.readiness = Readiness(self.library)
-        self.context_files = ContextFiles(settings.contexts)
+        self.context_files = ContextFiles(
+            settings.contexts, with_oauth=settings.slack_client_id is not None
+        )
         self.metrics.watch(
             "context_files_broken",
             "Context files that cannot be used; the last good version is in force.",
             lambda: len(self.context_files.problems),
         )
-        self.limits = SpendingLimits(self.live.caps, settings.daily_limit_usd, self.now)
-        self.ledger = SpendingLedger(self.store.ledger, settings.daily_limit_usd)
+        self.limits = SpendingLimits(
+            self.live.caps,
+            settings.daily_limit_usd,
+            self.now,
+            workspace_limit_usd=settings.workspace_daily_limit_usd,
+            siblings=lambda workspace: [c.name for c in self.library.of(workspace).all()],
+        )
+        self.ledger = SpendingLedger(
+            self.store.ledger, settings.daily_limit_usd, self._workspace_cap
+        )
         self.metrics.watch_stale(
             lambda: {
                 live.config.name: min((one.since for one in live.stale.values()), default=0.0)
@@ -257,66 +251,38 @@ class Bot:
         self.requests.subscribe(self.library.learn)
         self.requests.subscribe(clones.speeds.observe)
         self.requests.subscribe(self.warmth.driver.observe)
-        self.slack_contexts = SlackContexts(
-            settings,
-            self.store,
-            self.library,
-            self.me.workspace,
-            self._context_dropped,
-            clones.trust,
-        )
 
-    def _build_answers(self) -> None:
+    def _build_workspaces(self) -> None:
         settings = self.settings
-        calls = WebCalls(self.clients)
-        self.metrics.watch_counts(
-            "slack_failures", "Calls that Slack did not carry out.", "failure", calls.failures
-        )
-        self.pacer = RateLimiter(self._rates)
-        own = BotIdentity(
-            self.me.user, self.me.bot, self.me.workspace, self.me.organisation or None
-        )
         executor = ThreadPoolExecutor(LOOK_UP_THREADS, "look-up")
         self._opened.callback(executor.shutdown, wait=False, cancel_futures=True)
-        self.threads = Threads(calls, own, shared=self.store.shared)
-        self.people = People(
-            self.clients.reads,
-            team=self.me.workspace,
-            organisation=self.me.organisation,
-            now=self.now,
-        )
-        audit = AuditLog(self.store, self.me.workspace, self.tasks)
-        quotas = SharedQuotas(self.store.state) if self.store.shared else LocalQuotas()
-        self.gate = Gate(self.people, self.limits, audit, quotas, self.now)
-        parts = Dependencies(
-            calls=calls,
-            model=CappedModel(self.claude, self.ledger, self._answers_cap),
-            sources=self.library,
-            warmth=self.warmth,
-            turns=self.store.turns,
-            inbox=self.inbox,
+        self._shared = Shared(
+            settings=settings,
+            store=self.store,
             journal=self.journal,
-            threads=self.threads,
-            deliver=Deliveries(calls, self.pacer, self.now, Checkers()),
+            live=self.live,
+            inbox=self.inbox,
+            claude=self.claude,
+            model=CappedModel(self.claude, self.ledger, self._answers_cap),
+            library=self.library,
+            clones=self.clones,
+            warmth=self.warmth,
+            excerpts=self.excerpts,
+            limits=self.limits,
+            pacer=RateLimiter(self._rates),
             queue=AnswerQueue(settings.answers_at_once),
             executor=executor,
+            tasks=self.tasks,
+            dropped=self._context_dropped,
+            problems=lambda: self.context_files.problems,
             now=self.now,
-            gate=self.gate,
-            people=self.people,
-            excerpts=self.excerpts,
-            uses=self.clones.uses,
-            attachments=SlackAttachments(
-                self.clients.reads,
-                self.clients.session,
-                _secret(settings.slack_bot_token) or "",
-                settings.slack_api_url,
-                may_read=FILES_SCOPE in self.me.scopes or not self.me.scopes,
-            ),
-            window=lambda model: self.claude.known(model).max_input_tokens,
-            takes_images=lambda model: self.claude.known(model).images,
         )
-        self.answerer = Answerer(parts, Drafts(parts, self.warmth))
-        self.answers = SharedAnswers(self.answerer, self.inbox, self.now)
+        self.metrics.watch_counts(
+            "slack_failures",
+            "Calls that Slack did not carry out.",
+            "failure",
+            self._shared.failures,
+        )
 
     def _context_dropped(self, name: str) -> None:
         note_dropped(self.journal, self.now, name)
@@ -326,67 +292,37 @@ class Bot:
         live = self.library.live(context)
         return None if live is None else live.config.limits.answers_daily_usd
 
-    async def _build_edge(self) -> None:
-        settings = self.settings
-        self.removal = DataRemoval(
-            self.store,
-            self.library,
-            self.slack_contexts,
-            self.warmth,
-            self.journal,
-            (self.answerer, self.threads, self.people),
-            self._halt,
-            workspace=self.me.workspace,
-            home=settings.home,
-            now=self.now,
-        )
-        services = Services(
-            contexts=self.library,
-            inbox=self.inbox,
-            warmth=self.warmth,
-            answers=self.answers if self.store.shared else self.answerer,
-            opinions=Opinions(self.store.feedback, self.journal, self.now),
-            people=self.people,
-            gate=self.gate,
-            standing=ContextStatus(
-                self.live,
-                self.now,
-                lambda: self.context_files.problems,
-                lambda since: judged_since(self.store, since),
-            ),
-            forgetting=self.removal,
-            editor=self.slack_contexts,
-            heard=self.threads,
-            memory=SharedMemory(self.store.state) if self.store.shared else None,
-            pacer=self.pacer,
-        )
-        self.edge = SlackSide(
-            self.clients,
-            self.me,
-            services,
-            signing_secret=None if settings.socket_mode else _secret(settings.slack_signing_secret),
-            now=self.now,
-        )
-        self.removal.include(self.edge.desk)
+    def _workspace_cap(self, context: str) -> Cap | None:
+        live = self.library.live(context)
+        if live is None or not live.config.workspace:
+            return None
+        return Cap(f"workspace/{live.config.workspace}", self.settings.workspace_daily_limit_usd)
+
+    async def _open_workspaces(self) -> None:
+        """Open the one workspace of a bot token, or all that installed the app with OAuth."""
+        with_oauth = self.settings.slack_client_id is not None
         self.alerts = OperatorAlerts(
             self.clients.writes,
             self.store.state,
-            settings.operators,
+            # What they tell is about all workspaces, so that of one is no place for it.
+            () if with_oauth else self.settings.operators,
             self._caps_now,
             self._stale_now,
             self.now,
         )
         self.requests.subscribe(self.alerts.observe)
-        self.takeovers = Takeovers(
-            self.inbox,
-            self.library,
-            self.answerer,
-            self.edge,
-            self.gate,
-            self.threads,
-            self.now,
-        )
-        await prime(self.edge.app)
+        if with_oauth:
+            from bot.app.workspaces.installations import Installations
+
+            self.installations = Installations(
+                self._shared, self.clients, self.workspaces, lambda: self.context_files.loaded
+            )
+            return
+        only = Workspace(self._shared, self.clients, self.me, self._halt)
+        self.workspaces[self.me.workspace] = only
+        self.edge, self.answerer, self.threads = only.edge, only.answerer, only.threads
+        self.slack_contexts, self.removal = only.slack_contexts, only.removal
+        await prime(only.edge.app)
 
     # --- running --------------------------------------------------------------------------------
 
@@ -399,9 +335,12 @@ class Bot:
         loaded = self.context_files.read()
         for problem in self.context_files.problems:
             log.error("context_left_out", why=problem)
-        await self.slack_contexts.load(loaded.contexts)
+        if self.installations is not None:
+            await self.installations.start()
+            self._run(self.installations.keep_rotating())
+        else:
+            await self.workspaces[self.me.workspace].start(loaded)
         self._run(self._keep_following_files())
-        self.tasks.start(self._log_unusable_channels(loaded.contexts))
         self._run(self._keep_fresh())
         self.web = WebServer(settings.listen_host, settings.port, self.now)
         self.metrics.watch_refusals("connection", self.web.refusals.total)
@@ -410,25 +349,41 @@ class Bot:
         self._opened.push_async_callback(self.web.stop)
         if settings.slack_app_token is not None:
             token = settings.slack_app_token.get_secret_value()
-            self._sockets = Sockets(self.edge.app, token, self.clients)
+            self._sockets = Sockets(self._app, token, self.clients)
             await self._sockets.start()
         await self.warmth.start()
-        self._run(self.inbox.keep_renewing(self.answerer.lost, self._works_on))
-        self._taking_over = self._run(self.inbox.keep_looking(self.takeovers.take))
-        if shared:
-            self._run(self.answers.keep_listening(self.edge.desk.tasks.start))
-            self._run(self.slack_contexts.keep_following())
-        self._run(self.removal.keep_following())
+        self._run(self.inbox.keep_renewing(self._lost, self._works_on))
+        self._taking_over = self._run(self.inbox.keep_looking(self._take_over))
+        self._run(keep_following(self.store, lambda: [w.removal for w in self._here()]))
         self._run(self._keep_purging())
         self._run(self.alerts.keep_looking())
         self._opened.push_async_callback(self._stop_working)
 
+    @property
+    def _app(self) -> AsyncApp | Dispatcher:
+        """Whatever takes Slack's requests."""
+        return self.edge.app if self.installations is None else self.installations
+
+    def _here(self) -> list[Workspace]:
+        return list(self.workspaces.values())
+
+    def _lost(self, question_id: str) -> None:
+        for workspace in self._here():
+            workspace.answerer.lost(question_id)
+
+    async def _take_over(self, claimed: Claimed, question: Question) -> None:
+        if self.installations is None:
+            # Slack may name the workspace of another organisation in a shared channel.
+            (workspace,) = self._here()
+        elif (found := self.workspaces.get(question.workspace)) is not None:
+            workspace = found
+        else:
+            log.info("question_without_workspace", question=question.id)
+            return
+        await workspace.takeovers.take(claimed, question)
+
     def _works_on(self, question_id: str) -> bool:
-        return (
-            self.answerer.answers(question_id)
-            or self.edge.desk.works_on(question_id)
-            or self.takeovers.works_on(question_id)
-        )
+        return any(workspace.works_on(question_id) for workspace in self._here())
 
     def _add_routes(self) -> None:
         router = self.web.application.router
@@ -436,11 +391,12 @@ class Bot:
         router.add_routes(health_routes(self.missing, state_token))
         if not self.settings.socket_mode:
             secret = _secret(self.settings.slack_signing_secret) or ""
-            entry = EventsEntry(
-                self.edge.app, self.me, secret, self.now, lambda: not self._stopping
-            )
+            me = None if self.installations is not None else self.me
+            entry = EventsEntry(self._app, me, secret, self.now, lambda: not self._stopping)
             entry.add_to(router)
             self.metrics.watch_refusals("slack", entry.refusals.total)
+        if self.installations is not None:
+            router.add_routes(self.installations.routes())
         pushes = PushEntry(self.settings, self._pushed, self.now)
         router.add_routes(pushes.routes())
         self.metrics.watch_refusals("webhook", pushes.refusals.total)
@@ -478,7 +434,7 @@ class Bot:
             missing.append("time: it is stopping")
         elif not self.started:
             missing.append("start")
-        if self.removal.removed:
+        if self.installations is None and self.removal.removed:
             missing.append("installation: the app was removed from the workspace")
         if self._sockets is not None and not await self._sockets.alive():
             missing.append("slack connection")
@@ -501,11 +457,6 @@ class Bot:
         ]
         self.tasks.start(self.library.refresh(names))
 
-    async def _log_unusable_channels(self, contexts: Sequence[ContextConfig]) -> None:
-        for context in contexts:
-            for problem in await unusable_channels(self.clients.reads, context):
-                log.warning("channel_unusable", context=context.name, why=problem)
-
     async def _keep_following_files(self) -> None:
         """Take over changes of the context files; keep the last good version of a broken one."""
         while True:
@@ -513,8 +464,10 @@ class Bot:
             loaded = await asyncio.to_thread(self.context_files.read_if_changed)
             if loaded is None:
                 continue
-            changed = self.slack_contexts.follow_files(loaded)
-            log.info("context_files_read", changed=list(changed))
+            changed: list[str] = []
+            for workspace in self._here():
+                changed += workspace.slack_contexts.follow_files(workspace.own_files(loaded))
+            log.info("context_files_read", changed=changed)
             for problem in self.context_files.problems:
                 log.error("context_kept_as_it_was", why=problem)
             await self.library.refresh(changed)
@@ -545,16 +498,17 @@ class Bot:
     def _run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.ensure_future(work)
         self._loops.append(task)
-        task.add_done_callback(_log_end)
+        task.add_done_callback(log_end)
         return task
 
-    async def _halt(self) -> None:
+    async def _halt(self, workspace: Workspace) -> None:
         """Take no more work: the app was removed. The process lives on to say so."""
         here = asyncio.current_task()
         loops = [task for task in self._loops if task is not here]
         for task in loops:
             task.cancel()
         await asyncio.gather(*loops, return_exceptions=True)
+        await self.warmth.halt()
 
     # --- stopping -------------------------------------------------------------------------------
 
@@ -576,7 +530,7 @@ class Bot:
         self._taking_over.cancel()
         if self._sockets is not None:
             await self._sockets.stop(SOCKETS_SECONDS)
-        await self.edge.desk.tasks.drain(FINISH_SECONDS)
+        await asyncio.gather(*(workspace.stop(FINISH_SECONDS) for workspace in self._here()))
         for task in self._loops:
             task.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
@@ -603,8 +557,3 @@ def _told(settings: Settings) -> dict[str, Any]:
 
 def _secret(value: Any) -> str | None:
     return None if value is None else str(value.get_secret_value())
-
-
-def _log_end(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        log.error("background_task_died", exc_info=task.exception())

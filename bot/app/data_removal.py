@@ -76,7 +76,9 @@ class DataRemoval:
     """`bot.slack.lifecycle.Forgetting` for one workspace.
 
     `memories` are told before the store is erased, so that nothing is written anew. `halt` stops
-    the process's loops; it is called when the app was removed from the workspace.
+    the workspace's work; it is called when the app was removed from the workspace. `dropped` is
+    called with each context that goes with it. If the workspace `is_only`, state that belongs to
+    the whole installation goes as well.
     """
 
     def __init__(
@@ -88,8 +90,10 @@ class DataRemoval:
         journal: Journal,
         memories: Iterable[Memory],
         halt: Callable[[], Awaitable[None]],
+        dropped: Callable[[str], None],
         *,
         workspace: str,
+        is_only: bool,
         home: Path,
         now: Now,
     ) -> None:
@@ -100,7 +104,9 @@ class DataRemoval:
         self._journal = journal
         self._memories = list(memories)
         self._halt = halt
+        self._dropped = dropped
         self._workspace = workspace
+        self._shared_state = SHARED_STATE if is_only else ()
         self._home = home
         self._now = now
         self._done: set[str] = set()
@@ -131,23 +137,13 @@ class DataRemoval:
         if not self.removed:
             await self._carry_out(Removal("workspace", self._now(), workspace=self._workspace))
 
-    async def keep_following(self) -> None:
-        """Carry out what other processes announce, until cancelled.
+    async def begin(self) -> None:
+        """Pass over what was announced before: it concerns nothing that is remembered here."""
+        self._done.update(await self._store.state.all(REMOVALS))
 
-        An announcement from before this start concerns nothing that this process remembers.
-        """
-        first = True
-        while True:
-            try:
-                for key, kept in (await self._store.state.all(REMOVALS)).items():
-                    await self._follow(key, kept.value, carry_out=not first)
-                first = False
-            except ForewarmError as error:
-                log.warning("removals_not_read", why=str(error))
-            await asyncio.sleep(LOOK_SECONDS)
-
-    async def _follow(self, key: str, value: bytes, *, carry_out: bool) -> None:
-        if key in self._done:
+    async def follow(self, key: str, value: bytes) -> None:
+        """Carry out a removal that another process announced, once."""
+        if key in self._done or self.removed:
             return
         try:
             removal = load(Removal, json.loads(value))
@@ -159,8 +155,7 @@ class DataRemoval:
             await self._store.state.remove(REMOVALS, key)
         elif removal.workspace in ("", self._workspace):
             self._done.add(key)
-            if carry_out:
-                await self._erase(removal)
+            await self._erase(removal)
 
     async def _carry_out(self, removal: Removal) -> None:
         """Erase, then announce: a replica that follows erases what it has written meanwhile."""
@@ -174,11 +169,11 @@ class DataRemoval:
             self._removed.set()
             await self._halt()
             await self._forget_here()
-            await self._warmth.halt()
             for context in before:
                 self._library.drop(context.name)
+                self._dropped(context.name)
             await self._journal.flush()
-            await self._store.erase.workspace(self._workspace, SHARED_STATE)
+            await self._store.erase.workspace(self._workspace, self._shared_state)
         elif removal.what == "channel":
             self._warmth.forget_channel(removal.channel, float(removal.until or removal.at))
             await self._forget_here(channel=removal.channel, until=removal.until)
@@ -196,6 +191,18 @@ class DataRemoval:
     ) -> None:
         for memory in self._memories:
             await memory.forget(channel=channel, user=user, until=until)
+
+
+async def keep_following(store: Store, removals: Callable[[], Iterable[DataRemoval]]) -> None:
+    """Carry out in each workspace what other processes announce, until cancelled."""
+    while True:
+        try:
+            for key, kept in (await store.state.all(REMOVALS)).items():
+                for one in removals():
+                    await one.follow(key, kept.value)
+        except ForewarmError as error:
+            log.warning("removals_not_read", why=str(error))
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 async def announce(store: Store, removal: Removal) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 import structlog
 
 from bot.answer.interfaces import Excerpts, WantedExcerpts
+from bot.app.home_folder import INDEXES, REPOSITORIES
 from bot.context.codebase import Codebase
 from bot.context.git.repository import GitRepository
 from bot.context.pack import Pack
@@ -24,7 +25,6 @@ FIND_SECONDS = 0.5
 """The longest that a question waits for its excerpts. Then it is answered without."""
 PLACES_TOKENS = 3_000
 """Tokens of the places that a reply without Claude is chosen from."""
-FOLDER = "index"
 
 
 class _StoppedError(ForewarmError):
@@ -142,6 +142,8 @@ class ExcerptSearch:
     def _index(self, repository: GitRepository, ratios: Ratios) -> RepositoryIndex:
         git_dir = repository.git_dir
         if git_dir not in self._indexes:
-            path = self._home / FOLDER / f"{git_dir.stem}.db"
+            clones = git_dir.parent
+            own = clones.name if clones.parent.name == REPOSITORIES else ""
+            path = self._home / INDEXES / own / f"{git_dir.stem}.db"
             self._indexes[git_dir] = RepositoryIndex(repository, path, ratios)
         return self._indexes[git_dir]

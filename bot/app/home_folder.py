@@ -8,6 +8,11 @@ from pathlib import Path
 from bot.context.private import make_private_folder
 from bot.errors import ForewarmError
 
+REPOSITORIES = "repositories"
+INDEXES = "index"
+"""The folders of clones and of indexes below the home folder, each with one for each workspace
+if the app is installed with OAuth."""
+
 
 class HomeUnusable(ForewarmError):
     """FOREWARM_HOME cannot be made or written to."""

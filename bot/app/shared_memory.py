@@ -21,8 +21,10 @@ _TRIES = 8
 class SharedQuotas:
     """`bot.slack.people.quotas.Quotas` of all replicas together."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, prefix: str = "") -> None:
+        """`prefix` begins every key: a workspace's, if the app is installed with OAuth."""
         self._state = state
+        self._prefix = prefix
 
     def __repr__(self) -> str:
         return "<SharedQuotas>"
@@ -32,7 +34,7 @@ class SharedQuotas:
         if limit is None:
             return True
         try:
-            return await self._take(key, limit, now)
+            return await self._take(self._prefix + key, limit, now)
         except StoreError as error:
             log.warning("quota_unknown", why=str(error))
             return True

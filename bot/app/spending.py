@@ -39,17 +39,25 @@ class SpendingLedger:
     """Reserves in the ledger before a request leaves, and settles when it has ended.
 
     The journal tells what was spent only when a request has ended: without reservations, forty
-    questions at once would each find the day's last dollar. `daily_usd` caps everything together.
+    questions at once would each find the day's last dollar. `daily_usd` caps everything together,
+    `workspace_cap` the contexts of a context's workspace.
     """
 
-    def __init__(self, ledger: Ledger, daily_usd: float) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        daily_usd: float,
+        workspace_cap: Callable[[str], Cap | None] = lambda context: None,
+    ) -> None:
         self._ledger = ledger
         self._whole = Cap("all/*", daily_usd)
+        self._workspace_cap = workspace_cap
 
-    async def reserve(self, usd: float, caps: Sequence[Cap]) -> str | Refusal:
+    async def reserve(self, usd: float, caps: Sequence[Cap], context: str = "") -> str | Refusal:
         """Return what names the reservation, or the cap that refused. Raises `StoreError`."""
-        id = uuid.uuid4().hex
-        return await self._ledger.reserve(id, usd, [self._whole, *caps], patience=PATIENCE) or id
+        id, workspace = uuid.uuid4().hex, self._workspace_cap(context)
+        held = [self._whole, *caps] if workspace is None else [self._whole, workspace, *caps]
+        return await self._ledger.reserve(id, usd, held, patience=PATIENCE) or id
 
     async def reduce(self, id: str, usd: float) -> None:
         """Lower a reservation to the most that its request can still cost, in USD."""
@@ -98,7 +106,7 @@ class CappedWarmer:
         context = label.context if label else ""
         caps = [Cap("warmth/*", self._daily_usd), Cap(f"warmth/{context}", self._cap_of(context))]
         spent = _write_usd(prefix, ttl)
-        id = await self._reserve(prefix, spent, caps)
+        id = await self._reserve(prefix, spent, caps, context)
         try:
             done = await self._claude.warm(prefix, ttl, label=label, previous=previous)
             spent = done.usd
@@ -110,9 +118,9 @@ class CappedWarmer:
             await self._ledger.settle(id, spent)
         return done
 
-    async def _reserve(self, prefix: Prefix, usd: float, caps: Sequence[Cap]) -> str:
+    async def _reserve(self, prefix: Prefix, usd: float, caps: Sequence[Cap], context: str) -> str:
         try:
-            reserved = await self._ledger.reserve(usd, caps)
+            reserved = await self._ledger.reserve(usd, caps, context)
         except StoreError as error:
             raise _later(prefix, str(error)) from error
         if isinstance(reserved, Refusal):
@@ -175,7 +183,7 @@ class CappedModel:
         deadline = asyncio.get_running_loop().time() + WAIT_SECONDS
         while True:
             try:
-                reserved = await self._ledger.reserve(usd, caps)
+                reserved = await self._ledger.reserve(usd, caps, context)
             except StoreError as error:
                 _log.warning("money_not_reserved", error=str(error))
                 return None

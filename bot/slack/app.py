@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 
-from slack_bolt.async_app import AsyncApp
+from slack_bolt.async_app import AsyncApp, AsyncBoltContext
+from slack_bolt.authorization import AuthorizeResult
 
 from bot.clock import Now
 from bot.delivery.notices import Notices
@@ -13,7 +14,7 @@ from bot.delivery.rate_limit.limiter import RateLimiter
 from bot.slack.answer_buttons import AnswerButtons
 from bot.slack.ask.ask import AskForm
 from bot.slack.ask.ask import Parts as AskingParts
-from bot.slack.client import SlackClients, quiet_logger
+from bot.slack.client import SlackClients, quiet_logger, without_token
 from bot.slack.codebase.command import Codebase, ContextEditor
 from bot.slack.codebase.listeners import register_codebase
 from bot.slack.events.intake import Intake
@@ -71,7 +72,9 @@ class SlackSide:
         *,
         signing_secret: str | None,
         now: Now,
+        installed: bool = False,
     ) -> None:
+        """`installed` with OAuth: then `me` says who the bot is, and Slack is not asked."""
         n = neighbours
         self.calls = WebCalls(clients)
         self.people = n.people
@@ -91,7 +94,7 @@ class SlackSide:
                 memory=n.memory,
             )
         )
-        self.app = _bolt(clients, signing_secret)
+        self.app = _bolt(clients, signing_secret, me if installed else None)
         self._register(clients, n, now)
 
     def _register(self, clients: SlackClients, n: Services, now: Now) -> None:
@@ -122,13 +125,28 @@ class SlackSide:
         register_rest(self.app)
 
 
-def _bolt(clients: SlackClients, signing_secret: str | None) -> AsyncApp:
+def _bolt(clients: SlackClients, signing_secret: str | None, known: Identity | None) -> AsyncApp:
     logger = quiet_logger()
     logger.setLevel(logging.WARNING)
+
+    async def authorize(
+        context: AsyncBoltContext, enterprise_id: str | None, team_id: str | None
+    ) -> AuthorizeResult:
+        assert known is not None
+        return AuthorizeResult(
+            enterprise_id=enterprise_id,
+            team_id=team_id,
+            bot_user_id=known.user,
+            bot_id=known.bot,
+            # Read anew for every request: the token may have been rotated.
+            bot_token=clients.reads.token,
+        )
+
     return AsyncApp(
         # Without a name Bolt looks for one through the whole stack, which takes 0.1 s.
         name="forewarm",
-        client=clients.reads,
+        client=clients.reads if known is None else without_token(clients),
+        authorize=None if known is None else authorize,
         # Socket Mode carries no signatures; Bolt still wants a secret to build its middleware.
         signing_secret=signing_secret or "unused-over-sockets",
         request_verification_enabled=signing_secret is not None,

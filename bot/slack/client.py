@@ -33,6 +33,14 @@ class SlackClients:
     async def close(self) -> None:
         await self.session.close()
 
+    def use_token(self, token: str) -> None:
+        """Send another bot token from the next call on."""
+        self.reads.token = self.writes.token = token
+
+    def of(self, token: str) -> SlackClients:
+        """Return clients for another bot token, over the same session."""
+        return _clients(token, self.reads.base_url, self.session)
+
 
 def quiet_logger() -> logging.Logger:
     """Return the logger handed to the SDK, which would log message text at DEBUG."""
@@ -47,6 +55,10 @@ def connect(token: str | None, api_url: str) -> SlackClients:
         timeout=aiohttp.ClientTimeout(total=CALL_TIMEOUT),
         connector=aiohttp.TCPConnector(limit=64, keepalive_timeout=60),
     )
+    return _clients(token, api_url, session)
+
+
+def _clients(token: str | None, api_url: str, session: aiohttp.ClientSession) -> SlackClients:
     logger = quiet_logger()
     reads = AsyncWebClient(
         token=token,
@@ -62,3 +74,10 @@ def connect(token: str | None, api_url: str) -> SlackClients:
         token=token, base_url=api_url, session=session, logger=logger, retry_handlers=[]
     )
     return SlackClients(reads, writes, session)
+
+
+def without_token(clients: SlackClients) -> AsyncWebClient:
+    """Return a client over the same session that has no token of its own."""
+    return AsyncWebClient(
+        base_url=clients.reads.base_url, session=clients.session, logger=quiet_logger()
+    )

@@ -12,6 +12,8 @@ from typing import Any
 
 from bot.slack.transport import EVENTS_PATH
 
+INSTALL_PATH, REDIRECT_PATH = "/slack/install", "/slack/oauth_redirect"
+"""The pages on which the app is installed with OAuth."""
 MOST_DOMAINS = 5
 AGENT_DESCRIPTION = "Ask anything about the code; answers stream in with links into it."
 
@@ -27,10 +29,15 @@ class Ask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Features:
-    """Features of this installation. `url` is the public address in HTTP mode, else None."""
+    """Features of this installation. `url` is the public address in HTTP mode, else None.
+
+    `oauth_url` is the public address of the pages on which workspaces and organisations install
+    the app, None if one workspace's token is used.
+    """
 
     name: str = "Forewarm"
     url: str | None = None
+    oauth_url: str | None = None
     hosts: Sequence[str] = ("github.com",)
     follow_threads: bool = True
     composer_links: bool = True
@@ -81,6 +88,8 @@ def events(features: Features) -> list[Ask]:
         Ask("app_uninstalled", "to stop and forget"),
         Ask("tokens_revoked", "to stop and forget"),
     ]
+    if features.oauth_url:
+        asked.append(Ask("team_access_revoked", "to forget a workspace that left its organisation"))
     if features.follow_threads:
         asked.append(Ask("message.channels", "replies in threads it is in, edits and deletions"))
         asked.append(Ask("message.groups", "the same in private channels"))
@@ -101,9 +110,16 @@ def manifest(features: Features) -> dict[str, Any]:
             "background_color": "#1f2937",
         },
         "features": _features(features),
-        "oauth_config": {"scopes": {"bot": [ask.name for ask in scopes(features)]}},
+        "oauth_config": _oauth(features),
         "settings": _settings(features),
     }
+
+
+def _oauth(features: Features) -> dict[str, Any]:
+    described: dict[str, Any] = {"scopes": {"bot": [ask.name for ask in scopes(features)]}}
+    if features.oauth_url:
+        described["redirect_urls"] = [features.oauth_url.rstrip("/") + REDIRECT_PATH]
+    return described
 
 
 def _features(features: Features) -> dict[str, Any]:
@@ -153,9 +169,9 @@ def _settings(features: Features) -> dict[str, Any]:
     return {
         "event_subscriptions": subscriptions,
         "interactivity": interactivity,
-        "org_deploy_enabled": False,
+        "org_deploy_enabled": features.oauth_url is not None,
         "socket_mode_enabled": features.url is None,
-        "token_rotation_enabled": False,
+        "token_rotation_enabled": features.oauth_url is not None,
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Protocol, cast
 
 import structlog
 from aiohttp import hdrs, web
@@ -11,6 +12,7 @@ from slack_bolt.adapter.aiohttp import to_aiohttp_response
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackApiError
 
 from bot.clock import Now
@@ -35,10 +37,16 @@ PING_SECONDS = 10.0
 CLOSE_SECONDS = 5.0
 
 
+class Dispatcher(Protocol):
+    """Hands requests to the Bolt app of their workspace."""
+
+    async def async_dispatch(self, req: AsyncBoltRequest) -> BoltResponse: ...
+
+
 class Sockets:
     """Socket Mode over two connections."""
 
-    def __init__(self, app: AsyncApp, app_token: str, clients: SlackClients) -> None:
+    def __init__(self, app: AsyncApp | Dispatcher, app_token: str, clients: SlackClients) -> None:
         self._app = app
         self._token = app_token
         self._clients = clients
@@ -49,7 +57,8 @@ class Sockets:
         await self._try_token()
         for _ in range(SOCKETS):
             handler = AsyncSocketModeHandler(
-                self._app,
+                # Bolt's handler calls its `async_dispatch`, and nothing else of it.
+                cast(AsyncApp, self._app),
                 self._token,
                 logger=quiet_logger(),
                 web_client=self._clients.reads,
@@ -94,13 +103,16 @@ class EventsEntry:
 
     def __init__(
         self,
-        app: AsyncApp,
-        me: Identity,
+        app: AsyncApp | Dispatcher,
+        me: Identity | None,
         secret: str,
         now: Now,
         taking: Callable[[], bool] = lambda: True,
     ) -> None:
-        """If `taking` returns False, Slack or the load balancer is told to try elsewhere."""
+        """If `taking` returns False, Slack or the load balancer is told to try elsewhere.
+
+        Without `me`, the dispatcher decides which workspaces are ours, and answers others 403.
+        """
         self._app = app
         self._me = me
         self._secret = secret
@@ -126,12 +138,15 @@ class EventsEntry:
         if text is None:
             return self._refuse(400, "not_utf8")
         me, kind = self._me, request.headers.get(hdrs.CONTENT_TYPE, "")
-        if not is_for_us(text, kind, me.workspace, me.app_id, me.enterprise):
+        if me and not is_for_us(text, kind, me.workspace, me.app_id, me.enterprise):
             return self._refuse(403, "not_for_us")
         # Bolt takes several values for a header; ours are checked, so the first counts.
         headers: dict[str, str | Sequence[str]] = dict(request.headers)
         bolt = AsyncBoltRequest(body=text, query=request.query_string, headers=headers)
-        return await to_aiohttp_response(await self._app.async_dispatch(bolt))
+        reply = await self._app.async_dispatch(bolt)
+        if self._me is None and reply.status == 403:
+            self.refusals.count("not_for_us")
+        return await to_aiohttp_response(reply)
 
     def _refuse(self, status: int, reason: str) -> web.Response:
         self.refusals.count(reason)

@@ -95,14 +95,18 @@ def _retry_after(headers: Mapping[str, str]) -> float:
         return 1.0
 
 
-class WebCalls:
-    """`bot.delivery.slack_api.SlackCalls` over the Web API."""
+def failure_counts() -> Counter[str]:
+    """Return a count of failed calls by kind, each at 0."""
+    return Counter(dict.fromkeys(get_args(CallFailure), 0))
 
-    def __init__(self, clients: SlackClients) -> None:
+
+class WebCalls:
+    """`bot.delivery.slack_api.SlackCalls` over the Web API. `failures` counts failed calls."""
+
+    def __init__(self, clients: SlackClients, failures: Counter[str] | None = None) -> None:
         self._writes = clients.writes
         self._reads = clients.reads
-        self.failures: Counter[str] = Counter(dict.fromkeys(get_args(CallFailure), 0))
-        """Calls that failed, by kind, since the start."""
+        self.failures = failure_counts() if failures is None else failures
 
     async def start_stream(
         self, target: Target, text: str, chunks: Sequence[JsonObject] = ()

@@ -89,7 +89,7 @@ class Store:
 
     def installations(self, client_id: str) -> Any:
         """Return Bolt's asynchronous installation store over this database."""
-        return installation_store(self._database.engine, client_id)
+        return installation_store(self._database, client_id)
 
     async def ping(self) -> float:
         """Return the seconds that a look at the database takes; raise `StoreError` at once."""

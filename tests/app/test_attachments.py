@@ -39,6 +39,8 @@ class Host:
 class Client:
     """Knows the facts of stubs."""
 
+    token = TOKEN
+
     def __init__(self, files: dict[str, Any]) -> None:
         self._files = files
 
@@ -71,7 +73,7 @@ def reader(
     host: Host, session: aiohttp.ClientSession, *, may_read: bool = True, **files: Any
 ) -> SlackAttachments:
     client: Any = Client(files)
-    return SlackAttachments(client, session, TOKEN, f"{host.url}/api/", may_read=may_read)
+    return SlackAttachments(client, session, f"{host.url}/api/", may_read=may_read)
 
 
 def at(url: str, **more: Any) -> File:

@@ -250,7 +250,7 @@ def test_money_everywhere_is_the_sum_of_the_requests(records: list[Any]) -> None
     assert nano(summary.usd) == total
     parts = (summary.answers_usd, summary.warmth_usd, summary.drafts_usd, summary.sorting_usd)
     assert sum(map(nano, parts)) == total
-    contexts = [figures.summary(now, context=c) for c in (*figures.contexts(), "")]
+    contexts = [figures.summary(now, contexts={c}) for c in (*figures.contexts(), "")]
     assert sum(nano(s.usd) for s in contexts) == total
     days = [figures.summary(now, since=d, until=d) for d in figures.days()]
     assert sum(nano(s.usd) for s in days) == total

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections import defaultdict
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,7 @@ import structlog
 
 from bot.app.contexts.file_uses import FileUses
 from bot.app.contexts.model_speed import ModelSpeeds, guessed_speed
-from bot.app.excerpts import FOLDER as INDEXES
+from bot.app.home_folder import INDEXES, REPOSITORIES
 from bot.claude.client import ClaudeClient
 from bot.claude.models import Capabilities
 from bot.claude.prices import rates_of
@@ -41,23 +42,27 @@ WRITE_SHARE = 0.25
 PREFIX_SHARE = 0.7
 """The part of a model's window that a prefix may take."""
 KIND = "pack"
-REPOSITORIES = "repositories"
 
 
 class StoredPacks:
-    """`bot.context.pack_store.PackState` over the store: replicas send the same bytes."""
+    """`bot.context.pack_store.PackState` over the store: replicas send the same bytes.
 
-    def __init__(self, store: Store) -> None:
+    The keys of a workspace's packs begin with its id, so that they are erased with it.
+    """
+
+    def __init__(self, store: Store, workspace: str = "") -> None:
         self._state = store.state
+        self._prefix = f"{workspace}:" if workspace else ""
 
     async def load(self, key: str) -> bytes | None:
-        return await self._state.get(KIND, key)
+        return await self._state.get(KIND, self._prefix + key)
 
     async def save(self, key: str, data: bytes) -> None:
-        await self._state.put(KIND, key, data)
+        await self._state.put(KIND, self._prefix + key, data)
 
     async def swap(self, key: str, old: bytes | None, new: bytes) -> bool:
         """Store `new` if what is stored is still `old`; tell whether it is what stands now."""
+        key = self._prefix + key
         found = await self._state.look(KIND, key)
         if (found.value if found else None) != old:
             return False
@@ -67,7 +72,7 @@ class StoredPacks:
         return await self._state.get(KIND, key) == new
 
     async def delete(self, key: str) -> None:
-        await self._state.remove(KIND, key)
+        await self._state.remove(KIND, self._prefix + key)
 
 
 class Clones:
@@ -77,40 +82,40 @@ class Clones:
         self, settings: Settings, store: Store, claude: ClaudeClient, now: Now, tasks: Tasks
     ) -> None:
         self._settings = settings
-        self._packs = StoredPacks(store)
+        self._store = store
         self._claude = claude
         self._now = now
         self._credentials = git_credentials(settings, now)
-        self._trusted: set[str] = set()
+        self._trusted: defaultdict[str, set[str]] = defaultdict(set)
         self.uses = FileUses(store.state, now)
         self.speeds = ModelSpeeds(store.state, tasks)
 
-    def trust(self, urls: Iterable[str]) -> None:
-        """Note addresses that a context file or an operator named."""
-        self._trusted.update(urls)
+    def trust(self, urls: Iterable[str], workspace: str = "") -> None:
+        """Note addresses that a context file or an operator named for contexts of a workspace."""
+        self._trusted[workspace].update(urls)
 
-    def trusts(self, url: RepositoryUrl) -> bool:
+    def trusts(self, url: RepositoryUrl, workspace: str = "") -> bool:
         """Tell whether an operator stands behind this very address, host and port included."""
-        return any(url == _parsed(one) for one in self._trusted)
+        return any(url == _parsed(one) for one in self._trusted[workspace])
 
-    def _may_be_private(self, url: RepositoryUrl) -> bool:
+    def _may_be_private(self, url: RepositoryUrl, workspace: str) -> bool:
         """The default hosts are public. An operator who lists another one knows its network."""
         host = host_and_port(url)
         listed = {one.lower().partition("/")[0] for one in self._settings.repository_hosts}
-        return self.trusts(url) or (host in listed and host not in PUBLIC_HOSTS)
+        return self.trusts(url, workspace) or (host in listed and host not in PUBLIC_HOSTS)
 
     def open(self, config: ContextConfig) -> Codebase:
         return Codebase(
             config,
-            self._settings.home / REPOSITORIES,
+            _folder(self._settings.home, config),
             now=self._now,
             count=self._claude.counter(config.full_model).count,
-            state=self._packs,
+            state=StoredPacks(self._store, config.workspace),
             credentials=self._credentials,
             sources=AllowedSources(
                 local=self._settings.local_repositories,
-                trusts=self.trusts,
-                may_be_private=self._may_be_private,
+                trusts=lambda url: self.trusts(url, config.workspace),
+                may_be_private=lambda url: self._may_be_private(url, config.workspace),
             ),
             sessions=in_children(limits_of(config.limits)),
             experience=partial(self._experience, config),
@@ -174,13 +179,18 @@ def size_policy(config: ContextConfig, model: str, capabilities: Capabilities) -
 
 def paths_of(config: ContextConfig, home: Path) -> list[Path]:
     """Return the files and folders that a context's repositories have in the home folder."""
-    folder, paths = home / REPOSITORIES, list[Path]()
+    folder, paths = _folder(home, config), list[Path]()
     for repository in config.repositories:
         clone = Clone(repository.name, repository.address, repository.ref, folder)
         lock = clone.git_dir.with_suffix(".lock")
         paths += [clone.git_dir, lock, cache_path(folder, clone)]
-        paths += (home / INDEXES).glob(f"{clone.git_dir.stem}.*")
+        paths += (home / INDEXES / config.workspace).glob(f"{clone.git_dir.stem}.*")
     return paths
+
+
+def _folder(home: Path, config: ContextConfig) -> Path:
+    """Return the folder of a context's clones. A workspace never reads those of another one."""
+    return home / REPOSITORIES / config.workspace
 
 
 def host_and_port(url: RepositoryUrl) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bot.context.config.load import LoadedContexts, load_contexts
+from bot.context.errors import ContextError
 
 Stamp = tuple[tuple[str, int, int], ...]
 
@@ -17,17 +18,21 @@ Stamp = tuple[tuple[str, int, int], ...]
 class ContextFiles:
     """Tells when the files have changed, and what is wrong with them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, with_oauth: bool = False) -> None:
+        """`with_oauth`: every context must name its workspace. Otherwise there is only one."""
         self._folder = folder
+        self._with_oauth = with_oauth
         self._stamp: Stamp | None = None
         self.problems: tuple[str, ...] = ()
+        self.loaded = LoadedContexts((), ())
 
     def read(self) -> LoadedContexts:
         """Read all files now. Blocks briefly."""
         self._stamp = self._look()
         loaded = load_contexts(self._folder)
-        self.problems = tuple(problem.user_message for problem in loaded.problems)
-        return loaded
+        self.loaded = _placed(loaded) if self._with_oauth else _unplaced(loaded)
+        self.problems = tuple(problem.user_message for problem in self.loaded.problems)
+        return self.loaded
 
     def read_if_changed(self) -> LoadedContexts | None:
         """Read all files if one was changed, added or removed since the last time. Blocks."""
@@ -41,3 +46,23 @@ class ContextFiles:
             # A file was removed between the two calls: the next look sees the rest.
             return ()
         return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in found)
+
+
+def _placed(loaded: LoadedContexts) -> LoadedContexts:
+    """Leave out contexts that name no workspace."""
+    problem = (
+        "it names no workspace, and the app is installed with OAuth; add the id of the channels'"
+        ' workspace, such as `workspace = "T0123ABCD"`'
+    )
+    nowhere = [ContextError(f"{c.name}.toml", problem) for c in loaded.contexts if not c.workspace]
+    placed = tuple(context for context in loaded.contexts if context.workspace)
+    return LoadedContexts(placed, (*loaded.problems, *nowhere))
+
+
+def _unplaced(loaded: LoadedContexts) -> LoadedContexts:
+    """Without OAuth there is one workspace, whatever a file says."""
+    contexts = tuple(
+        context.model_copy(update={"workspace": ""}) if context.workspace else context
+        for context in loaded.contexts
+    )
+    return LoadedContexts(contexts, loaded.problems)

@@ -42,7 +42,8 @@ class Prefixes:
             pack,
             tools_for(model),
             settings,
-            salt,
+            # A workspace must not tell by its waits what another one asks.
+            salt + config.workspace,
             PREAMBLE,
             scope=config.pack_fingerprint,
             count=lambda text: round(len(text) * ratio),

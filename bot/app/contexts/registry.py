@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 
 import structlog
@@ -84,8 +85,21 @@ class PrefixChanged:
     seconds: float
 
 
+@dataclass(slots=True)
+class _Contents:
+    """What a registry and its views of single workspaces hold together."""
+
+    salt: str
+    lives: dict[str, ContextState] = field(default_factory=dict)
+    moved: list[Callable[[PrefixChanged], None]] = field(default_factory=list)
+    packed: list[Callable[[str, Codebase], None]] = field(default_factory=list)
+
+
 class ContextRegistry:
-    """Every context of the installation. Implements `bot.slack.interfaces.Contexts`."""
+    """Every context of the installation. Implements `bot.slack.interfaces.Contexts`.
+
+    A view (`of`) has the contexts of one workspace alone.
+    """
 
     def __init__(
         self,
@@ -96,26 +110,30 @@ class ContextRegistry:
     ) -> None:
         self._open = open_source
         self._build = build
-        self._salt = salt
-        self._lives: dict[str, ContextState] = {}
-        self._subscribers: list[Callable[[PrefixChanged], None]] = []
-        self._packed: list[Callable[[str, Codebase], None]] = []
+        self._contents = _Contents(salt)
+        self._workspace: str | None = None
+
+    def of(self, workspace: str) -> ContextRegistry:
+        """Return a view that has only the contexts of a workspace."""
+        view = copy(self)
+        view._workspace = workspace
+        return view
 
     def subscribe(self, subscriber: Callable[[PrefixChanged], None]) -> None:
         """Call `subscriber` with every prefix that is built or moves from now on."""
-        self._subscribers.append(subscriber)
+        self._contents.moved.append(subscriber)
 
     def subscribe_packs(self, subscriber: Callable[[str, Codebase], None]) -> None:
         """Call `subscriber` with a context's name and its code after every pack from now on."""
-        self._packed.append(subscriber)
+        self._contents.packed.append(subscriber)
 
     # --- what the Slack edge asks ---------------------------------------------------------------
 
     def all(self) -> Sequence[ContextConfig]:
-        return [live.config for live in self._lives.values()]
+        return [live.config for live in self.lives()]
 
     def named(self, name: str) -> ContextConfig | None:
-        live = self._lives.get(name)
+        live = self.live(name)
         return live.config if live else None
 
     def for_channel(self, channel: str) -> ContextConfig | None:
@@ -135,7 +153,7 @@ class ContextRegistry:
         """Compare a warm-up's token count with the estimate for the live prefix."""
         if record.purpose != "warm" or record.error:
             return
-        live = self._lives.get(record.context)
+        live = self.live(record.context)
         prefix = live.prefix if live is not None else None
         if live is not None and prefix is not None and prefix.fingerprint == record.fingerprint:
             live.source.learn(prefix.tokens, record.usage.total_input)
@@ -144,18 +162,23 @@ class ContextRegistry:
 
     def put(self, config: ContextConfig) -> None:
         """Add a context or replace the one of its name; it is built at the next refresh."""
-        known = self._lives.get(config.name)
+        known = self._contents.lives.get(config.name)
         if known is None or known.config != config:
-            self._lives[config.name] = ContextState(config, self._open(config))
+            self._contents.lives[config.name] = ContextState(config, self._open(config))
 
     def drop(self, name: str) -> None:
-        self._lives.pop(name, None)
+        if self.live(name) is not None:
+            del self._contents.lives[name]
 
     def live(self, name: str) -> ContextState | None:
-        return self._lives.get(name)
+        found = self._contents.lives.get(name)
+        return found if found is not None and self._holds(found) else None
 
     def lives(self) -> Iterable[ContextState]:
-        return tuple(self._lives.values())
+        return tuple(live for live in self._contents.lives.values() if self._holds(live))
+
+    def _holds(self, live: ContextState) -> bool:
+        return self._workspace in (None, live.config.workspace)
 
     async def refresh(self, names: Sequence[str] | None = None) -> None:
         """Sync, pack and build the contexts (all by default), beside each other."""
@@ -175,7 +198,7 @@ class ContextRegistry:
                 if _has_news_of_fetches(live) or moved or live.pack is None or live.prefix is None:
                     live.pack = await live.source.pack()
                     live.snapshot = live.source.snapshot()
-                    for packed in self._packed:
+                    for packed in self._contents.packed:
                         packed(live.config.name, live.source)
                     await self._rebuild(live, began)
                 live.problem, live.failures = None, 0
@@ -189,16 +212,16 @@ class ContextRegistry:
     async def _rebuild(self, live: ContextState, began: float) -> None:
         assert live.pack is not None
         old = live.prefix
-        live.prefix = await self._build(live.config, live.pack, self._salt)
+        live.prefix = await self._build(live.config, live.pack, self._contents.salt)
         if old is None or old.fingerprint != live.prefix.fingerprint:
             seconds = asyncio.get_running_loop().time() - began
             change = PrefixChanged(live.config, live.pack, old, live.prefix, seconds)
-            for subscriber in self._subscribers:
+            for subscriber in self._contents.moved:
                 subscriber(change)
 
     async def forget_cache(self, salt: str) -> None:
         """Give every prefix a new salt: nothing that Claude has cached is read again."""
-        self._salt = salt
+        self._contents.salt = salt
         for live in self.lives():
             async with live.lock:
                 if live.pack is not None:
@@ -209,11 +232,12 @@ class ContextRegistry:
         source = self._open(config)
         await source.sync()
         pack = await source.pack()
-        return Current(await self._build(config, pack, self._salt), pack, source.snapshot())
+        prefix = await self._build(config, pack, self._contents.salt)
+        return Current(prefix, pack, source.snapshot())
 
     async def current(self, name: str) -> Current:
         """Return the prefix and files to answer from. Raises `NotReady` if there are none."""
-        live = self._lives.get(name)
+        live = self.live(name)
         if live is None:
             raise NotReady(name, "it has been taken away.")
         await live.ready.wait()

@@ -26,11 +26,16 @@ class ContextStatus:
         now: Now,
         problems: Callable[[], Sequence[str]] = lambda: (),
         judged: Callable[[float], Awaitable[Sequence[Judged]]] | None = None,
+        *,
+        shares: bool = False,
     ) -> None:
         """`problems` returns what is wrong with the context files now, `judged` opinions since a
         Unix time.
+
+        `shares`: other workspaces use this bot, and nothing of theirs may be in the figures.
         """
         self._judged = judged
+        self._shares = shares
         self._problems = problems
         self._state = live.state
         self._figures = live.figures
@@ -45,14 +50,17 @@ class ContextStatus:
         """Return today's and this month's figures of the contexts."""
         now = self._now()
         today, month = day_of(now), day_of(now)[:7] + "-01"
-        one = contexts[0].name if len(contexts) == 1 else None
-        whole = self._figures.summary(now, since=month, context=one)
+        names = {context.name for context in contexts}
+        among = names if self._shares or len(names) == 1 else None
+        whole = self._figures.summary(now, since=month, contexts=among)
         days = [d for d in self._figures.days() if d >= month]
         return OperatorShown(
             problems=self._problems(),
             whys=[(c.name, why) for c in contexts if (why := self._why(c))],
             money=[self._money(c.name, today, month) for c in contexts],
-            days=[_day(d, self._figures.summary(now, since=d, until=d, context=one)) for d in days],
+            days=[
+                _day(d, self._figures.summary(now, since=d, until=d, contexts=among)) for d in days
+            ],
             warm_p50=whole.warm.p50,
             warm_p95=whole.warm.p95,
             joined_p50=whole.joined.p50,
@@ -105,7 +113,7 @@ class ContextStatus:
         )
 
     def _summary(self, since: str, context: str) -> Summary:
-        return self._figures.summary(self._now(), since=since, context=context)
+        return self._figures.summary(self._now(), since=since, contexts=(context,))
 
     def describe(self, context: ContextConfig) -> str:
         """Return commit, age, tokens and warmth in one line."""

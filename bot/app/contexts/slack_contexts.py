@@ -65,10 +65,14 @@ class SlackContexts:
         library: ContextRegistry,
         workspace: str,
         detached: Callable[[str], None] = lambda name: None,
-        trust: Callable[[Iterable[str]], None] = lambda urls: None,
+        trust: Callable[[Iterable[str], str], None] = lambda urls, owner: None,
+        *,
+        owner: str = "",
     ) -> None:
         """`detached` is called with each context that is taken away; `trust` with the addresses
-        that a context file or an operator named."""
+        that a context file or an operator named, and `owner`. That is the workspace again if the
+        app is installed with OAuth: then contexts, trust and operators are this workspace's."""
+        self._owner = owner
         self._settings = settings
         self._detached = detached
         self._trust = trust
@@ -88,14 +92,14 @@ class SlackContexts:
 
     @property
     def operators(self) -> tuple[str, ...]:
-        return self._settings.operators
+        return operators_of(self._settings.operators, self._owner)
 
     async def load(self, contexts: Sequence[ContextConfig]) -> None:
         """Begin with the files' contexts and what the store holds; build nothing yet."""
         self._files = _dumped(contexts)
         self._slack = await self._stored()
         for config in contexts:
-            self._trust(repository.url for repository in config.repositories)
+            self._trust((repository.url for repository in config.repositories), self._owner)
             self._library.put(config)
         for name in self._slack:
             self._use(name)
@@ -114,7 +118,7 @@ class SlackContexts:
         kept = {name: before[name] for name in broken & before.keys()}
         self._files = {**fresh, **kept}
         for config in loaded.contexts:
-            self._trust(repository.url for repository in config.repositories)
+            self._trust((repository.url for repository in config.repositories), self._owner)
         for name in before.keys() - self._files.keys():
             if name not in self._slack or not self._use(name):
                 self._library.drop(name)
@@ -150,7 +154,12 @@ class SlackContexts:
 
     async def _stored(self) -> dict[str, _Known]:
         operators_named = await self._store.state.all(TRUSTED)
-        self._trust(kept.value.decode() for kept in operators_named.values())
+        named = (
+            kept.value.decode()
+            for key, kept in operators_named.items()
+            if not self._owner or key.startswith(f"{self._owner}:")
+        )
+        self._trust(named, self._owner)
         return {
             kept.name: _Known(kept.workspace, kept.body, kept.version)
             for kept in await self._store.contexts.all()
@@ -173,7 +182,8 @@ class SlackContexts:
     async def held(self, workspace: str, channel: str) -> StoredContext:
         """Return the context set in Slack for a channel; an empty one if there is none."""
         context = self._library.for_channel(channel)
-        name = context.name if context is not None else f"slack-{channel.lower()}"
+        place = f"{self._owner}-{channel}" if self._owner else channel
+        name = context.name if context is not None else f"slack-{place.lower()}"
         known = self._slack.get(name)
         return StoredContext(name, known.body if known else {}, known.version if known else None)
 
@@ -268,8 +278,9 @@ class SlackContexts:
     async def _note_trust(self, urls: Sequence[str]) -> None:
         for url in urls:
             key = hashlib.sha256(url.encode()).hexdigest()
-            await self._store.state.put(TRUSTED, key, url.encode())
-        self._trust(urls)
+            own = f"{self._owner}:{key}" if self._owner else key
+            await self._store.state.put(TRUSTED, own, url.encode())
+        self._trust(urls, self._owner)
 
     async def _detach(self, workspace: str, user: str, held: StoredContext) -> bool:
         if held.version is None:
@@ -293,7 +304,10 @@ class SlackContexts:
 
     def _merged(self, name: str, body: Mapping[str, Any]) -> ContextConfig:
         """Return the context as files and Slack say together. Raises `ForewarmError`."""
-        return parse_context(name, edits.merged(self._files.get(name, {}), body), file=FROM)
+        merged = edits.merged(self._files.get(name, {}), body)
+        if self._owner:
+            merged = {**merged, "workspace": self._owner}
+        return parse_context(name, merged, file=FROM)
 
     def _check_hosts(self, config: ContextConfig) -> None:
         """A file may name what it likes; from Slack only the listed hosts may be attached."""
@@ -312,6 +326,16 @@ class SlackContexts:
             place == one.lower() or place.startswith(one.lower().rstrip("/") + "/")
             for one in self.hosts
         )
+
+
+def operators_of(listed: Iterable[str], owner: str) -> tuple[str, ...]:
+    """Return the user ids of a workspace's operators: without OAuth (`owner` empty), all listed.
+
+    With OAuth an entry names its workspace, as T0123ABCD:U0123ABCD does.
+    """
+    if not owner:
+        return tuple(listed)
+    return tuple(one.partition(":")[2] for one in listed if one.startswith(f"{owner}:"))
 
 
 def _dumped(contexts: Iterable[ContextConfig]) -> dict[str, Mapping[str, Any]]:

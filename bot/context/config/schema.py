@@ -63,6 +63,15 @@ def _channel(value: str) -> str:
     return value
 
 
+def _workspace(value: str) -> str:
+    if value and (value[0] != "T" or not value.isalnum() or value != value.upper()):
+        raise ValueError(
+            f"{value!r} is not a workspace id; it starts with T and stands in the address of Slack"
+            " in a browser (app.slack.com/client/T…)"
+        )
+    return value
+
+
 def _user(value: str) -> str:
     if value[:1] not in {"U", "W"} or not value.isalnum():
         raise ValueError(f"{value!r} is not a user id; it starts with U or W")
@@ -116,6 +125,7 @@ ExcerptTokens = Annotated[
 ]
 Glob = Annotated[str, AfterValidator(_glob)]
 ChannelId = Annotated[str, AfterValidator(_channel)]
+WorkspaceId = Annotated[str, AfterValidator(_workspace)]
 UserId = Annotated[str, AfterValidator(_user)]
 
 
@@ -215,6 +225,8 @@ class ContextConfig(_Part):
     """One context: channels, model, repositories, access, limits, warmth."""
 
     name: str = Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    workspace: WorkspaceId = ""
+    """The workspace that it belongs to; needed only if the app is installed with OAuth."""
     channels: tuple[ChannelId, ...] = ()
     model: str = Field(default="claude-sonnet-5-5", min_length=1)
     provider: ProviderName | None = None

@@ -6,7 +6,7 @@ The Home tab, `forewarm report` and its JSON show these and no others.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -135,14 +135,16 @@ class DailyStats:
         *,
         since: str = "",
         until: str = "9999-12-31",
-        context: str | None = None,
+        contexts: Collection[str] | None = None,
     ) -> Summary:
         """Return the figures of the days from `since` to `until`, both included.
 
-        `context` None means every context, and what belongs to none.
+        `contexts` None means every context, and what belongs to none.
         """
         keys = [
-            key for key in self._cells if since <= key[0] <= until and context in (None, key[1])
+            key
+            for key in self._cells
+            if since <= key[0] <= until and (contexts is None or key[1] in contexts)
         ]
         lapsed, alive = self._chains.unread(now)
         return _summary(

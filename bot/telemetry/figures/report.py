@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,21 +55,28 @@ def since_day(given: str, now: float) -> str:
 
 
 def build_report(
-    figures: DailyStats, now: float, *, since: str, context: str | None = None
+    figures: DailyStats,
+    now: float,
+    *,
+    since: str,
+    context: str | None = None,
+    among: Collection[str] | None = None,
 ) -> Report:
-    """Return the report of what was folded, up to `now`."""
+    """Return the report of what was folded, up to `now`; of the contexts in `among` if given."""
     until = day_of(now)
     days = [day for day in figures.days() if since <= day <= until]
-    names = [context] if context is not None else figures.contexts()
+    if context is not None:
+        among = (context,)
+    names = figures.contexts() if among is None else sorted(among)
     return Report(
         since=since,
         until=until,
         context=context,
-        total=figures.summary(now, since=since, until=until, context=context),
+        total=figures.summary(now, since=since, until=until, contexts=among),
         contexts={
-            name: figures.summary(now, since=since, until=until, context=name) for name in names
+            name: figures.summary(now, since=since, until=until, contexts=(name,)) for name in names
         },
-        days={day: figures.summary(now, since=day, until=day, context=context) for day in days},
+        days={day: figures.summary(now, since=day, until=day, contexts=among) for day in days},
     )
 
 

@@ -1,0 +1,1 @@
+"""Workspaces: one by its token, or several that installed the app with OAuth."""
