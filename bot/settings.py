@@ -101,15 +101,6 @@ class Settings(BaseSettings):
         " the sum of all below FOREWARM_DAILY_LIMIT_USD.",
         examples=["5"],
     )
-    limited_history: bool = Field(
-        True,
-        alias="forewarm_limited_history",
-        description="With OAuth, Slack lets an app read one thread a minute and 15 messages of it,"
-        " unless it is internal to one organisation or in Slack's Marketplace. Then the bot keeps"
-        " the messages of its contexts' channels for 7 days. Set it to false for an app that is"
-        " not limited.",
-        examples=["false"],
-    )
     slack_api_url: str = Field(
         "https://slack.com/api/",
         description="The address of Slack's Web API. Change it to use the local Slack.",

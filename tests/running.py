@@ -57,10 +57,12 @@ def default_settings() -> dict[str, Any]:
     return {name: field.get_default() for name, field in Settings.model_fields.items()}
 
 
-def local_settings(slack: LocalSlack, claude_url: str, folder: Path) -> dict[str, Any]:
+def local_settings(
+    slack: LocalSlack, claude_url: str, folder: Path, *, with_token: bool = True
+) -> dict[str, Any]:
     """Return the settings of a bot that uses a local Slack, a local Claude and one folder."""
     return default_settings() | {
-        "slack_bot_token": SecretStr(slack.token),
+        "slack_bot_token": SecretStr(slack.token) if with_token else None,
         "slack_app_token": SecretStr(slack.app.app_token),
         "slack_api_url": slack.api_url,
         "anthropic_api_key": SecretStr("sk-ant-local"),

@@ -140,7 +140,7 @@ class Bot:
         log.info(
             "started",
             version=version(),
-            workspaces=sorted(self.workspaces),
+            workspace=",".join(sorted(self.workspaces)),
             port=self.web.port,
             replica=self.inbox.owner,
             **_told(self.settings),

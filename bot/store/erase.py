@@ -82,6 +82,7 @@ class Eraser:
             for table in (turns, feedback, contexts, audit):
                 await gone.delete(table, table.c.workspace == workspace)
             await gone.delete(events, _starts(events.c.id, f"{workspace}-"))
+            await gone.delete(events, _explained(f":{workspace}:"))
             await gone.delete(journal, named)
             await gone.delete(state, _starts(state.c.key, f"{workspace}:"))
             await _delete_state_naming(connection, f'"{workspace}"')
@@ -113,11 +114,13 @@ class Eraser:
             spoken = (turns.c.workspace == workspace, turns.c.channel == channel)
             await gone.delete(turns, *spoken, turns.c.question.not_in(later))
             await gone.delete(events, _starts(events.c.id, place), events.c.id.not_in(later))
+            await gone.delete(events, _explained(f":{workspace}:{channel}:"))
             await gone.delete(state, _starts(state.c.key, f"{workspace}:{channel}:"))
             for name in await _contexts_of(connection, workspace, channel):
                 mine = (contexts.c.workspace == workspace, contexts.c.name == name)
                 await gone.delete(contexts, *mine)
-                await gone.delete(state, _starts(state.c.key, f"{name}."))
+                for beginning in (f"{name}.", f"{workspace}:{name}."):
+                    await gone.delete(state, _starts(state.c.key, beginning))
                 await _delete_state_naming(connection, f'"{name}"')
             await connection.execute(
                 update(audit)
@@ -158,6 +161,7 @@ class Eraser:
                 .where(_mentions(journal.c.body, before))
                 .values(body=func.replace(journal.c.body, before, after))
             )
+            await gone.delete(events, _explained(f":{user}:"))
             await _delete_state_naming(connection, user)
             return gone.counts
 
@@ -216,6 +220,11 @@ def _mentions(column: Any, *words: str) -> ColumnElement[bool]:
     """Return whether a column's stored text holds one of the words."""
     stored = type_coerce(column, Text)
     return or_(*(stored.contains(word, autoescape=True) for word in words))
+
+
+def _explained(place: str) -> ColumnElement[bool]:
+    """Return whether an event notes that a refusal or hint was given in a place or to a person."""
+    return and_(_starts(events.c.id, "reply:"), _mentions(events.c.id, place))
 
 
 def _starts(column: Any, beginning: str) -> ColumnElement[bool]:

@@ -22,12 +22,13 @@ from bot.store.retention import Retention
 from bot.store.sql.tables import metadata
 from tests.app.conftest import CHANNEL, Begin, Product
 from tests.loglines import log_lines
+from tests.running import Running
 from tests.security.test_listeners import deliver, faults
 
 MARKER = "HUNTER2-the-words"
 
 
-async def everything(running: Product) -> str:
+async def everything(running: Running) -> str:
     """Return every row of the store, and the bytes of its files, as one text."""
     await running.bot.journal.flush()
     found: list[str] = []

@@ -94,13 +94,7 @@ class Installations:
             return BoltResponse(status=200, body=json.dumps({"challenge": body.get("challenge")}))
         if body.get("ssl_check"):
             return BoltResponse(status=200)
-        event: Mapping[str, Any] = body.get("event") or {}
-        organisation = req.context.enterprise_id if req.context.is_enterprise_install else None
-        if organisation and event.get("type") == "team_access_revoked":
-            await self._lost_access(organisation, _ids(event.get("team_ids")))
-            return BoltResponse(status=200)
-        if organisation and event.get("type") == "app_uninstalled":
-            await self._organisation_uninstalled(organisation)
+        if await self._is_about_organisation(req, body.get("event") or {}):
             return BoltResponse(status=200)
         team = req.context.team_id or str(body.get("team_id") or "")
         workspace = await self._find(team, req.context.enterprise_id)
@@ -112,6 +106,26 @@ class Installations:
         # In a channel that is shared with another organisation, the body may name theirs.
         body["team_id"] = workspace.me.workspace
         return await workspace.edge.app.async_dispatch(req)
+
+    async def _is_about_organisation(
+        self, req: AsyncBoltRequest, event: Mapping[str, Any]
+    ) -> bool:
+        """Carry out an event that ends the app in workspaces of an organisation, if it is one."""
+        organisation, kind = req.context.enterprise_id, event.get("type")
+        if organisation and kind == "team_access_revoked":
+            await self._lost_access(organisation, _ids(event.get("team_ids")))
+            return True
+        if not organisation or not req.context.is_enterprise_install:
+            return False
+        if kind == "tokens_revoked":
+            revoked = _ids((event.get("tokens") or {}).get("bot"))
+            ours = {w.me.user for w in self._workspaces.values() if w.me.enterprise == organisation}
+            if not ours & set(revoked):
+                return False
+        elif kind != "app_uninstalled":
+            return False
+        await self._organisation_uninstalled(organisation)
+        return True
 
     async def _find(self, team: str, organisation: str | None) -> Workspace | None:
         """Return a workspace, opened if it has installed the app."""

@@ -61,6 +61,8 @@ ALL_EVENTS = (
     "message.mpim",
     "reaction_added",
     "reaction_removed",
+    "team_access_granted",
+    "team_access_revoked",
     "tokens_revoked",
 )
 
@@ -122,12 +124,19 @@ class AppConfig(_Table):
     )
     suggested_prompts: tuple[dict[str, str], ...] = ()
     redirect_urls: tuple[str, ...] = ()
+    org_deploy: bool = False
+    """Enterprise Grid organisations may install the app for all their workspaces."""
+    token_rotation: bool = False
+    token_seconds: float = 43_200.0
+    """The life of a token that rotates."""
     commercial: bool = False
     """Distributed outside the Marketplace: history and replies once a minute, 15 at a time."""
 
 
 class WorkspaceConfig(_Table):
     """A workspace, and the app's installation in it if `installed`.
+
+    With `approval` only admins may install apps over OAuth.
 
     The bot's user, id and token default to `U0BOT`, `B0BOT` and `xoxb-local` in the first workspace
     and carry the workspace's id in the others.
@@ -139,6 +148,7 @@ class WorkspaceConfig(_Table):
     enterprise_id: str | None = None
     enterprise_name: str = ""
     installed: bool = True
+    approval: bool = False
     bot_user: str = ""
     bot_id: str = ""
     bot_token: str = ""
@@ -328,6 +338,8 @@ def from_manifest(manifest: dict[str, Any]) -> dict[str, Any]:
         "home_tab": home.get("home_tab_enabled", False),
         "messages_tab": home.get("messages_tab_enabled", True),
         "socket_mode": settings.get("socket_mode_enabled", False),
+        "org_deploy": settings.get("org_deploy_enabled", False),
+        "token_rotation": settings.get("token_rotation_enabled", False),
         "suggested_prompts": features.get(agent, {}).get("suggested_prompts", []),
     }
     return app

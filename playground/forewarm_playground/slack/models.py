@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
+from math import inf
 from typing import Literal
 
 from forewarm_playground.slack.config import ChannelKind, UserKind
@@ -21,6 +22,30 @@ class Workspace:
     domain: str
     enterprise_id: str | None
     enterprise_name: str = ""
+    approval: bool = False
+    """Only admins may install apps."""
+
+
+@dataclass(slots=True)
+class Grant:
+    """A bot token. The workspaces of an organisation that installed the app whole share one.
+
+    With rotation it ends at `expires_at` and is renewed by `refresh_token`, which is good once. The
+    token before it, `former`, is good until its own end.
+    """
+
+    token: str
+    organisation: str | None = None
+    refresh_token: str = ""
+    expires_at: float | None = None
+    former: str = ""
+    former_expires_at: float = 0.0
+
+    def end_of(self, token: str | None) -> float | None:
+        """Return when a token ends, infinity for one that does not; None if it is another's."""
+        if token == self.token:
+            return inf if self.expires_at is None else self.expires_at
+        return self.former_expires_at if token and token == self.former else None
 
 
 @dataclass(slots=True)
@@ -30,9 +55,24 @@ class Installation:
     team: str
     bot_user: str
     bot_id: str
-    token: str
+    grant: Grant
     scopes: tuple[str, ...]
     revoked: bool = False
+
+    @property
+    def token(self) -> str:
+        """The bot token that is in force."""
+        return self.grant.token
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthCode:
+    """What a person allowed: the app in a place, which is a workspace or an organisation."""
+
+    place: str
+    user: str
+    scopes: tuple[str, ...]
+    redirect_uri: str
 
 
 @dataclass(slots=True)

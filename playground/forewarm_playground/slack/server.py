@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -12,7 +11,7 @@ from aiohttp import web
 from forewarm_playground.slack.errors import SlackError
 from forewarm_playground.slack.faults import Fault
 from forewarm_playground.slack.ids import Json
-from forewarm_playground.slack.installation import approve
+from forewarm_playground.slack.install_pages import add_install_pages
 from forewarm_playground.slack.interactions.responses import respond
 from forewarm_playground.slack.log import CallEntry
 from forewarm_playground.slack.timers import sleep
@@ -39,8 +38,7 @@ def application(slack: LocalSlack) -> web.Application:
     app.router.add_route("*", "/api/{method:.*}", server.api)
     app.router.add_get("/link/", server.link)
     app.router.add_post("/response/{ident:.+}", server.response)
-    app.router.add_get("/oauth/v2/authorize", server.authorize)
-    app.router.add_post("/oauth/v2/authorize", server.approve)
+    add_install_pages(app, slack.state)
     app.router.add_get("/files/{ident}/{name}", server.file)
     app.router.add_post("/upload/{ident}", server.upload)
     app.router.add_get("/icons/{name}", server.icon)
@@ -215,61 +213,12 @@ class _Server:
             return web.json_response(refusal.body(), status=404 if gone else 200)
         return web.Response(text="ok")
 
-    async def authorize(self, request: web.Request) -> web.Response:
-        app = self._slack.app
-        if request.query.get("client_id") != app.client_id:
-            return web.Response(status=400, text="invalid_client_id")
-        hidden = "".join(
-            f'<input type="hidden" name="{escape(key)}" value="{escape(value)}">'
-            for key, value in request.query.items()
-        )
-        options = "".join(
-            f'<option value="{escape(team.id)}">{escape(team.name)}</option>'
-            for team in self._slack.state.workspaces.values()
-        )
-        scopes = "".join(
-            f"<li>{escape(scope)}</li>" for scope in request.query.get("scope", "").split(",")
-        )
-        return web.Response(
-            content_type="text/html",
-            text=f"<!doctype html><title>Install {escape(app.name)}</title>"
-            f"<h1>{escape(app.name)} asks for access</h1><ul>{scopes}</ul>"
-            f'<form method="post">{hidden}<select name="team">{options}</select>'
-            '<button name="allow" value="1">Allow</button>'
-            '<button name="allow" value="">Cancel</button></form>',
-        )
-
-    async def approve(self, request: web.Request) -> web.Response:
-        form = {**request.query, **(await arguments(request))}
-        state = self._slack.state
-        redirect = str(form.get("redirect_uri") or next(iter(state.config.app.redirect_urls), ""))
-        oauth_state = str(form.get("state", ""))
-        if not form.get("allow"):
-            mark = "&" if "?" in redirect else "?"
-            raise web.HTTPFound(f"{redirect}{mark}error=access_denied&state={oauth_state}")
-        team = str(form.get("team") or state.home_team)
-        members = (u.id for u in state.users.values() if u.team == team and not u.is_bot)
-        user = str(form.get("user") or next(members, ""))
-        scopes = tuple(scope for scope in str(form.get("scope", "")).split(",") if scope)
-        try:
-            place = approve(
-                state,
-                team=team,
-                user=user,
-                scopes=scopes,
-                redirect_uri=redirect,
-                oauth_state=oauth_state,
-            )
-        except SlackError as refusal:
-            return web.Response(status=400, text=refusal.code)
-        raise web.HTTPFound(place)
-
     async def file(self, request: web.Request) -> web.Response:
         _, _, ident = request.match_info["ident"].partition("-")
         file = self._slack.state.files.get(ident)
         token = _bearer(request)
         allowed = any(
-            installation.token == token and "files:read" in installation.scopes
+            installation.grant.end_of(token) is not None and "files:read" in installation.scopes
             for installation in self._slack.state.installations.values()
         )
         if file is None or not allowed:

@@ -15,9 +15,11 @@ from forewarm_playground.slack.messages.detector import Detector
 from forewarm_playground.slack.models import (
     Channel,
     File,
+    Grant,
     Installation,
     Message,
     Notice,
+    OAuthCode,
     ResponseUrl,
     Session,
     Status,
@@ -70,7 +72,7 @@ class State:
         self.view_errors: dict[str, dict[str, str]] = {}
         self.files: dict[str, File] = {}
         self.ephemerals: deque[Message] = deque(maxlen=PASSING)
-        self.oauth_codes: dict[str, tuple[str, str, str, str]] = {}
+        self.oauth_codes: dict[str, OAuthCode] = {}
         self.tickets = Tickets(self.ids)
         self._populate()
 
@@ -97,7 +99,12 @@ class State:
     def add_workspace(self, entry: WorkspaceConfig) -> None:
         """Add a workspace, and the app to it if the entry says so."""
         self.workspaces[entry.id] = Workspace(
-            entry.id, entry.name, entry.domain, entry.enterprise_id, entry.enterprise_name
+            entry.id,
+            entry.name,
+            entry.domain,
+            entry.enterprise_id,
+            entry.enterprise_name,
+            entry.approval,
         )
         if entry.installed:
             self.install(entry.id, self.config.app.scopes, entry)
@@ -107,16 +114,32 @@ class State:
     ) -> Installation:
         """Give the app a bot user and a token in a workspace, or new scopes if it has them."""
         held = self.installations.get(team)
-        if held is not None and not held.revoked:
+        if held is not None and not held.revoked and held.grant.organisation is None:
             held.scopes = tuple(sorted({*held.scopes, *scopes}))
             return held
-        entry = entry or next(w for w in self.config.workspaces if w.id == team)
+        entry = entry or self._entry(team)
         token = entry.bot_token if held is None else f"{entry.bot_token}-{self.ids.next('')}"
-        made = Installation(team, entry.bot_user, entry.bot_id, token, scopes)
+        return self._add(team, Grant(token), scopes, entry)
+
+    def install_organisation(self, organisation: str, scopes: tuple[str, ...]) -> Installation:
+        """Give the app one bot user and one token in every workspace of an organisation."""
+        teams = [w.id for w in self.workspaces.values() if w.enterprise_id == organisation]
+        grant = Grant(f"xoxb-{organisation.lower()}-{self.ids.next('')}", organisation)
+        entry = self._entry(teams[0])
+        made = [self._add(team, grant, scopes, entry) for team in teams]
+        return made[0]
+
+    def _entry(self, team: str) -> WorkspaceConfig:
+        return next(workspace for workspace in self.config.workspaces if workspace.id == team)
+
+    def _add(
+        self, team: str, grant: Grant, scopes: tuple[str, ...], entry: WorkspaceConfig
+    ) -> Installation:
+        made = Installation(team, entry.bot_user, entry.bot_id, grant, scopes)
         self.installations[team] = made
         self.users[entry.bot_user] = User(
             id=entry.bot_user,
-            team=team,
+            team=entry.id,
             name=self.config.app.name,
             real_name=self.config.app.name,
             kind="bot",

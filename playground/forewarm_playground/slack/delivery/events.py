@@ -73,11 +73,11 @@ def send_event(
         "is_ext_shared_channel": channel is not None and channel.is_shared,
         "authorizations": [
             {
-                "enterprise_id": enterprise,
-                "team_id": team,
+                "enterprise_id": installation.grant.organisation or enterprise,
+                "team_id": None if installation.grant.organisation else team,
                 "user_id": seen_by or installation.bot_user,
                 "is_bot": seen_by is None,
-                "is_enterprise_install": False,
+                "is_enterprise_install": installation.grant.organisation is not None,
             }
         ],
     }

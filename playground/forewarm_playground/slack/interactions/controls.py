@@ -51,7 +51,7 @@ def slash(state: State, user: str, channel: str, command: str, text: str = "") -
         "command": command,
         "text": _command_text(state, text, is_escaped=command in app.escaped_commands),
         "api_app_id": app.id,
-        "is_enterprise_install": "false",
+        "is_enterprise_install": "true" if installation.grant.organisation else "false",
         "response_url": mint_response_url(state, installation, user, place.id),
         "trigger_id": trigger.id,
     }

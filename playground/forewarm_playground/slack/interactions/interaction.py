@@ -50,7 +50,7 @@ def base_payload(state: State, installation: Installation, user: str, kind: str)
         "api_app_id": app.id,
         "team": {"id": workspace.id, "domain": workspace.domain},
         "enterprise": {"id": workspace.enterprise_id} if workspace.enterprise_id else None,
-        "is_enterprise_install": False,
+        "is_enterprise_install": installation.grant.organisation is not None,
         "user": _who(state, user),
         "action_ts": f"{state.now():.6f}",
     }

@@ -121,6 +121,10 @@ def _announce_mention(state: State, channel: Channel, message: Message, event: J
     if not mentioned or channel.kind == "im" or message.app_id == state.config.app.id:
         return
     for installation in state.installations.values():
+        elsewhere = installation.team not in (channel.team, *channel.shared_with)
+        if installation.grant.organisation and elsewhere:
+            # One bot user in all workspaces of an organisation: its mention is heard in one.
+            continue
         if installation.bot_user not in mentioned:
             continue
         if installation.bot_user not in channel.members:

@@ -21,7 +21,10 @@ def join(state: State, channel: Channel, user: str, *, inviter: str | None = Non
     if channel.archived:
         raise SlackError("is_archived")
     person = state.user(user)
-    if person.team != channel.team and person.team not in channel.shared_with:
+    app = state.installations.get(channel.team)
+    of_organisation = app is not None and app.bot_user == user
+    at_home = person.team == channel.team or person.team in channel.shared_with
+    if not at_home and not of_organisation:
         raise SlackError("user_not_in_workspace")
     channel.members[user] = None
     state.publish(Change("members", channel.id))

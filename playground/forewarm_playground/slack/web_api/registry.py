@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -132,20 +132,55 @@ class WebApi:
             if found.by not in ("app", "any"):
                 raise SlackError("not_allowed_token_type")
             return
-        call.caller = self._installation(call.token)
+        call.caller = self._installation(call)
         headers["x-oauth-scopes"] = ",".join(call.caller.scopes)
         if found.scopes:
             headers["x-accepted-oauth-scopes"] = ",".join(found.scopes)
         if found.by == "app":
             raise SlackError("not_allowed_token_type")
 
-    def _installation(self, token: str) -> Installation:
-        for installation in self._state.installations.values():
-            if installation.token == token:
-                if installation.revoked:
-                    raise SlackError("account_inactive")
-                return installation
-        raise SlackError("invalid_auth")
+    def _installation(self, call: Call) -> Installation:
+        """Return the installation that a token belongs to.
+
+        That of an organisation has one in each workspace: the one that the call is about is meant.
+        """
+        found = [
+            installation
+            for installation in self._state.installations.values()
+            if installation.grant.end_of(call.token) is not None
+        ]
+        if not found:
+            raise SlackError("invalid_auth")
+        if (found[0].grant.end_of(call.token) or 0.0) <= call.at:
+            raise SlackError("token_expired")
+        alive = [installation for installation in found if not installation.revoked]
+        if not alive:
+            raise SlackError("account_inactive")
+        team = _team_meant(call)
+        meant = next((one for one in found if one.team == team), alive[0])
+        if meant.revoked:
+            raise SlackError("team_access_not_granted")
+        return meant
+
+
+def _team_meant(call: Call) -> str | None:
+    """Return the workspace of the channel, user, trigger or view that a call names first."""
+    state = call.state
+    known: Sequence[tuple[str, Mapping[str, Any]]] = (
+        ("channel", state.channels),
+        ("channel_id", state.channels),
+        ("channel", state.users),
+        ("user_id", state.users),
+        ("user", state.users),
+        ("users", state.users),
+        ("trigger_id", state.triggers),
+        ("view_id", state.views),
+    )
+    for argument, things in known:
+        named = things.get(call.arguments.optional(argument) or "")
+        if named is not None:
+            return str(named.team)
+    return call.arguments.optional("team_id")
 
 
 def _refused(refusal: SlackError, headers: dict[str, str]) -> Reply:

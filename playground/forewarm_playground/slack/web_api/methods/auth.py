@@ -23,14 +23,15 @@ def auth_test(call: Call) -> Json:
         app = call.state.config.app
         return {"app_name": app.name, "app_id": app.id}
     workspace = call.state.workspaces[call.bot.team]
+    organisation = call.bot.grant.organisation
     identity: Json = {
         "url": f"https://{workspace.domain}.slack.com/",
-        "team": workspace.name,
+        "team": workspace.enterprise_name if organisation else workspace.name,
         "user": call.state.users[call.bot.bot_user].name,
-        "team_id": workspace.id,
+        "team_id": organisation or workspace.id,
         "user_id": call.bot.bot_user,
         "bot_id": call.bot.bot_id,
-        "is_enterprise_install": False,
+        "is_enterprise_install": organisation is not None,
     }
     if workspace.enterprise_id:
         identity["enterprise_id"] = workspace.enterprise_id
@@ -72,7 +73,7 @@ def connections_open(call: Call) -> Json:
 
 @method("oauth.v2.access", tier=4, by="none")
 def oauth_access(call: Call) -> Json:
-    """Exchange the code of an installation for a bot token."""
+    """Exchange the code of an installation, or a refresh token, for a bot token."""
     return exchange(call)
 
 
