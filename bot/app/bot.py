@@ -35,7 +35,7 @@ from bot.app.spending import CappedModel, SpendingLedger
 from bot.app.warmth import Warmth
 from bot.app.web import WebServer, forget_route, health_routes
 from bot.app.webhooks import PushEntry
-from bot.app.workspaces.workspace import Shared, Workspace, log_end
+from bot.app.workspaces.workspace import OAUTH_STATES, Shared, Workspace, log_end
 from bot.claude.client import ClaudeClient
 from bot.claude.prices import use_prices
 from bot.claude.request_log import RequestFeed
@@ -83,6 +83,7 @@ STATE_DAYS = {
     QUOTAS: 1.0,
     ALERTS: 2.0,
     DELETED_MESSAGES: 2.0,
+    OAUTH_STATES: 1.0,
     VIEWED: 30.0,
     LAST_ASKED: 30.0,
     FACTS: 30.0,

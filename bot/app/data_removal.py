@@ -172,6 +172,7 @@ class DataRemoval:
             for context in before:
                 self._library.drop(context.name)
                 self._dropped(context.name)
+                await self._store.state.remove(USES, context.name)
             await self._journal.flush()
             await self._store.erase.workspace(self._workspace, self._shared_state)
         elif removal.what == "channel":

@@ -15,6 +15,13 @@ def manifest(
         str | None,
         typer.Option(help="The bot's public https address, for HTTP mode; none: Socket Mode."),
     ] = None,
+    oauth: Annotated[
+        str | None,
+        typer.Option(
+            help="The public https address of the pages on which workspaces and organisations"
+            " install the app with OAuth; none: one workspace, by its token."
+        ),
+    ] = None,
     name: Annotated[str, typer.Option(help="What the app is called in Slack.")] = "Forewarm",
     host: Annotated[
         list[str] | None,
@@ -33,7 +40,12 @@ def manifest(
             "Slack calls only https addresses, so --url must start with https://; leave it out"
             " for Socket Mode."
         )
-    features = Features(name=name, url=url, hosts=tuple(host or ("github.com",)))
+    if oauth is not None and not oauth.startswith("https://"):
+        raise ForewarmError(
+            "Slack redirects browsers to https addresses only, so --oauth must start with"
+            " https://; leave it out for one workspace."
+        )
+    features = Features(name=name, url=url, oauth_url=oauth, hosts=tuple(host or ("github.com",)))
     if why:
         for title, asked in (("Scopes", scopes(features)), ("Events", events(features))):
             typer.echo(f"{title}:")

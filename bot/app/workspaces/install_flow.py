@@ -33,6 +33,7 @@ from slack_sdk.oauth.state_store.async_state_store import AsyncOAuthStateStore
 from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy.exc import SQLAlchemyError
 
+from bot.app.workspaces.workspace import OAUTH_STATES
 from bot.clock import Now
 from bot.errors import ForewarmError
 from bot.settings import ANY_WORKSPACE, Settings
@@ -42,8 +43,6 @@ from bot.store.key_value import State
 
 log = structlog.get_logger(__name__)
 
-STATES = "oauth_state"
-"""The kind under which the store keeps states that were issued."""
 STATE_SECONDS = 600
 LONGEST_REASON = 80
 
@@ -86,15 +85,15 @@ class StoredStates(AsyncOAuthStateStore):
     async def async_issue(self, *args: Any, **kwargs: Any) -> str:
         """Return a new state."""
         issued = uuid.uuid4().hex
-        await self._state.put(STATES, issued, json.dumps(self._now()).encode())
+        await self._state.put(OAUTH_STATES, issued, json.dumps(self._now()).encode())
         return issued
 
     async def async_consume(self, state: str) -> bool:
         """Use a state up; return whether it was good."""
-        known = await self._state.look(STATES, state)
+        known = await self._state.look(OAUTH_STATES, state)
         if known is None or known.version != 1:
             return False
-        used = await self._state.swap(STATES, state, uuid.uuid4().bytes, known.version)
+        used = await self._state.swap(OAUTH_STATES, state, uuid.uuid4().bytes, known.version)
         return used and self._now() <= json.loads(known.value) + STATE_SECONDS
 
 

@@ -107,9 +107,7 @@ class Installations:
         body["team_id"] = workspace.me.workspace
         return await workspace.edge.app.async_dispatch(req)
 
-    async def _is_about_organisation(
-        self, req: AsyncBoltRequest, event: Mapping[str, Any]
-    ) -> bool:
+    async def _is_about_organisation(self, req: AsyncBoltRequest, event: Mapping[str, Any]) -> bool:
         """Carry out an event that ends the app in workspaces of an organisation, if it is one."""
         organisation, kind = req.context.enterprise_id, event.get("type")
         if organisation and kind == "team_access_revoked":

@@ -61,6 +61,9 @@ from bot.telemetry.projections import LiveProjections
 
 log = structlog.get_logger(__name__)
 
+OAUTH_STATES = "oauth_state"
+"""The kind under which the store keeps the states of installations that were begun."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shared:
