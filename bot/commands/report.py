@@ -11,6 +11,7 @@ import typer
 from bot.clock import system_now
 from bot.commands.stored_records import open_store, report_unreadable
 from bot.errors import ForewarmError
+from bot.telemetry.events import PrefixBuilt
 from bot.telemetry.figures.daily_stats import KINDS, DailyStats
 from bot.telemetry.figures.report import as_json, as_tables, build_report, plot, since_day
 
@@ -23,6 +24,9 @@ LEAD_SECONDS = 3600.0
 
 def report(
     context: Annotated[str | None, typer.Option(help="Only this context.")] = None,
+    workspace: Annotated[
+        str | None, typer.Option(help="Only the contexts of this workspace (T…), with OAuth.")
+    ] = None,
     since: Annotated[str, typer.Option(help="The first day, 2026-11-01, or 7d.")] = "30d",
     as_document: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     chart: Annotated[
@@ -36,14 +40,23 @@ def report(
 
     now = system_now()
     first = since_day(since, now)
-    figures = asyncio.run(_read(read_settings(), first))
+    figures, owners = asyncio.run(_read(read_settings(), first))
+    among = [name for name in figures.contexts() if owners.get(name) == workspace]
+    if workspace is not None and not among:
+        known = ", ".join(sorted(set(owners.values()) - {""})) or "none"
+        raise ForewarmError(
+            f"Nothing is known of contexts of the workspace {workspace!r} since {first}: choose one"
+            f" of those that are ({known}), or an earlier --since."
+        )
     if context is not None and context not in figures.contexts():
         known = ", ".join(figures.contexts()) or "none"
         raise ForewarmError(
             f"Nothing is known of a context named {context!r} since {first}: choose one of those"
             f" that are ({known}), or an earlier --since."
         )
-    found = build_report(figures, now, since=first, context=context)
+    found = build_report(
+        figures, now, since=first, context=context, among=None if workspace is None else among
+    )
     if chart is not None:
         plot(found, chart)
     if as_document:
@@ -60,13 +73,15 @@ def report(
         console.print(f"Chart: {chart}", markup=False)
 
 
-async def _read(settings: Settings, first: str) -> DailyStats:
+async def _read(settings: Settings, first: str) -> tuple[DailyStats, dict[str, str]]:
+    """Return the figures, and the workspace of each context."""
     from rich.console import Console
     from rich.progress import Progress
 
     from bot.telemetry.codec import Reader
 
     figures, reader = DailyStats(), Reader(report_unreadable)
+    owners: dict[str, str] = {}
     async with open_store(settings) as store:
         with Progress(console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task("Reading the journal", total=await store.journal.last())
@@ -74,7 +89,11 @@ async def _read(settings: Settings, first: str) -> DailyStats:
                 for entry in page:
                     figures.apply(reader.read(entry))
                 progress.update(task, completed=page[-1].seq)
-    return figures
+        async for page in store.journal.replay(kinds=(PrefixBuilt.__name__,)):
+            for entry in page:
+                if isinstance(built := reader.read(entry), PrefixBuilt):
+                    owners[built.context] = built.workspace
+    return figures, owners
 
 
 def _start_of(day: str) -> float:

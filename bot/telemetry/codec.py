@@ -36,7 +36,7 @@ KINDS: Mapping[str, type[Any]] = {
 A field that is renamed names its stored name as its alias (`bot.stored`).
 """
 
-LATER: Mapping[str, Mapping[str, Any]] = {"PrefixBuilt": {"size": ""}}
+LATER: Mapping[str, Mapping[str, Any]] = {"PrefixBuilt": {"size": "", "workspace": ""}}
 """Fields that version 0.1.0 does not know, with their defaults. A default is not stored."""
 
 _NAMES = {kind: name for name, kind in KINDS.items()}

@@ -36,6 +36,8 @@ class PrefixBuilt:
     repositories: tuple[RepositoryAt, ...]
     size: str = ""
     """The size that was chosen and why, and what answers have taught the prefix, as sentences."""
+    workspace: str = ""
+    """The workspace of the context; empty unless the app is installed with OAuth."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ def note_built(journal: Journal, now: Now, move: PrefixChanged) -> None:
             omitted=len(pack.omitted),
             seconds=move.seconds,
             size=" ".join(filter(None, (pack.size, pack.learned))),
+            workspace=move.config.workspace,
             repositories=tuple(
                 RepositoryAt(
                     name=state.name,

@@ -11,6 +11,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -76,6 +77,7 @@ class Installations:
         self._owner = uuid.uuid4().hex
         self._unsaved: dict[tuple[str | None, str | None], Installation] = {}
         self._opening = asyncio.Lock()
+        self._changed = asyncio.Event()
         self._told: set[str] = set()
 
     def __repr__(self) -> str:
@@ -185,6 +187,7 @@ class Installations:
     async def _installed(self, installation: Installation) -> None:
         """Open a workspace that has just installed the app, or give it its new token."""
         self._told.clear()
+        self._changed.set()
         row = installation.to_bot()
         for workspace in self._of(row):
             workspace.clients.use_token(str(row.bot_token))
@@ -210,6 +213,7 @@ class Installations:
         opened = Workspace(self._shared, clients, me, self._removed, owner=team)
         await opened.start(self._loaded())
         self._workspaces[team] = opened
+        self._changed.set()
         log.info("workspace_opened", workspace=team, organisation=organisation or None)
         names = [context.name for context in opened.library.all()]
         self._shared.tasks.start(self._shared.library.refresh(names))
@@ -271,8 +275,10 @@ class Installations:
     async def keep_rotating(self) -> None:
         """Renew tokens in time, and take over those that other replicas renewed."""
         while True:
+            self._changed.clear()
             pause = await self._rotate_all()
-            await asyncio.sleep(pause)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), pause)
 
     async def _rotate_all(self) -> float:
         """Return after how many seconds to look again."""
