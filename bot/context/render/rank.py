@@ -117,16 +117,16 @@ def _precedence(entry: Ranked, uses: Mapping[str, float]) -> tuple[bool, int]:
 
 
 def _spread(ranked: Sequence[Ranked]) -> list[Ranked]:
-    """Reorder the source files so that no folder takes all the first places.
+    """Reorder the source files, entry points among them, so that no folder takes all the first places.
 
     The more of a folder's bytes is placed, the less its next file is worth: half, once the share
     `_HALF_AT` is placed. So a folder's part in the choice follows its part in the repository.
     Questions come to every part, not to the busiest folder alone.
     """
-    first = next((at for at, entry in enumerate(ranked) if entry.group == "source"), len(ranked))
-    sources = [entry for entry in ranked if entry.group == "source"]
-    rest = [entry for entry in ranked if entry.group != "source"]
-    before = first
+    place = ORDER["source"]
+    sources = [entry for entry in ranked if ORDER[entry.group] == place]
+    rest = [entry for entry in ranked if ORDER[entry.group] != place]
+    before = sum(ORDER[entry.group] < place for entry in rest)
     # Within a folder the order of the scores stays, so only the best file of each folder competes.
     queues: dict[str, list[Ranked]] = {}
     for entry in reversed(sources):

@@ -370,3 +370,12 @@ def test_a_file_that_is_used_far_more_often_comes_before_others_that_are_used() 
     assert _ranked(PROJECT, uses=often)[:2] == ["docs/guide.md", "tests/test_core.py"]
     equal = {"docs/guide.md": 2.0, "tests/test_core.py": 1.0}
     assert _ranked(PROJECT, uses=equal)[:2] == ["tests/test_core.py", "docs/guide.md"]
+
+
+def test_an_entry_point_that_is_rarely_touched_does_not_wait_for_all_sources() -> None:
+    """It has the place of a source: the order of the folders decides, not its group."""
+    folder = [f"pkg/a/f{number}.go" for number in range(10)]
+    found = _ranked(
+        [*folder, "cmd/server/main.go"], touched=[folder, folder, ["cmd/server/main.go"]]
+    )
+    assert found.index("cmd/server/main.go") < len(folder)
