@@ -31,7 +31,7 @@ _MOST_OF_ONE = 10
 """The files outside the prompt that a search looks into, and the lines that it takes of each."""
 _MOST_COMMITS = 1_000
 """How far back a folder's history is looked through for commits that may be shown."""
-# No name is empty, so that two null bytes come before a record alone; `_NAMES` is where its begin.
+# No name is empty, so that two null bytes come before a record alone; `_NAMES` is the place of the first.
 _COMMIT = re.compile(rb"\0\0+h(?=[0-9a-f]{40,64}\0)")
 _NAMES = 4
 _MOST_OTHERS = 4
@@ -331,8 +331,8 @@ def _grep(
     """Run git grep over the commit and yield path, line number and raw line."""
     folder = _common_folder(paths)
     kind = [_dialect(view.repository)] if regex else ["--fixed-strings"]
-    where = ["--", folder] if folder else []
-    arguments = [*_GREP, *kind, "-e", pattern, view.state.commit, *where]
+    pathspec = ["--", folder] if folder else []
+    arguments = [*_GREP, *kind, "-e", pattern, view.state.commit, *pathspec]
     repository = view.repository.within(SEARCH_SECONDS)
     yield from repository.grep(arguments, _MOST_SEARCHED_BYTES)
 

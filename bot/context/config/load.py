@@ -170,10 +170,10 @@ def _without_echoes(details: list[ErrorDetails]) -> list[ErrorDetails]:
 
 
 def _explain(detail: ErrorDetails, file: str, text: str) -> ContextError:
-    where = tuple(detail["loc"])
-    keys = tuple(part for part in where if isinstance(part, str))
+    location = tuple(detail["loc"])
+    keys = tuple(part for part in location if isinstance(part, str))
     key = ".".join(keys) or None
-    line = _line_of(text, keys, nth=next((p for p in where if isinstance(p, int)), 0))
+    line = _line_of(text, keys, nth=next((p for p in location if isinstance(p, int)), 0))
     return ContextError(file, _sentence(detail, keys), line=line, key=key)
 
 

@@ -110,9 +110,9 @@ def azure_addresses(url: str) -> list[str]:
         path = f"{organisation}/{path.removeprefix('DefaultCollection/')}"
     elif scheme != "https" or host != "dev.azure.com":
         return [url]
-    where, _, name = path.partition("/_git/")
+    folder, _, name = path.partition("/_git/")
     # The default repository of a project has the project's name and need not repeat it.
-    project = where if "/" in where else f"{where}/{name}"
+    project = folder if "/" in folder else f"{folder}/{name}"
     known = [url, f"https://dev.azure.com/{path}", f"https://dev.azure.com/{project}/_git/{name}"]
     return [*known, f"git@ssh.dev.azure.com:v3/{unquote(project)}/{unquote(name)}"]
 

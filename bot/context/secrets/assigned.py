@@ -168,7 +168,7 @@ _CUT_IN_TEXT = re.compile(r"[;,&)}\\|]|:$")
 
 
 def name_hits(data: bytes) -> list[int]:
-    """Return where a word of a secret's name begins, in order."""
+    """Return the places of the words of secrets' names, in order."""
     lower = data.lower()
     hits: list[int] = []
     for word in _WORDS:
@@ -310,7 +310,7 @@ def _literal(text: str, end: int, name: str) -> tuple[int, int] | None:
 
 
 def _closing(text: str, at: int, quote: str) -> int | None:
-    """Return where a literal ends. A quote that is escaped once more does not end it."""
+    """Return the end of a literal. A quote that is escaped once more does not end it."""
     limit = len(text)
     if len(quote.lstrip("\\")) == 1 and quote != "`":
         newline = text.find("\n", at)
@@ -469,7 +469,7 @@ def _bare_span(
 
 
 def _cut(text: str, at: int, to: int, kind: str, name: str) -> int:
-    """Return where a bare value ends: at what its format puts after values."""
+    """Return the end of a bare value: at what its format puts after values."""
     value = text[at:to]
     if kind == "config" or (
         kind == "yaml" and "{" not in text[max(0, at - 200) : at].rpartition("\n")[2]

@@ -20,7 +20,7 @@ class Candidate(NamedTuple):
 
 
 def places(text: AnyStr, word: AnyStr) -> Iterator[int]:
-    """Yield where a word begins, without overlap."""
+    """Yield the places of a word, without overlap."""
     at = text.find(word)
     while at >= 0:
         yield at

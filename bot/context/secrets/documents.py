@@ -66,7 +66,7 @@ def _belongs(kinds: list[re.Match[str]], at: list[int], place: int) -> bool:
 
 
 def _entries(text: str, section: re.Match[str], end: int) -> Generator[Candidate, None, int]:
-    """Yield the values of a section and return where it ends."""
+    """Yield the values of a section and return its end."""
     indent = len(section[1])
     encoded = section[2] == "data"
     block = -1

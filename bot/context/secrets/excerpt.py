@@ -26,7 +26,7 @@ _SIDE = 600
 
 
 class Excerpt:
-    """Lines with long runs, joined, and where each of them stands in the whole text."""
+    """Lines with long runs, joined, and the place of each in the whole text."""
 
     def __init__(self, data: bytes) -> None:
         pieces = _pieces(data)

@@ -67,7 +67,7 @@ def _by_syntax(data: bytes, kind: ScanKind) -> Iterator[Span]:
 
 
 def _confirmed(data: bytes, kind: ScanKind, found: Iterable[Candidate]) -> Iterator[Span]:
-    """Yield the candidates that stand where the language has text, never those in its code."""
+    """Yield the candidates that lie in the language's text, never those in its code."""
     is_text: Callable[[int, int], bool] | None = None
     for start, end, label, written in found:
         certain = written == "form" or (written == "quotes" and is_text_on_line(data, start))

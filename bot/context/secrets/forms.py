@@ -165,7 +165,7 @@ _NO_TOKEN = re.compile(
 
 
 def known_forms(data: bytes) -> Iterator[Span]:
-    """Yield tokens with a known form. A token ends where its characters do."""
+    """Yield tokens with a known form. A token ends with its characters."""
     for label, anchor, pattern, before in _COMPILED:
         group = 1 if pattern.groups else 0
         for match in _matches(data, anchor, pattern, before):

@@ -68,7 +68,7 @@ def _is_private(encoded: bytes) -> bool:
 
 
 def _block(data: bytes, header: re.Match[bytes]) -> tuple[list[Span], int]:
-    """Return the rows behind one header, and where the search goes on."""
+    """Return the rows behind one header, and the place at which the search goes on."""
     line_start = data.rfind(b"\n", max(0, header.start() - 200), header.start()) + 1
     if line_start == 0:
         line_start = max(0, header.start() - 200)
