@@ -31,7 +31,7 @@ _MOST_OF_ONE = 10
 """The files outside the prompt that a search looks into, and the lines that it takes of each."""
 _MOST_COMMITS = 1_000
 """How far back a folder's history is looked through for commits that may be shown."""
-# No name is empty, so that two null bytes come before a record alone; `_NAMES` is the place of the first.
+# No name is empty, so that two null bytes come before a record alone. `_NAMES` is its place.
 _COMMIT = re.compile(rb"\0\0+h(?=[0-9a-f]{40,64}\0)")
 _NAMES = 4
 _MOST_OTHERS = 4

@@ -117,7 +117,7 @@ def _precedence(entry: Ranked, uses: Mapping[str, float]) -> tuple[bool, int]:
 
 
 def _spread(ranked: Sequence[Ranked]) -> list[Ranked]:
-    """Reorder the source files, entry points among them, so that no folder takes all the first places.
+    """Reorder source files and entry points, so that no folder takes all the first places.
 
     The more of a folder's bytes is placed, the less its next file is worth: half, once the share
     `_HALF_AT` is placed. So a folder's part in the choice follows its part in the repository.
