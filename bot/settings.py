@@ -101,6 +101,15 @@ class Settings(BaseSettings):
         " the sum of all below FOREWARM_DAILY_LIMIT_USD.",
         examples=["5"],
     )
+    limited_history: bool = Field(
+        True,
+        alias="forewarm_limited_history",
+        description="With OAuth, Slack lets an app outside its Marketplace read one thread a"
+        " minute and 15 messages of it. Then threads are put together in memory from the messages"
+        " that the bot hears, and the line under an answer says if a part is missing. Set it to"
+        " false for an app that is not limited.",
+        examples=["false"],
+    )
     slack_api_url: str = Field(
         "https://slack.com/api/",
         description="The address of Slack's Web API. Change it to use the local Slack.",

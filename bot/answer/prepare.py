@@ -64,6 +64,10 @@ CHARACTERS_PER_IMAGE = 16_000
 """Of a conversation's room, for each picture: five of them need a window of any size but a small
 one."""
 LATE_FILE = "Slack took too long to give it"
+PARTIAL_THREAD = (
+    "I have read a part of this thread: Slack gives apps outside its Marketplace 15 messages a"
+    " minute, and I did not hear the rest."
+)
 UNREAD_THREAD = "I could not read this thread, so I answered from your question alone."
 OTHER_CODEBASE = "Earlier answers here were about another codebase, so I answered without them."
 UNREAD_TURNS = "I could not recall what was said here before, so I answered without it."
@@ -194,6 +198,8 @@ async def _gather(
     """Return the input of a request that joins no warm-up."""
     thread, turns = await asyncio.gather(_thread(parts, question), _turns(parts, question))
     notices = [UNREAD_THREAD] if thread is None else []
+    if thread and parts.threads.is_partial(question.workspace, question.channel, question.root):
+        notices.append(PARTIAL_THREAD)
     notices += [UNREAD_TURNS] if turns is None else []
     said = thread or ()
     replayed = _of_context(turns or (), question, context)

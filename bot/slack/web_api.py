@@ -95,6 +95,9 @@ def _retry_after(headers: Mapping[str, str]) -> float:
         return 1.0
 
 
+LIMITED_PAGE = 15
+
+
 def failure_counts() -> Counter[str]:
     """Return a count of failed calls by kind, each at 0."""
     return Counter(dict.fromkeys(get_args(CallFailure), 0))
@@ -103,7 +106,15 @@ def failure_counts() -> Counter[str]:
 class WebCalls:
     """`bot.delivery.slack_api.SlackCalls` over the Web API. `failures` counts failed calls."""
 
-    def __init__(self, clients: SlackClients, failures: Counter[str] | None = None) -> None:
+    def __init__(
+        self,
+        clients: SlackClients,
+        failures: Counter[str] | None = None,
+        *,
+        limited: bool = False,
+    ) -> None:
+        """`limited`: Slack gives 15 messages of one thread a minute, so no more is asked for."""
+        self._limited = limited
         self._writes = clients.writes
         self._reads = clients.reads
         self.failures = failure_counts() if failures is None else failures
@@ -182,21 +193,23 @@ class WebCalls:
         """
         messages: list[JsonObject] = []
         cursor: str | None = None
+        # The client that reads would wait a minute for a limited page.
+        client = self._writes if self._limited else self._reads
         while True:
             page = await _translated(
-                self._reads.conversations_replies(
+                client.conversations_replies(
                     channel=channel,
                     ts=thread,
                     oldest=oldest,
                     # Slack leaves the message at `oldest` itself out unless it is asked for.
                     inclusive=oldest is not None,
-                    limit=200,
+                    limit=LIMITED_PAGE if self._limited else 200,
                     cursor=cursor,
                 )
             )
             messages.extend(cast(list[JsonObject], page.get("messages", [])))
             cursor = (page.get("response_metadata") or {}).get("next_cursor") or None
-            if cursor is None:
+            if cursor is None or self._limited:
                 return messages
 
     async def set_status(self, target: Target, status: str) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot.answer.thread.message import BotIdentity, ThreadMessage, is_own, thread_message
-from bot.delivery.slack_api import JsonObject, SlackCalls
+from bot.delivery.slack_api import JsonObject, SlackCallError, SlackCalls
 
 Key = tuple[str, str, str]
 
@@ -47,9 +47,15 @@ class Threads:
         capacity: int = 2_000,
         characters: int = 16_000_000,
         shared: bool = False,
+        limited: bool = False,
     ) -> None:
-        """`shared`: other replicas take events of the same threads, so each is read anew."""
+        """`shared`: other replicas take events of the same threads, so each is read anew.
+
+        `limited`: Slack gives a few messages a minute (docs/platform/slack.md#history-limit). Then
+        every thread that is heard is kept, and what is read is put to it.
+        """
         self._shared = shared
+        self._limited = limited
         self._calls = calls
         self._own = own
         self._capacity = capacity
@@ -74,17 +80,22 @@ class Threads:
 
         Unless the threads are shared, questions at the same time share one fetch.
         """
-        if self._shared:
+        if self._shared and not self._limited:
             # Another replica may have heard what this one has not.
             return _in_order(await self._read(channel, root))
         thread = self._keep((workspace, channel, root))
-        if not thread.whole:
+        if not thread.whole or self._shared:
             if thread.fetch is None:
                 thread.fetch = asyncio.ensure_future(self._fetch(thread, channel, root))
                 thread.fetch.add_done_callback(_retrieved)
             # One asker who gives up must not take the fetch from the others.
             await asyncio.shield(thread.fetch)
         return _in_order(thread.messages.values())
+
+    def is_partial(self, workspace: str, channel: str, root: str) -> bool:
+        """Tell whether Slack's limit has left out messages of a thread that was read."""
+        thread = self._threads.get((workspace, channel, root))
+        return self._limited and thread is not None and not thread.whole
 
     async def _read(self, channel: str, root: str) -> Sequence[ThreadMessage | None]:
         messages = await self._calls.replies(channel, root)
@@ -114,6 +125,11 @@ class Threads:
         if not isinstance(message, Mapping):
             return
         thread = self._known(workspace, channel, message)
+        if thread is None and self._limited and not edited:
+            root = str(message.get("thread_ts") or message.get("ts") or "")
+            thread = self._keep((workspace, channel, root))
+            # Nothing stands before the root, and what comes after it is heard.
+            thread.whole = root == message.get("ts") and not self._shared
         if thread is not None:
             self._put(thread, message, newer=edited)
             self._trim()
@@ -168,13 +184,23 @@ class Threads:
     async def _fetch(self, thread: _Thread, channel: str, root: str) -> None:
         try:
             messages: Sequence[JsonObject] = await self._calls.replies(channel, root)
+        except SlackCallError as error:
+            if not (self._limited and error.failure == "rate_limited" and thread.messages):
+                raise
+            thread.whole = False
+            return
         finally:
             thread.fetch = None
         for message in messages:
             # An event that came meanwhile is newer than this read.
             self._put(thread, message, newer=False)
-        thread.whole = True
+        thread.whole = not self._limited or len(thread.messages) > _reply_count(messages)
         self._trim()
+
+
+def _reply_count(messages: Sequence[JsonObject]) -> int:
+    """Return how many replies a thread has, as its root says."""
+    return max((int(message.get("reply_count") or 0) for message in messages[:1]), default=0)
 
 
 def _in_order(messages: Iterable[ThreadMessage | None]) -> Sequence[ThreadMessage]:

@@ -143,9 +143,10 @@ class Workspace:
 
     def _build_answers(self) -> None:
         s, me, store = self._shared, self.me, self._shared.store
-        calls = WebCalls(self.clients, s.failures)
+        limited = bool(self.owner) and s.settings.limited_history
+        calls = WebCalls(self.clients, s.failures, limited=limited)
         own = BotIdentity(me.user, me.bot, me.workspace, me.organisation or None)
-        self.threads = Threads(calls, own, shared=store.shared)
+        self.threads = Threads(calls, own, shared=store.shared, limited=limited)
         self.people = People(
             self.clients.reads, team=me.workspace, organisation=me.organisation, now=s.now
         )

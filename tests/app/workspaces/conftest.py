@@ -153,6 +153,7 @@ def estate(tmp_path: Path) -> Found:
                     "port": port,
                     "workspaces": (ONE, TWO, GRID, STRICT),
                     "sync_seconds": 3600.0,
+                    "limited_history": bool((app or {}).get("commercial")),
                     **({} if sockets else {"slack_app_token": None}),
                     **settings,
                 }
