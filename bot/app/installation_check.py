@@ -39,7 +39,7 @@ from bot.errors import ForewarmError
 from bot.settings import Settings, SettingsError, provider_environment, require_slack
 from bot.slack.client import SlackClients, connect
 from bot.slack.identity import Identity, identify
-from bot.slack.manifest import Features, scopes
+from bot.slack.manifest import INSTALL_PATH, Features, scopes
 from bot.store.sql.url import default_url
 from bot.store.store import Store
 from bot.tasks import Tasks
@@ -147,7 +147,45 @@ class InstallationCheck:
 
     # --- Slack ----------------------------------------------------------------------------------
 
+    async def _installations(self, client_id: str) -> AsyncIterator[Finding]:
+        """Try the token of every workspace and organisation that installed the app with OAuth."""
+        settings = self._settings
+        page = settings.public_url.rstrip("/") + INSTALL_PATH
+        url = settings.database_url or default_url(settings.home)
+        try:
+            store = await Store.open(url, now=self._now, set_up=False)
+        except ForewarmError:
+            rows = []
+        else:
+            rows = await store.installations(client_id).all()
+            await store.close()
+        if not rows:
+            yield Finding("Slack", "note", f"No workspace has installed the app: open {page}.")
+        for row in rows:
+            name = row.team_name or row.enterprise_name or row.team_id or row.enterprise_id
+            clients = connect(row.bot_token, settings.slack_api_url)
+            try:
+                await clients.reads.auth_test()
+            except SlackApiError as error:
+                word = error.response.get("error")
+                yield Finding(
+                    "Slack",
+                    "bad",
+                    f"Slack refuses the token of {name} ({word}): install the app again at {page}.",
+                )
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                what = type(error).__name__
+                yield Finding("Slack", "bad", f"Slack cannot be reached ({what}): check the proxy.")
+            else:
+                yield Finding("Slack", "good", f"The bot is {row.bot_user_id} in {name}.")
+            finally:
+                await clients.close()
+
     async def _slack(self, loaded: LoadedContexts) -> AsyncIterator[Finding]:
+        if self._settings.slack_client_id is not None:
+            async for finding in self._installations(self._settings.slack_client_id):
+                yield finding
+            return
         token = self._bot_token
         if token is None:
             return
@@ -318,7 +356,8 @@ class InstallationCheck:
         try:
             sources = Clones(settings, store, client, self._now, Tasks())
             for context in loaded.contexts:
-                sources.trust(repository.url for repository in context.repositories)
+                named = (repository.url for repository in context.repositories)
+                sources.trust(named, context.workspace)
                 for finding in await self._context(context, sources, client):
                     yield finding
         finally:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+
 import aiohttp
 import pytest
 from forewarm_playground.slack.delivery.types import Outcome
 from forewarm_playground.slack.installation import leave_organisation, revoke
 
+from bot.app.installation_check import InstallationCheck
 from tests.app.workspaces.conftest import (
     CHANNEL,
     EAST,
@@ -212,3 +215,41 @@ async def test_a_workspace_that_never_installed_it_is_refused(estate: Found) -> 
         outcome = await running.slack.deliver("events_api", {**body, "event_id": "Ev1"})
         assert outcome.kind != "acked"
         assert len(running.asked) == asked
+
+
+async def test_a_person_installs_it_in_a_real_browser(estate: Found) -> None:
+    """The secure cookie of the state survives the way through Slack's page and back."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("there is no Chromium on this machine, so no browser test was run")
+    from playwright.async_api import async_playwright
+
+    async with estate() as running, async_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        browser = await playwright.chromium.launch(executable_path=chromium, args=arguments)
+        page = await browser.new_page()
+        page.set_default_timeout(60_000)
+        await page.goto(f"{running.browser.base}/slack/install", wait_until="domcontentloaded")
+        await page.click("a")
+        await page.select_option("select[name=user]", "U0BOSS00")
+        await page.select_option("select[name=place]", GRID)
+        back = f"{running.browser.base}/slack/oauth_redirect"
+        async with page.expect_response(lambda r: r.url.startswith(back)) as redirected:
+            await page.click("text=Allow")
+        assert (await redirected.value).status == 200
+        await browser.close()
+        await running.open(EAST)
+        await running.ask(EAST)
+
+
+async def test_check_tries_every_token(estate: Found) -> None:
+    async with estate() as running:
+        checks = InstallationCheck(running.bot.settings, running.bot.now)
+        none = [finding async for finding in checks._installations("1.1")]
+        assert [finding.verdict for finding in none] == ["note"]
+        for place in (ONE, GRID):
+            await running.browser.install(place)
+        running.slack.state.installations[ONE].revoked = True
+        found = {f.verdict: f.text async for f in checks._installations("1.1")}
+        assert GRID in found["good"]
+        assert f"install the app again at {running.browser.base}" in found["bad"]
