@@ -1,7 +1,7 @@
 """Random lives of two channels: no prompt holds code that its cause may not see.
 
 The oracle knows who is where. After each step it looks at the requests that reached Claude since,
-and compares the code in them with the rights of the person who took the step.
+and compares the code in them with the rights of those who read the answer.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +33,7 @@ STRANGERS = ("U0ABROAD", "U0GRID")
 TEAM = (INSIDER, *SOMETIMES, GUEST, OUTSIDER)
 PEOPLE = (*TEAM, *STRANGERS)
 STEPS = 14
+_AUTHOR = re.compile(r"<slack_question [^>]*\((U\w+)\)")
 SLACK: dict[str, Any] = {
     "workspaces": (
         {"id": "T0LOCAL"},
@@ -116,8 +118,15 @@ class Life:
                 continue  # A warm-up has no reader.
             sent = json.dumps(request.body)
             for channel, marker in MARKERS.items():
-                allowed = marker not in sent or self.may_see(user, channel)
-                assert allowed, f"{user} got code of {channel} by {step}: {self.told}"
+                for reader in self.readers(request, user, step):
+                    allowed = marker not in sent or self.may_see(reader, channel)
+                    assert allowed, f"{reader} got code of {channel} by {step}: {self.told}"
+
+    def readers(self, request: Any, user: str, step: str) -> set[str]:
+        """Return who reads the answer: the author, and the person who pressed "Answer again"."""
+        authors = _AUTHOR.findall(json.dumps(request.body["messages"][-1]))
+        assert authors
+        return {authors[-1], user} if step.startswith("again") else {authors[-1]}
 
     # --- the steps ------------------------------------------------------------------------------
 
