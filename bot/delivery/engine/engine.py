@@ -485,8 +485,9 @@ def _tells_its_place(state: AnswerState, text: str) -> bool:
 def _begin_message(state: AnswerState, text: str) -> Message:
     prefix = state.outline.reopening(text)
     if escaped_size(prefix) > state.full // 3:
-        # Structure that takes so much room is given up for text.
-        prefix = ""
+        # Structure that takes so much room is given up for text. What is code stays code.
+        fence = state.outline.open_fence
+        prefix = f"{fence.marker}\n" if fence is not None else ""
     return Message(prefix, _choose_way(state, text), state.outline.copy())
 
 

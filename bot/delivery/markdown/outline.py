@@ -25,6 +25,8 @@ _PIPE = re.compile(r"(?<!\\)\|")
 ELLIPSIS = "…"
 """The mark for the text of a list item that an earlier message holds."""
 
+LONGEST_INFO = 80
+
 
 @dataclass(frozen=True, slots=True)
 class Fence:
@@ -187,7 +189,9 @@ class Outline:
         if self.quote is not None and (inner := _quoted(first)) is not None:
             return self._reopen_quote(self.quote.reopening(inner))
         if self.fence is not None:
-            opener = " " * self.fence.indent + self.fence.marker + self.fence.info
+            # A name of a language is short. A long one would take the room of the message.
+            info = self.fence.info if len(self.fence.info) <= LONGEST_INFO else ""
+            opener = " " * self.fence.indent + self.fence.marker + info
             return self._ancestors(self.fence.container, opener) + opener + "\n"
         if self.table is not None and self._continues_table(first):
             head = self.table[0]

@@ -190,6 +190,16 @@ def test_no_link_comes_alive_where_a_long_line_of_code_rolls_over(
     assert [one for part in parts for one in live(part)] == []
 
 
+@pytest.mark.parametrize("lead", ["", "> ", "- "])
+def test_a_fence_with_a_long_name_stays_a_fence_in_the_next_message(lead: str) -> None:
+    """A name of 5,000 characters was not repeated, and with it the fence was gone."""
+    link = f"{lead and '  '}[x](https://evil.example/login)\n"
+    text = f"{lead}```{'n' * 5_000}\n" + (link if lead != "> " else f"> {link}") * 400
+    parts = messages([text], 0.0)
+    assert len(parts) > 1
+    assert [one for part in parts for one in live(part)] == []
+
+
 def test_links_to_the_repository_and_to_messages_stay() -> None:
     """The filter must not be safe by taking everything."""
     kept = [
