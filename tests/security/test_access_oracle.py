@@ -1,7 +1,7 @@
 """Random lives of two channels: no prompt holds code that its cause may not see.
 
 The oracle knows who is where. After each step it looks at the requests that reached Claude since,
-and compares the code in them with the rights of those who read the answer.
+and compares the code in them with the rights of those who asked for the answer.
 """
 
 from __future__ import annotations
@@ -118,15 +118,15 @@ class Life:
                 continue  # A warm-up has no reader.
             sent = json.dumps(request.body)
             for channel, marker in MARKERS.items():
-                for reader in self.readers(request, user, step):
-                    allowed = marker not in sent or self.may_see(reader, channel)
-                    assert allowed, f"{reader} got code of {channel} by {step}: {self.told}"
+                cause = self.cause(request, user, step)
+                allowed = marker not in sent or self.may_see(cause, channel)
+                assert allowed, f"{cause} got code of {channel} by {step}: {self.told}"
 
-    def readers(self, request: Any, user: str, step: str) -> set[str]:
-        """Return who reads the answer: the author, and the person who pressed "Answer again"."""
+    def cause(self, request: Any, user: str, step: str) -> str:
+        """Return who asked for the answer: the person who pressed "Answer again", or the author."""
         authors = _AUTHOR.findall(json.dumps(request.body["messages"][-1]))
         assert authors
-        return {authors[-1], user} if step.startswith("again") else {authors[-1]}
+        return user if step.startswith("again") else str(authors[-1])
 
     # --- the steps ------------------------------------------------------------------------------
 
