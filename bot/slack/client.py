@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from urllib.parse import urlsplit
+from urllib.request import proxy_bypass
 
 import aiohttp
 from slack_sdk.http_retry.builtin_async_handlers import (
@@ -73,11 +75,19 @@ def _clients(token: str | None, api_url: str, session: aiohttp.ClientSession) ->
     writes = AsyncWebClient(
         token=token, base_url=api_url, session=session, logger=logger, retry_handlers=[]
     )
-    return SlackClients(reads, writes, session)
+    return SlackClients(_past_no_proxy(reads), _past_no_proxy(writes), session)
 
 
 def without_token(clients: SlackClients) -> AsyncWebClient:
     """Return a client over the same session that has no token of its own."""
-    return AsyncWebClient(
+    client = AsyncWebClient(
         base_url=clients.reads.base_url, session=clients.session, logger=quiet_logger()
     )
+    return _past_no_proxy(client)
+
+
+def _past_no_proxy(client: AsyncWebClient) -> AsyncWebClient:
+    """Take the proxy away if NO_PROXY names the host: the SDK reads HTTPS_PROXY alone."""
+    if proxy_bypass(urlsplit(client.base_url).hostname or ""):
+        client.proxy = None
+    return client
