@@ -60,7 +60,7 @@ class _App:
 
 async def _measure(requests: int, seed: int) -> dict[str, Any]:
     from bot.app.web import WebServer
-    from bot.commands.gc_freeze import set_aside_start_up
+    from bot.garbage_collection import set_aside_start_up
     from bot.slack.identity import Identity
     from bot.slack.transport import EventsEntry
 

@@ -73,7 +73,7 @@ async def _measure(
 ) -> dict[str, Any]:
     from benchmarks.answer_rig import ground
     from benchmarks.overhead_draft import draft_waits
-    from bot.commands.gc_freeze import set_aside_start_up
+    from bot.garbage_collection import set_aside_start_up
 
     standing = ground(PREFIX_BYTES)
     result: dict[str, Any] = {"prefix_bytes": PREFIX_BYTES, "streaming": []}
@@ -117,7 +117,7 @@ async def _one_by_one(url: str, questions: int) -> dict[str, Any]:
     acknowledged, access, thread, prefix.
     """
     from benchmarks.overhead_bot import running_bot
-    from bot.commands.gc_freeze import set_aside_start_up
+    from bot.garbage_collection import set_aside_start_up
 
     numbers = range(questions + WARM_UP)
     async with running_bot(url, PREFIX_BYTES) as (address, prefix):

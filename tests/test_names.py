@@ -28,7 +28,7 @@ from bot.cli import build
 from bot.context.config.schema import ContextConfig
 from bot.context.secrets.mask import Span, mask
 from bot.slack.people import context_choice
-from bot.store import deletions
+from bot.store import deleted_messages
 from bot.stored import dump
 from bot.telemetry.journal import Journal
 from bot.telemetry.metrics import Metrics
@@ -132,7 +132,7 @@ def test_state_keeps_its_kinds() -> None:
     assert slack_contexts.DRAFTS == "codebase draft"
     assert replica_actions.INTERRUPTIONS == "interruption"
     assert shared_memory.QUOTAS == "quota"
-    assert deletions.DELETED_MESSAGES == "deleted_message"
+    assert deleted_messages.DELETED_MESSAGES == "deleted_message"
     assert context_choice.VIEWED == "viewed_channel"
     assert context_choice.LAST_ASKED == "last_context"
     assert warmth.PREFIX == "writing:"

@@ -86,7 +86,7 @@ class AnswerRun:
         self._closing = False
 
     @property
-    def fingerprint(self) -> str | None:
+    def prefix_fingerprint(self) -> str | None:
         """That of the prefix the answer is given on, once it is known."""
         return self._prepared.current.prefix.fingerprint if self._prepared is not None else None
 
@@ -393,7 +393,7 @@ class AnswerRun:
         remembered = self._talk is not None and ending.is_remembered
         turn = self._progress.turn(self._talk.asked) if self._talk and remembered else ()
         finished = Finished(
-            mark=Mark(self.question.id, self.context.name, self.fingerprint or ""),
+            mark=Mark(self.question.id, self.context.name, self.prefix_fingerprint or ""),
             prepared=self._prepared,
             talk=self._talk,
             progress=self._progress,

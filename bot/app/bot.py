@@ -49,7 +49,7 @@ from bot.slack.client import connect
 from bot.slack.identity import identify
 from bot.slack.people.context_choice import LAST_ASKED, VIEWED
 from bot.slack.transport import Dispatcher, EventsEntry, Sockets, prime
-from bot.store.deletions import DELETED_MESSAGES
+from bot.store.deleted_messages import DELETED_MESSAGES
 from bot.store.erase import REMOVALS
 from bot.store.inbox import Claimed
 from bot.store.ledger import Cap

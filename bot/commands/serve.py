@@ -8,7 +8,7 @@ import signal
 
 def serve() -> None:
     """Run the bot: HTTP on $PORT, or Socket Mode if SLACK_APP_TOKEN is set."""
-    from bot.commands.gc_freeze import imports_set_aside, set_aside_start_up
+    from bot.garbage_collection import imports_set_aside, set_aside_start_up
 
     with imports_set_aside():
         from bot.app.bot import Bot

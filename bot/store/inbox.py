@@ -18,7 +18,7 @@ from bot.answer.events import Outcome
 from bot.answer.interfaces import SavedAnswer
 from bot.clock import Now
 from bot.delivery.slack_api import JsonObject
-from bot.store.deletions import without_deleted
+from bot.store.deleted_messages import without_deleted
 from bot.store.errors import LeaseLost
 from bot.store.sql import dialect
 from bot.store.sql.database import Database

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.answer.interfaces import Turn
 from bot.clock import Now
 from bot.delivery.slack_api import JsonObject
-from bot.store.deletions import forget_message, without_deleted
+from bot.store.deleted_messages import forget_message, without_deleted
 from bot.store.sql import dialect
 from bot.store.sql.database import Database
 from bot.store.sql.tables import questions, turns

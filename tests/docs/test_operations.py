@@ -82,7 +82,7 @@ def database(server: str) -> Iterator[str]:
     parts = urlsplit(server)
 
     async def order(statement: str) -> None:
-        import asyncpg
+        import asyncpg  # type: ignore[import-untyped]  # ships no types
 
         connection = await asyncpg.connect(server, timeout=10)
         await connection.execute(statement)

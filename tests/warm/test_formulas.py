@@ -263,7 +263,7 @@ def test_pending_signals() -> None:
             left += weight * max(0.0, prefill - (low + min(high, 2 * prefill)) / 2)
         low = high
     assert conversions.remaining_wait(prefill) == pytest.approx(left / sum(weights), rel=1e-9)
-    assert conversions.signalled_share == pytest.approx((1 + 0.5) / (1 + 1))
+    assert conversions.share_of_questions_after_a_signal == pytest.approx((1 + 0.5) / (1 + 1))
     assert conversions.mean_probability() == pytest.approx((1 + 0.7 * 8) / (1 + 8))
 
 

@@ -145,7 +145,7 @@ class Codebase:
         )
         return views.summary_view(place, shown)
 
-    async def pressed(self, user: str, trigger: str, view: Mapping[str, Any], what: str) -> None:
+    async def open_form(self, user: str, trigger: str, view: Mapping[str, Any], what: str) -> None:
         """A button of the summary: open the form it leads to."""
         place = pieces.place_of(view)
         first = views.opening_view(place)
@@ -176,7 +176,7 @@ class Codebase:
             return views.repository_form(replace(place, replaces=name), edit, self._editor.hosts)
         return views.repository_form(place, None, self._editor.hosts)
 
-    async def repository(self, user: str, view: Mapping[str, Any], shown: str) -> None:
+    async def submit_repository(self, user: str, view: Mapping[str, Any], shown: str) -> None:
         """The form of a repository was sent: preview what it would come to."""
         place = pieces.place_of(view)
         if await self._denied(user, place.channel) is not None:
@@ -188,7 +188,7 @@ class Codebase:
         )
         await self._preview(shown, place, held, body)
 
-    async def settings(self, user: str, view: Mapping[str, Any], shown: str) -> None:
+    async def submit_settings(self, user: str, view: Mapping[str, Any], shown: str) -> None:
         """The form of the settings was sent: preview what it would come to."""
         place = pieces.place_of(view)
         if await self._denied(user, place.channel) is not None:

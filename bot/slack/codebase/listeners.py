@@ -38,7 +38,7 @@ def register_codebase(app: AsyncApp, codebase: Codebase, desk: Router) -> None:
         await ack()
         chosen = action.get("selected_option") or action
         what = str(chosen.get("value") or "")
-        await codebase.pressed(body["user"]["id"], body["trigger_id"], body["view"], what)
+        await codebase.open_form(body["user"]["id"], body["trigger_id"], body["view"], what)
 
     @app.view(views.REPOSITORY)
     async def repository(ack: AsyncAck, body: Body, view: Mapping[str, Any]) -> None:
@@ -47,12 +47,12 @@ def register_codebase(app: AsyncApp, codebase: Codebase, desk: Router) -> None:
             await ack(response_action="errors", errors={"url": problem})
             return
         await ack(response_action="update", view=views.working_view(place_of(view)))
-        desk.tasks.start(codebase.repository(body["user"]["id"], view, str(view["id"])))
+        desk.tasks.start(codebase.submit_repository(body["user"]["id"], view, str(view["id"])))
 
     @app.view(settings_form.CALLBACK)
     async def settings(ack: AsyncAck, body: Body, view: Mapping[str, Any]) -> None:
         await ack(response_action="update", view=views.working_view(place_of(view)))
-        desk.tasks.start(codebase.settings(body["user"]["id"], view, str(view["id"])))
+        desk.tasks.start(codebase.submit_settings(body["user"]["id"], view, str(view["id"])))
 
     @app.view(views.SAVE)
     async def save(ack: AsyncAck, body: Body, view: Mapping[str, Any]) -> None:

@@ -156,7 +156,7 @@ class Conversions:
         return (successes + prior * PRIOR_WEIGHT) / (outcomes + PRIOR_WEIGHT)
 
     @property
-    def signalled_share(self) -> float:
+    def share_of_questions_after_a_signal(self) -> float:
         """Share of all questions that had a signal, with Jeffreys' prior of one half."""
         return (self._signalled + 0.5) / (self._questions + 1.0)
 

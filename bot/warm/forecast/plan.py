@@ -164,7 +164,7 @@ class WarmthPlan:
         became no question. The governor warms at signals only if that is cheaper.
         """
         conversions = self._arrivals.conversions
-        share = conversions.signalled_share
+        share = conversions.share_of_questions_after_a_signal
         unwarned = costs.write_5m + costs.second * costs.prefill
         left = costs.second * conversions.remaining_wait(costs.prefill)
         writes = costs.write_5m / max(LEAST_PROBABILITY, conversions.mean_probability())
