@@ -204,3 +204,25 @@ def test_swapped_tokens_are_called_swapped(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(SettingsError, match="they look swapped") as caught:
         require_slack(read_settings())
     assert "secret" not in str(caught.value)
+
+
+def test_what_oauth_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {
+        "SLACK_CLIENT_ID": "1.2",
+        "SLACK_BOT_TOKEN": "xoxb-1",
+        "SLACK_SIGNING_SECRET": "s",
+        "FOREWARM_PUBLIC_URL": "http://forewarm.example.com",
+        "FOREWARM_OPERATORS": "U0123ABCD",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as caught:
+        require_slack(read_settings())
+    told = [problem.split()[0] for problem in caught.value.problems]
+    assert told == [
+        "SLACK_BOT_TOKEN",
+        "SLACK_CLIENT_SECRET",
+        "FOREWARM_PUBLIC_URL",
+        "FOREWARM_WORKSPACES",
+        "FOREWARM_OPERATORS",
+    ]

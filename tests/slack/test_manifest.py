@@ -12,6 +12,7 @@ from bot.slack.manifest import Features, events, manifest, missing_scopes, scope
 
 SCHEMA = Path(__file__).parents[3] / "shared" / "slack-manifest-schema.json"
 VARIANTS = [
+    Features(oauth_url="https://bot.example.com"),
     Features(),
     Features(url="https://bot.example.com/"),
     Features(follow_threads=False, composer_links=False, reactions=False),
@@ -49,3 +50,16 @@ def test_an_older_installation_lacks_the_scopes_that_came_since() -> None:
     [missing] = missing_scopes(granted)
     assert (missing.name, missing.optional) == ("files:read", True)
     assert missing_scopes([]) == []
+
+
+def test_with_oauth_organisations_install_it_and_tokens_rotate() -> None:
+    found = manifest(Features(oauth_url="https://bot.example.com/"))
+    assert found["oauth_config"]["redirect_urls"] == [
+        "https://bot.example.com/slack/oauth_redirect"
+    ]
+    assert found["settings"]["org_deploy_enabled"]
+    assert found["settings"]["token_rotation_enabled"]
+    assert "team_access_revoked" in found["settings"]["event_subscriptions"]["bot_events"]
+    alone = manifest(Features())
+    assert "redirect_urls" not in alone["oauth_config"]
+    assert not alone["settings"]["token_rotation_enabled"]
