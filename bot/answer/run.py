@@ -349,9 +349,11 @@ class AnswerRun:
             await self._close(self.outcome, None)
         else:
             stage = self._open_screen()
-            if not said and ending.is_unavailable:
-                await self._show_places(stage)
+            listed = not said and ending.is_unavailable and await self._show_places(stage)
             citations = await stage.settle()
+            if listed:
+                # Our own list is linked by the same check, but it is no answer's citation.
+                citations = (0, 0, 0)
             await self._wait_for_paint(stage)
             answer = await self._answer(ending, self.outcome, citations)
             await self._keep(answer)
@@ -374,13 +376,15 @@ class AnswerRun:
             self._prepared = await prepare_saved(self._parts, self.context)
         await self._end(Ending("denied", ForewarmError(why)))
 
-    async def _show_places(self, stage: AnswerScreen) -> None:
-        """Show the places that match the question: Claude cannot answer it now."""
-        if self._parts.excerpts is not None:
-            found = await self._parts.excerpts.places(self.context.name, self.question.text)
-            text = write_places(found, self.question.text)
-            if text:
-                await stage.feed_instead(text)
+    async def _show_places(self, stage: AnswerScreen) -> bool:
+        """Show the places that match the question: Claude cannot answer it now. False if none."""
+        if self._parts.excerpts is None:
+            return False
+        found = await self._parts.excerpts.places(self.context.name, self.question.text)
+        text = write_places(found, self.question.text)
+        if text:
+            await stage.feed_instead(text)
+        return bool(text)
 
     async def _wait_for_paint(self, stage: AnswerScreen) -> None:
         """A short answer may be whole before its first words are on screen: the receipt waits."""

@@ -56,7 +56,7 @@ class SlackAttachments:
         try:
             # A redirect could carry the token to another host.
             async with self._session.get(
-                file.url, headers=headers, allow_redirects=False
+                file.url, headers=headers, allow_redirects=False, proxy=self._client.proxy
             ) as response:
                 if response.status != 200 or self._is_sign_in(file, response):
                     log.info("file_not_given", file=file.id, status=response.status)

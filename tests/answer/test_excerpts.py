@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from forewarm_playground.claude import INSTANT, Config, Identity, LocalClaude
 
+from bot.answer.events import QuestionEnded
 from bot.answer.interfaces import Excerpts, WantedExcerpts
 from bot.answer.places import write_places
 from bot.answer.service import Answerer
@@ -158,7 +159,9 @@ async def test_without_claude_the_reply_lists_places(room: Room, kind: ErrorKind
     """An apology alone helps no reader."""
     for _ in range(4):
         room.model.says(ClaudeError(kind))
+    room.citations = (3, 0, 0)
     await answerer(room, Finder()).answer(room.question("When is it tried again?"), room.context)
+    assert room.record(QuestionEnded).cited == 0, "a list of places is no answer that cites"
     text = room.shown[0].text
     assert text.startswith("Claude is not available. These places match your question:")
     assert "`pay.py:10-12`" in text

@@ -40,6 +40,7 @@ class Client:
     """Knows the facts of stubs."""
 
     token = TOKEN
+    proxy: str | None = None
 
     def __init__(self, files: dict[str, Any]) -> None:
         self._files = files
@@ -142,3 +143,14 @@ async def test_an_attached_page_is_a_file(host: Host, session: aiohttp.ClientSes
     # The page for signing in has another size than the file that Slack tells of.
     refused = at(f"{host.url}/files/private", name="page.html", size=17)
     assert (await reader(host, session).fetch(refused, 1_000)).problem == NOT_GIVEN
+
+
+async def test_a_file_comes_through_slacks_proxy(
+    host: Host, session: aiohttp.ClientSession
+) -> None:
+    """In a network whose only way out is a proxy, files are read, too."""
+    client: Any = Client({})
+    client.proxy = host.url
+    away = "http://slack.unreachable.example"
+    files = SlackAttachments(client, session, f"{away}/api/", may_read=True)
+    assert (await files.fetch(at(f"{away}/files/a.log"), 1_000)).whole
