@@ -349,10 +349,11 @@ class AnswerRun:
             await self._close(self.outcome, None)
         else:
             stage = self._open_screen()
-            listed = not said and ending.is_unavailable and await self._show_places(stage)
+            if not said and ending.is_unavailable:
+                await self._show_places(stage)
             citations = await stage.settle()
-            if listed:
-                # Our own list is linked by the same check, but it is no answer's citation.
+            if not said:
+                # A list of places is linked by the same check, but no answer cites them.
                 citations = (0, 0, 0)
             await self._wait_for_paint(stage)
             answer = await self._answer(ending, self.outcome, citations)
@@ -376,15 +377,13 @@ class AnswerRun:
             self._prepared = await prepare_saved(self._parts, self.context)
         await self._end(Ending("denied", ForewarmError(why)))
 
-    async def _show_places(self, stage: AnswerScreen) -> bool:
-        """Show the places that match the question: Claude cannot answer it now. False if none."""
-        if self._parts.excerpts is None:
-            return False
-        found = await self._parts.excerpts.places(self.context.name, self.question.text)
-        text = write_places(found, self.question.text)
-        if text:
-            await stage.feed_instead(text)
-        return bool(text)
+    async def _show_places(self, stage: AnswerScreen) -> None:
+        """Show the places that match the question: Claude cannot answer it now."""
+        if self._parts.excerpts is not None:
+            found = await self._parts.excerpts.places(self.context.name, self.question.text)
+            text = write_places(found, self.question.text)
+            if text:
+                await stage.feed_instead(text)
 
     async def _wait_for_paint(self, stage: AnswerScreen) -> None:
         """A short answer may be whole before its first words are on screen: the receipt waits."""
@@ -479,15 +478,16 @@ class AnswerRun:
                 outcome = self.outcome = "failed"
         with suppressed_store_failures(self.question.id):
             await self._parts.inbox.finish(self.question.id, outcome)
+        cites = delivered if self._progress.text.strip() else None
         self._parts.journal.write(
             QuestionEnded(
                 at=self._parts.now(),
                 question=self.question.id,
                 context=self.context.name,
                 outcome=outcome,
-                cited=delivered.cited if delivered else 0,
-                corrected=delivered.corrected if delivered else 0,
-                struck=delivered.struck if delivered else 0,
+                cited=cites.cited if cites else 0,
+                corrected=cites.corrected if cites else 0,
+                struck=cites.struck if cites else 0,
                 rounds=self._progress.replies,
                 look_ups=self._progress.look_ups,
                 excerpts=self._prepared.excerpts.count if self._prepared else 0,

@@ -275,6 +275,9 @@ class Showing(Delivery):
             characters=len(self.text),
             mode=self.mode,
             used=self.room.used,
+            cited=self.room.citations[0],
+            corrected=self.room.citations[1],
+            struck=self.room.citations[2],
         )
 
     async def abandon(self) -> Sequence[str]:
