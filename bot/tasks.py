@@ -36,16 +36,24 @@ class Tasks:
         task.add_done_callback(lambda _: work.close())
 
     async def drain(self, seconds: float | None = None) -> None:
-        """Wait for what is running, at most `seconds`; then cancel what is left."""
+        """Wait for the running tasks, at most `seconds`; then cancel those that are left.
+
+        A task that calls it does not wait for itself: the removal of the app ends all other work.
+        """
         loop = asyncio.get_running_loop()
         deadline = None if seconds is None else loop.time() + seconds
         # A running task may start more.
-        while self._running and (deadline is None or loop.time() < deadline):
+        while (running := self._others()) and (deadline is None or loop.time() < deadline):
             left = None if deadline is None else deadline - loop.time()
-            await asyncio.wait(self._running, timeout=left)
-        for task in tuple(self._running):
+            await asyncio.wait(running, timeout=left)
+        running = self._others()
+        for task in running:
             task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        await asyncio.gather(*running, return_exceptions=True)
+
+    def _others(self) -> set[asyncio.Task[None]]:
+        here = asyncio.current_task()
+        return {task for task in self._running if task is not here}
 
 
 async def _logged(work: Coroutine[Any, Any, None], question: str | None) -> None:

@@ -132,7 +132,7 @@ class Assembler:
         """The choice of `policy`; None before the first pack, and without a policy."""
         self.policy = policy
         """Chooses the sizes; None if the budget is set."""
-        self.uses: Uses = MappingProxyType({})
+        self.uses: Uses = {}
 
     def surveys(
         self,

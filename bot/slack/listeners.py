@@ -111,28 +111,31 @@ def register_signals(app: AsyncApp, desk: Router, home: Home, lifecycle: Lifecyc
         await ack()
         await home.send_charts(body["user"]["id"])
 
+    # Bolt does not wait for its listeners at the end. What erases data must not meet a closed store.
+    start = desk.tasks.start
+
     @app.event("member_joined_channel")
     async def joined(body: Body, context: AsyncBoltContext) -> None:
-        await lifecycle.joined(body, str(context.bot_user_id))
+        start(lifecycle.joined(body, str(context.bot_user_id)))
 
     @app.event("member_left_channel")
     async def left(body: Body, context: AsyncBoltContext) -> None:
-        await lifecycle.left(body, str(context.bot_user_id))
+        start(lifecycle.left(body, str(context.bot_user_id)))
 
     async def archived(body: Body) -> None:
-        await lifecycle.archived(body)
+        start(lifecycle.archived(body))
 
     for event in ("channel_archive", "group_archive"):
         app.event(event)(archived)
 
     @app.event("app_uninstalled")
     async def uninstalled(body: Body) -> None:
-        await lifecycle.uninstalled(body)
+        start(lifecycle.uninstalled(body))
 
     @app.event("tokens_revoked")
     async def revoked(body: Body) -> None:
         # Bolt authorizes nothing here, so its context does not know our user.
-        await lifecycle.tokens_revoked(body)
+        start(lifecycle.tokens_revoked(body))
 
 
 def register_asking(app: AsyncApp, asking: AskForm) -> None:

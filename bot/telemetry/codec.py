@@ -36,7 +36,11 @@ KINDS: Mapping[str, type[Any]] = {
 A field that is renamed names its stored name as its alias (`bot.stored`).
 """
 
-LATER: Mapping[str, Mapping[str, Any]] = {"PrefixBuilt": {"size": "", "workspace": ""}}
+LATER: Mapping[str, Mapping[str, Any]] = {
+    "PrefixBuilt": {"size": "", "workspace": ""},
+    "FirstWords": {"cold": ""},
+    "QuestionEnded": {"look_ups": 0, "excerpts": 0},
+}
 """Fields that version 0.1.0 does not know, with their defaults. A default is not stored."""
 
 _NAMES = {kind: name for name, kind in KINDS.items()}

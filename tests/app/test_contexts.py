@@ -55,6 +55,9 @@ class Source:
     def snapshot(self) -> Any:
         return object()
 
+    def stale(self) -> dict[str, Any]:
+        return {}
+
 
 def config(name: str, url: str = "https://github.com/acme/pay", **more: Any) -> ContextConfig:
     return ContextConfig(name=name, repositories=({"url": url},), **more)  # type: ignore[arg-type]

@@ -172,6 +172,7 @@ FIRST: dict[str, dict[str, Any]] = {
         "repositories": (REPOSITORY,),
         # Not known to version 0.1.0.
         "size": "",
+        "workspace": "",
     },
     "ContextDropped": {"at": START + 1, "context": "billing"},
     "SignalReceived": {
@@ -238,6 +239,7 @@ FIRST: dict[str, dict[str, Any]] = {
         "warm": True,
         "wait": {**PARTS, "paint": 0.24},
         "slack_wait": 1.8,
+        "cold": "",
     },
     "QuestionEnded": {
         "at": START + 79,
@@ -249,6 +251,8 @@ FIRST: dict[str, dict[str, Any]] = {
         "struck": 1,
         "rounds": 2,
         "characters": 1830,
+        "look_ups": 0,
+        "excerpts": 0,
     },
     "FeedbackGiven": {
         "at": START + 8000,

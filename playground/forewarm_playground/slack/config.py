@@ -61,7 +61,6 @@ ALL_EVENTS = (
     "message.mpim",
     "reaction_added",
     "reaction_removed",
-    "team_access_granted",
     "team_access_revoked",
     "tokens_revoked",
 )

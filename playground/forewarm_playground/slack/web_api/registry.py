@@ -172,7 +172,6 @@ def _team_meant(call: Call) -> str | None:
         ("channel", state.users),
         ("user_id", state.users),
         ("user", state.users),
-        ("users", state.users),
         ("trigger_id", state.triggers),
         ("view_id", state.views),
     )
@@ -180,6 +179,9 @@ def _team_meant(call: Call) -> str | None:
         named = things.get(call.arguments.optional(argument) or "")
         if named is not None:
             return str(named.team)
+    for user in call.arguments.words("users")[:1]:
+        if user in state.users:
+            return str(state.users[user].team)
     return call.arguments.optional("team_id")
 
 
