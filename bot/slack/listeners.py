@@ -111,7 +111,7 @@ def register_signals(app: AsyncApp, desk: Router, home: Home, lifecycle: Lifecyc
         await ack()
         await home.send_charts(body["user"]["id"])
 
-    # Bolt does not wait for its listeners at the end. What erases data must not meet a closed store.
+    # Bolt does not wait for its listeners at the end, and an eraser must not meet a closed store.
     start = desk.tasks.start
 
     @app.event("member_joined_channel")

@@ -31,7 +31,8 @@ STORED = {
     ),
     "FeedbackGiven": "at question context user value fingerprint",
     "PrefixBuilt": (
-        "at prefix fingerprint context model tokens files omitted seconds repositories size"
+        "at prefix fingerprint context model tokens files omitted seconds repositories"
+        " size workspace"
     ),
     "ContextDropped": "at context",
 }

@@ -68,7 +68,7 @@ def test_a_failed_warm_up_is_neither_used_nor_wasted(make: Any) -> None:
 
 def test_a_question_counts_for_the_context_it_turned_out_to_mean(make: Any) -> None:
     """A direct message's context is found out after it is recorded."""
-    folded = figures(make.received(context=None), make.answered(contexts={"web"}))
+    folded = figures(make.received(context=None), make.answered(context="web"))
     assert folded.summary(NOON, contexts={"web"}).questions == 1
     assert folded.summary(NOON, contexts={""}).questions == 0
     assert folded.summary(NOON).questions == 1
@@ -108,7 +108,7 @@ def test_days_and_contexts_are_kept_apart_and_add_up(make: Any) -> None:
     """A table of days must sum to its total."""
     folded = figures(
         make.ended(usd=1.0),
-        make.ended(usd=2.0, contexts={"web"}),
+        make.ended(usd=2.0, context="web"),
         make.ended(usd=4.0, started_at=NOON + 86_400),
     )
     first, second = folded.days()
