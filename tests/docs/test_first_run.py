@@ -168,5 +168,5 @@ async def test_the_guides_probe_cleans_up_and_prints_lines_to_send(tmp_path: Pat
 def test_every_block_is_run_or_holds_what_only_its_reader_has() -> None:
     """A new command in the guide must not slip past this file."""
     assert {kind for kind, _ in blocks()} == {"", "run", "serve", "probe"}
-    reader = ("export ", "pip install", "forewarm check --live $CHANNEL >")
+    reader = ("export ", "python3 -m venv", "pip install", "forewarm check --live $CHANNEL >")
     assert [text for text in texts("") if not text.startswith(reader)] == []
