@@ -72,6 +72,7 @@ class InstallationCheck:
         self._stores = False
         # The sentences that would be repeated for each context.
         self._claude_failed: set[str] = set()
+        self._server_known = True
         self._bot_token = settings.slack_bot_token
 
     async def run(self) -> AsyncIterator[Finding]:
@@ -305,6 +306,14 @@ class InstallationCheck:
     async def _provider(self, client: ClaudeClient, model: str) -> Finding:
         provider = client.provider(model)
         where = self._settings.anthropic_base_url or "https://api.anthropic.com"
+        if where.rstrip("/").endswith("/v1"):
+            self._server_known = False
+            return Finding(
+                "Claude",
+                "bad",
+                f"ANTHROPIC_BASE_URL is {where}, and `/v1` is added anyway, so no question can be"
+                f" answered: set it to {where.rstrip('/').removesuffix('/v1')}.",
+            )
         try:
             await client.ask_for_access(model)
         except ClaudeError as error:
@@ -382,7 +391,7 @@ class InstallationCheck:
                 await client.ask_for_access(prefix.model)
             warmth = await self._warmth(context, prefix, client)
         except ClaudeError as error:
-            if error.user_message in self._claude_failed:
+            if not self._server_known or error.user_message in self._claude_failed:
                 return [Finding(part, "note", "Its model was not looked at: see Claude above.")]
             return [Finding(part, "bad", error.user_message)]
         except ForewarmError as error:
