@@ -196,6 +196,8 @@ class Answerer:
             gate, asked = self._parts.gate, found.question
             if not await gate.permits(asked.user, asked, found.context):
                 return answered
+            # The answer may have ended meanwhile, and only its end tells when it was given.
+            found = self._given.get(asked.id, found)
             running = self._running.get(asked.id)
             if running is not None:
                 running.cut("superseded")

@@ -69,6 +69,9 @@ class Hold:
     def close(self) -> None:
         self._open.clear()
 
+    def open(self) -> None:
+        self._open.set()
+
     async def passed(self) -> None:
         self.reached.set()
         await self._open.wait()
@@ -428,6 +431,7 @@ class Room:
     slack_fails: SlackCallError | None = None
     join_seconds: float = 0.0
     hold: Hold = field(default_factory=lambda: Hold())
+    permit: Hold | None = None
     citations: tuple[int, int, int] = (0, 0, 0)
     used: frozenset[tuple[str, str]] = frozenset()
     warmed: bool = True
@@ -466,6 +470,8 @@ class Room:
         return self.newest if self.newest is not None and self._asked_for > 1 else self.ground
 
     async def permits(self, user: str, question: Question, context: ContextConfig) -> bool:
+        if self.permit is not None:
+            await self.permit.passed()
         return user not in self.barred
 
     async def refusal(

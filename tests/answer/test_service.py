@@ -315,6 +315,26 @@ async def test_a_question_edited_while_it_is_answered_is_answered_anew_in_place(
     room.record(QuestionReceived)
 
 
+async def test_an_edit_whose_access_is_looked_up_while_the_answer_ends_is_answered(
+    room: Room,
+) -> None:
+    """The look-up takes a call to Slack; the answer may end during it."""
+    gate = asyncio.Event()
+    room.model.says("So", gate, " far.")
+    room.model.says("New answer.")
+    answerer, question = room.answerer(), room.question("Old?")
+    task = await start(room, answerer, question)
+    room.permit = type(room.hold)()
+    room.permit.close()
+    editing = asyncio.create_task(answerer.edited("T1", "C1", question.ts, "New?"))
+    await room.permit.reached.wait()
+    gate.set()
+    await task
+    room.permit.open()
+    assert await editing
+    assert room.shown[-1].text == "New answer."
+
+
 async def test_an_edit_within_a_minute_replaces_the_answer_and_its_turn(room: Room) -> None:
     """People mend typos right after sending."""
     room.model.says("Old words")
