@@ -305,7 +305,7 @@ class Bot:
         self.alerts = OperatorAlerts(
             self.clients.writes,
             self.store.state,
-            # What they tell is about all workspaces, so that of one is no place for it.
+            # The messages are about all workspaces, so they do not belong in one of them.
             () if with_oauth else self.settings.operators,
             self._caps_now,
             self._stale_now,

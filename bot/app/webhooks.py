@@ -27,7 +27,7 @@ ADVICE = {
     "azure_refused": "pushes did not carry AZURE_WEBHOOK_PASSWORD, so they are fetched later, by"
     " the timer: type the same password at the service hook on Azure DevOps",
 }
-"""What operators are told about refused pushes."""
+"""The words for operators about refused pushes."""
 
 Pushed = Callable[[Push], Awaitable[None]]
 

@@ -10,7 +10,7 @@ UNREADABLE = (
     "I cannot read this code at the moment, so I have no answer. The operators find the reason in"
     " my log."
 )
-"""What people who ask are told of every fault of a context or a repository."""
+"""The words for askers about every fault of a context or a repository."""
 
 
 class ContextError(ForewarmError):

@@ -34,7 +34,7 @@ Uses = Mapping[str, Mapping[str, float]]
 
 @dataclass(frozen=True)
 class Experience:
-    """What earlier answers have taught: the files that they used, and how fast the model is."""
+    """The experience of earlier answers: the files that they used, and how fast the model is."""
 
     uses: Uses
     speed: Speed

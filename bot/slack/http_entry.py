@@ -30,7 +30,7 @@ SIGNATURE_ADVICE = {
     "not_for_us": "requests name another workspace or app, so they are not answered: check which"
     " app has this bot's address as its request URL",
 }
-"""What operators are told about refused requests."""
+"""The words for operators about refused requests."""
 
 _TIMESTAMP = re.compile(r"[0-9]{1,12}", re.ASCII)
 _SIGNATURE = re.compile(r"v0=[0-9a-f]{64}", re.ASCII)

@@ -323,7 +323,7 @@ async def test_a_provider_without_hours_is_never_asked_for_one_again(
 
 
 async def test_a_provider_that_refuses_no_output_is_asked_for_one_token(at: Any) -> None:
-    """What no documentation says is found out by the first warm-up, and remembered."""
+    """The first warm-up finds out an undocumented fact, and it is remembered."""
     facts, profile = FactsOfOneRun(), Profile(zero=False, automatic=False, least=4_096)
     async with at("bedrock", facts, profile) as here:
         warmed = await here.client.warm(await here.prefix())

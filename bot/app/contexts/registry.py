@@ -87,7 +87,7 @@ class PrefixChanged:
 
 @dataclass(slots=True)
 class _Contents:
-    """What a registry and its views of single workspaces hold together."""
+    """The state that a registry and its views of single workspaces share."""
 
     salt: str
     lives: dict[str, ContextState] = field(default_factory=dict)

@@ -99,7 +99,7 @@ def connections(
     default = provider or ("anthropic" if anthropics else "compatible")
     row = providers()[default if default in DIRECT else DIRECT[not anthropics]]
     if not anthropics:
-        # What passes requests on to Anthropic may not pass on the answers' diagnostics.
+        # A gateway to Anthropic may not pass on the answers' diagnostics.
         row = replace(row, diagnostics=False)
     direct = Connection(row, connect(api_key, base_url))
     return Connections(default, direct, lambda cloud: _connect_cloud(cloud, environment))

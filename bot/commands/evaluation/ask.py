@@ -162,7 +162,7 @@ async def ask(
 
 @dataclass(frozen=True)
 class _Stand:
-    """What the questions about one commit are asked on."""
+    """The code and the index for the questions about one commit."""
 
     prefix: Prefix
     snapshot: GitSnapshot

@@ -27,7 +27,7 @@ _HELPER_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What git tells one host. Without a user the password is sent as a bearer token.
+    """User and password for one host. Without a user the password is sent as a bearer token.
 
     `fix` ends the sentence "HOST refused access to REPOSITORY: ...". A `renewable` one may have
     expired meanwhile: if it is refused, another one is worth a try.

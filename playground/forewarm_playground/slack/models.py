@@ -67,7 +67,7 @@ class Installation:
 
 @dataclass(frozen=True, slots=True)
 class OAuthCode:
-    """What a person allowed: the app in a place, which is a workspace or an organisation."""
+    """A permission: the app in a place, which is a workspace or an organisation."""
 
     place: str
     user: str

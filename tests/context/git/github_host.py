@@ -61,7 +61,7 @@ class GitHubHost:
     tokens: dict[str, int] = field(default_factory=dict)
     """The tokens that were issued, and the git requests that each still serves."""
     asked: list[Any] = field(default_factory=list)
-    """What each token was asked for."""
+    """The repositories that each token was asked for."""
     git_users: list[str] = field(default_factory=list)
     """The user and token of each git request, "" if there was none."""
 

@@ -19,7 +19,7 @@ ProviderName = Literal[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """What a provider offers.
+    """The capabilities of a provider.
 
     `lives` are the lives of entries that it accepts. With `caches` off it takes markers and ignores
     them. `reports` tells whether its usage has cache fields at all. `least` is the smallest prefix

@@ -48,7 +48,7 @@ async def client(claude: LocalClaude, provider: str, point_at: Any) -> AsyncIter
 async def test_warmed_then_read_then_streamed(
     claude: LocalClaude, client: Any, provider: str
 ) -> None:
-    """What a warm-up writes on a provider is read there, and a stream is decoded to its end."""
+    """An entry of a warm-up is read at its provider, and a stream is decoded to its end."""
     model = MODELS.get(provider, "claude-sonnet-5-5")
     asked = {"model": model, "system": SYSTEM, "messages": ASKED}
     warmed = await client.messages.create(max_tokens=0, **asked)
