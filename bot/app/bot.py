@@ -362,7 +362,7 @@ class Bot:
 
     @property
     def _app(self) -> AsyncApp | Dispatcher:
-        """Whatever takes Slack's requests."""
+        """The receiver of Slack's requests."""
         return self.edge.app if self.installations is None else self.installations
 
     def _here(self) -> list[Workspace]:

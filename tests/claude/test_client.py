@@ -8,7 +8,7 @@ import itertools
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,7 +20,7 @@ from forewarm_playground.claude import ToolUse as Call
 
 from bot.claude.client import ClaudeClient
 from bot.claude.errors import ClaudeError, CutStream
-from bot.claude.events import Label, RequestEnded, RequestStarted
+from bot.claude.events import Label, RequestStarted
 from bot.claude.http import whole
 from bot.claude.models import ModelSettings, settle
 from bot.claude.prefix import Prefix, build_prefix
@@ -30,6 +30,7 @@ from bot.claude.request import question_request
 from bot.claude.stream import Ended, Event, Started, Text, ThinkingStarted, ToolUse
 from bot.claude.usage import Ttl
 from bot.context.pack import Block, Pack
+from tests.claude.records import Records
 
 T = TypeVar("T")
 MODEL = "claude-sonnet-5-5"
@@ -40,20 +41,6 @@ TOOL = {
     "input_schema": {"type": "object", "properties": {"pattern": {"type": "string"}}},
 }
 ASKED = [{"role": "user", "content": "Where is it?"}]
-
-
-@dataclass
-class Records:
-    """A journal that keeps what is written."""
-
-    kept: list[object] = field(default_factory=list)
-
-    def write(self, record: object) -> None:
-        self.kept.append(record)
-
-    @property
-    def ended(self) -> list[RequestEnded]:
-        return [record for record in self.kept if isinstance(record, RequestEnded)]
 
 
 @dataclass

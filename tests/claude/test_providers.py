@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ from forewarm_playground.claude.providers.profiles import Profile
 
 from bot.claude.client import ClaudeClient
 from bot.claude.errors import ClaudeError
-from bot.claude.events import Label, RequestEnded
+from bot.claude.events import Label
 from bot.claude.model_check import check_model
 from bot.claude.models import settle
 from bot.claude.prefix import Prefix, build_prefix
@@ -31,26 +31,13 @@ from bot.context.pack import Block, Pack
 from tests.clouds import point_at, private_key
 
 __all__ = ["point_at", "private_key"]
+from tests.claude.records import Records
 
 MODEL = "claude-sonnet-5-5"
 CLOUDS = [name for name, row in providers().items() if row.is_cloud]
 SIGNED = ["aws", "bedrock", "bedrock-mantle"]
 ASKED = [{"role": "user", "content": "Where is it?"}]
 Point = Callable[..., None]
-
-
-@dataclass
-class Records:
-    """A journal that keeps what is written."""
-
-    kept: list[object] = field(default_factory=list)
-
-    def write(self, record: object) -> None:
-        self.kept.append(record)
-
-    @property
-    def ended(self) -> list[RequestEnded]:
-        return [record for record in self.kept if isinstance(record, RequestEnded)]
 
 
 @dataclass

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot.claude.usage import Usage
 from bot.warm.governor import Governor
 from bot.warm.limits import DAY, Limits
@@ -18,15 +20,7 @@ FACTS = PrefixFacts(
     model="claude-sonnet-5-5",
     context="payments",
 )
-PUSHED = PrefixFacts(
-    key="p",
-    fingerprint="g",
-    base_fingerprint="b",
-    tokens=101_000,
-    base_tokens=90_000,
-    model="claude-sonnet-5-5",
-    context="payments",
-)
+PUSHED = replace(FACTS, fingerprint="g", tokens=101_000)
 
 
 def ask(governor: Governor, at: float) -> None:
