@@ -58,7 +58,9 @@ class Plan:
     `asks` are questions a second, `troubles` other mishaps a second. `settle` is the longest that
     the end is waited for: the bot keeps to Slack's budgets, 50 edits a minute, also in a backlog.
     `http` has Slack post its events to a load balancer; else the bots open sockets. `retries`
-    shortens the pauses after which Slack sends again: at once, after a minute, after five.
+    shortens the pauses after which Slack sends again: at once, after a minute, after five. `most`
+    is the largest number of questions: a slow machine makes the kills take longer, and without it
+    the backlog would grow with that time.
     """
 
     seed: int = 1
@@ -72,6 +74,7 @@ class Plan:
     settle: float = 900.0
     http: bool = False
     retries: float = 0.1
+    most: int | None = None
 
 
 @dataclass(slots=True)
@@ -162,7 +165,7 @@ class Run:
     # --- what happens ---------------------------------------------------------------------------
 
     async def _ask(self) -> None:
-        while True:
+        while self.plan.most is None or len(self._exams) < self.plan.most:
             await asyncio.sleep(self._chance.expovariate(self.plan.asks))
             self._post(len(self._exams) + 1)
 

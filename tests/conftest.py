@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Iterator
 
 import asyncpg  # type: ignore[import-untyped]  # ships no types
 import pytest
+import structlog
 
 LOCAL_SERVER = "postgresql://postgres@127.0.0.1:5432/postgres"
+
+
+@pytest.fixture(autouse=True)
+def _default_logs() -> Iterator[None]:
+    """A test that configures the logs changes nothing for the next test in its process."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -111,31 +111,30 @@ def register_signals(app: AsyncApp, desk: Router, home: Home, lifecycle: Lifecyc
         await ack()
         await home.send_charts(body["user"]["id"])
 
-    # Bolt does not wait for its listeners at the end, and an eraser must not meet a closed store.
-    start = desk.tasks.start
-
+    # Bolt does not wait for its listeners at the end, and an eraser must not meet a closed store:
+    # the router's tasks are waited for.
     @app.event("member_joined_channel")
     async def joined(body: Body, context: AsyncBoltContext) -> None:
-        start(lifecycle.joined(body, str(context.bot_user_id)))
+        desk.tasks.start(lifecycle.joined(body, str(context.bot_user_id)))
 
     @app.event("member_left_channel")
     async def left(body: Body, context: AsyncBoltContext) -> None:
-        start(lifecycle.left(body, str(context.bot_user_id)))
+        desk.tasks.start(lifecycle.left(body, str(context.bot_user_id)))
 
     async def archived(body: Body) -> None:
-        start(lifecycle.archived(body))
+        desk.tasks.start(lifecycle.archived(body))
 
     for event in ("channel_archive", "group_archive"):
         app.event(event)(archived)
 
     @app.event("app_uninstalled")
     async def uninstalled(body: Body) -> None:
-        start(lifecycle.uninstalled(body))
+        desk.tasks.start(lifecycle.uninstalled(body))
 
     @app.event("tokens_revoked")
     async def revoked(body: Body) -> None:
         # Bolt authorizes nothing here, so its context does not know our user.
-        start(lifecycle.tokens_revoked(body))
+        desk.tasks.start(lifecycle.tokens_revoked(body))
 
 
 def register_asking(app: AsyncApp, asking: AskForm) -> None:

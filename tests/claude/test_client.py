@@ -31,6 +31,7 @@ from bot.claude.stream import Ended, Event, Started, Text, ThinkingStarted, Tool
 from bot.claude.usage import Ttl
 from bot.context.pack import Block, Pack
 from tests.claude.records import Records
+from tests.loglines import log_lines
 
 T = TypeVar("T")
 MODEL = "claude-sonnet-5-5"
@@ -598,7 +599,7 @@ def test_a_repository_of_megabytes_is_sent_whole() -> None:
     play(act)
 
 
-def test_the_key_reaches_no_log_and_no_record(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_key_reaches_no_log_and_no_record() -> None:
     """Even where the server repeats it in its own words."""
 
     async def act(here: Scene) -> Records:
@@ -613,10 +614,10 @@ def test_the_key_reaches_no_log_and_no_record(capsys: pytest.CaptureFixture[str]
         assert "sk-ant" not in f"{raised.value!r} {raised.value} {raised.value.detail}"
         return here.journal
 
-    journal = play(act)
-    said = capsys.readouterr()
-    assert "claude_request_failed" in said.out + said.err
-    assert "sk-ant" not in said.out + said.err + repr(journal.kept)
+    with log_lines() as lines:
+        journal = play(act)
+    assert "claude_request_failed" in lines.getvalue()
+    assert "sk-ant" not in lines.getvalue() + repr(journal.kept)
 
 
 def test_capabilities_are_asked_once_per_model() -> None:

@@ -5,14 +5,27 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from benchmarks.chaos import Plan, Report, chaos
 
 if TYPE_CHECKING:
     from benchmarks.fork_server import Nursery
 
 KILLS = 20
-BRISK: dict[str, Any] = {"kills": KILLS, "every": 0.2, "down": 0.02, "retries": 0.02}
+BRISK: dict[str, Any] = {
+    "kills": KILLS,
+    "every": 0.2,
+    "down": 0.02,
+    "retries": 0.02,
+    "most": 24,
+    "settle": 480.0,
+}
 """A short run; `python -m benchmarks chaos` takes its time, and 200 and 500 kills."""
+
+
+LONG = pytest.mark.timeout(900)
+"""Longer than the kills and `settle` together: a hang ends in a report of what is unfinished."""
 
 
 def assert_survived(report: Report) -> None:
@@ -23,6 +36,7 @@ def assert_survived(report: Report) -> None:
     assert report.good, told
 
 
+@LONG
 async def test_one_process_on_sqlite_answers_every_question_once(
     tmp_path: Path, born: Nursery
 ) -> None:
@@ -31,6 +45,7 @@ async def test_one_process_on_sqlite_answers_every_question_once(
     assert_survived(await chaos(plan, tmp_path, born=born))
 
 
+@LONG
 async def test_three_replicas_on_postgresql_answer_every_question_once(
     tmp_path: Path, postgres_server: str, born: Nursery
 ) -> None:
