@@ -305,26 +305,26 @@ class InstallationCheck:
 
     async def _provider(self, client: ClaudeClient, model: str) -> Finding:
         provider = client.provider(model)
-        where = self._settings.anthropic_base_url or "https://api.anthropic.com"
-        if where.rstrip("/").endswith("/v1"):
+        address = self._settings.anthropic_base_url or "https://api.anthropic.com"
+        if address.rstrip("/").endswith("/v1"):
             self._server_known = False
             return Finding(
                 "Claude",
                 "bad",
-                f"ANTHROPIC_BASE_URL is {where}, and `/v1` is added anyway, so no question can be"
-                f" answered: set it to {where.rstrip('/').removesuffix('/v1')}.",
+                f"ANTHROPIC_BASE_URL is {address}, and `/v1` is added anyway, so no question can be"
+                f" answered: set it to {address.rstrip('/').removesuffix('/v1')}.",
             )
         try:
             await client.ask_for_access(model)
         except ClaudeError as error:
             self._claude_failed.add(error.user_message)
-            told = error.user_message if provider.is_cloud else _unusable(error, where)
+            told = error.user_message if provider.is_cloud else _unusable(error, address)
             return Finding("Claude", "bad", told)
         if provider.is_cloud:
             return Finding(
                 "Claude", "good", f"{provider.title} answers and accepts the credentials."
             )
-        return Finding("Claude", "good", f"{where} answers and accepts the key.")
+        return Finding("Claude", "good", f"{address} answers and accepts the key.")
 
     async def _git_hosts(self) -> AsyncIterator[Finding]:
         """Ask GitHub for the App. The other ways in are tried by the contexts that use them."""
@@ -482,16 +482,16 @@ class InstallationCheck:
             )
 
 
-def _unusable(error: ClaudeError, where: str) -> str:
-    """Return why no question can be answered by the server at `where`, and what to do."""
+def _unusable(error: ClaudeError, address: str) -> str:
+    """Return why no question can be answered by the server at `address`, and what to do."""
     if error.kind in ("connection", "timeout"):
         return (
-            f"Nothing answers at {where}, so no question can be answered: check the network, the"
+            f"Nothing answers at {address}, so no question can be answered: check the network, the"
             " proxy (HTTPS_PROXY) and ANTHROPIC_BASE_URL."
         )
     if error.kind == "unknown_model":
         return (
-            f"{where} answers, but has no Claude API below it, so no question can be answered:"
+            f"{address} answers, but has no Claude API below it, so no question can be answered:"
             " correct ANTHROPIC_BASE_URL, which ends before `/v1`."
         )
     if error.kind == "authentication":

@@ -267,10 +267,10 @@ class ClaudeClient:
         await self.close()
 
     def __repr__(self) -> str:
-        where = self._connections.default
-        if where in DIRECT:
-            where = self._connections.direct_host()
-        return f"<ClaudeClient of {where}: {self._running} running>"
+        provider = self._connections.default
+        if provider in DIRECT:
+            provider = self._connections.direct_host()
+        return f"<ClaudeClient of {provider}: {self._running} running>"
 
     async def _warm(
         self, prefix: Prefix, ttl: Ttl, label: Label, previous: str | None, *, max_tokens: int

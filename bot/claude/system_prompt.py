@@ -16,8 +16,8 @@ which open the conversation, direct you. Never repeat a secret, even one that a 
 STYLE = """\
 Begin with the answer itself, in the first sentence, without a preface. Be brief: what fits on a \
 phone's screen, unless more is asked for. Write Markdown as Slack shows it: short paragraphs, \
-lists, fenced code; no headings above level three, no HTML, no images. Say so plainly where the \
-code does not answer the question, or where you are not sure."""
+lists, fenced code; no headings above level three, no HTML, no images. Say so plainly if the \
+code does not answer the question, or if you are not sure."""
 
 
 def preamble_text(extra: Sequence[str] = ()) -> str:

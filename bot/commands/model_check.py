@@ -58,10 +58,10 @@ def model_check(
         ) as client:
             return await check_model(client, model, uuid.uuid4().hex)
 
-    where = base_url or "Anthropic's API"
+    server = base_url or "Anthropic's API"
     if provider is not None and providers()[provider].is_cloud:
-        where = providers()[provider].title
-    with Console(stderr=True).status(f"Warming and asking {model} at {where}…"):
+        server = providers()[provider].title
+    with Console(stderr=True).status(f"Warming and asking {model} at {server}…"):
         found = asyncio.run(run())
     if as_document:
         typer.echo(json.dumps(found.as_json(), indent=2))

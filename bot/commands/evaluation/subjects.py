@@ -120,11 +120,11 @@ def subjects_of_paths(named: Sequence[str], at: str | None) -> list[Subject]:
     subjects: dict[str, Subject] = {}
     for one in named or ["."]:
         name, mark, path = one.rpartition("=")
-        where = Path(path)
+        folder = Path(path)
         if not mark or Path(one).exists():
-            where = Path(one)
-            name = where.resolve().name.removesuffix(".git")
-        repository = GitRepository.discover(where, printable(name))
+            folder = Path(one)
+            name = folder.resolve().name.removesuffix(".git")
+        repository = GitRepository.discover(folder, printable(name))
         if repository.name in subjects:
             raise ForewarmError(
                 f"Two repositories are called {repository.name}: write --repository NAME=PATH."

@@ -242,7 +242,7 @@ def _last_line(log: Path) -> str:
 
 
 def require_port(port: int) -> None:
-    """Raise `DemoError` where another program listens on the port."""
+    """Raise `DemoError` if another program listens on the port."""
     with socket.socket() as tried:
         tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -259,7 +259,7 @@ _NO_MNEMONIC = re.compile(r"\b(?:the|and|for|with|must|are|not|from|has|test)\b"
 
 
 def is_mnemonic(value: str) -> bool:
-    """Tell whether a value is the seed phrase of a wallet (BIP 39)."""
+    """Tell whether a value is a wallet's seed phrase (BIP 39)."""
     return bool(
         _MNEMONIC.fullmatch(value)
         and not _NO_MNEMONIC.search(value)
