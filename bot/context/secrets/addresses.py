@@ -15,7 +15,7 @@ _HOST = re.compile(r"[\w\[{$%.~*-]")
 _PLAIN = re.compile(
     r"(?:pass(?:word|wd|phrase)?|pwd?|user(?:name)?|admin|root|guest|test|changeme|xxx+"
     r"|\*+|postgres(?:ql)?|mysql|redis|rabbitmq|mongo(?:db)?|api[-_]?key|key|foo|bar|baz|example|pw"
-    r"|my[-_]?\w+|your\w*|some\w*|hidden|redacted|null|none|[px]|\.+|…)\d{0,3}",
+    r"|my[-_]?\w+|your\w*|some\w*|x-access-token|hidden|redacted|null|none|[px]|\.+|…)\d{0,3}",
     re.IGNORECASE,
 )
 """Passwords of examples."""
@@ -41,6 +41,12 @@ _SIGNATURE = re.compile(r"sig(?:nature)?=(?P<value>[A-Za-z0-9%+/=_-]{20,200})", 
 _SESSION = re.compile(
     r"(?i:[\w.-]{0,40}(?:sess|sid|auth|token)[\w.-]{0,40})=(?P<value>[^;\s\"']{16,400})"
 )
+_LOGIN_IN_PROSE = re.compile(
+    r"\b(?:log ?in|sign ?in|credentials?)(?: with| as| using)?[ \t:*]{1,8}[`*]{0,3}[\w.@-]{1,40}"
+    r"[`*]{0,3}[ \t]{0,2}[/:][ \t]{0,2}[`*]{0,3}(?P<value>[^\s`*\"'<>]{6,200})",
+    re.IGNORECASE,
+)
+"""A user and a password in a sentence: `Default login: admin / …`."""
 _USER_LIST = re.compile(r'^"[\w.-]{1,60}" "(?P<value>[^"\s]{8,200})"$', re.MULTILINE)
 _ENCODED_BYTE = re.compile(r"%[0-9A-Fa-f]{2}")
 _RULE_LINE = re.compile(r"[ \t]{0,8}\|[-|: ]{3,400}\n")
@@ -66,6 +72,9 @@ def addresses(text: str, kind: str) -> Iterator[Candidate]:
             if found and is_mixed(found["value"]):
                 yield _candidate(found)
     if kind == "prose":
+        for match in _LOGIN_IN_PROSE.finditer(text):
+            if is_mixed(match["value"]):
+                yield _candidate(match)
         yield from _in_tables(text)
         yield from _in_separated_values(text)
 

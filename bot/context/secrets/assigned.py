@@ -76,11 +76,12 @@ _OPERATOR = re.compile(
       | \)[ \t]{{0,4}}\{{[ \t]{{0,4}}                         # ENV.fetch("PASSWORD") {{ "…" }}
       | [ \t]{{1,4}}(?:[\w:]{{1,20}}="[^"\n]{{0,60}}"[ \t]{{1,4}})?
         (?:\w{{1,20}}:)?(?i:value)[ \t]{{0,4}}=[ \t]{{0,4}}      # key="password" value="…"
-      | [ \t]{{0,4}}\{{[^{{}}]{{0,400}}?\bdefault{_SPACE}={_SPACE} # variable "x" {{ default = "…"
+      | [ \t]{{0,4}}(?:[=:][ \t]{{0,4}})?\{{[^{{}}]{{0,400}}?
+        \b(?:default|value){_SPACE}[=:]{_SPACE}              # variable "x" {{ default = "…"
     )
     (?P<wrap>
       (?:(?:new[ \t]|await[ \t]|[&*])?[A-Za-z_$\[][\w.:$\]]{{0,60}}(?:<[\w, ]{{0,30}}>)?
-        [(\[{{!]{{1,2}}{_GAP} | \({_GAP} | \$\{{[\w:.-]{{1,60}},[ ]?
+        [(\[{{!]{{1,2}}{_GAP} | \({_GAP} | \{{\{{[ ]? | \$\{{[\w:.-]{{1,60}},[ ]?
       ){{0,3}}
     )
     (?:[*&]?[bBrRuUfFlL]{{1,2}}|@|\$|[qQ]{{1,2}})?\#{{0,3}}
@@ -127,14 +128,20 @@ _VALUE_BEFORE = re.compile(
     r"""(?P=quote)[ \t]{0,8},?[ \t]{0,8}\n?"""
     r"""[ \t]{0,80}["']?(?i:name|key)["']?[ \t]{0,8}[:=][ \t]{0,8}["']?\Z"""
 )
+_RESULT_COMPARED = re.compile(r"\)[ \t]?[=!]={1,2}")
+"""`hash(token) == "…"`: the result of a call is compared, not the secret."""
+_SET_BEFORE = re.compile(
+    r"""\bset\w{0,12}\([ ]?@?"(?P<value>[^"\n]{4,200})",?[ ]forKey:[ ]?@?"\Z"""
+)
+"""`set("…", forKey: "password")`: Swift and Objective-C put the value before its name."""
 _SCHEME = re.compile(
     r"(?:Basic|Bearer|Token|ApiKey|AccessKey|token|bearer|basic|SSWS|GenieKey)[ \t]+"
 )
-_METHOD = re.compile(r"\.(?:equals(?:IgnoreCase)?|eq|compareTo|set|push|add|append)\Z")
+_METHOD = re.compile(r"\.(?:equals(?:IgnoreCase)?|eq|compareTo|set|push|add|append|new)\Z")
 _REFERENCE = re.compile(r":-?(?P<value>[^}\s\"'$]{4,200})\}")
 """The default of `${db.password:…}`, as Spring writes it within any text."""
 _QUOTE_LIKE = re.compile(
-    r"[ \t]{0,20}(?:=>?|:|,)[ \t]{0,20}"
+    r"(?:[\"']?[}\]])?[ \t]{0,20}(?:(?:\|\||//)?=>?|:|,)[ \t]{0,20}"
     r"(?:(?:%[qQ]?|q{1,2})[({\[|/!<](?P<value>[^\s)}\]|/!>]{4,200})[)}\]|/!>]"
     r"|<<<?[~-]?[\"']?\w{1,40}[\"']?[^\n]{0,40}\n[ \t]{0,80}(?P<row>\S{4,400})\n)"
 )
@@ -203,7 +210,7 @@ def assigned(text: str, hits: list[int], kind: str) -> Iterator[Candidate]:
             yield from in_login(text, end, name)
         if strength is None and is_key:
             strength = _strength_in_prose(text, start)
-        if strength is None:
+        if strength is None or _RESULT_COMPARED.match(text, end):
             continue
         label = _label(name, strength)
         literal = _literal(text, end, name)
@@ -218,7 +225,7 @@ def assigned(text: str, hits: list[int], kind: str) -> Iterator[Candidate]:
                 at += prefix.end()
                 value = text[at:to]
             certain = bool(scheme) or (len(value) >= 12 and _is_own(name) and is_mixed(value))
-            if _counts(value, strength, certain) or _is_of_words(value, name, label):
+            if _counts(value, strength, certain) or _is_seed_phrase(value, name):
                 yield Candidate(at, to, label, "quotes")
                 yield from _following(text, end, at, to, strength, label)
                 continue
@@ -337,10 +344,8 @@ def _counts(value: str, strength: Strength, certain: bool = False) -> bool:
     return is_random(value) or is_dense(value)
 
 
-def _is_of_words(value: str, name: str, label: str) -> bool:
-    if name.lower().endswith("mnemonic"):
-        return is_mnemonic(value)
-    return label in ("password", "secret") and is_word_password(value)
+def _is_seed_phrase(value: str, name: str) -> bool:
+    return name.lower().endswith("mnemonic") and is_mnemonic(value)
 
 
 def _following(
@@ -398,7 +403,8 @@ def _bare(
         accepted = is_mixed(value) and not _SETTING.match(value)
     elif loose or kind == "prose":
         certain = is_typed(value) and "(" not in value and _is_connection(text, start, to)
-        accepted = is_mixed(value) or certain
+        of_words = kind in {"prose", "xml"} and label == "password" and how == "sign"
+        accepted = is_mixed(value) or certain or (of_words and is_word_password(value))
     else:
         accepted = _counts(value, strength)
     if accepted:
@@ -407,18 +413,18 @@ def _bare(
 
 _SCHEMES = frozenset(["Bearer", "Basic", "Token", "token", "bearer"])
 _WITH_QUOTE_LIKE = frozenset(["ruby", "code", "shell", "php"])
-_ITEM = re.compile(
-    r"[\"']?[ \t]*:?[ \t]*\n[ \t]{0,80}-[ \t]{1,8}[\"']?(?P<value>[^\s\"'#]{4,400})[\"']?"
-)
+_LISTED = r"[ \t]*\n[ \t]{0,80}-[ \t]{1,8}[\"']?(?P<value>[^\s\"'#]{4,400})[\"']?"
+_FIRST_ITEM = re.compile(rf"[\"']?[ \t]*:{_LISTED}")
+_NEXT_LISTED = re.compile(_LISTED)
 
 
 def _listed(text: str, end: int, strength: Strength, label: str) -> Iterator[Candidate]:
     """Yield the items of a list in YAML whose name is a plural: `api_keys:`."""
-    item = _ITEM.match(text, end)
+    item = _FIRST_ITEM.match(text, end)
     while item:
         if _counts(item["value"], strength):
             yield Candidate(item.start("value"), item.end("value"), label)
-        item = _ITEM.match(text, item.end())
+        item = _NEXT_LISTED.match(text, item.end())
 
 
 def _whole(text: str, at: int, to: int) -> int:
@@ -512,5 +518,5 @@ def _value_before(text: str, start: int) -> tuple[int, int, str] | None:
     if "name" not in near and "key" not in near:
         return None
     base = max(0, start - 320)
-    match = _VALUE_BEFORE.search(text, base, start)
+    match = _VALUE_BEFORE.search(text, base, start) or _SET_BEFORE.search(text, base, start)
     return None if match is None else (match.start("value"), match.end("value"), match["value"])

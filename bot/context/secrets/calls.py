@@ -23,6 +23,7 @@ _CALLS = (
     ("NewCipher(", r"\("),
     ("ipheriv(", r"\("),
     ("AES.new(", r"\("),
+    ("TOTP(", r"\("),
 )
 _OPENINGS = tuple(
     (anchor, len(anchor.rstrip("(.")), re.compile(opening)) for anchor, opening in _CALLS

@@ -44,7 +44,7 @@ _COMMANDS = (
     _command("7z", rf"\b7z[ar]?[ \t]{_ANY}-p{_VALUE}"),
     _command("openssl", rf"openssl\b{_ANY}-k[ \t]+{_VALUE}"),
     _command("createUser", rf"createUser[ \t]+[\w.-]{{1,60}}[ \t]+(?:MD5|SHA[\w-]*)[ \t]+{_VALUE}"),
-    _command("-pass", rf"-pass(?:phrase|in|out)?[ \t=]+(?:pass:)?{_VALUE}"),
+    _command("-pass", rf"(?<!\w)-pass(?:phrase|in|out)?[ \t=]+(?:pass:)?{_VALUE}"),
     _command("htpasswd", rf"htpasswd[ \t]+-\w*b\w*[ \t]{_ANY}[\w.@-]{{1,60}}[ \t]+{_VALUE}"),
     _command(
         "chpasswd",
@@ -55,6 +55,7 @@ _COMMANDS = (
     _command("zip", rf"\bzip\b{_ANY}-P[ \t]*{_VALUE}"),
     _command("vault login", rf"vault login[ \t]+(?:-\S+[ \t]+)*(?:token=)?{_VALUE}"),
     _command("net use", rf"net use[ \t]{_ANY}/user:\S{{1,100}}[ \t]+{_VALUE}"),
+    _command("net user", rf"net user[ \t]+[\w.-]{{1,60}}[ \t]+{_VALUE}[ \t]+/"),
     _command("IDENTIFIED", rf"IDENTIFIED[ \t]+{_IDENTIFIED}"),
     _command("identified", rf"identified[ \t]+{_IDENTIFIED}"),
 )

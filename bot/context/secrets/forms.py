@@ -153,13 +153,13 @@ _FORMS: tuple[tuple[str, bytes, bytes], ...] = (
 )
 _LONG_RUN = re.compile(rb"[_-][A-Za-z0-9]{20,200}(?![A-Za-z0-9])")
 _HEAD = re.compile(
-    rb"(?:(?<![A-Za-z0-9_./+=-])|(?<=[A-Za-z_]=))"
+    rb"(?:(?<![A-Za-z0-9_./+=-])(?<!s:)|(?<=[A-Za-z_]=))"
     rb"[A-Za-z][A-Za-z0-9]{0,9}(?:[_-][A-Za-z][A-Za-z0-9]{0,9}){0,2}\Z"
 )
 _REST = re.compile(rb"(?:[_-][A-Za-z0-9]{1,100}){0,3}(?![A-Za-z0-9_/+=@-])")
 """A short prefix and a long random rest: how providers without a rule form their tokens."""
 _NO_TOKEN = re.compile(
-    rb"(?:sha\d*|md5|h1|rev|commit|chunk|bundle|index|main|vendor|css|js|img|hash|git|id|test|file|v\d+|x\d+|win|linux|darwin|uuid)[_-]",
+    rb"(?:sha\d*|md5|h1|rev|commit|chunk|bundle|index|main|vendor|css|js|img|hash|git|id|test|file|diff|v\d+|x\d+|win|linux|darwin|uuid)[_-]",
     re.IGNORECASE,
 )
 
@@ -253,12 +253,13 @@ def prefixed_tokens(data: bytes) -> Iterator[Span]:
         text = body.decode()
         if digits < 1 or lower < 3 or (upper < 3 and digits < 6):
             continue
-        if upper < 3 and _HEX.fullmatch(body) and not _OF_A_KEY.search(head.group()):
+        longest = max(re.split(rb"[_-]", body), key=len)
+        if _HEX.fullmatch(longest) and not _OF_A_KEY.search(head.group()):
             continue
         if entropy(text) >= 3.8 and not is_harmless(text):
             yield Span(head.start(), rest.end(), "token")
 
 
-_HEX = re.compile(rb"[0-9a-f_-]+")
+_HEX = re.compile(rb"[0-9a-f]+")
 _OF_A_KEY = re.compile(rb"(?:\A|[_-])(?:live|prod|secret|sk|key|token|pat)\Z")
 """Prefixes of keys in hexadecimal digits. Behind other words such digits are a digest."""

@@ -25,9 +25,10 @@ _LOGIN = re.compile(
     r"(?:[aA]uth|AUTH|[cC]redentials?|CREDENTIALS?|Password(?:Token)?|PasswordAuthentication|authenticate\w*|[lL]ogin"
     r"|[cC]onnect|getConnection|UserPass|Basic)$"
 )
-_DIGEST = re.compile(r"[^\n]{0,12}\bDigest\b")
+_DIGEST = re.compile(r"\bDigest[ \t]")
 """A header whose values are hashes: `Authorization: Digest username="…", uri="…"`."""
-_OPENING = re.compile(r"\s{0,4}[=(]\s{0,4}\(?")
+_OPENING = re.compile(r"\s{0,4}[=(]\s{0,4}\(?|[ \t](?=[\"'])")
+"""Ruby's calls need no parentheses: `basic_auth "user", "…"`."""
 
 
 def in_statement(text: str, start: int, end: int, strength: Strength) -> Iterator[Candidate]:
@@ -35,15 +36,13 @@ def in_statement(text: str, start: int, end: int, strength: Strength) -> Iterato
 
     It finds `PASSWORDS = {"admin": "…"}` and `add_argument("--password", default="…")`.
     """
-    if _DIGEST.match(text, end):
-        return
     ending = _ENDING.search(text, end, end + _SIDE)
     stop = ending.start() if ending else min(len(text), end + _SIDE)
     proof = is_mixed if strength == "password" else is_random
     if not any(proof(word[1]) for word in _WORD.finditer(text, end, stop)):
         return
     floor = max(text.rfind("\n", max(0, start - _SIDE), start) + 1, start - _SIDE, 0)
-    if _IMPORT.search(text, floor, end):
+    if _IMPORT.search(text, floor, end) or _DIGEST.search(text, floor, stop):
         return
     behind = (found for found in STRING.finditer(text, floor, stop) if found.start() >= end)
     for literal in islice(behind, _MOST):
@@ -71,7 +70,8 @@ def in_login(text: str, end: int, name: str) -> Iterator[Candidate]:
     opening = _OPENING.match(text, end)
     if opening is None:
         return
-    closing = text.find(")", opening.end(), opening.end() + _SIDE)
+    last_character = "\n" if opening.group().isspace() else ")"
+    closing = text.find(last_character, opening.end(), opening.end() + _SIDE)
     stop = closing if closing >= 0 else opening.end() + _SIDE
     literals = [*STRING.finditer(text, opening.end(), stop)]
     alone = name.lower().endswith("auth") and "(" in opening.group()

@@ -10,7 +10,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 _TEMPLATE = re.compile(
-    r"\$\{[^}]{0,200}\}?|\{\{.{0,200}?\}\}|<%.{0,200}?%>|\$\([^)]{0,200}\)|%\([^)]{0,60}\)[sdr]"
+    r"\\\([^()]{0,200}(?:\([^()]{0,200}\)[^()]{0,200}){0,4}\)|\$\{[^}]{0,200}\}?|\{\{.{0,200}?\}\}|<%.{0,200}?%>|\$\([^)]{0,200}\)|%\([^)]{0,60}\)[sdr]"
     r"|#\{[^}]{0,200}\}|%[-+#0 ]?\d{0,4}[sdvqxfi]\b|\{[\w.:!$]{0,60}\}|<[^<>]{1,80}>"
     r"|\[\[.{0,200}?\]\]|%[\w.:()-]{2,80}%|@[A-Z_.]{2,}@|__[A-Z_]{2,}__"
     r"|\$[A-Za-z_]\w*(?:[.:\[][\w.:'\"\]-]*)?"
@@ -35,6 +35,8 @@ _TERM = (
 _NAME = re.compile(rf"(?:{_TERM}|[A-Za-z]+\d{{0,4}}|(?-i:V\d(?:[A-Z][a-z]+)+))", re.IGNORECASE)
 _BRANDS = frozenset(["OAuth", "apiV", "ipV", "IPv", "PyPI"])
 _SEPARATOR = re.compile(r"[-_./:#@\\ ,=|+?&;]+|'s\b")
+_SIGN_INSIDE = re.compile(r"[^=/\s]*\w[&?]\w[^=/\s]*")
+"""A sign that separates the parts of an address, in a value that is no address."""
 _HUMP = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _VOWEL = re.compile(r"[aeiouyAEIOUY]|[A-Z]{2}|(?i:str|ctx|cfg|msg|src|ptr|css|db|js|md)")
 """A syllable, a run of capitals, or an abbreviation that is common in names."""
@@ -70,7 +72,7 @@ _LONGEST_NAME = 200
 
 def without_templates(value: str) -> str:
     """Return the value without the parts that a program fills in."""
-    return _TEMPLATE.sub(" ", value) if any(char in value for char in "$%{<#[@_") else value
+    return _TEMPLATE.sub(" ", value) if any(char in value for char in "$%{<#[@_\\") else value
 
 
 def _is_sequence(value: str) -> bool:
@@ -87,7 +89,9 @@ def _is_plausible(word: str) -> bool:
     if not letters:
         return True
     if letters.islower() or letters.isupper() or letters.istitle():
-        return len(letters) <= 24 and not _CONSONANTS.search(letters)
+        vowels = sum(letter in "aeiouyAEIOUY" for letter in letters)
+        spoken = letters.isupper() or len(letters) < 10 or vowels * 5 >= len(letters)
+        return len(letters) <= 24 and spoken and not _CONSONANTS.search(letters)
     humps = _HUMP.findall(letters)
     if len(letters) < 7 and len(letters) < len(word) and letters not in _BRANDS:
         return False
@@ -132,6 +136,7 @@ def is_name(value: str) -> bool:
         len(value) <= _LONGEST_NAME
         and all(map(_is_name_part, _SEPARATOR.split(value)))
         and not _POLICY.fullmatch(value)
+        and not _SIGN_INSIDE.fullmatch(value)
     )
 
 
@@ -200,6 +205,10 @@ def _looks_like_aws(value: str) -> bool:
 
 def is_typed(value: str) -> bool:
     """Tell whether a value could be a password that a person made up: not harmless, one word."""
+    return is_word_password(value) or _is_typed(value)
+
+
+def _is_typed(value: str) -> bool:
     return (
         not is_harmless(value)
         and not value.isspace()
@@ -212,7 +221,7 @@ def is_mixed(value: str) -> bool:
     """Tell whether a value is a password beyond doubt: letters and digits or signs, 8 or more."""
     return (
         len(value) >= 8
-        and is_typed(value)
+        and _is_typed(value)
         and any(char.isalpha() for char in value)
         and (any(char.isdigit() for char in value) or _is_scrambled(value))
         and value.isascii()
@@ -236,16 +245,22 @@ def is_dense(value: str) -> bool:
     )
 
 
-_PASSPHRASE = re.compile(r"[a-z]{3,12}(?:[-_. ][a-z]{3,12}){3,}\d{1,4}")
-_CAPITAL_AND_DIGITS = re.compile(r"[A-Z][a-z]{3,12}\d{2,4}[!#$%*]?")
+_PASSPHRASE = re.compile(r"[a-z]{3,12}(?:[-_. ][a-z]{3,12}){2,}[-_. ]?\d{2,4}")
+_WORD_AND_DIGITS = re.compile(
+    r"(?:[A-Z][a-z]{2,12}[-_.][A-Za-z]{3,12}|[a-z]{3,12}[A-Z][a-z]{2,12}|[A-Z][a-z]{3,12})"
+    r"\d{2,4}[!#$%*]?"
+)
 _WORDS_OF_NAMES = re.compile(
     r"pass|secret|token|key|cred|auth|cert|tls|test|app|user|admin|login|service|config|demo|field|error"
 )
 
 
 def is_word_password(value: str) -> bool:
-    """Tell whether a value is made of words as a person's password is: `Wombat77`, four words."""
-    form = _PASSPHRASE.fullmatch(value) or _CAPITAL_AND_DIGITS.fullmatch(value)
+    """Tell whether a value is made of words as a person's password is.
+
+    `Wombat77`, `Wombat.pond77`, `quietPond77`, or four words.
+    """
+    form = _PASSPHRASE.fullmatch(value) or _WORD_AND_DIGITS.fullmatch(value)
     return bool(
         form
         and not _WORDS_OF_NAMES.search(value.lower())

@@ -75,6 +75,35 @@ def test_values_of_telling_names_are_masked(text: str, kind: ScanKind) -> None:
     assert "hunter2horse" not in shown(text, kind)
 
 
+WRITTEN: list[tuple[str, ScanKind, str]] = [
+    ('password = "{}"', "go", "Pebble.lamp467"),
+    ('"pass": "{}",', "python", "violetTundra20"),
+    ("spring.mail.password={}", "config", "Cobalt.rope270"),
+    ("<password>{}</password>", "xml", "Pebble_Hikw200"),
+    ('"PASSWORD": "{}",', "python", "raven-mango-river-39"),
+    ("password: {}", "yaml", "Wombat77"),
+    ('pyotp.TOTP("{}")', "python", "FZRRRADRVINB4U7L3N5OMTH2QNALWOPC"),
+    ("$ENV{{API_TOKEN}} = q{{{}}};", "code", RANDOM[:32]),
+    ('Credentials.new("AKIAQ3EGRMT5N7KXW2VD", "{}")', "ruby", RANDOM[:40]),
+    ("Default login: **admin** / **{}**", "prose", "S4ddl3riv3r!8"),
+    ('defaults.set("{}", forKey: "authToken")', "swift", RANDOM[:40]),
+    ('password={{{{ "{}" | password_hash }}}}', "yaml", "M34d0wvi0l3t!8"),
+    ('DB_PASSWORD = {{ value = "{}" }}', "config", "S4ddl3m34d0w?5"),
+    ("$mail->Password = '{}';", "php", "Orchidtundr4&2"),
+    ('http.basic_auth "u", "{}"', "ruby", "icf446jigxzje5"),
+    ("net user bob {} /add", "shell", "Tundr4p3bbl3!4"),
+    ('x := "host=h user=u password={} sslmode=disable"', "go", "bqdfymvpzwuhc8"),
+]
+
+
+@pytest.mark.parametrize(("frame", "kind", "value"), WRITTEN)
+def test_passwords_of_words_and_of_letters_are_masked(
+    frame: str, kind: ScanKind, value: str
+) -> None:
+    """People make passwords of words and digits, which resemble names."""
+    assert value not in shown(frame.format(value), kind)
+
+
 @pytest.mark.parametrize(
     "text",
     [

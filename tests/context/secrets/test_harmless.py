@@ -130,6 +130,16 @@ UNTOUCHED: list[tuple[str, str]] = [
     ),
     ("a.js", "const key = crypto.createHmac('sha256', process.env.SIGNING_SECRET_V2);"),
     ("a.txt", "Cookie: sessionid=<your-session-id-here-0001>; path=/"),
+    ("A.swift", 'headers[.authorization] = "Bearer \\(session.token)"'),
+    ("A.swift", 'let credentials = "\\(basic.username):\\(encode(basic.password))"'),
+    ("a.py", 'assert md5(token) == "5d41402abc4b2a76b9719d911017c592"'),
+    ("a.html", "<a name='/s:So17OS_dispatch_queueC9AlamofireE5after_7executeySd_yyctF'></a>"),
+    ("a.md", "see pull/36/files/2736ebd#diff-a95f46e7ce116caddc9b9a9aa81004246d5210d5da5f4df90aL4"),
+    ("a.js", 'WWW-Authenticate: Digest realm="Test", qop="auth", nonce="0796e98e1aeef43141fab2a6"'),
+    ("rbac.yaml", "resources:\n  - secrets\n  - events2k8s\n"),
+    ("a.ts", 'DROP CONSTRAINT "CHK_0528bff24af57f1513a83e5cfe_ENUM"'),
+    ("a.ts", "// partial edits, or multi-pass pipelines) would stack"),
+    ("a.tmpl", "https://{token}:x-access-token@git.acme.com/user/repo.git"),
     ("cm.yaml", "kind: ConfigMap\ndata:\n  level2: ZGVidWctbGV2ZWwtMQ==\n"),
 ]
 
