@@ -409,9 +409,8 @@ class Bot:
                 now=self.now,
                 origins=self.settings.state_origins,
             )
-            router.add_routes(pages.routes())
+            pages.add_to(self.web.application)
             router.add_routes(forget_route(state_token, self.forget_cache))
-            self._opened.callback(pages.close)
 
     def _caps_now(self) -> Iterable[CapState]:
         settings, caps, day = self.settings, self.live.caps, day_of(self.now())

@@ -114,8 +114,16 @@ class StatePages:
         self._origins = frozenset(origins)
         self._closed = False
 
-    def routes(self) -> list[web.RouteDef]:
-        """Return the routes for an application's router."""
+    def add_to(self, application: web.Application) -> None:
+        """Add the pages; their streams end when the application shuts down.
+
+        The server waits for open requests once it has begun to shut down, and a stream has no end
+        of its own.
+        """
+        application.add_routes(self._routes())
+        application.on_shutdown.append(self._end_streams)
+
+    def _routes(self) -> list[web.RouteDef]:
         pages: dict[str, Handler] = {
             "/state": self.state,
             "/state/stream": self.stream,
@@ -148,8 +156,7 @@ class StatePages:
             await self._tell(response)
         return response
 
-    def close(self) -> None:
-        """End every stream: an open one would hold up the server's shutdown."""
+    async def _end_streams(self, application: web.Application) -> None:
         self._closed = True
         self._live.wake()
 

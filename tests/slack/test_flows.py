@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from forewarm_playground.claude import Latency
 from forewarm_playground.slack.errors import SlackError
@@ -20,7 +21,7 @@ from forewarm_playground.slack.installation import revoke
 from forewarm_playground.slack.models import Message
 
 from bot.slack.codebase.views import OPENING
-from tests.slack.shop import CHANNEL, EMPTY, GUEST, MATE, YOU, Shop, open_shop
+from tests.slack.shop import CHANNEL, EMPTY, GUEST, MATE, STATE_TOKEN, YOU, Shop, open_shop
 
 SLOW = Latency(base=0.05, per_uncached_token=0, per_cached_token=0, decode=40.0, chunk=2)
 LONG = " ".join(f"word{n}" for n in range(600))
@@ -461,3 +462,14 @@ async def test_a_user_who_left_the_channel_is_not_answered_in_a_direct_message(s
             lambda: len(slack.bot_messages(mate.dm_channel, root)) == 2, "the refusal"
         )
         assert len(running.asked()) == 1
+
+
+async def test_an_open_state_page_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    """Its stream is ended, not cut off after the seconds that open requests are given."""
+    token = {"Authorization": f"Bearer {STATE_TOKEN}"}
+    async with aiohttp.ClientSession(headers=token) as session:
+        async with open_shop(tmp_path) as running:
+            address = f"http://127.0.0.1:{running.bot.web.port}/state/stream"
+            page = await session.get(address)
+            assert (await page.content.readline()).startswith(b"event: snapshot")
+        assert (await page.read()).endswith(b"\n\n")
