@@ -48,6 +48,9 @@ def overhead(
     drafts: Annotated[
         int, typer.Option(help="Questions that are answered before Enter; 0 for none.")
     ] = 5,
+    code: Annotated[
+        int, typer.Option(min=400_000, help="Bytes of the code that excerpts are taken from.")
+    ] = CODE_BYTES,
     as_document: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Measure event to request, token to Slack, throughput, memory, drafts; compare the sample."""
@@ -61,7 +64,7 @@ def overhead(
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     numbers = [int(number) for number in running.split(",")]
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        result = asyncio.run(_measure(questions, numbers, sample, drafts, progress))
+        result = asyncio.run(_measure(questions, numbers, sample, drafts, code, progress))
     if as_document:
         typer.echo(json.dumps(result, indent=2))
     else:
@@ -69,7 +72,12 @@ def overhead(
 
 
 async def _measure(
-    questions: int, running: Sequence[int], sample: bool, drafts: int, progress: Progress
+    questions: int,
+    running: Sequence[int],
+    sample: bool,
+    drafts: int,
+    code: int,
+    progress: Progress,
 ) -> dict[str, Any]:
     from benchmarks.answer_rig import ground
     from benchmarks.overhead_draft import draft_waits
@@ -80,7 +88,7 @@ async def _measure(
     with _ends() as url:
         step = progress.add_task("one after another", total=3 + len(running) + sample)
         result["event_to_request_ms"] = await _one_by_one(url, questions)
-        result["excerpts_ms"] = await _excerpts(url, questions)
+        result["excerpts_ms"] = await _excerpts(url, questions, code)
         set_aside_start_up()
         for number in running:
             progress.update(step, advance=1, description=f"{number} at once")
@@ -133,7 +141,7 @@ async def _one_by_one(url: str, questions: int) -> dict[str, Any]:
     }
 
 
-async def _excerpts(url: str, questions: int) -> dict[str, Any]:
+async def _excerpts(url: str, questions: int, code: int) -> dict[str, Any]:
     """Return the milliseconds from event to request, with and without excerpts of a repository.
 
     The bot runs twice on the same code, and each run is asked the same questions.
@@ -142,7 +150,7 @@ async def _excerpts(url: str, questions: int) -> dict[str, Any]:
 
     found: dict[str, list[float]] = {}
     for name, tokens in (("without", 0), ("with", EXCERPT_TOKENS)):
-        running = running_bot(url, CODE_BYTES, budget=CODE_TOKENS, excerpts=tokens)
+        running = running_bot(url, code, budget=CODE_TOKENS, excerpts=tokens)
         async with running as (address, _):
             found[name] = await _asked(url, address, range(questions + WARM_UP))
     added = _quantile(found["with"], 0.5) - _quantile(found["without"], 0.5)
@@ -349,7 +357,7 @@ def _print(result: dict[str, Any]) -> None:
         table.add_row(who.replace("_", " "), *(f"{value:.2f}" for value in spread.values()))
     for who in ("without", "with"):
         values = (f"{value:.2f}" for value in result["excerpts_ms"][who].values())
-        table.add_row(f"bot, {who} excerpts of 4 MB of code", *values)
+        table.add_row(f"bot, {who} excerpts", *values)
     console.print(table)
     columns = ("running", "complete", "exact", "token to Slack p50", "p99", "tokens/s", "CPU s")
     table = Table(*columns, "memory MB")

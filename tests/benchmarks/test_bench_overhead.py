@@ -10,7 +10,7 @@ import sys
 def test_every_answer_arrives_whole_and_every_figure_is_there() -> None:
     """A benchmark that measures answers which never came would show fine numbers."""
     command = [sys.executable, "-m", "benchmarks", "overhead", "--json", "--no-sample"]
-    few = ["--questions", "3", "--running", "2", "--drafts", "1"]
+    few = ["--questions", "3", "--running", "2", "--drafts", "1", "--code", "400000"]
     ended = subprocess.run([*command, *few], capture_output=True, text=True, check=True)
     result = json.loads(ended.stdout)
     [streaming] = result["streaming"]

@@ -30,6 +30,7 @@ from tests.safety.planted import (
     Injection,
     stored,
 )
+from tests.samples import IS_SOAK
 
 if TYPE_CHECKING:
     from forewarm_playground.slack.person import Person
@@ -102,9 +103,14 @@ def test_the_judge_condemns_what_is_harmful(text: str) -> None:
 async def test_no_obeyed_injection_pings_links_out_or_leaks(
     attacked: Begin, transport: str
 ) -> None:
-    """The model is not what keeps the team safe: it may obey, and still nothing gets out."""
+    """The model is not what keeps the team safe: it may obey, and still nothing gets out.
+
+    Over HTTP a quarter of them is tried: the transports differ only in how an event comes in.
+    """
     async with attacked(transport) as running:
         injections = planted.corpus()
+        if transport == "http" and not IS_SOAK:
+            injections = [o for n, o in enumerate(injections) if n % 4 == 0 or o.where == "push"]
         await push(running, [one for one in injections if one.where == "push"])
         threads = await ask_everything(running, injections)
         for one in injections:

@@ -21,6 +21,7 @@ from bot.delivery.rate_limit.budget import MINUTE, Budget, Rate, Rates
 from bot.delivery.rate_limit.limiter import RateLimiter
 from bot.delivery.rate_limit.scheduler import FairScheduler
 from bot.delivery.slack_api import Target
+from tests.samples import IS_SOAK
 
 if TYPE_CHECKING:
     from tests.delivery.conftest import Workspace
@@ -111,16 +112,19 @@ def check_crowd(watch: Watch, channels: int) -> None:
             assert end_ - begin <= 2 * watch.fair_share(begin, end_)
 
 
+CROWDS = [
+    pytest.param([400] * 60, 10, 0.0, id="short, all at the same moment"),
+    pytest.param([50 + 15 * n for n in range(60)], 20, 10.0, id="of all lengths"),
+]
+LONG_CROWDS = [
+    pytest.param([1500] * 60, 10, 0.0, id="half a minute each"),
+    pytest.param([150 + 40 * n for n in range(60)], 20, 10.0, id="of all lengths, longer"),
+    pytest.param([200 + 6 * n for n in range(120)], 30, 90.0, id="120 over a minute and a half"),
+]
+
+
 @pytest.mark.parametrize(
-    ("tokens", "channels", "spread"),
-    [
-        pytest.param([400] * 60, 10, 0.0, id="short, all at the same moment"),
-        pytest.param([1500] * 60, 10, 0.0, id="half a minute each"),
-        pytest.param([150 + 40 * n for n in range(60)], 20, 10.0, id="of all lengths"),
-        pytest.param(
-            [200 + 6 * n for n in range(120)], 30, 90.0, id="120 over a minute and a half"
-        ),
-    ],
+    ("tokens", "channels", "spread"), CROWDS + (LONG_CROWDS if IS_SOAK else [])
 )
 def test_sixty_answers_at_once_all_complete_and_share_fairly(
     tokens: list[int], channels: int, spread: float, make_workspace: type[Workspace]
