@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bot.context.config.schema import ProviderName
 from bot.errors import ForewarmError
+from bot.nearest import nearest
 
 RENAMED: Mapping[str, str] = {}
 """Variables of earlier versions and what they are called now, in capitals.
@@ -105,9 +107,9 @@ class Settings(BaseSettings):
         True,
         alias="forewarm_limited_history",
         description="With OAuth, Slack lets an app outside its Marketplace read one thread a"
-        " minute and 15 messages of it. Then threads are put together in memory from the messages"
-        " that the bot hears, and the line under an answer says if a part is missing. Set it to"
-        " false for an app that is not limited.",
+        " minute and 15 messages of it. Then the messages that the bot hears are kept in the"
+        " database for 30 days, threads are put together from them, and the line under an answer"
+        " says if a part is missing. Set it to false for an app that is not limited.",
         examples=["false"],
     )
     slack_api_url: str = Field(
@@ -340,6 +342,12 @@ class Settings(BaseSettings):
         examples=["WARNING"],
     )
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _strip(cls, value: object) -> object:
+        """Drop blanks at the ends: a file of secrets often ends with a line break."""
+        return value.strip() if isinstance(value, str) else value
+
     @field_validator(
         "state_origins",
         "local_repositories",
@@ -458,7 +466,7 @@ def read_settings() -> Settings:
         settings = Settings()  # type: ignore[call-arg]  # every field comes from the environment
     except ValidationError as error:
         raise SettingsError(
-            tuple(_sentence(e["loc"], e["type"], e["msg"]) for e in error.errors())
+            tuple(_sentence(one) for one in error.errors(include_url=False))
         ) from None
 
     if problem := settings.github_app_problem or _misplaced_home(os.environ, settings):
@@ -500,15 +508,27 @@ _WORDS: Mapping[str, str] = {
     "int_parsing": "it must be a whole number, such as 3000",
     "float_parsing": "it must be a plain number, such as 20",
     "bool_parsing": "it must be true or false",
+    "greater_than_equal": "it must be {ge:g} or more",
+    "greater_than": "it must be more than {gt:g}",
+    "less_than_equal": "it must be {le:g} or less",
+    "literal_error": "it must be {expected}",
 }
-"""Sentences for pydantic's types of errors."""
+"""Sentences for pydantic's types of errors, filled from their `ctx`."""
 
 
-def _sentence(where: tuple[int | str, ...], kind: str, what: str) -> str:
+def _sentence(detail: ErrorDetails) -> str:
     # The offending value is left out on purpose: it may be a token in the wrong variable.
-    name = str(where[0]).upper() if where else "The environment"
-    what = _WORDS.get(kind, what.removeprefix("Value error, "))
-    return f"{name} cannot be used: {what[0].lower()}{what[1:]}; change that variable."
+    name = str(detail["loc"][0]).upper() if detail["loc"] else "The environment"
+    message = detail["msg"].removeprefix("Value error, ")
+    what = _WORDS.get(detail["type"], f"{message[0].lower()}{message[1:]}")
+    if detail["type"] in _WORDS:
+        what = what.format(**detail.get("ctx", {}))
+    if detail["type"] == "literal_error":
+        # One of a few known words may be shown, but never the value.
+        known = re.findall(r"'([^']+)'", what)
+        close = nearest(str(detail["input"]), known)
+        what += f" (did you mean {close!r}?)" if close else ""
+    return f"{name} cannot be used: {what}; change that variable."
 
 
 def require_slack(settings: Settings) -> None:
@@ -531,14 +551,14 @@ def require_slack(settings: Settings) -> None:
         )
     elif not token.get_secret_value().startswith("xoxb-"):
         problems.append(
-            "SLACK_BOT_TOKEN is not a bot token: it must start with xoxb-; copy the Bot User"
-            " OAuth Token from your app's OAuth & Permissions page."
+            f"SLACK_BOT_TOKEN {_other_kind(token) or 'is not a bot token'}, but it must start with"
+            " xoxb-: copy the Bot User OAuth Token from your app's OAuth & Permissions page."
         )
     app_token = settings.slack_app_token
     if app_token is not None and not app_token.get_secret_value().startswith("xapp-"):
         problems.append(
-            "SLACK_APP_TOKEN is not an app-level token: it must start with xapp-; make one with"
-            " the scope connections:write under Basic Information."
+            f"SLACK_APP_TOKEN {_other_kind(app_token) or 'is not an app-level token'}, but it must"
+            " start with xapp-: make one with the scope connections:write under Basic Information."
         )
     if app_token is None and settings.slack_signing_secret is None:
         problems.append(
@@ -579,6 +599,36 @@ def _oauth_problems(settings: Settings) -> list[str]:
             " T0123ABCD:U0123ABCD."
         )
     return problems
+
+
+_KINDS: Mapping[str, str] = {
+    "xoxb-": "holds a bot token (xoxb-)",
+    "xoxp-": "holds a user's token (xoxp-)",
+    "xapp-": "holds an app-level token (xapp-)",
+    "xoxe": "holds a token that is rotated (xoxe)",
+    "sk-ant-": "holds a key of Claude (sk-ant-)",
+    '"': "begins with a quotation mark",
+    "'": "begins with a quotation mark",
+}
+"""How a value begins that stands in the wrong variable, and the words for it."""
+
+
+def _other_kind(value: SecretStr) -> str:
+    """Return the words for a value that is known to belong elsewhere, "" for any other."""
+    text = value.get_secret_value()
+    return next((words for start, words in _KINDS.items() if text.startswith(start)), "")
+
+
+def model_key_problem(settings: Settings) -> str | None:
+    """Return a sentence if ANTHROPIC_API_KEY holds a value that belongs elsewhere."""
+    key = settings.anthropic_api_key
+    kind = _other_kind(key) if key is not None else ""
+    if not kind or "sk-ant-" in kind:
+        return None
+    return (
+        f"ANTHROPIC_API_KEY {kind}, so no question can be answered: set it to a key of the Claude"
+        " API (sk-ant-…)."
+    )
 
 
 def _are_swapped(bot: SecretStr, app: SecretStr) -> bool:

@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 import bot.settings
-from bot.settings import RENAMED, Settings, SettingsError, read_settings, require_slack
+from bot.settings import (
+    RENAMED,
+    Settings,
+    SettingsError,
+    model_key_problem,
+    read_settings,
+    require_slack,
+)
 
 SLACK = {
     "SLACK_BOT_TOKEN": "xoxb-1-secret",
@@ -50,6 +57,12 @@ def _empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     for name in [*SLACK, "PORT", "FOREWARM_REPOSITORY_HOSTS", "ANTHROPIC_API_KEY"]:
         monkeypatch.delenv(name, raising=False)
+
+
+def settings_with(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Settings:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    return read_settings()
 
 
 def test_an_empty_environment_names_every_missing_variable() -> None:
@@ -185,7 +198,10 @@ def test_a_database_in_the_home_folder_stops_the_start_and_says_how_to_move_it(
         ("FOREWARM_OPERATORS", "U0123ABCD, boss@example.com", "user ids"),
         ("DATABASE_URL", "localhost:5432", "it has no scheme; write postgresql://"),
         ("DATABASE_URL", "forewarm.db", "sqlite:///"),
-        ("PORT", "99999", "PORT cannot be used"),
+        ("PORT", "99999", "it must be 65535 or less"),
+        ("FOREWARM_ANSWERS_AT_ONCE", "0", "it must be 1 or more"),
+        ("FOREWARM_SYNC_SECONDS", "-5", "it must be more than 0"),
+        ("FOREWARM_PROVIDER", "vertx", "did you mean 'vertex'?"),
     ],
 )
 def test_a_value_that_cannot_be_used_says_how_to_write_it(
@@ -196,6 +212,37 @@ def test_a_value_that_cannot_be_used_says_how_to_write_it(
         read_settings()
     assert words in str(caught.value)
     assert name in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("SLACK_BOT_TOKEN", "xoxp-made-up", "SLACK_BOT_TOKEN holds a user's token (xoxp-)"),
+        ("SLACK_BOT_TOKEN", "'xoxb-made-up'", "SLACK_BOT_TOKEN begins with a quotation mark"),
+        ("SLACK_APP_TOKEN", "sk-ant-made-up", "SLACK_APP_TOKEN holds a key of Claude (sk-ant-)"),
+    ],
+)
+def test_a_token_of_another_kind_is_named_by_its_kind(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        require_slack(settings_with(monkeypatch, **{name: value}))
+    assert words in caught.value.user_message
+    assert "made-up" not in caught.value.user_message
+
+
+def test_a_key_of_another_kind_is_named_by_its_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert model_key_problem(settings_with(monkeypatch, ANTHROPIC_API_KEY="sk-ant-made-up")) is None
+    problem = model_key_problem(settings_with(monkeypatch, ANTHROPIC_API_KEY="xapp-made-up"))
+    assert problem is not None
+    assert "holds an app-level token" in problem
+
+
+def test_a_line_break_behind_a_token_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of secrets often ends with one."""
+    settings = settings_with(monkeypatch, SLACK_BOT_TOKEN="xoxb-made-up\n")
+    assert settings.slack_bot_token is not None
+    assert settings.slack_bot_token.get_secret_value() == "xoxb-made-up"
 
 
 def test_swapped_tokens_are_called_swapped(monkeypatch: pytest.MonkeyPatch) -> None:

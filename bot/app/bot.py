@@ -26,6 +26,7 @@ from bot.app.contexts.registry import ContextRegistry
 from bot.app.contexts.slack_contexts import DRAFTS
 from bot.app.data_removal import keep_following
 from bot.app.excerpts import ExcerptSearch
+from bot.app.heard_messages import KIND as HEARD
 from bot.app.home_folder import prepare_home
 from bot.app.inbox import QuestionInbox
 from bot.app.operator_alerts import ALERTS, CapState, OperatorAlerts, StaleContext
@@ -87,6 +88,7 @@ STATE_DAYS = {
     VIEWED: 30.0,
     LAST_ASKED: 30.0,
     FACTS: 30.0,
+    HEARD: 30.0,
 }
 """Days for which each kind of state is kept; other kinds stay."""
 FILES_SECONDS = 2.0
@@ -469,7 +471,8 @@ class Bot:
                 changed += workspace.slack_contexts.follow_files(workspace.own_files(loaded))
             log.info("context_files_read", changed=changed)
             for problem in self.context_files.problems:
-                log.error("context_kept_as_it_was", why=problem)
+                why = f"{problem}; the last good version of this context is used until then"
+                log.error("context_kept_as_it_was", why=why)
             await self.library.refresh(changed)
 
     async def _keep_fresh(self) -> None:

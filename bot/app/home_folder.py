@@ -2,16 +2,42 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import structlog
 
 from bot.context.private import make_private_folder
 from bot.errors import ForewarmError
+from bot.settings import Settings
+from bot.store.sql.url import default_url, locate
+
+log = structlog.get_logger(__name__)
 
 REPOSITORIES = "repositories"
 INDEXES = "index"
 """The folders of clones and of indexes below the home folder, each with one for each workspace
 if the app is installed with OAuth."""
+
+
+SECONDS_FOR_AN_END = 30.0
+"""Seconds in which an earlier process may end: a restart often begins before the end."""
+
+
+class DatabaseInUse(ForewarmError):
+    """Another bot uses the database file, which serves one process."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__(
+            f"Another bot uses the database file {file}, and a file serves one process: stop that"
+            " bot, or give this one a FOREWARM_HOME of its own, or both one PostgreSQL in"
+            " DATABASE_URL."
+        )
 
 
 class HomeUnusable(ForewarmError):
@@ -36,3 +62,50 @@ def prepare_home(home: Path) -> None:
         raise HomeUnusable(home, why) from None
     except OSError as error:
         raise HomeUnusable(home, (error.strerror or type(error).__name__).lower()) from None
+
+
+@contextmanager
+def held_by_this_process(
+    settings: Settings, patience: float = SECONDS_FOR_AN_END
+) -> Iterator[None]:
+    """Hold the database file against a second bot. PostgreSQL serves several.
+
+    A process that ends, however it ends, lets go. Blocks for at most `patience` seconds.
+
+    Raises:
+        DatabaseInUse: another process still holds it.
+        HomeUnusable: the folder cannot be used.
+    """
+    file = locate(settings.database_url or default_url(settings.home)).path
+    if file is None:
+        yield
+        return
+    prepare_home(settings.home)
+    lock = file.with_name(f"{file.name}.lock")
+    try:
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError:
+        yield  # The store says why its folder cannot be used.
+        return
+    try:
+        _wait_for(handle, file, patience)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _wait_for(handle: int, file: Path, patience: float) -> None:
+    deadline = time.monotonic() + patience
+    told = False
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise DatabaseInUse(file) from None
+        else:
+            return
+        if not told:
+            log.warning("database_in_use", file=str(file), waits_seconds=patience)
+            told = True
+        time.sleep(0.05)

@@ -36,7 +36,13 @@ from bot.context.config.globs import matcher
 from bot.context.config.load import ContextConfig, LoadedContexts, load_contexts
 from bot.context.pack import Pack
 from bot.errors import ForewarmError
-from bot.settings import Settings, SettingsError, provider_environment, require_slack
+from bot.settings import (
+    Settings,
+    SettingsError,
+    model_key_problem,
+    provider_environment,
+    require_slack,
+)
 from bot.slack.client import SlackClients, connect
 from bot.slack.identity import Identity, identify
 from bot.slack.manifest import INSTALL_PATH, Features, scopes
@@ -116,6 +122,8 @@ class InstallationCheck:
             )
         elif settings.slack_signing_secret is not None:
             yield _signing_secret(settings.slack_signing_secret.get_secret_value())
+        if misplaced := model_key_problem(settings):
+            yield Finding("settings", "bad", misplaced)
         if not self._has_model_server():
             yield Finding(
                 "settings",
@@ -349,8 +357,9 @@ class InstallationCheck:
             yield Finding(
                 "contexts",
                 "bad",
-                f"There is no usable context in {self._settings.contexts}: write one, or attach a"
-                " repository with /codebase in Slack.",
+                f"The folder {self._settings.contexts} holds no file that ends in .toml, so there"
+                " is no context to answer from: write one, or attach a repository with /codebase"
+                " in Slack.",
             )
         if not loaded.contexts:
             return

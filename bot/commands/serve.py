@@ -12,6 +12,7 @@ def serve() -> None:
 
     with imports_set_aside():
         from bot.app.bot import Bot
+        from bot.app.home_folder import held_by_this_process
         from bot.settings import read_settings, require_slack
         from bot.telemetry.logs import configure
 
@@ -32,4 +33,5 @@ def serve() -> None:
         finally:
             await bot.stop()
 
-    asyncio.run(run())
+    with held_by_this_process(settings):
+        asyncio.run(run())

@@ -132,10 +132,12 @@ class EmptyRepositoryError(RepositoryError):
 
 
 class AuthenticationError(RepositoryError):
-    """The host refused us. `fix` says how to get in."""
+    """The host refused us. `refusal` says why, and how to get in."""
 
-    def __init__(self, repository: str, host: str, fix: str) -> None:
-        super().__init__(repository, f"{host} refused access to {repository}: {fix}.")
+    def __init__(self, repository: str, host: str, refusal: str) -> None:
+        super().__init__(
+            repository, f"{host} refused access to the repository {repository}, because {refusal}."
+        )
         self.host = host
 
 
@@ -160,16 +162,13 @@ class TokenError(RepositoryError):
 
 
 class UnreachableError(RepositoryError):
-    """The host could not be reached."""
+    """The host could not be reached. `why` says what failed on the way, and `fix` what to do."""
 
-    def __init__(self, repository: str, host: str, detail: str) -> None:
+    def __init__(self, repository: str, why: str, fix: str) -> None:
         super().__init__(
-            repository,
-            f"{host} could not be reached for {repository} ({detail}): "
-            "check the address and the network.",
+            repository, f"The repository {repository} cannot be fetched, because {why}: {fix}."
         )
-        self.host = host
-        self.detail = detail
+        self.why = why
 
 
 class TooLargeError(RepositoryError):

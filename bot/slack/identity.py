@@ -21,6 +21,16 @@ class ConnectionRefused(ForewarmError):
         self.error = error
 
 
+class SlackUnreachable(ForewarmError):
+    """No server answers at the address of Slack's Web API."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(
+            f"Nothing answers at {address}, so Slack cannot be reached: check the network, the"
+            " proxy (HTTPS_PROXY) and SLACK_API_URL."
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """The bot's own ids, as Slack gives them. `scopes` are those granted.
@@ -41,16 +51,16 @@ class Identity:
 
 
 async def identify(clients: SlackClients) -> Identity:
-    """Ask Slack for our own ids. Raises `ConnectionRefused` if the token is not accepted."""
+    """Ask Slack for our own ids.
+
+    Raises:
+        ConnectionRefused: the token is not accepted.
+        SlackUnreachable: no answer came.
+    """
     try:
         answer = await clients.reads.auth_test()
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise ConnectionRefused(
-            type(error).__name__,
-            "every connection",
-            f"nothing answers at {clients.reads.base_url}; check the network, a proxy, and"
-            " SLACK_API_URL.",
-        ) from None
+        raise SlackUnreachable(clients.reads.base_url) from error
     except SlackApiError as error:
         raise ConnectionRefused(
             str(error.response.get("error")),

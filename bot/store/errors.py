@@ -19,9 +19,12 @@ Reason = Literal[
     "full",  # no room left on the disk
     "locked",  # another transaction holds the lock for too long
     "unreachable",  # the server or the file's folder cannot be reached, or the connection died
-    "refused",  # wrong password, no such database, no right to write
+    "credentials",  # the server does not accept the user or the password
+    "missing",  # the server has no database of this name
+    "refused",  # no right to write
     "corrupt",  # the file is damaged or is no database
-    "schema",  # written by a newer version of Forewarm, or never set up
+    "schema",  # never set up
+    "newer",  # written by a newer version of Forewarm
     "other",
 ]
 
@@ -31,17 +34,28 @@ _SENTENCES: dict[Reason, str] = {
     "full": "The database's disk is full, so nothing can be stored: free some space on it.",
     "locked": "The database is held by another process, so nothing can be stored right now: stop"
     " the other process, or try again in a minute.",
-    "unreachable": "The database{place} cannot be reached, so nothing can be stored right now:"
-    " check that it runs and that DATABASE_URL or FOREWARM_HOME points at it.",
-    "refused": "The database{place} refuses this process, so nothing can be stored: check the"
-    " user, the password, the name and the rights in DATABASE_URL, or the rights of the file.",
+    "unreachable": "No database answers{place}, so nothing can be stored right now: start the"
+    " PostgreSQL server, or correct the host and the port in DATABASE_URL.",
+    "credentials": "The PostgreSQL server{place} does not accept the user or the password in"
+    " DATABASE_URL, so nothing can be stored: correct them in that variable.",
+    "missing": "The PostgreSQL server{place} has no database of the name in DATABASE_URL, so"
+    " nothing can be stored: create it with `createdb`, or correct the name.",
+    "refused": "The bot may not write to the database{place}, so nothing can be stored: give that"
+    " right to the user in DATABASE_URL, or to the bot's user if it is a file.",
     "corrupt": "The database file{place} is damaged or is no database: restore the newest backup"
     " (docs/operations.md).",
-    "schema": "The database does not have the tables that this version needs: upgrade Forewarm to"
-    " the version that wrote it, or start `forewarm serve` once to set it up.",
+    "schema": "The database{place} does not have the tables of this version yet, so it cannot be"
+    " read: start `forewarm serve` once, which sets them up.",
+    "newer": "A newer version of Forewarm wrote the database{place}, so this version cannot use it:"
+    " install that version again, or restore a backup that is older than it.",
     "other": "The database failed in an unforeseen way, so nothing was stored: look for this"
     " moment in the log.",
 }
+
+_FILE_UNREACHABLE = (
+    "The database file {place} cannot be opened{why}, so nothing can be stored: correct"
+    " DATABASE_URL, or FOREWARM_HOME if that is not set, to a place where the bot's user may write."
+)
 
 _SQLITE: dict[str, Reason] = {
     "SQLITE_FULL": "full",
@@ -67,8 +81,8 @@ _SQLSTATE: tuple[tuple[str, Reason], ...] = (
     ("42703", "schema"),
     ("25006", "refused"),
     ("42501", "refused"),
-    ("3D000", "refused"),
-    ("28", "refused"),
+    ("3D000", "missing"),
+    ("28", "credentials"),
     ("08", "unreachable"),
     ("53", "unreachable"),
     ("57P", "unreachable"),
@@ -84,13 +98,21 @@ class StoreError(ForewarmError):
     def __init__(self, reason: Reason, operation: str, detail: str = "", place: str = "") -> None:
         """`place` is the database's host or file, never with a password."""
         super().__init__(
-            _SENTENCES[reason].replace("{place}", f" at {place}" if place else ""),
+            _sentence(reason, detail, place),
             asker_message="My database does not answer at the moment, so I cannot. Ask again in a"
             " few minutes; the operators see the reason in my log.",
         )
         self.reason: Reason = reason
         self.operation = operation
         self.detail = detail
+
+
+def _sentence(reason: Reason, detail: str, place: str) -> str:
+    is_file = place.startswith("/")
+    if reason == "unreachable" and is_file:
+        why = ", since it is a folder" if detail == IsADirectoryError.__name__ else ""
+        return _FILE_UNREACHABLE.format(place=place, why=why)
+    return _SENTENCES[reason].replace("{place}", f" at {place}" if place else "")
 
 
 class LeaseLost(ForewarmError):

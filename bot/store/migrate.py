@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.store.errors import StoreError
+from bot.store.errors import Reason, StoreError
 from bot.store.sql.database import Database
 from bot.store.sql.tables import REVISION
 
@@ -27,7 +27,7 @@ _LOCK = 0x666F7265
 async def migrate(database: Database) -> bool:
     """Upgrade to the newest version; return whether there was anything to do.
 
-    Raises `StoreError` with reason `schema` if a newer version of Forewarm wrote the database.
+    Raises `StoreError` with reason `newer` if a newer version of Forewarm wrote the database.
     """
     if await _revision(database) == REVISION:
         return False
@@ -38,7 +38,8 @@ async def require_current(database: Database) -> None:
     """Raise `StoreError` unless the tables are those of this version; change nothing."""
     found = await _revision(database)
     if found != REVISION:
-        raise StoreError("schema", "open", f"found {found}, need {REVISION}")
+        reason: Reason = "schema" if found is None or found < REVISION else "newer"
+        raise StoreError(reason, "open", f"found {found}, need {REVISION}")
 
 
 async def _revision(database: Database) -> str | None:
@@ -72,7 +73,7 @@ def _run_alembic(connection: Connection) -> None:
     try:
         command.upgrade(alembic_config(connection), "head")
     except CommandError as error:
-        raise StoreError("schema", "migrate", str(error)) from error
+        raise StoreError("newer", "migrate", str(error)) from error
 
 
 def alembic_config(connection: Connection | None = None) -> Any:

@@ -68,7 +68,7 @@ class Store:
         """
         location = locate(url)
         if not set_up and location.path is not None and not location.path.exists():
-            raise StoreError("schema", "open", "no such file")
+            raise StoreError("schema", "open", "no such file", location.place)
         database = Database(location, pool_size=pool_size)
         try:
             await (migrate(database) if set_up else require_current(database))

@@ -103,7 +103,7 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
         "a user's token",
         {"slack_bot_token": SecretStr("xoxp-1")},
         "settings",
-        "SLACK_BOT_TOKEN is not a bot token",
+        "SLACK_BOT_TOKEN holds a user's token (xoxp-)",
     ),
     (
         "a made-up token",
@@ -121,7 +121,7 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
         "the wrong kind of app token",
         {"slack_app_token": SecretStr("xoxb-1")},
         "settings",
-        "SLACK_APP_TOKEN is not an app-level token",
+        "SLACK_APP_TOKEN holds a bot token (xoxb-)",
     ),
     (
         "neither socket nor secret",
@@ -139,7 +139,7 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
         "Slack away",
         {"slack_api_url": "http://127.0.0.1:9/api/"},
         "Slack",
-        "nothing answers at http://127.0.0.1:9/api/",
+        "Nothing answers at http://127.0.0.1:9/api/",
     ),
     (
         "no key at all",
@@ -153,7 +153,7 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
         "Claude",
         "ANTHROPIC_API_KEY",
     ),
-    ("no context", {"context": None}, "contexts", "There is no usable context"),
+    ("no context", {"context": None}, "contexts", "holds no file that ends in .toml"),
     ("an unknown key", {"context": "chanels = []\n" + GOOD}, "contexts", "did you mean 'channels'"),
     ("broken TOML", {"context": "channels = ["}, "contexts", "not valid TOML"),
     (
@@ -256,7 +256,7 @@ async def test_a_github_app_is_tried(
         found = await checked(context=context, **settings)
         [bad] = [f for f in found if f.verdict == "bad"]
         assert bad.part == "context pay"  # The clone of the first run does not hide it.
-        assert f"install the GitHub App {APP_ID} on acme/payments" in bad.text
+        assert f"the GitHub App {APP_ID} is not installed on acme/payments" in bad.text
 
         wrong = {"github_app_private_key": SecretStr(private_key()[0])}
         found = await checked(context=context, **(settings | wrong))

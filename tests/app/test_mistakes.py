@@ -9,12 +9,18 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from bot.app.home_folder import HomeUnusable, prepare_home
+from bot.app.home_folder import (
+    DatabaseInUse,
+    HomeUnusable,
+    held_by_this_process,
+    prepare_home,
+)
 from bot.app.installation_check import Finding
 from bot.app.web import CannotListen, PortTaken, listen_problem
 from bot.claude.prices import is_priced, price_list_of, price_of, use_prices
 from bot.context.config.load import load_contexts
 from bot.errors import ForewarmError
+from bot.settings import Settings
 from tests.app.test_installation_check import GOOD, Begin, checked
 
 __all__ = ["checked"]
@@ -155,8 +161,8 @@ CHECKED: list[tuple[str, dict[str, Any], str, str]] = [
         "a database that is down",
         {"database_url": "postgresql://nobody:secret@127.0.0.1:9/none", "context": None},
         "database",
-        "The database at 127.0.0.1:9 cannot be reached, so nothing can be stored right now: check"
-        " that it runs and that DATABASE_URL or FOREWARM_HOME points at it.",
+        "No database answers at 127.0.0.1:9, so nothing can be stored right now: start the"
+        " PostgreSQL server, or correct the host and the port in DATABASE_URL.",
     ),
     (
         "missing scopes",
@@ -228,6 +234,21 @@ def test_a_home_that_cannot_be_used_is_one_sentence(tmp_path: Path) -> None:
         prepare_home(Path("/proc/forewarm"))
     prepare_home(tmp_path / "new" / "folder")
     assert list((tmp_path / "new" / "folder").iterdir()) == []
+
+
+def test_a_database_file_serves_one_process(tmp_path: Path) -> None:
+    settings = Settings(forewarm_home=tmp_path)  # type: ignore[call-arg]
+    with held_by_this_process(settings):
+        with (
+            pytest.raises(DatabaseInUse, match="stop that bot"),
+            held_by_this_process(settings, patience=0),
+        ):
+            pass
+        shared = settings.model_copy(update={"database_url": "postgresql://u@h/d"})
+        with held_by_this_process(shared, patience=0):
+            pass
+    with held_by_this_process(settings, patience=0):
+        pass
 
 
 PRICES = """

@@ -1,11 +1,13 @@
-"""Forty usual mistakes of operators. `mistakes.md` holds what the program says to each."""
+"""Sixty usual mistakes of operators. `mistakes.md` holds what the program says to each."""
 
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
 import re
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -26,7 +28,7 @@ from tests.slack.githost import certificate, serving_tls
 
 KEY = "sk-ant-local"
 GOOD = 'channels = ["C0PAY"]\nmodel = "claude-sonnet-5-5"\n\n[[repositories]]\nurl = "{code}"\n'
-NOISE = re.compile(r"^(?:✓ |· |\d+ to fix\.$)")
+NOISE = re.compile(r"^(?:✓ |· |\{|\d+ to fix\.$)")
 Act = Callable[["World", int], Awaitable[None]]
 
 
@@ -35,7 +37,9 @@ class Mistake:
     """One mistake: its number, the words for it and how it is made.
 
     `environment` replaces variables (an empty one is not set). `files` are context files.
-    `act` is done beside a bot that runs; `event` is the log line that then tells of the mistake.
+    `prepare` is called with the mistake's folder before the start, and what it returns is held
+    until the end. `act` is done beside a bot that runs; `event` is the log line that then tells of
+    the mistake.
     `{...}` in texts are names of the world's places.
     """
 
@@ -44,10 +48,10 @@ class Mistake:
     environment: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str | bytes] = field(default_factory=lambda: {"pay.toml": GOOD})
     command: tuple[str, ...] = ("check",)
+    prepare: Callable[[Path], object] = lambda place: None
     act: Act | None = None
     event: str = ""
     few_scopes: bool = False
-    home_database: bool = False
 
 
 class World:
@@ -61,9 +65,10 @@ class World:
         poor: LocalSlack,
         claude_url: str,
         git_host: str,
+        database: str,
     ) -> None:
         self.folder, self._born, self.slack, self._poor = folder, born, slack, poor
-        self._claude_url, self._git_host = claude_url, git_host
+        self._claude_url, self._git_host, self._database = claude_url, git_host, database
         self.code = folder / "code"
         commit(self.code, {"pay.py": "x = 1\n" * 500})
         (folder / "file").write_text("")
@@ -76,8 +81,7 @@ class World:
         for name, text in mistake.files.items():
             body = text if isinstance(text, bytes) else self._filled(text, place).encode()
             (contexts / name).write_bytes(body)
-        if mistake.home_database:
-            (place / "forewarm.db").write_text("")
+        held = mistake.prepare(place)
         port, environment = free_port(), self._environment(place)
         environment |= {"PORT": str(port)}
         environment |= {k: self._filled(v, place) for k, v in mistake.environment.items()}
@@ -99,6 +103,7 @@ class World:
         async with asyncio.timeout(60):
             while await self._born.exit_code(pid) is None:
                 await asyncio.sleep(0.02)
+        del held
         return self._told(mistake, log.read_text(), place)
 
     async def _wait(self, condition: Callable[[], object]) -> None:
@@ -129,6 +134,7 @@ class World:
             "slack": self.slack.url.rpartition(":")[2],
             "claude": self._claude_url,
             "host": self._git_host,
+            "database": self._database,
         }
         for name, value in names.items():
             text = text.replace(f"{{{name}}}", str(value))
@@ -143,7 +149,7 @@ class World:
         told = "\n".join(lines)
         for real, shown in ((place, "/srv/forewarm"), (self.folder, "/srv"), (os.getcwd(), "/srv")):
             told = told.replace(str(real), shown)
-        for address in (self.slack.url, self._claude_url, f"x:{self._git_host}"):
+        for address in (self.slack.url, self._claude_url, self._git_host, self._database):
             told = told.replace(address.rpartition(":")[2], "3000")
         return told
 
@@ -169,7 +175,29 @@ async def world(folder: Path, born: Nursery) -> AsyncIterator[World]:
         url = await stack.enter_async_context(claude.serve())
         folder.mkdir(exist_ok=True)
         host = await stack.enter_async_context(serving_tls(_refuse, certificate(folder)))
-        yield World(folder, born, slack, poor, url, host)
+        database = await stack.enter_async_context(strict_database())
+        yield World(folder, born, slack, poor, url, host, database)
+
+
+@asynccontextmanager
+async def strict_database() -> AsyncIterator[str]:
+    """Serve a PostgreSQL that accepts no password; yield its host and port."""
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for answer in (b"N", None):  # no TLS; then the start of a session
+            length = int.from_bytes(await reader.readexactly(4), "big")
+            await reader.readexactly(length - 4)
+            if answer is None:
+                fields = b"SFATAL\0C28P01\0Mpassword authentication failed\0\0"
+                answer = b"E" + (len(fields) + 4).to_bytes(4, "big") + fields
+            writer.write(answer)
+            await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    async with server:
+        host, port = server.sockets[0].getsockname()
+        yield f"{host}:{port}"
 
 
 async def _refuse(request: web.Request) -> web.Response:
@@ -208,6 +236,47 @@ async def break_context(made: World, port: int) -> None:
     """Save a context file with an error while the bot runs."""
     file = made.folder / "39" / "contexts" / "pay.toml"
     file.write_text(GOOD.replace("{code}", str(made.code)) + "modle = 'x'\n")
+
+
+def put_old_database(place: Path) -> None:
+    (place / "forewarm.db").write_text("")
+
+
+def put_newer_database(place: Path) -> None:
+    """Set up a database as a version does that does not exist yet."""
+    connection = database_of(place)
+    connection.execute("CREATE TABLE forewarm_version (version_num TEXT)")
+    connection.execute("INSERT INTO forewarm_version VALUES ('9999')")
+    connection.commit()
+    connection.close()
+
+
+def lock_database(place: Path) -> sqlite3.Connection:
+    connection = database_of(place)
+    connection.execute("BEGIN EXCLUSIVE")
+    return connection
+
+
+def database_of(place: Path) -> sqlite3.Connection:
+    (place / "home").mkdir()
+    return sqlite3.connect(place / "home" / "forewarm.db")
+
+
+def damage_database(place: Path) -> None:
+    (place / "home").mkdir()
+    (place / "home" / "forewarm.db").write_bytes(b"no database" * 500)
+
+
+def hold_home(place: Path) -> object:
+    """Hold the database file as a bot that runs does."""
+    (place / "home").mkdir()
+    lock = (place / "home" / "forewarm.db.lock").open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    return lock
+
+
+def make_folder_of_context(place: Path) -> None:
+    (place / "contexts" / "shop.toml").mkdir()
 
 
 def context(text: str) -> dict[str, str | bytes]:
@@ -413,7 +482,7 @@ MISTAKES: tuple[Mistake, ...] = (
         number="35",
         did="starts version 0.2 without FOREWARM_HOME beside version 0.1's database in $HOME",
         environment={"FOREWARM_HOME": ""},
-        home_database=True,
+        prepare=put_old_database,
         command=("serve",),
     ),
     Mistake(
@@ -449,5 +518,132 @@ MISTAKES: tuple[Mistake, ...] = (
         command=("serve",),
         act=send_push,
         event="webhooks_refused",
+    ),
+    Mistake(
+        number="41",
+        did="wrote a number for a list: channels = 5",
+        files=context(GOOD.replace('["C0PAY"]', "5")),
+    ),
+    Mistake(
+        number="42",
+        did="named two repositories whose names are the same",
+        files=context(GOOD + '\n[[repositories]]\nurl = "{code}"\n'),
+    ),
+    Mistake(
+        number="43",
+        did="set SLACK_APP_TOKEN to the bot token, and SLACK_BOT_TOKEN not at all",
+        environment={"SLACK_APP_TOKEN": "xoxb-made-up", "SLACK_BOT_TOKEN": ""},
+    ),
+    Mistake(
+        number="44",
+        did="set SLACK_SIGNING_SECRET to the app-level token",
+        environment={"SLACK_APP_TOKEN": "", "SLACK_SIGNING_SECRET": "xapp-made-up"},
+    ),
+    Mistake(
+        number="45",
+        did="kept the quotes of a settings file: SLACK_BOT_TOKEN='\"xoxb-…\"'",
+        environment={"SLACK_BOT_TOKEN": '"xoxb-made-up"'},
+    ),
+    Mistake(
+        number="46",
+        did="set GITHUB_APP_PRIVATE_KEY_FILE to a file that does not exist",
+        environment={"GITHUB_APP_ID": "1", "GITHUB_APP_PRIVATE_KEY_FILE": "/nonexistent/key.pem"},
+    ),
+    Mistake(
+        number="47",
+        did="set GITHUB_APP_PRIVATE_KEY_FILE to a file that holds no key",
+        environment={"GITHUB_APP_ID": "1", "GITHUB_APP_PRIVATE_KEY_FILE": "{code}/pay.py"},
+    ),
+    Mistake(number="48", did="set PORT=99999", environment={"PORT": "99999"}),
+    Mistake(
+        number="49",
+        did="set FOREWARM_CONTEXTS to a context file",
+        environment={"FOREWARM_CONTEXTS": "{place}/contexts/pay.toml"},
+    ),
+    Mistake(
+        number="50",
+        did="saved the context file in Latin-1",
+        files={"pay.toml": b'instructions = "Gr\xf6\xdfe"\n'},
+    ),
+    Mistake(
+        number="51",
+        did="made a folder called shop.toml among the context files",
+        prepare=make_folder_of_context,
+    ),
+    Mistake(
+        number="52",
+        did="went back to an earlier version of Forewarm after an upgrade",
+        prepare=put_newer_database,
+    ),
+    Mistake(
+        number="53",
+        did="left another program at work on the database file",
+        prepare=lock_database,
+    ),
+    Mistake(
+        number="54",
+        did="copied a damaged file to forewarm.db",
+        prepare=damage_database,
+    ),
+    Mistake(
+        number="55",
+        did="wrote a wrong password in DATABASE_URL",
+        environment={"DATABASE_URL": "postgresql://forewarm:made-up@{database}/forewarm"},
+    ),
+    Mistake(
+        number="56",
+        did="wrote a password that holds a slash in DATABASE_URL",
+        environment={"DATABASE_URL": "postgresql://forewarm:made/up@{database}/forewarm"},
+    ),
+    Mistake(
+        number="57",
+        did="set HTTPS_PROXY to a proxy that takes no connection",
+        environment={"HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1"},
+        files=context(GOOD.replace("{code}", "https://git.example.com/acme/payments")),
+    ),
+    Mistake(
+        number="58",
+        did="let the token of a git host expire",
+        environment={
+            "GIT_SSL_CAINFO": "{folder}/certificate.pem",
+            "FOREWARM_GIT_TOKEN_LOCALHOST": "made-up",
+        },
+        files=context(GOOD.replace("{code}", "https://{host}/acme/private")),
+    ),
+    Mistake(
+        number="59",
+        did="starts a second bot on one FOREWARM_HOME",
+        prepare=hold_home,
+        command=("serve",),
+    ),
+    Mistake(
+        number="60",
+        did="set a key twice",
+        files=context('model = "claude-haiku-5-5"\n' + GOOD),
+    ),
+    Mistake(
+        number="61",
+        did="copied curly quotes from a web page",
+        files=context(GOOD.replace('"C0PAY"', "\u201cC0PAY\u201d")),
+    ),
+    Mistake(
+        number="62",
+        did="copied the address of a page of GitHub",
+        files=context(GOOD.replace("{code}", "https://github.com/acme/payments/tree/main")),
+    ),
+    Mistake(
+        number="63",
+        did="set FOREWARM_PROVIDER=bedrok",
+        environment={"FOREWARM_PROVIDER": "bedrok"},
+    ),
+    Mistake(
+        number="64",
+        did="set SLACK_API_URL to a port at which nothing listens",
+        environment={"SLACK_API_URL": "http://127.0.0.1:9/api/"},
+    ),
+    Mistake(
+        number="65",
+        did="wrote the context as YAML",
+        files={"pay.yaml": "channels: [C0PAY]\n"},
     ),
 )

@@ -159,7 +159,7 @@ async def test_a_database_that_does_not_exist_is_said(postgres_url: str, clock: 
     """A typing error in DATABASE_URL is no reason to wait for minutes."""
     with pytest.raises(StoreError) as caught:
         await Store.open(postgres_url + "_nowhere", now=clock)
-    assert caught.value.reason == "refused"
+    assert caught.value.reason == "missing"
 
 
 async def test_cancelling_a_caller_never_leaves_half_a_write(store: Store) -> None:

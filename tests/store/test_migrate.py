@@ -84,8 +84,8 @@ async def test_a_database_of_a_newer_version_is_refused_untouched(
     await database.close()
     with pytest.raises(StoreError) as caught:
         await Store.open(empty_url, now=clock)
-    assert caught.value.reason == "schema"
-    assert "upgrade Forewarm" in caught.value.user_message
+    assert caught.value.reason == "newer"
+    assert "install that version again" in caught.value.user_message
 
 
 async def test_looking_without_setting_up_creates_nothing(tmp_path: Path, clock: Any) -> None:

@@ -32,6 +32,7 @@ from bot.app.contexts.shown_status import ContextStatus
 from bot.app.contexts.slack_contexts import SlackContexts
 from bot.app.data_removal import DataRemoval
 from bot.app.excerpts import ExcerptSearch
+from bot.app.heard_messages import HeardMessages
 from bot.app.inbox import QuestionInbox
 from bot.app.opinions import judged_since
 from bot.app.replica_actions import SharedAnswers
@@ -146,7 +147,8 @@ class Workspace:
         limited = bool(self.owner) and s.settings.limited_history
         calls = WebCalls(self.clients, s.failures, limited=limited)
         own = BotIdentity(me.user, me.bot, me.workspace, me.organisation or None)
-        self.threads = Threads(calls, own, shared=store.shared, limited=limited)
+        stored = HeardMessages(store.state) if limited else None
+        self.threads = Threads(calls, own, shared=store.shared, stored=stored)
         self.people = People(
             self.clients.reads, team=me.workspace, organisation=me.organisation, now=s.now
         )

@@ -42,6 +42,7 @@ _TABLES: dict[str, type[BaseModel]] = {
     "limits": LimitsConfig,
     "warm": WarmConfig,
 }
+_CURLY_QUOTES = re.compile("[\u2018\u2019\u201c\u201d\u201e]")
 _AT_LINE = re.compile(r"\(at line (\d+), column \d+\)")
 
 
@@ -63,7 +64,11 @@ def load_contexts(folder: Path) -> LoadedContexts:
     A file that is wrong is left out and its problems are listed; the others are loaded.
     """
     if not folder.is_dir():
-        problem = "there is no such folder; create it and put one TOML file for each context there"
+        what = "this is a file" if folder.exists() else "this folder does not exist"
+        problem = (
+            f"{what}, so there is no context to read; set FOREWARM_CONTEXTS to the folder of your"
+            " context files, or create it with one TOML file for each context"
+        )
         return LoadedContexts((), (ContextError(str(folder), problem),))
     contexts: list[ContextConfig] = []
     problems: list[ContextError] = []
@@ -92,23 +97,63 @@ def load_context(file: Path) -> ContextConfig:
     try:
         text = file.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        problem = (
-            f"the file cannot be read ({error.strerror})"
-            if isinstance(error, OSError)
-            else "the file is not in UTF-8, so it cannot be read; save it as UTF-8 in your editor"
-        )
-        raise ContextErrors((ContextError(file.name, problem),)) from None
+        raise ContextErrors((ContextError(file.name, _unreadable(file, error)),)) from None
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        at = _AT_LINE.search(str(error))
-        message = _AT_LINE.sub("", str(error)).strip()
-        said = f"it is not valid TOML ({message[:1].lower()}{message[1:]})"
-        # At the end of the file the mistake lies before: something is open.
-        remedy = "correct that line" if at else "close the bracket or the quote that is still open"
-        problem, line = f"{said}; {remedy}", int(at.group(1)) if at else None
-        raise ContextErrors((ContextError(file.name, problem, line=line),)) from None
+        raise ContextErrors((_not_toml(file.name, text, error),)) from None
     return parse_context(file.stem, data, file=file.name, text=text, relative_to=file.parent)
+
+
+def _unreadable(file: Path, error: OSError | UnicodeDecodeError) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "the file is not in UTF-8, so it cannot be read; save it as UTF-8 in your editor"
+    if file.is_dir():
+        return "this is a folder, so it cannot be read as a context; rename it or move it away"
+    if isinstance(error, PermissionError):
+        return "the bot's user may not read this file; give that user the right to read it"
+    why = (error.strerror or type(error).__name__).lower()
+    return f"the file cannot be read ({why}); replace it by a file that the bot's user can read"
+
+
+def _not_toml(file: str, text: str, error: tomllib.TOMLDecodeError) -> ContextError:
+    """Return the problem of a text that is not TOML."""
+    message = str(error)
+    if at := _AT_LINE.search(message):
+        number = int(at[1])
+        said = _AT_LINE.sub("", message).strip().lower()
+        problem = f"it is not valid TOML ({said}); correct that line"
+        if said == "cannot overwrite a value":
+            problem = "this key is set a second time; delete one of the two lines"
+        elif (begin := _last_statement("\n".join(text.split("\n")[:number]))) < number:
+            problem = (
+                f"the value that begins here cannot be read at line {number}; close its bracket or"
+                " its quote, or correct that line"
+            )
+            number = begin
+        elif _CURLY_QUOTES.search(text.split("\n")[number - 1]):
+            problem = 'it is not valid TOML, because its quotes are curly; write straight ones (")'
+        return ContextError(file, problem, line=number)
+    # Found at the end of the file, but made where the last statement begins.
+    problem = (
+        "a bracket or a quote is opened here and closed nowhere, so the file is not valid TOML;"
+        " close it"
+    )
+    return ContextError(file, problem, line=_last_statement(text))
+
+
+def _last_statement(text: str) -> int:
+    """Return the line at which the statement begins that the end of the text cuts off."""
+    lines = text.split("\n")
+    for count in range(len(lines) - 1, 0, -1):
+        try:
+            tomllib.loads("\n".join(lines[:count]))
+        except tomllib.TOMLDecodeError:
+            continue
+        rest = lines[count:]
+        blank = next((n for n, line in enumerate(rest) if line.strip()), 0)
+        return count + blank + 1
+    return next((n for n, line in enumerate(lines, 1) if line.strip()), 1)
 
 
 def parse_context(
@@ -241,7 +286,7 @@ def _suggestion(keys: tuple[str, ...]) -> str:
     # A key at the end of a file belongs to the last table, whatever an empty line suggests.
     top = nearest(keys[-1], set(ContextConfig.model_fields) - {"name"}) if len(keys) > 1 else None
     if top is not None:
-        return f"; {top!r} belongs above the first [table] of the file"
+        return f"{_below(keys)}; if you mean {top!r}, move it above the first [table] of the file"
     return f"; known here are {', '.join(known)}"
 
 

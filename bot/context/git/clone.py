@@ -68,8 +68,8 @@ that serves. It runs nothing that the folder's own settings name."""
 _WAIT_EVERY = 0.1
 _MANY_PACKS = 30
 _NOT_NAMED = (
-    "secrets are used only for addresses that a context file or an operator named; let an operator"
-    " attach it"
+    "tokens and keys are used only for addresses that a context file or an operator named: let an"
+    " operator attach it"
 )
 _KEPT = 65_536
 _MOST_PRINTED = 4_000_000
@@ -94,8 +94,9 @@ class Sources:
             if not any(here.is_relative_to(folder.resolve()) for folder in self.local):
                 raise UrlError(
                     url.path,
-                    "no folder of FOREWARM_LOCAL_REPOSITORIES holds it; set that variable to"
-                    f" {here.parent}, or use an https:// address",
+                    "a repository on this machine must lie in a folder that"
+                    " FOREWARM_LOCAL_REPOSITORIES names, and this one does not; set that variable"
+                    f" to {here.parent}, or write the repository's https:// address",
                 )
         elif self.hosts is not None and url.host not in self.hosts:
             raise UrlError(
@@ -465,13 +466,13 @@ class Clone:
     def _explained(self, doing: str, stderr: bytes) -> RepositoryError:
         text = self._credential.redacted(stderr.decode("utf-8", "replace"))
         if self.url.scheme != "ssh":
-            return explain(self.name, self.url, self.ref, doing, text, self._credential.fix)
+            return explain(self.name, self.url, self.ref, doing, text, self._credential.refusal)
         if "host key verification failed" in text.lower():
             why, fix = host_key_problem(self.url, self._secrets.credentials.known_hosts, text)
             return HostKeyError(self.name, self.url.host, why, fix)
         trusted = self._sources.trusts(self.url)
-        fix = key_refusal(self._secrets.ssh_key, text) if trusted else _NOT_NAMED
-        return explain(self.name, self.url, self.ref, doing, text, fix)
+        refusal = key_refusal(self._secrets.ssh_key, text) if trusted else _NOT_NAMED
+        return explain(self.name, self.url, self.ref, doing, text, refusal)
 
 
 async def _last(stream: asyncio.StreamReader) -> bytes:

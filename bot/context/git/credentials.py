@@ -29,11 +29,12 @@ _HELPER_SECONDS = 30.0
 class Credential:
     """User and password for one host. Without a user the password is sent as a bearer token.
 
-    `fix` ends the sentence "HOST refused access to REPOSITORY: ...". A `renewable` one may have
-    expired meanwhile: if it is refused, another one is worth a try.
+    `refusal` ends the sentence "HOST refused access to REPOSITORY, because ...": the likely reason
+    and the fix. A `renewable` one may have expired meanwhile: if it is refused, another one is
+    worth a try.
     """
 
-    fix: str
+    refusal: str
     user: str = ""
     password: str = field(default="", repr=False)
     renewable: bool = False
@@ -123,7 +124,7 @@ class Credentials:
             RepositoryError: the issuer or the token that was named cannot be used.
         """
         if url.scheme != "https":
-            return Credential("check that the address is right")
+            return Credential("the bot's user may not read it: give it to that user")
         if token:
             return self._static(url, REPOSITORY_PREFIX + token)
         issued = None
@@ -154,20 +155,28 @@ class Credentials:
     def _static(self, url: RepositoryUrl, variable: str) -> Credential:
         value = self.tokens.get(variable, "")
         if not value:
-            fix = f"put a token that may read it in the environment variable {variable}"
-            return Credential(f"{fix}, or check that the address is right")
-        fix = f"put a token that may read it in {variable}: the one there is wrong or has expired"
+            return Credential(
+                f"no token for it is set: set the environment variable {variable} to a token that"
+                " may read it, or correct `url` if the address is wrong"
+            )
+        refusal = (
+            f"the token in {variable} is wrong, has expired or may not read it: set that variable"
+            " to a new token with the right to read"
+        )
         user, found, password = value.partition(":")
         if found:
-            return Credential(fix, user, password)
-        return Credential(fix, user_of_token(url, value), value)
+            return Credential(refusal, user, password)
+        return Credential(refusal, user_of_token(url, value), value)
 
     async def _from_helper(self, url: RepositoryUrl) -> Credential:
         answer = await self._ask_helper("fill", url)
         values = dict(line.split("=", 1) for line in answer.splitlines() if "=" in line)
-        fix = f"let the credential helper give a password for {url.host} that may read it"
+        refusal = (
+            f"the credential helper gave no password for {url.host} that may read it: correct"
+            " FOREWARM_GIT_CREDENTIAL_HELPER or the password behind it"
+        )
         user, password = values.get("username", ""), values.get("password", "")
-        return Credential(fix, user or user_of_token(url, password), password, renewable=True)
+        return Credential(refusal, user or user_of_token(url, password), password, renewable=True)
 
     async def _ask_helper(self, verb: str, url: RepositoryUrl, secret: str = "") -> str:
         """Let git ask the helper. A helper that fails or hangs has said nothing."""

@@ -31,7 +31,8 @@ _TLS = (
     r"|certificate (?:verif|subject name)"
 )
 _UNREACHABLE = re.compile(
-    r"could not resolve host(?:name)?|connection (?:refused|timed out|reset)|failed to connect"
+    r"could not resolve (?:host|proxy)|connect tunnel failed|from proxy after connect"
+    r"|connection (?:refused|timed out|reset)|failed to connect"
     r"|network is unreachable|no route to host|returned error: 5\d\d|early eof"
     rf"|remote end hung up|operation too slow|operation timed out|{_TLS}",
     re.IGNORECASE,
@@ -40,11 +41,11 @@ _NO_REF = re.compile(r"couldn't find remote ref|no such remote ref|not our ref",
 
 
 def explain(
-    name: str, url: RepositoryUrl, ref: str, doing: str, stderr: str, fix: str
+    name: str, url: RepositoryUrl, ref: str, doing: str, stderr: str, refusal: str
 ) -> RepositoryError:
     """Turn what git wrote into the error that tells a person what to do.
 
-    `fix` says how to get in, if the host refused us.
+    `refusal` says why the host refused us and how to get in, should it have done so.
     """
     detail = last_line(stderr.encode())
     if algorithm := ALGORITHM.search(stderr):
@@ -58,7 +59,58 @@ def explain(
             name, f"There is no git repository at {url.path}: correct the `url` of {name}."
         )
     if _REFUSED.search(stderr):
-        return AuthenticationError(name, url.host or "The file system", fix)
+        return AuthenticationError(name, url.host or "The file system", refusal)
     if _UNREACHABLE.search(stderr):
-        return UnreachableError(name, url.host or "The file system", detail)
+        return UnreachableError(name, *_way(url, detail))
     return GitFailedError(name, doing, detail)
+
+
+_SERVER_ERROR = re.compile(r"returned error: (5\d\d)")
+_PROXY = re.compile(
+    r"resolve proxy|proxy connect|connect tunnel failed|from proxy after connect", re.IGNORECASE
+)
+_CONNECTS_TO = re.compile(r"failed to connect to (?P<host>\S+) port (?P<port>\d+)", re.IGNORECASE)
+_NO_NAME = re.compile(r"could not resolve host", re.IGNORECASE)
+_NO_LISTENER = re.compile(r"connection refused", re.IGNORECASE)
+_TLS_FAILED = re.compile(_TLS, re.IGNORECASE)
+
+
+def _way(url: RepositoryUrl, detail: str) -> tuple[str, str]:
+    """Return what failed on the way to a host, and how to fix it."""
+    detail = re.sub(r"^fatal: unable to access '[^']*': ", "", detail)
+    host, proxies = url.host or "the file system", url.scheme == "https"
+    proxy = " or the proxy (HTTPS_PROXY)" if proxies else ""
+    connects = _CONNECTS_TO.search(detail)
+    through_proxy = f"correct HTTPS_PROXY, let the proxy allow {host}, or name {host} in NO_PROXY"
+    if proxies and connects and connects["host"] != url.host:
+        proxy_at = f"{connects['host']}:{connects['port']}"
+        return f"the proxy {proxy_at} on the way to {host} does not answer", through_proxy
+    if proxies and _PROXY.search(detail):
+        return (
+            f"the proxy on the way to {host} does not let it through ({detail})",
+            through_proxy,
+        )
+    if _NO_NAME.search(detail):
+        return (
+            f"this machine finds no address for the name {host}",
+            f"correct the host in `url`, or the name service (DNS){proxy} of this machine",
+        )
+    if _NO_LISTENER.search(detail):
+        return (
+            f"no server listens at {url.server}",
+            f"correct the host and the port in `url`{proxy}, or start the server",
+        )
+    if _TLS_FAILED.search(detail):
+        return (
+            f"this machine does not trust the connection to {host} ({detail})",
+            "set GIT_SSL_CAINFO to the file of your organisation's certificates, or correct `url`",
+        )
+    if status := _SERVER_ERROR.search(detail):
+        return (
+            f"{host} answers with its error {status[1]}",
+            "it is tried again by itself; if that goes on, ask the operators of that host",
+        )
+    return (
+        f"the connection to {host} fails ({detail})",
+        f"correct the host in `url`, or this machine's network{proxy}",
+    )

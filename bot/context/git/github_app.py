@@ -77,11 +77,14 @@ class GitHubApp:
                 self._issued[url.identity] = token, expires_at
         if not token:
             return Credential(
-                f"install the GitHub App {self.app_id} on {url.path}, on the App's page under"
-                " Install App, or check that the address is right"
+                f"the GitHub App {self.app_id} is not installed on {url.path}: install it on the"
+                " App's page under Install App, or correct `url` if the address is wrong"
             )
-        fix = f"give the GitHub App {self.app_id} the permission Contents: Read-only"
-        return Credential(fix, _USER, token, renewable=True)
+        refusal = (
+            f"the GitHub App {self.app_id} may not read it: give the App the permission Contents:"
+            " Read-only"
+        )
+        return Credential(refusal, _USER, token, renewable=True)
 
     def forget(self, url: RepositoryUrl) -> None:
         self._issued.pop(url.identity, None)

@@ -85,22 +85,22 @@ def host_key_problem(url: RepositoryUrl, known_hosts: Path | None, stderr: str) 
 _KEY_PROBLEMS = (
     (
         r"unprotected private key file|bad permissions",
-        "may be read by other users; run `chmod 600 {key}`",
+        "may be read by other users: run `chmod 600 {key}`",
     ),
-    (r"no such file", "does not exist; correct `ssh_key` of the repository"),
-    (r"permission denied$", "may not be read by the bot's user; give it to that user"),
-    (r"", "is no private key that ssh can read; name a file that ssh-keygen made"),
+    (r"no such file", "does not exist: correct `ssh_key` of the repository"),
+    (r"permission denied$", "may not be read by the bot's user: give it to that user"),
+    (r"", "is no private key that ssh can read: name a file that ssh-keygen made"),
 )
 """Patterns in ssh's line on a key file, and the end of the sentence on that file."""
 _ON_KEY = re.compile(r"^(?:load key .*|no such identity: .*|.*private key file.*)$", re.I | re.M)
 
 
 def key_refusal(key: Path | None, stderr: str) -> str:
-    """Return how to fix that a host refused our ssh key."""
+    """Return why a host refused our ssh key, and how to fix it."""
     if key is None:
         return (
-            "none of this machine's ssh keys is accepted; name a deploy key by `ssh_key` in the"
-            " context's [[repositories]], or check that the address is right"
+            "it accepts none of this machine's ssh keys: name a deploy key by `ssh_key` in the"
+            " context's [[repositories]], or correct `url` if the address is wrong"
         )
     if line := _ON_KEY.search(stderr):
         found = line[0].strip()
@@ -108,6 +108,7 @@ def key_refusal(key: Path | None, stderr: str) -> str:
         return f"the deploy key {key} {end.format(key=key)}"
     # ssh does not say so of a key with a passphrase, which it cannot ask for here.
     return (
-        f"add {key}.pub to the deploy keys of the repository, with read access, or take away the"
-        f" key's passphrase by `ssh-keygen -p -N '' -f {key}`, if it has one"
+        f"it does not accept the deploy key {key}: add {key}.pub to the deploy keys of the"
+        " repository, with read access, or take away the key's passphrase by `ssh-keygen -p -N ''"
+        f" -f {key}`, if it has one"
     )

@@ -123,7 +123,23 @@ def _remote(url: str, scheme: Scheme) -> RepositoryUrl:
     )
 
 
+_PAGE = re.compile(r"(?P<repository>[^/]+/.+?)/-/.+")
+_PAGE_OF_TWO = re.compile(r"(?P<repository>[^/]+/[^/]+)/.+")
+_TWO_PARTS = {"github.com", "bitbucket.org"}
+"""Hosts on which the path of a repository has exactly two parts: owner and name."""
+
+
+def _repository_of_page(url: RepositoryUrl) -> str | None:
+    """Return the repository's path if the address is that of a page about it."""
+    pattern = _PAGE_OF_TWO if url.host in _TWO_PARTS else _PAGE
+    page = pattern.fullmatch(url.path)
+    return page["repository"] if page else None
+
+
 def _checked(url: RepositoryUrl, shown: str) -> RepositoryUrl:
+    if url.scheme == "https" and (repository := _repository_of_page(url)):
+        better = f"https://{url.server}/{repository}"
+        raise UrlError(shown, f"it is the address of a page, not of a repository; write {better}")
     if not _HOST.fullmatch(url.host) or (url.user or "").startswith("-"):
         raise UrlError(shown, "it names no valid host")
     path = url.path

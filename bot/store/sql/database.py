@@ -18,7 +18,7 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-from bot.store.errors import TRANSIENT, StoreError, detail_of, reason_of
+from bot.store.errors import TRANSIENT, Reason, StoreError, detail_of, reason_of
 from bot.store.sql.fast_aiosqlite import connect
 from bot.store.sql.url import Kind, Location
 
@@ -205,10 +205,10 @@ def _make_private(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    except PermissionError as error:
-        raise StoreError("refused", "open", type(error).__name__) from error
     except OSError as error:
-        raise StoreError("unreachable", "open", type(error).__name__) from error
+        reason: Reason = "refused" if isinstance(error, PermissionError) else "unreachable"
+        place = str(path.absolute())
+        raise StoreError(reason, "open", type(error).__name__, place) from error
 
 
 def _sqlite(path: Path, connections: int, prepare: Callable[[Any, object], None]) -> AsyncEngine:

@@ -22,12 +22,11 @@ _LIBPQ_ONLY = frozenset({"channel_binding", "connect_timeout", "gssencmode", "ke
 class BadDatabaseUrl(ForewarmError):
     """DATABASE_URL names no database that this product speaks. The URL itself is not shown."""
 
-    def __init__(self, scheme: str) -> None:
+    def __init__(self, problem: str) -> None:
         super().__init__(
-            f"DATABASE_URL starts with {scheme!r}, which is no database that Forewarm can use: set"
-            " it to postgresql://user:password@host/name or sqlite:///path/to/forewarm.db."
+            f"DATABASE_URL {problem}: set it to postgresql://user:password@host/name or"
+            " sqlite:///path/to/forewarm.db."
         )
-        self.scheme = scheme
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ class Location:
     def place(self) -> str:
         """The host or the file, without user and password."""
         if self.path:
-            return str(self.path)
+            return str(self.path.absolute())
         parts = urlsplit(self.dsn or "")
         return f"{parts.hostname}:{parts.port or 5432}" if parts.hostname else "a local socket"
 
@@ -66,10 +65,21 @@ def locate(url: str) -> Location:
         return Location("sqlite", path=Path(rest.removeprefix("/") or "forewarm.db"))
     if name in ("postgres", "postgresql"):
         return Location("postgresql", dsn=_dsn(url))
-    raise BadDatabaseUrl(scheme)
+    raise BadDatabaseUrl(
+        f"starts with {scheme!r}, which is no database that Forewarm can use",
+    )
 
 
 def _dsn(url: str) -> str:
     parts = urlsplit(url)
+    if parts.fragment or "@" in parts.path:
+        raise BadDatabaseUrl(
+            "cannot be read, because its password holds a character that ends the host's name;"
+            " write / as %2F, # as %23 and @ as %40"
+        )
+    try:
+        parts.port  # noqa: B018 - it is checked when it is read
+    except ValueError:
+        raise BadDatabaseUrl("names a port that is no number up to 65535") from None
     query = [(key, value) for key, value in parse_qsl(parts.query) if key not in _LIBPQ_ONLY]
     return urlunsplit(("postgresql", parts.netloc, parts.path, urlencode(query), ""))

@@ -72,7 +72,16 @@ def test_a_good_file_loads_with_the_least_as_default(tmp_path: Path) -> None:
         ),
         (("https://github.com", "ftp://github.com"), 6, ["ftp", "https://"]),
         (("guests = false", "guests = maybe"), 12, ["not valid TOML"]),
-        (('channels = ["C0PAYMENTS"]', 'channels = ["C0PAYMENTS"'), None, ["not valid TOML"]),
+        (('channels = ["C0PAYMENTS"]', 'channels = ["C0PAYMENTS"'), 1, ["begins here"]),
+        (("daily_limit_usd = 5", "daily_limit_usd = ["), 19, ["opened here and closed nowhere"]),
+        (('ref = "main"', 'ref = """main'), 7, ["opened here and closed nowhere"]),
+        (('ref = "main"', 'url = "https://github.com/acme/x"'), 7, ["a second time"]),
+        (('ref = "main"', "ref = \u201cmain\u201d"), 7, ["curly", "straight"]),
+        (
+            ('url = "https://github.com/acme/payments"', 'url = "https://github.com/acme/p/pulls"'),
+            6,
+            ["address of a page", "write https://github.com/acme/p"],
+        ),
     ],
 )
 def test_a_mistake_is_told_with_file_line_and_what_to_do(
@@ -103,6 +112,16 @@ def test_a_missing_folder_is_one_problem(tmp_path: Path) -> None:
     loaded = load_contexts(tmp_path / "none")
     assert not loaded.contexts
     assert "create it" in loaded.problems[0].user_message
+    (tmp_path / "file").write_text("")
+    assert "this is a file" in load_contexts(tmp_path / "file").problems[0].user_message
+
+
+def test_a_folder_with_a_files_name_is_one_problem(tmp_path: Path) -> None:
+    """The other contexts load."""
+    (tmp_path / "bad.toml").mkdir()
+    loaded = load_contexts(_write(tmp_path, good=GOOD))
+    assert [context.name for context in loaded.contexts] == ["good"]
+    assert "bad.toml: this is a folder" in loaded.problems[0].user_message
 
 
 def test_a_file_that_is_no_text_is_one_problem(tmp_path: Path) -> None:

@@ -345,6 +345,55 @@ def test_what_git_says_becomes_what_to_do(stderr: str, error: type[RepositoryErr
     assert made.user_message.endswith(".")
 
 
+@pytest.mark.parametrize(
+    ("stderr", "why", "fix"),
+    [
+        (
+            "ssh: Could not resolve hostname x.org: Name or service not known",
+            "this machine finds no address for the name x.org",
+            "correct the host in `url`, or the name service (DNS)",
+        ),
+        (
+            "fatal: unable to access 'https://x.org/a/b/': Failed to connect to x.org port 443"
+            " after 2 ms: Connection refused",
+            "no server listens at x.org",
+            "correct the host and the port in `url` or the proxy (HTTPS_PROXY)",
+        ),
+        (
+            "fatal: unable to access 'https://x.org/a/b/': Failed to connect to proxy.x port 3128"
+            " after 1 ms: Couldn't connect to server",
+            "the proxy proxy.x:3128 on the way to x.org does not answer",
+            "name x.org in NO_PROXY",
+        ),
+        (
+            "fatal: unable to access 'https://x.org/a/b/': CONNECT tunnel failed, response 407",
+            "the proxy on the way to x.org does not let it through (CONNECT tunnel failed,"
+            " response 407)",
+            "correct HTTPS_PROXY",
+        ),
+        (
+            "fatal: unable to access 'https://x.org/a/b/': The requested URL returned error: 503",
+            "x.org answers with its error 503",
+            "it is tried again by itself",
+        ),
+        (
+            "fatal: unable to access 'https://x.org/a/b/': SSL certificate problem: expired",
+            "does not trust the connection to x.org (SSL certificate problem: expired)",
+            "GIT_SSL_CAINFO",
+        ),
+    ],
+)
+def test_a_host_out_of_reach_is_told_by_what_failed_on_the_way(
+    stderr: str, why: str, fix: str
+) -> None:
+    """`Check the network` sends an operator to the wrong machine."""
+    made = explain("r", parse_url("https://x.org/a/b"), "main", "fetching", stderr, "")
+    assert isinstance(made, UnreachableError)
+    assert made.user_message.startswith("The repository r cannot be fetched, because ")
+    assert why in made.user_message
+    assert fix in made.user_message
+
+
 ACCESS = "fatal: unable to access 'https://x.org/a/b/': "
 
 

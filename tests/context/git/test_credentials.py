@@ -64,7 +64,7 @@ async def test_a_repositorys_own_token_comes_before_its_hosts() -> None:
     assert (await credentials.find(GITLAB, "", "r")).password == "glpat-host"
     missing = await credentials.find(GITLAB, "FRONT", "r")
     assert missing.password == ""
-    assert "FOREWARM_REPOSITORY_TOKEN_FRONT" in missing.fix
+    assert "FOREWARM_REPOSITORY_TOKEN_FRONT" in missing.refusal
 
 
 def _helper(folder: Path, script: str) -> str:
@@ -99,7 +99,7 @@ async def test_a_helper_that_gives_nothing_leaves_a_repository_public(
 ) -> None:
     found = await Credentials(helper=_helper(tmp_path, script)).find(GITLAB, "", "r")
     assert found.environment(GITLAB) == {}
-    assert "credential helper" in found.fix
+    assert "credential helper" in found.refusal
 
 
 async def test_a_helper_is_asked_last_and_for_https_alone(tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ async def test_a_public_repository_needs_no_installation(setup: Setup) -> None:
 async def test_a_repository_without_the_app_is_named(setup: Setup) -> None:
     with pytest.raises(AuthenticationError) as caught:
         await setup.clone(setup.app(), "acme/open").fetch()
-    assert f"install the GitHub App {APP_ID} on acme/open" in caught.value.user_message
+    assert f"the GitHub App {APP_ID} is not installed on acme/open" in caught.value.user_message
 
 
 async def test_another_host_and_a_strangers_address_get_no_token(setup: Setup) -> None:

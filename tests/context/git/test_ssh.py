@@ -100,10 +100,10 @@ async def test_a_strangers_address_gets_no_key(setup: Setup) -> None:
 @pytest.mark.parametrize(
     ("fault", "sentence"),
     [
-        ("gone", "does not exist; correct `ssh_key`"),
+        ("gone", "does not exist: correct `ssh_key`"),
         ("no key", "is no private key that ssh can read"),
         ("passphrase", "take away the key's passphrase by `ssh-keygen -p -N ''"),
-        ("open", "may be read by other users; run `chmod 600"),
+        ("open", "may be read by other users: run `chmod 600"),
     ],
 )
 async def test_a_key_file_that_cannot_be_used_is_named(

@@ -43,6 +43,22 @@ def test_another_database_is_refused_without_showing_the_url() -> None:
     assert "secretpw" not in caught.value.user_message
 
 
+@pytest.mark.parametrize(
+    ("url", "word"),
+    [
+        ("postgresql://u:secretpw@h:54x2/d", "port"),
+        ("postgresql://u:secretpw@h:70000/d", "port"),
+        ("postgresql://u:secret/pw@h/d", "%2F"),
+        ("postgresql://u:secret#pw@h/d", "%23"),
+    ],
+)
+def test_a_url_that_cannot_be_read_is_refused_without_showing_it(url: str, word: str) -> None:
+    with pytest.raises(BadDatabaseUrl) as caught:
+        locate(url)
+    assert word in caught.value.user_message
+    assert "secret" not in caught.value.user_message
+
+
 def test_a_password_is_not_in_the_repr() -> None:
     """A location is shown in logs."""
     assert "secretpw" not in repr(locate("postgres://u:secretpw@h/d"))
