@@ -8,6 +8,7 @@ from typing import Protocol
 
 from bot.answer.events import Outcome
 from bot.answer.question import File, Question
+from bot.answer.thread.message import ThreadMessage
 from bot.answer.thread.names import Described
 from bot.claude.prefix import Prefix
 from bot.claude.usage import Ttl, Usage
@@ -29,6 +30,20 @@ class Turn:
     question: str
     messages: tuple[JsonObject, ...]
     context: str | None = None
+
+
+class HeardMessages(Protocol):
+    """The messages of threads as events told them, for as long as the store keeps text."""
+
+    async def load(
+        self, workspace: str, channel: str, root: str
+    ) -> Mapping[str, ThreadMessage | None]: ...
+
+    async def keep(
+        self, workspace: str, channel: str, root: str, message: ThreadMessage, *, edited: bool
+    ) -> None: ...
+
+    async def remove(self, workspace: str, channel: str, root: str, ts: str) -> None: ...
 
 
 class Turns(Protocol):

@@ -292,6 +292,9 @@ class AnswerRun:
             except NotOurs:
                 # The present holder of the question replaces the messages; this process stops.
                 self.cut("superseded")
+            asked = self.question
+            place = asked.workspace, asked.channel, asked.root
+            await self._parts.threads.note_own(*place, ts)
 
     def _first_words(self, painted: asyncio.Future[Painted]) -> None:
         if painted.cancelled():

@@ -62,7 +62,7 @@ def register_intake(app: AsyncApp, intake: Intake, threads: ThreadListener) -> N
             context[TAKEN] = await intake.take(body, str(context.bot_user_id))
             event = body.get("event") or {}
             if event.get("type") == "message":
-                threads.heard(workspace_of(body), event)
+                await threads.hear(workspace_of(body), event)
         return await next()
 
     app.middleware(record_first)

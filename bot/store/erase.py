@@ -168,13 +168,17 @@ class Eraser:
         return await self._erase("forget a person", work)
 
     async def workspaces_of(self, channel: str) -> Sequence[str]:
-        """Return the workspaces that have questions or contexts of a channel here."""
+        """Return the workspaces that have questions, messages or contexts of a channel here."""
         asked = select(questions.c.workspace).where(questions.c.channel == channel)
         spoken = select(turns.c.workspace).where(turns.c.channel == channel)
         shown = select(contexts.c.workspace).where(_mentions(contexts.c.body, f'"{channel}"'))
 
+        heard = select(state.c.key).where(_mentions(state.c.key, f":{channel}:")).distinct()
+
         async def work(connection: AsyncConnection) -> Sequence[str]:
-            return list(await connection.scalars(asked.union(spoken, shown)))
+            found = set(await connection.scalars(asked.union(spoken, shown)))
+            keys = await connection.scalars(heard)
+            return sorted(found | {key.partition(":")[0] for key in keys})
 
         return await self._database.read("find a channel's workspace", work)
 

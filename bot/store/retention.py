@@ -41,7 +41,8 @@ FOR_EVER = frozenset({"contexts", "slack_bots", "slack_installations"})
 class Retention:
     """Days for which each kind is kept. `text` rules what people and Claude wrote in threads.
 
-    `state` rules values by their kind, counted from their last change; other kinds stay.
+    `state` rules values by their kind or its first word, counted from their last change; other
+    kinds stay.
     """
 
     text: float = 30
@@ -100,7 +101,7 @@ def rules(keep: Retention, now: float) -> list[Rule]:
     settled = reservations.c.settled.is_not(None)
     first_day = day_of(before(keep.money))
     states: list[Rule] = [
-        (f"state {kind}", state, and_(state.c.kind == kind, state.c.at < before(days)))
+        (f"state {kind}", state, and_(_is_kind(kind), state.c.at < before(days)))
         for kind, days in keep.state.items()
     ]
     return [
@@ -117,3 +118,7 @@ def rules(keep: Retention, now: float) -> list[Rule]:
         ("audit", audit, audit.c.at < before(keep.audit)),
         *states,
     ]
+
+
+def _is_kind(kind: str) -> ColumnElement[bool]:
+    return or_(state.c.kind == kind, state.c.kind.startswith(f"{kind} ", autoescape=True))

@@ -215,7 +215,7 @@ class Rooms:
     async def forget_everything(self) -> None:
         self.forgotten.append("everything")
 
-    def heard(self, workspace: str, event: Mapping[str, Any]) -> None:
+    async def hear(self, workspace: str, event: Mapping[str, Any]) -> None:
         pass
 
     # the context editor

@@ -1,7 +1,8 @@
 """Threads as they stand in Slack.
 
 A process that takes all events fetches each thread once and keeps it up to date from events. With
-other replicas on the same database, each thread is read from Slack for each question.
+other replicas on the same database, each thread is read from Slack for each question. If Slack
+limits how threads are read, what was heard is kept in the store and completes what is read.
 """
 
 from __future__ import annotations
@@ -12,8 +13,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import structlog
+
+from bot.answer.interfaces import HeardMessages
 from bot.answer.thread.message import BotIdentity, ThreadMessage, is_own, thread_message
 from bot.delivery.slack_api import JsonObject, SlackCallError, SlackCalls
+from bot.errors import ForewarmError
+
+log = structlog.get_logger(__name__)
 
 Key = tuple[str, str, str]
 
@@ -47,15 +54,17 @@ class Threads:
         capacity: int = 2_000,
         characters: int = 16_000_000,
         shared: bool = False,
-        limited: bool = False,
+        stored: HeardMessages | None = None,
     ) -> None:
         """`shared`: other replicas take events of the same threads, so each is read anew.
 
-        `limited`: Slack gives a few messages a minute (docs/platform/slack.md#history-limit). Then
-        every thread that is heard is kept, and what is read is put to it.
+        `stored` is given if Slack shows a few messages a minute only
+        (docs/platform/slack.md#history-limit). Then every thread that is heard is kept there, and
+        what is read is put to it.
         """
         self._shared = shared
-        self._limited = limited
+        self._stored = stored
+        self._limited = stored is not None
         self._calls = calls
         self._own = own
         self._capacity = capacity
@@ -86,7 +95,7 @@ class Threads:
         thread = self._keep((workspace, channel, root))
         if not thread.whole or self._shared:
             if thread.fetch is None:
-                thread.fetch = asyncio.ensure_future(self._fetch(thread, channel, root))
+                thread.fetch = asyncio.ensure_future(self._fetch(thread, workspace, channel, root))
                 thread.fetch.add_done_callback(_retrieved)
             # One asker who gives up must not take the fetch from the others.
             await asyncio.shield(thread.fetch)
@@ -133,6 +142,57 @@ class Threads:
         if thread is not None:
             self._put(thread, message, newer=edited)
             self._trim()
+
+    async def hear(self, workspace: str, event: Mapping[str, Any]) -> None:
+        """Take any `message` event as `heard` does, and store it if Slack limits reading."""
+        self.heard(workspace, event)
+        if self._stored is None:
+            return
+        try:
+            await self._store(self._stored, workspace, event)
+        except ForewarmError as error:
+            log.warning("heard_message_not_stored", why=str(error))
+
+    async def note_own(self, workspace: str, channel: str, root: str, ts: str) -> None:
+        """Note that an answer's message stands in a thread: Slack may send no event of a stream."""
+        own = {"channel": channel, "thread_ts": root, "ts": ts, "user": self._own.user}
+        await self.hear(workspace, own)
+
+    async def _store(self, stored: HeardMessages, workspace: str, event: Mapping[str, Any]) -> None:
+        channel = str(event.get("channel") or "")
+        if event.get("subtype") == "message_deleted":
+            ts = str(event.get("deleted_ts") or "")
+            before = event.get("previous_message") or {}
+            await stored.remove(workspace, channel, str(before.get("thread_ts") or ts), ts)
+            return
+        edited = event.get("subtype") == "message_changed"
+        message = event.get("message") if edited else event
+        if not isinstance(message, Mapping):
+            return
+        root = str(message.get("thread_ts") or message.get("ts") or "")
+        one = thread_message(message, self._own)
+        if one is None and is_own(message, self._own):
+            # An answer begins without words. It counts as a reply all the same.
+            one = ThreadMessage(str(message.get("ts")), self._own.user, "own", "")
+        if one is not None:
+            # An answer that grows is edited many times, and its turn holds its words.
+            replaces = edited and one.speaker != "own"
+            await stored.keep(workspace, channel, root, one, edited=replaces)
+        elif edited:
+            await stored.remove(workspace, channel, root, str(message.get("ts") or ""))
+
+    async def _recall(self, thread: _Thread, key: Key) -> None:
+        """Put what the store holds of a thread to it. Other replicas may have heard more."""
+        if self._stored is None:
+            return
+        try:
+            kept = await self._stored.load(*key)
+        except ForewarmError as error:
+            log.warning("heard_messages_not_read", why=str(error))
+            return
+        for ts, one in kept.items():
+            if self._shared or ts not in thread.messages:
+                self._replace(thread, ts, one)
 
     def clear(self) -> None:
         """Forget every thread: each is fetched again when it is asked in."""
@@ -181,8 +241,9 @@ class Threads:
             forgotten.counted = False
             self._characters -= sum(map(_size, forgotten.messages.values()))
 
-    async def _fetch(self, thread: _Thread, channel: str, root: str) -> None:
+    async def _fetch(self, thread: _Thread, workspace: str, channel: str, root: str) -> None:
         try:
+            await self._recall(thread, (workspace, channel, root))
             messages: Sequence[JsonObject] = await self._calls.replies(channel, root)
         except SlackCallError as error:
             if not (self._limited and error.failure == "rate_limited" and thread.messages):
@@ -194,7 +255,8 @@ class Threads:
         for message in messages:
             # An event that came meanwhile is newer than this read.
             self._put(thread, message, newer=False)
-        thread.whole = not self._limited or len(thread.messages) > _reply_count(messages)
+        replies = sum(one is not None and ts != root for ts, one in thread.messages.items())
+        thread.whole = not self._limited or replies >= _reply_count(messages)
         self._trim()
 
 
@@ -204,7 +266,8 @@ def _reply_count(messages: Sequence[JsonObject]) -> int:
 
 
 def _in_order(messages: Iterable[ThreadMessage | None]) -> Sequence[ThreadMessage]:
-    return sorted((one for one in messages if one is not None), key=lambda one: one.ts)
+    said = (one for one in messages if one is not None and (one.text or one.speaker != "own"))
+    return sorted(said, key=lambda one: one.ts)
 
 
 def _size(one: ThreadMessage | None) -> int:

@@ -56,6 +56,28 @@ def deletion(n: int) -> dict[str, Any]:
     }
 
 
+class Kept:
+    """What was heard, in a store that outlives `Threads`."""
+
+    def __init__(self) -> None:
+        self.messages: dict[str, ThreadMessage | None] = {}
+
+    async def load(
+        self, workspace: str, channel: str, root: str
+    ) -> dict[str, ThreadMessage | None]:
+        assert (workspace, channel, root) == ("T1", "C1", ROOT)
+        return dict(self.messages)
+
+    async def keep(
+        self, workspace: str, channel: str, root: str, message: ThreadMessage, *, edited: bool
+    ) -> None:
+        if edited or message.ts not in self.messages:
+            self.messages[message.ts] = message
+
+    async def remove(self, workspace: str, channel: str, root: str, ts: str) -> None:
+        self.messages[ts] = None
+
+
 def threads(replies: Replies, capacity: int = 10) -> Threads:
     return Threads(cast(SlackCalls, replies), OWN, capacity)
 
@@ -183,3 +205,62 @@ async def test_messages_that_were_not_noted_are_found_by_author_and_time() -> No
     other = frozenset({str(message(3, "")["ts"])})
     found = await threads(replies).own_since("C1", ROOT, str(message(2, "")["ts"]), other)
     assert found == (message(5, "")["ts"], message(6, "")["ts"])
+
+
+async def test_a_limited_thread_is_put_together_from_what_is_stored() -> None:
+    """Slack shows the first messages only, and a new process has heard nothing."""
+    kept, replies = Kept(), Replies(message(1, "root", reply_count=3), message(2, "two"))
+    before = Threads(cast(SlackCalls, replies), OWN, stored=kept)
+    for event in (message(3, "three"), message(4, "four"), edit(4, "four, mended")):
+        await before.hear("T1", event)
+    after = Threads(cast(SlackCalls, replies), OWN, stored=kept)
+    assert await texts(after) == ["root", "two", "three", "four, mended"]
+    assert not after.is_partial("T1", "C1", ROOT)
+
+
+async def test_a_limited_thread_is_partial_if_a_message_was_never_heard() -> None:
+    """A deleted message counts neither as one that is here nor as one that is missing."""
+    kept, replies = Kept(), Replies(message(1, "root", reply_count=2), message(2, "two"))
+    held = Threads(cast(SlackCalls, replies), OWN, stored=kept)
+    await held.hear("T1", deletion(3))
+    assert await texts(held) == ["root", "two"]
+    assert held.is_partial("T1", "C1", ROOT)
+    assert kept.messages == {message(3, "")["ts"]: None}
+
+
+async def test_a_limited_thread_without_an_answer_of_slack_is_what_is_stored() -> None:
+    kept, replies = Kept(), Replies()
+    await Threads(cast(SlackCalls, replies), OWN, stored=kept).hear("T1", message(2, "two"))
+    replies.fails = SlackCallError("rate_limited", "ratelimited", 30)
+    held = Threads(cast(SlackCalls, replies), OWN, stored=kept)
+    assert await texts(held) == ["two"]
+    assert held.is_partial("T1", "C1", ROOT)
+
+
+async def test_another_replicas_deletion_is_heeded() -> None:
+    kept, replies = Kept(), Replies(message(1, "root"))
+    one, other = (
+        Threads(cast(SlackCalls, replies), OWN, shared=True, stored=kept) for _ in range(2)
+    )
+    await one.hear("T1", message(2, "secret"))
+    assert await texts(one) == ["root", "secret"]
+    await other.hear("T1", deletion(2))
+    assert await texts(one) == ["root"]
+
+
+async def test_the_store_keeps_the_first_words_of_our_own_growing_answer() -> None:
+    """Its turn holds all of them, and each edit would be a write."""
+    kept = Kept()
+    held = Threads(cast(SlackCalls, Replies()), OWN, stored=kept)
+    for event in (
+        message(2, "It", user="UBOT"),
+        {
+            "channel": "C1",
+            "subtype": "message_changed",
+            "message": message(2, "It is", user="UBOT"),
+        },
+    ):
+        await held.hear("T1", event)
+    [one] = kept.messages.values()
+    assert one is not None
+    assert (one.text, one.speaker) == ("It", "own")
