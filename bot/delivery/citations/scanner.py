@@ -114,6 +114,9 @@ class Scanner:
         if odd is None:
             return None
         begin, end, cited = odd
+        if end < 0 and stop == len(raw):
+            # The path may begin within the scheme of an address, as in `git+s`.
+            begin = min(begin, stop - growing_address(raw[at:stop], self._writer.last))
         if begin > at:
             return self._words(raw[at:begin], at, growing=False)
         if cited is None:

@@ -21,6 +21,13 @@ _UNDERLINE = re.compile(r"(?:=+|-+)[ \t]*\Z")
 _MARKER = re.compile(r"([-*+]|(\d{1,9})[.)])(?:([ \t]+)|\Z)")
 _DELIMITER = re.compile(r"\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*\Z")
 _PIPE = re.compile(r"(?<!\\)\|")
+_MARKS = re.compile(
+    r"(?:[ \t]*(?:>|(?:[-*+]|\d{1,9}[.)])(?=[ \t]|\Z)))*[ \t]*"
+    r"(?:`{3,}|~{3,}|#{1,6}(?=[ \t]|\Z))?"
+)
+"""The marks of quotations and items at a line's beginning, then of a fence or a heading."""
+_MAY_DEFINE = re.compile(r"\[[^\]]*(?:\]:|\]?\Z)")
+"""The beginning of a text that may define the target of links."""
 
 ELLIPSIS = "…"
 """The mark for the text of a list item that an earlier message holds."""
@@ -179,12 +186,12 @@ class Outline:
 
     def reopening(self, upcoming: str) -> str:
         """Return the marks with which the next message must begin, `upcoming` following them."""
-        if self.line.strip():
-            return self._reopen_line(upcoming)
         if self.line:
-            # The indentation has left already, and must stand here again.
+            again = self._to_repeat(upcoming)
+            if again is None:
+                return self._reopen_line(upcoming)
             begun = replace(self, line="")
-            return begun.reopening(self.line + upcoming) + self.line
+            return begun.reopening(self.line + upcoming) + again
         first = upcoming.split("\n", 1)[0]
         if self.quote is not None and (inner := _quoted(first)) is not None:
             return self._reopen_quote(self.quote.reopening(inner))
@@ -193,6 +200,8 @@ class Outline:
             info = self.fence.info if len(self.fence.info) <= LONGEST_INFO else ""
             opener = " " * self.fence.indent + self.fence.marker + info
             return self._ancestors(self.fence.container, opener) + opener + "\n"
+        if self.head is not None and self._makes_table(first):
+            return self._ancestors(columns(self.head)[0], self.head) + self.head + "\n"
         if self.table is not None and self._continues_table(first):
             head = self.table[0]
             return self._ancestors(columns(head)[0], head) + "\n".join(self.table) + "\n"
@@ -206,17 +215,68 @@ class Outline:
         lines = "".join(f"{lead}{line}\n" for line in marks.rstrip("\n").split("\n"))
         return self._ancestors(self.quote_base, lead) + lines
 
+    def _to_repeat(self, upcoming: str) -> str | None:
+        """Return what has left of the line and must stand again; None if the rest can go on.
+
+        The rest of a line means something else than in the text if that text did not stand alone:
+        behind indentation and markers, within the line of a fence's opening, and within the row of
+        dashes below a table's head.
+        """
+        first = upcoming.split("\n", 1)[0]
+        end = self.ended()
+        bare = not self.line.strip() or (not end.code and not self.line.strip(" \t>"))
+        if bare or self._stops_in_markers(first) or self._makes_table(self.line + first):
+            return self.line
+        fence = end.open_fence
+        if fence is None or self.open_fence is not None:
+            return None
+        # A name of a language is short. A long one would take the room of the message.
+        is_long = len(fence.info) > LONGEST_INFO
+        return self.line.rstrip(" \t").removesuffix(fence.info) if is_long else self.line
+
+    def _stops_in_markers(self, rest: str) -> bool:
+        """Return whether only marks of blocks have left of the line, so that `rest` needs them."""
+        line = self.line + rest
+        marks = _MARKS.match(line)
+        if marks is None or marks.end() < len(self.line):
+            return False
+        after = self._innermost_after(rest)
+        if after.code:
+            return after.fence is not None and self.open_fence is None
+        if after.paragraph and after.head is not None:
+            # A number that cannot begin a list here is a word of the paragraph.
+            return after.head.strip() == line[marks.end() :].strip()
+        return True
+
+    def _innermost_after(self, rest: str) -> Outline:
+        """Return the structure in the deepest quotation if the line ends with `rest`."""
+        probe = replace(self.copy(), line="")
+        probe._read_line(self.line + rest)
+        while probe.quote is not None:
+            probe = probe.quote
+        return probe
+
+    def _makes_table(self, line: str) -> bool:
+        """Return whether a line makes a table's head of the line before."""
+        probe = replace(self.copy(), line="")
+        probe._read_line(line)
+        return probe.in_table and not self.in_table
+
     def _reopen_line(self, upcoming: str) -> str:
         end = self.ended()
         lines = end._reopen_within()
         if end.code or end.open_fence is not None:
             return lines
         ticks = open_ticks(self.line)
-        if not ticks and self._starts_block(columns(upcoming)[1]):
-            # The rest of a line would be a list item, or another block, at a message's beginning.
+        if not ticks and self._differs_at_beginning(upcoming):
             return lines + ELLIPSIS
         # A tick that follows the mark directly would make it a longer one.
         return lines + ticks + (" " if ticks and upcoming.startswith("`") else "")
+
+    def _differs_at_beginning(self, upcoming: str) -> bool:
+        """Return whether the rest of a line would begin a block, or define a link's target."""
+        rest = columns(upcoming)[1]
+        return self._starts_block(rest) or _MAY_DEFINE.match(rest) is not None
 
     def _reopen_within(self) -> str:
         """Return the marks before the rest of a line that was read as ended."""
@@ -229,7 +289,8 @@ class Outline:
         if self.fence is not None:
             return self.reopening("") + " " * self.fence.container
         if self.code:
-            return self._ancestors_of(self.items) + " " * (self._content + 4)
+            # Without a blank line it would go on with the paragraph of its item.
+            return self._ancestors_of(self.items, apart=True) + " " * (self._content + 4)
         if self.table is not None:
             column = columns(self.table[0])[0]
             return self._ancestors(column, "|") + "\n".join(self.table) + "\n" + " " * column
@@ -242,22 +303,23 @@ class Outline:
     def _ancestors(self, column: int, upcoming: str) -> str:
         """Return the lines of the items that contain a line starting at `column`."""
         within = tuple(item for item in self.items if item.content <= column)
-        lines = self._ancestors_of(within)
         rest = columns(upcoming)[1]
         marker = _MARKER.match(rest)
         glued = bool(marker and (not marker[2] or marker[2] == "1")) or bool(_opener(rest))
-        return lines if glued or not lines else lines + "\n"
+        is_indented = bool(within) and column - within[-1].content >= 4
+        return self._ancestors_of(within, apart=is_indented or not glued)
 
     @staticmethod
-    def _ancestors_of(items: tuple[Item, ...], *, inline: bool = False) -> str:
+    def _ancestors_of(items: tuple[Item, ...], *, inline: bool = False, apart: bool = False) -> str:
+        """Return the lines of items, with a blank line behind them if `apart`."""
         lines = []
         for depth, item in enumerate(items):
             # An ordered item interrupts a paragraph only if it is numbered 1.
-            apart = depth and item.marker[0].isdigit() and item.marker[:-1] != "1"
-            lines.append(("\n" if apart else "") + item.mark)
+            blank = depth and item.marker[0].isdigit() and item.marker[:-1] != "1"
+            lines.append(("\n" if blank else "") + item.mark)
         if not lines:
             return ""
-        return "\n".join(lines) + (" " if inline else "\n")
+        return "\n".join(lines) + (" " if inline else "\n\n" if apart else "\n")
 
     # Reading lines
 

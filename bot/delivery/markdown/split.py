@@ -173,11 +173,14 @@ def _word_end(outline: Outline, text: str, most: int) -> int:
 
 
 def _beside_ticks(text: str, place: int) -> int:
-    """Return the last place up to `place` that touches no tick: two runs would become one."""
+    """Return the last place up to `place` that touches no tick: two runs would become one.
+
+    It is 0 if the text begins with ticks that reach up to `place`.
+    """
     at = place
     while 0 < at < len(text) and "`" in text[at - 1 : at + 1]:
         at -= 1
-    return at or place
+    return at
 
 
 def _character_end(text: str, most: int) -> int:

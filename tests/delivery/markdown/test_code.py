@@ -101,6 +101,20 @@ def test_an_address_ends_where_it_ends_in_every_script(text: str, expected: str)
         assert shown(text[:cut], text[cut:]) == expected, cut
 
 
+@pytest.mark.parametrize("scheme", ["git+ssh", "mongodb+srv", "git+https"])
+def test_a_scheme_is_whole_although_a_path_could_begin_within_it(scheme: str) -> None:
+    """`git+s` may be the beginning of a path with a blank, and was let go up to the `s`."""
+    index = PathIndex([STATE], {"app": ["src/odd (1).py", "https notes/a.md"]})
+    text = f"see {scheme}://d.example/a now"
+    for cut in range(1, len(text)):
+        check = CitationFilter(HOSTS, index, {})
+        check.feed(text[:cut], 0.0)
+        left = check.settled(0.0)
+        check.feed(text[cut:], 0.0)
+        whole = left + check.settled(0.0, final=True)
+        assert whole == f"see `{scheme}://d.example/a` now", cut
+
+
 def test_the_pieces_make_no_difference_and_code_stays(author: type[Author]) -> None:
     """Two hundred texts of all block types, in twelve scripts, torn at random."""
     chance = random.Random(1)

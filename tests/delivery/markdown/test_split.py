@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from bot.delivery.markdown.outline import Outline
 from bot.delivery.markdown.split import cut_within
 
+COMMON = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 WHOLE = [
     "\U0001f1e9\U0001f1ea",  # a flag
     "\U0001f44d\U0001f3fd",  # a hand with a skin tone
@@ -76,3 +78,61 @@ def test_the_rest_of_a_line_begins_no_block_in_the_next_message(rest: str) -> No
     outline.read("some words *")
     assert outline.reopening(rest) == "…"
     assert outline.reopening("words") == ""
+
+
+FENCE = "- ```js {1,2}\n  [x](https://evil.example)\n  ```"
+INDENTED = (
+    "- an item\n\n      a = 1\n      - [x](https://evil.example)\n      [y](https://evil.example)"
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        FENCE,
+        "> > ~~~ts title\n> > [x](https://evil.example)\n> > ~~~",
+        "- > ```py\n  > [x](https://evil.example)\n  > ```",
+        "2. a\n   1. ```\n      [x](https://evil.example)\n      ```",
+        INDENTED,
+        "> words\n>\n>     a = 1\n>     [x](https://evil.example)",
+        "1. a\n\n   > words\n   >\n   >     [x](https://evil.example)\n   >     b",
+        "- a\n  - b\n3. c\n\n       [x](https://evil.example)",
+        "words\n\n    # [x](https://evil.example)\n    > [y](https://evil.example)",
+    ],
+)
+def test_code_stays_code_behind_any_cut(text: str) -> None:
+    """Behind a cut within its marks or its indentation, code became prose with live links."""
+    for cut in range(1, len(text)):
+        outline = Outline()
+        outline.read(text[:cut])
+        message = outline.reopening(text[cut:]) + text[cut:]
+        assert "href" not in COMMON.render(text[:cut] + outline.closing()), cut
+        assert "href" not in COMMON.render(message), (cut, message)
+
+
+@pytest.mark.parametrize(
+    ("left", "rest", "again"),
+    [
+        ("> > ", "~~~py", "> > "),
+        (">> ~~~ts ", "title", ">> ~~~ts "),
+        ("~~", "~py", "~~"),
+        ("- ", "# heading", "- "),
+        ("3", ". item", "3"),
+        ("- a\n\n      co", "de", "- …\n\n      "),
+        ("| a | b |\n| :-- | ", "--: |", "| a | b |\n| :-- | "),
+        ("> | a | b |\n", "> |---|---|", "> | a | b |\n"),
+        ("words\n19", "86. was", "…"),
+        ("see ", "[r]: `https://evil.example`", "…"),
+        ("see ", "[r](https://github.com/acme/app)", ""),
+    ],
+)
+def test_marks_that_have_left_stand_again(left: str, rest: str, again: str) -> None:
+    """The rest of a line alone would be another block, or none."""
+    outline = Outline()
+    outline.read(left)
+    assert outline.reopening(rest) == again
+
+
+def test_no_run_of_ticks_is_cut_at_its_first_tick() -> None:
+    """Three ticks that became one and two ended the span early."""
+    assert cut_within(Outline(), "``` `` ``` end", 8) is None
