@@ -12,8 +12,9 @@ changes how the definition is read:
 
 Other captures: `@declarator` is a C declarator that holds the name; `@parent` is the type that a
 definition belongs to and that does not enclose it; `@scope` gives its name to what it encloses and
-is no definition; `@opaque` is a function without a name; `@wrap` is a statement that belongs to the
-one definition in it, such as a decorator's. Of two patterns that match one name the first counts.
+declares it, as an extension in Swift and `impl` in Rust do; `@opaque` is a function without a name;
+`@wrap` is a statement that belongs to the one definition in it, such as a decorator's. Of two
+patterns that match one name the first counts.
 
 No pattern has a predicate: the binding reads the text for one, and crashes if the text was handed
 to the parser in pieces (tree-sitter 0.26.1). The node names are those of each grammar's

@@ -232,6 +232,8 @@ def definitions(path: str, text: bytes, seconds: float = SECONDS) -> Definitions
     grammar = _GRAMMARS.get(name)
     if grammar is None:
         return None
+    if name == "h" and _CPP_ONLY.search(text):
+        return _parsed("cpp", text, seconds)
     found = _parsed(name, text, seconds)
     if grammar.fallback is not None and found is not None and not found.whole:
         other = _parsed(grammar.fallback, text, seconds)
@@ -240,12 +242,19 @@ def definitions(path: str, text: bytes, seconds: float = SECONDS) -> Definitions
     return found
 
 
+_CPP_ONLY = re.compile(
+    rb"^[ \t]*(?:template[ \t]*<|namespace\b[^;=()]{0,200}\{|class[ \t]+\w[^;()]{0,200}[{:]"
+    rb"|(?:public|private|protected)[ \t]*:|using[ \t]+\w)",
+    re.MULTILINE,
+)
+"""Lines of a header that no C has. Of C++ with many macros both grammars misread a part."""
+
+
 def _parsed(name: str, text: bytes, seconds: float) -> Definitions | None:
     tree = _tree(name, text, seconds)
     if tree is None or not _is_searchable(tree.root_node):
         return None
-    captures = _captures(name, tree, text)
-    items = tuple(_nested(captures))[:MOST]
+    items = tuple(_nested(_captures(name, tree, text)))[:MOST]
     return Definitions(
         tuple(sorted(items, key=lambda item: item.first)), not tree.root_node.has_error
     )
@@ -489,6 +498,10 @@ def _nested(captures: Sequence[_Capture]) -> Iterator[Definition]:
             continue
         path = ".".join(part for part in (outer, capture.parent, capture.name) if part)
         if capture.kind == "scope":
+            before, _, name = path.rpartition(".")
+            if name:
+                extension = capture._replace(name=name, modifier="declared")
+                yield _definition(extension, "type", before, wraps)
             stack.append(_Open(capture.start, capture.end, "type", path))
             wraps.clear()
             continue

@@ -548,6 +548,28 @@ def test_headers_are_read_as_c_or_as_cpp() -> None:
     )
     assert other is not None
     assert [item.qualified for item in other.items] == ["A", "A.m", "b", "b.f"]
+    # Neither grammar reads such macros. The C one would find more names, and wrong ones.
+    macros = (
+        b"API_BEGIN\ntemplate <class T> API auto f(T t) -> T { return (int) t; }\nclass API B;\n"
+    )
+    assert definitions("a.h", macros) == definitions("a.hpp", macros)
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "line"),
+    [
+        ("a.swift", "import UIKit\n\nextension Session { func f() {} }\n", 3),
+        ("a.swift", "extension Session { func f() {} }\n\nclass Session {}\n", 3),
+        ("a.rs", "use x::Session;\n\nimpl<T> Session<T> { fn f() {} }\n", 3),
+        ("a.rs", "impl Session {}\nstruct Session;\n", 2),
+    ],
+)
+def test_an_extension_declares_the_type_that_it_extends(path: str, text: str, line: int) -> None:
+    """The type itself, if it is in the same file, counts more."""
+    found = definitions(path, text.encode())
+    assert found is not None
+    items = [item for item in found.items if item.qualified == "Session"]
+    assert min(items, key=lambda item: (item.declared, item.line)).line == line
 
 
 @pytest.mark.parametrize(

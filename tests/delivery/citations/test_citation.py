@@ -115,6 +115,7 @@ def test_lists_and_ranges_are_read(locator: str, ranges: tuple[tuple[int, int], 
         ("::Session::close", "Session::close"),
         (":Session.close()", "Session.close()"),
         ("#$value", "$value"),
+        ("#SkipList<Key, Order>::Node", "SkipList<Key, Order>::Node"),
     ],
 )
 def test_names_of_any_language_are_read(locator: str, symbol: str) -> None:
