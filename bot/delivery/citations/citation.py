@@ -26,7 +26,8 @@ _MORE = re.compile(r"(?:[,:C.]|::|\s?(?:[-\u2013\u2014]|\.\.)\s?)?L?\Z|\s\Z")
 _GOES_ON = re.compile(r"[A-Za-z0-9_]")
 _IDENTIFIER = re.compile(r"::?([A-Za-z_$][\w$]*(?:(?:\.|::)[A-Za-z_$~][\w$]*)*[?!]?(?:\(\))?)\Z")
 _NAME = re.compile(
-    r"#(operator\s\S.*|[\w:]*\w<[\w\s,.:&*'?<>]*>\S*|\"[^\"]+\"|'[^']+'|\[[^\]]+\]|[^\s/][^\s]*(?:\([^()]*\)\S*)?)\Z"
+    r"#(operator\s\S.*|\(\w+ \*?\w+\) ?\w+|[\w:]*\w<[\w\s,.:&*'?<>]*>\S*"
+    r"|\"[^\"]+\"|'[^']+'|\[[^\]]+\]|[^\s/][^\s]*(?:\([^()]*\)\S*)?)\Z"
 )
 _TITLE = re.compile(r"#(\S.*)\Z")
 _NAMES_WITH_BLANKS = (".md", ".mdx", ".markdown", ".kt", ".kts", ".scala")
@@ -157,6 +158,4 @@ def may_locate(text: str) -> bool:
     )
 
 
-_GROWING = re.compile(
-    r"(?:[:#]\s?[L\d,;:C.\s\u2013\u2014-]*|#\S*(?:\([^()]*)?|#operator\s.*|::?[\w$.:~?!()]*)\Z"
-)
+_GROWING = re.compile(r"(?:[:#]\s?[L\d,;:C.\s\u2013\u2014-]*|#.*|::?[\w$.:~?!()]*)\Z")

@@ -22,6 +22,7 @@ from bot.delivery.citations.tokens import (
     run_end,
 )
 from bot.delivery.citations.verifier import Verifier
+from bot.delivery.citations.worded import before, behind
 
 _LONGEST_NAME = 200
 _LEAD = re.compile(r"[ \t>]*")
@@ -144,7 +145,7 @@ class CodeSpans:
         if whole:
             self._writer.code(ticks, content)
             return stop
-        if content.endswith("`") or (len(ticks) == 1 and self._may_cite(content)):
+        if content.endswith("`") or (len(ticks) <= 2 and self._may_cite(content)):
             return WAIT
         self._begin_code(ticks, content)
         return stop
@@ -153,7 +154,9 @@ class CodeSpans:
         return self._verifier.may_grow(content) or PATHLIKE.match(content) is not None
 
     def _span(self, ticks: str, content: str, after: int, raw: str, final: bool) -> int:
-        cited = self._verifier.read(content) if len(ticks) == 1 else None
+        cited = self._verifier.read(content) if len(ticks) <= 2 else None
+        if cited is None and self._verifier.names_path(content):
+            return self._path(ticks, content, after, raw, final)
         finding: Finding | Literal["wait"] | None = None
         if cited is not None:
             alone = self._is_alone(raw, after, final or self._verifier.forcing)
@@ -169,6 +172,25 @@ class CodeSpans:
         self._writer.code(ticks, content)
         self._name(ticks, content)
         return after
+
+    def _path(self, ticks: str, content: str, after: int, raw: str, final: bool) -> int:
+        """Pass on a path in code; its lines may be said before or behind it."""
+        cited, end = before(content, self._writer.outline.line), after
+        if cited is None:
+            final = final or self._verifier.forcing
+            cited, end = behind(content, raw, after, final=final)
+        if end == WAIT:
+            return WAIT
+        finding = self._verifier.verify(cited, self._writer.written) if cited else None
+        if finding == "wait":
+            return WAIT
+        if finding is None or self._verifier.permalink(finding) is None:
+            self._writer.code(ticks, content)
+            self._name(ticks, content)
+            return after
+        self._verifier.show(self._writer, finding, content)
+        # The words that say the lines stay if they are right.
+        return after if finding.fate == "good" else end
 
     def _name(self, ticks: str, content: str) -> None:
         name = EXPRESSION.match(content) if len(ticks) == 1 else None

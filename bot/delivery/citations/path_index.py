@@ -27,7 +27,7 @@ FileKey: TypeAlias = tuple[str, str]
 _FEW = 4
 _REMEMBERED = 4_000
 """Answers of `find` that are kept: a text that is still growing is looked up with each piece."""
-_PLAIN = re.compile(r"[^\s:#`'\"<>|*?\\(){}\[\]!&~,;]+")
+_PLAIN = re.compile(r"[^\s:#`'\"<>|*?\\(){}\[\]!&~,;@]+")
 _ESCAPED = re.compile(r"\\([^\w\s])")
 
 
@@ -165,8 +165,7 @@ class PathIndex:
     def begins(self, text: str) -> bool:
         """Return whether a known path, or the name of a file, begins so."""
         text = plain(text) if text else text
-        at = bisect_left(self._sorted, text)
-        if at < len(self._sorted) and self._sorted[at].startswith(text):
+        if _has_beginning(self._sorted, text) or _has_accented(self._sorted, text):
             return True
         return any((name + "/").startswith(text) for name in self.states) or any(
             text.startswith(name + "/") and self.begins(text[len(name) + 1 :])
@@ -179,6 +178,14 @@ class PathIndex:
         Such a path has a blank, a bracket or a quotation mark in it, or neither a slash nor a dot.
         """
         text = raw[at : at + 300] if raw[at] in self._odd_firsts else ""
+        known = self._longest_odd(text if text.isascii() else unicodedata.normalize("NFC", text))
+        if known is None or text.startswith(known):
+            return known
+        # The text is in the other Unicode form, which is longer.
+        ends = range(len(known), len(text) + 1)
+        return next((text[:end] for end in ends if plain(text[:end]) == known), None)
+
+    def _longest_odd(self, text: str) -> str | None:
         while text:
             place = bisect_right(self._odd, text) - 1
             if place < 0:
@@ -193,8 +200,8 @@ class PathIndex:
         """Return whether such a path begins with a text."""
         if text[:1] not in self._odd_firsts:
             return False
-        at = bisect_left(self._odd, text)
-        return at < len(self._odd) and self._odd[at].startswith(text)
+        text = text if text.isascii() else unicodedata.normalize("NFC", text)
+        return _has_beginning(self._odd, text) or _has_accented(self._odd, text)
 
     @property
     def has_odd(self) -> bool:
@@ -204,6 +211,23 @@ class PathIndex:
         """Return whether a path that is not known ends as known files do."""
         name = path.rsplit("/", 1)[-1]
         return "." in name and name.rsplit(".", 1)[-1] in self._endings
+
+
+def _has_beginning(names: Sequence[str], text: str) -> bool:
+    at = bisect_left(names, text)
+    return at < len(names) and names[at].startswith(text)
+
+
+def _has_accented(names: Sequence[str], text: str) -> bool:
+    """Return whether a name goes on with the text's last letter and an accent, not yet there."""
+    at = bisect_left(names, text[:-1] + _FIRST_FOREIGN)
+    if not text[-1:].isalpha() or at >= len(names) or not names[at].startswith(text[:-1]):
+        return False
+    following = unicodedata.normalize("NFD", names[at][len(text) - 1 : len(text)])
+    return following[:1] == text[-1]
+
+
+_FIRST_FOREIGN = "\x80"
 
 
 def _common(one: str, other: str) -> int:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from operator import itemgetter
 
 from bot.delivery.citations.check import Finding
-from bot.delivery.citations.citation import LONGEST, SHAPE, shaped
+from bot.delivery.citations.citation import LONGEST, SHAPE, Citation, shaped
 from bot.delivery.citations.code_spans import CodeSpans
 from bot.delivery.citations.safe_output import TICK, SafeMarkdownWriter
 from bot.delivery.citations.tokens import (
@@ -32,6 +33,7 @@ from bot.delivery.citations.tokens import (
     without_tail,
 )
 from bot.delivery.citations.verifier import Verifier
+from bot.delivery.citations.worded import in_words
 
 WORD = re.compile(r"[A-Za-z0-9]")
 FOREIGN = re.compile(r"[^\x00-\x7f]")
@@ -117,6 +119,11 @@ class Scanner:
         if end < 0 and stop == len(raw):
             # The path may begin within the scheme of an address, as in `git+s`.
             begin = min(begin, stop - growing_address(raw[at:stop], self._writer.last))
+        if end < 0 and begin > at and raw[begin - 1] in ":#":
+            word = max(raw.rfind(" ", at, begin), raw.rfind("\n", at, begin), at - 1) + 1
+            if self._verifier.foresee(raw[word:stop].lstrip("(\"'*_")):
+                # The name in an unfinished citation could be the beginning of another path.
+                return None
         if begin > at:
             return self._words(raw[at:begin], at, growing=False)
         if cited is None:
@@ -150,15 +157,10 @@ class Scanner:
     def _cite_words(self, text: str) -> int:
         """Pass on words, their citations checked; return how many characters that were."""
         done = 0
-        for found in SHAPE.finditer(text) if ":" in text or "#" in text else ():
-            begin = found.start() + self._verifier.foreign_words(found[0])
-            piece = text[begin : found.end()]
-            cited = self._verifier.read(piece) if shaped(piece) is not None else None
-            if cited is None or WORD.match(text, found.end()):
-                continue
-            if begin == 0 and self._writer.within_word and self._writer.last.isascii():
+        for begin, end, cited in self._cited_in(text):
+            if begin == 0 and self._is_inner(text[end : end + 1]):
                 # The beginning of the path has left already.
-                self._verifier.struck(found[0])
+                self._verifier.struck(text[begin:end])
                 continue
             line = self._writer.outline.line + text[done:begin]
             at = self._writer.written + begin - done
@@ -169,9 +171,30 @@ class Scanner:
             if finding is not None:
                 self._writer.text(text[done:begin])
                 self._verifier.show(self._writer, finding, cited.text)
-                done = found.end()
+                done = end
         self._writer.text(text[done:])
         return len(text)
+
+    def _is_inner(self, following: str) -> bool:
+        """Return whether the next text belongs to a word that has left; emphasis does not."""
+        last = self._writer.last
+        return self._writer.within_word and last.isascii() and not last == following == "_"
+
+    def _cited_in(self, text: str) -> list[tuple[int, int, Citation]]:
+        """Return the citations in words, in order, each with its beginning and its end."""
+        cited = []
+        for begin, end, said in in_words(self._writer.outline.line, text):
+            if self._verifier.names_path(said.path):
+                cited.append((begin, end, said))
+        for found in SHAPE.finditer(text) if ":" in text or "#" in text else ():
+            begin = found.start() + self._verifier.foreign_words(found[0])
+            if text[begin] == "_" and text[found.end() : found.end() + 1] == "_":
+                begin += 1
+            piece = text[begin : found.end()]
+            one = self._verifier.read(piece) if shaped(piece) is not None else None
+            if one is not None and WORD.match(text, found.end()) is None:
+                cited.append((begin, found.end(), one))
+        return sorted(cited, key=itemgetter(0))
 
     def _backslash(self, raw: str, at: int, final: bool) -> int:
         after = raw[at + 1 : at + 2]

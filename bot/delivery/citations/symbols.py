@@ -32,6 +32,7 @@ _GENERICS = re.compile(r"(?<=\w)(?:<[\w\s,.:&*'?<>]*>|\[[\w\s,.:&*'?]*\])")
 _SEPARATOR = re.compile(r"(?<=[\w?!)>\]])(?:::|\.|->|#)(?=[\w~$@#`<=>!+*/%&|^\[-])(?![^\[]*\])")
 _SIGIL = re.compile(r"\A(?:\$|::|@@?|:|&|\*|r#)(?=\w)")
 _RAW = re.compile(r"\br#(?=\w)")
+_GO_METHOD = re.compile(r"\(\w+ \*?(\w+)\) ?(\w+)")
 _RECEIVER = re.compile(r"\([*&]?(\w+)\)")
 _SLUG = re.compile(r"[^\w\- ]")
 
@@ -63,6 +64,8 @@ def find_definition(
 def parts_of(symbol: str) -> list[str]:
     """Return a name's parts, the outermost first, without call brackets, arity and generics."""
     bare = symbol.strip()
+    if method := _GO_METHOD.fullmatch(bare):
+        return [method[1], method[2]]
     if len(bare) > 2 and bare[0] + bare[-1] in ("''", '""', "[]"):
         # A name that is a text or an expression has no parts.
         return [bare if bare[0] == "[" else bare[1:-1]]

@@ -21,6 +21,7 @@ from bot.delivery.citations.citation import (
 from bot.delivery.citations.links import Hosts, Pages, permalink
 from bot.delivery.citations.path_index import FileKey, PathIndex, Source
 from bot.delivery.citations.safe_output import TICK, SafeMarkdownWriter
+from bot.delivery.citations.worded import may_follow, whole
 
 NEAR_QUOTE = 80
 """Characters between a quoted block and the citation that belongs to it."""
@@ -105,14 +106,25 @@ class Verifier:
 
     def read(self, text: str) -> Citation | None:
         """Return the citation that a whole text is, None if it is none."""
-        return read(text, self._index)
+        return read(text, self._index) or whole(text.strip(), self._index)
+
+    def names_path(self, text: str) -> bool:
+        """Return whether a text is the path of a file, without lines."""
+        is_path = 0 < len(text) <= LONGEST and ("/" in text or "." in text)
+        return (
+            self._index is not None
+            and not self.muted
+            and (self._index.knows(text) if is_path else self._index.find(text)[1])
+        )
 
     def may_grow(self, text: str) -> bool:
         """Return whether an unfinished code span or word may be growing into a citation."""
         if self._index is None:
             # The paths will be known before the next words, in all likelihood.
             return True
-        return self._index.begins(text) or self.foresee(text)
+        return (
+            self._index.begins(text) or self.foresee(text) or may_follow(text.strip(), self._index)
+        )
 
     def foresee(self, text: str) -> bool:
         """Ask for the files that an unfinished citation names; False if it names none."""
