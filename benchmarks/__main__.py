@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "store": ("benchmarks.bench_store", "store", "The store's share of a question's time."),
     "load": ("benchmarks.bench_load", "load", "Questions a second, until it breaks."),
     "chaos": ("benchmarks.bench_chaos", "chaos", "Kill bots; count complete answers."),
+    "scatter": ("benchmarks.bench_scatter", "scatter", "Threads scattered over replicas."),
     "costs": ("benchmarks.bench_costs", "costs", "Dollars a month by size and questions a day."),
     "entry": ("benchmarks.bench_entry", "entry", "The longest pause under unsigned requests."),
     "playground": ("benchmarks.bench_playground", "playground", "A year in a minute."),

@@ -1,7 +1,9 @@
-"""A load balancer before several bots: each request to a living one, in turn, with no memory."""
+"""A load balancer before several bots: each request to a living one, with no memory."""
 
 from __future__ import annotations
 
+import random
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
@@ -13,13 +15,19 @@ HOP_BY_HOP = (hdrs.HOST, hdrs.CONTENT_LENGTH, hdrs.TRANSFER_ENCODING, hdrs.CONNE
 
 
 class Balancer:
-    """Passes requests on. `alive` names the bots that there are now, as base URLs."""
+    """Passes requests on. `alive` names the bots that there are now, as base URLs.
+
+    Each request goes to the next bot in turn, or to one at random if `chance` is set. `passed`
+    counts the requests that each bot has taken.
+    """
 
     def __init__(self, alive: Callable[[], Sequence[str]]) -> None:
         self._alive = alive
         self._turn = count()
         self._session: aiohttp.ClientSession | None = None
         self.refused = 0
+        self.passed: Counter[str] = Counter()
+        self.chance: random.Random | None = None
 
     def __repr__(self) -> str:
         return f"<Balancer before {len(self._alive())} bots, {self.refused} requests refused>"
@@ -47,13 +55,15 @@ class Balancer:
             except aiohttp.ClientError:
                 return web.Response(status=502)
             if found.status != 503:
+                self.passed[url] += 1
                 return found
         self.refused += 1
         return web.Response(status=503)
 
     def _in_turn(self) -> Sequence[str]:
         alive = self._alive()
-        first = next(self._turn) % len(alive) if alive else 0
+        turn = self.chance.randrange(1_000) if self.chance is not None else next(self._turn)
+        first = turn % len(alive) if alive else 0
         return [*alive[first:], *alive[:first]]
 
     async def _sent(self, url: str, request: web.Request, body: bytes) -> web.Response:

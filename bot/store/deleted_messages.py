@@ -1,7 +1,8 @@
 """Messages that were deleted in Slack: taken out of turns, saved answers and questions.
 
 An answer may be under way when a message of its thread is deleted, at another replica even. So each
-deletion is remembered, and what is kept later is cleaned by it.
+deletion is remembered before anything is cleaned. What is kept later is cleaned by what is
+remembered, once more after it was written: then one of the two has seen the other.
 """
 
 from __future__ import annotations
@@ -24,14 +25,18 @@ _WORDS = ("text", "files", "quoted", "unread")
 
 
 async def forget_message(
-    connection: AsyncConnection, workspace: str, channel: str, thread: str, ts: str, now: float
+    connection: AsyncConnection, workspace: str, channel: str, thread: str, ts: str
 ) -> None:
-    """Take a message out of everything that is kept of its thread, and remember that it is gone."""
-    await _remember(connection, workspace, channel, ts, now)
+    """Take a message out of everything that is kept of its thread, in one transaction.
+
+    The rows are locked: two deletions at the same time must not undo each other.
+    """
     kept = await connection.execute(
-        select(turns.c.id, turns.c.question, turns.c.messages).where(
-            turns.c.workspace == workspace, turns.c.channel == channel, turns.c.thread == thread
-        )
+        select(turns.c.id, turns.c.question, turns.c.messages)
+        .where(turns.c.workspace == workspace, turns.c.channel == channel)
+        .where(turns.c.thread == thread)
+        .order_by(turns.c.id)
+        .with_for_update()
     )
     asked = []
     for id, question, messages in kept.all():
@@ -44,9 +49,10 @@ async def forget_message(
     c = questions.c
     concerned = or_(c.ts == ts, c.id.in_(asked), c.finished_at.is_(None))
     rows = await connection.execute(
-        select(c.id, c.ts, c.question, c.answer).where(
-            c.workspace == workspace, c.channel == channel, concerned
-        )
+        select(c.id, c.ts, c.question, c.answer)
+        .where(c.workspace == workspace, c.channel == channel, concerned)
+        .order_by(c.id)
+        .with_for_update()
     )
     for id, own, question, answer in rows.all():
         if changed := _cleaned(question if own == ts else None, answer, ts):
@@ -65,9 +71,10 @@ def _cleaned(question: Any, answer: Any, ts: str) -> dict[str, Any]:
     return changed
 
 
-async def _remember(
+async def remember_deletion(
     connection: AsyncConnection, workspace: str, channel: str, ts: str, now: float
 ) -> None:
+    """Remember that a message is gone, for what is kept of it later."""
     row = {
         "kind": DELETED_MESSAGES,
         "key": f"{workspace}:{channel}:{ts}",
@@ -81,7 +88,7 @@ async def _remember(
 async def without_deleted(
     connection: AsyncConnection, workspace: str, channel: str, messages: Sequence[JsonObject]
 ) -> list[JsonObject]:
-    """Return a turn without the messages that were deleted while it was made."""
+    """Return a turn without the messages of which it is remembered that they were deleted."""
     found = {f"{workspace}:{channel}:{ts}": ts for ts in stamps(messages)}
     if not found:
         return list(messages)

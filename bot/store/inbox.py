@@ -229,9 +229,16 @@ class Inbox:
             ).one_or_none()
             if place is None:
                 return False
-            row["messages"] = await without_deleted(connection, *place, answer.messages)
-            change = update(questions).where(*_held(id, owner)).values(answer=row)
-            return (await connection.execute(change)).rowcount == 1
+            sent = await without_deleted(connection, *place, answer.messages)
+            written: Sequence[JsonObject] | None = None
+            while sent != written:
+                row["messages"] = sent
+                change = update(questions).where(*_held(id, owner)).values(answer=row)
+                if (await connection.execute(change)).rowcount != 1:
+                    return False
+                # A deletion that came meanwhile has not seen the row.
+                written, sent = sent, await without_deleted(connection, *place, sent)
+            return True
 
         if not await self._database.change("save an answer", work):
             raise LeaseLost(id)

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.answer.interfaces import Turn
 from bot.clock import Now
 from bot.delivery.slack_api import JsonObject
-from bot.store.deleted_messages import forget_message, without_deleted
+from bot.store.deleted_messages import forget_message, remember_deletion, without_deleted
 from bot.store.sql import dialect
 from bot.store.sql.database import Database
 from bot.store.sql.tables import questions, turns
@@ -70,15 +70,17 @@ class Turns:
 
         async def work(connection: AsyncConnection) -> None:
             added = dialect.insert(connection, turns)
-            sent = await without_deleted(connection, workspace, channel, messages)
-            row["messages"] = [dict(message) for message in sent]
-            await connection.execute(
-                added.on_conflict_do_update(
-                    index_elements=["workspace", "channel", "thread", "question"],
-                    set_={"messages": added.excluded.messages, "at": added.excluded.at},
-                ),
-                row,
+            keeping = added.on_conflict_do_update(
+                index_elements=["workspace", "channel", "thread", "question"],
+                set_={"messages": added.excluded.messages, "at": added.excluded.at},
             )
+            sent = await without_deleted(connection, workspace, channel, messages)
+            written: Sequence[JsonObject] | None = None
+            while sent != written:
+                row["messages"] = [dict(message) for message in sent]
+                await connection.execute(keeping, row)
+                # A deletion that came meanwhile has not seen the row.
+                written, sent = sent, await without_deleted(connection, workspace, channel, sent)
             c = questions.c
             asked = await connection.scalar(select(c.question).where(c.id == question))
             if asked is not None and asked.get("context") != context:
@@ -93,8 +95,12 @@ class Turns:
         """Take a message that was deleted in Slack out of all that is kept of its thread."""
         now = self._now()
 
-        async def work(connection: AsyncConnection) -> None:
-            await forget_message(connection, workspace, channel, thread, ts, now)
+        async def remember(connection: AsyncConnection) -> None:
+            await remember_deletion(connection, workspace, channel, ts, now)
 
-        await self._database.change("forget a message", work)
+        async def forget(connection: AsyncConnection) -> None:
+            await forget_message(connection, workspace, channel, thread, ts)
+
+        await self._database.change("remember a deletion", remember)
+        await self._database.write("forget a message", forget)
         await self._database.empty_log()

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
+import pytest
+
 from bot.answer.interfaces import SavedAnswer
+from bot.clock import system_now
+from bot.store.deleted_messages import without_deleted
 from bot.store.store import Store
 
 PLACE = ("T1", "C1")
@@ -67,6 +72,51 @@ async def test_a_message_that_is_deleted_while_it_is_answered_is_not_kept(store:
     text = await kept(store)
     assert "HUNTER2.0" not in text
     assert text.count("(deleted)") == 2
+
+
+@pytest.mark.parametrize("module", ["turns", "inbox"])
+async def test_a_deletion_between_the_look_and_the_write_is_seen(
+    postgres_url: str, module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another replica deletes when the answer's holder has looked, and has written nothing yet."""
+    store, other = [await Store.open(postgres_url, now=system_now) for _ in range(2)]
+    looked = 0
+
+    async def look_then_delete(*arguments: Any) -> list[Any]:
+        nonlocal looked
+        found = await without_deleted(*arguments)
+        looked += 1
+        if looked == 1:
+            await other.turns.forget_message(*THREAD, "2.0")
+        return found
+
+    monkeypatch.setattr(f"bot.store.{module}.without_deleted", look_then_delete)
+    await ask(store)
+    if module == "turns":
+        await store.turns.append(*THREAD, "q1", turn("2.0"), "pay")
+    else:
+        await store.inbox.save_answer("q1", "a", answer("2.0"))
+    await store.inbox.release("q1", "a")
+    text = await kept(store)
+    await store.close()
+    await other.close()
+    assert "HUNTER2.0" not in text
+    assert text.count("(deleted)") == 1
+    assert looked == 3
+
+
+async def test_two_deletions_at_the_same_time_do_not_undo_each_other(postgres_url: str) -> None:
+    stores = [await Store.open(postgres_url, now=system_now) for _ in range(2)]
+    stamps = [f"{number}.5" for number in range(20)]
+    await ask(stores[0])
+    await stores[0].turns.append(*THREAD, "q1", turn(*stamps), "pay")
+    await asyncio.gather(
+        *(stores[at % 2].turns.forget_message(*THREAD, ts) for at, ts in enumerate(stamps))
+    )
+    text = await kept(stores[0])
+    for store in stores:
+        await store.close()
+    assert [ts for ts in stamps if f"HUNTER{ts}" in text] == []
 
 
 async def test_a_deleted_question_loses_its_words_and_files(store: Store) -> None:
