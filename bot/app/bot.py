@@ -29,7 +29,13 @@ from bot.app.excerpts import ExcerptSearch
 from bot.app.heard_messages import KIND as HEARD
 from bot.app.home_folder import prepare_home
 from bot.app.inbox import QuestionInbox
-from bot.app.operator_alerts import ALERTS, CapState, OperatorAlerts, StaleContext
+from bot.app.operator_alerts import (
+    ALERTS,
+    Audience,
+    CapState,
+    OperatorAlerts,
+    StaleContext,
+)
 from bot.app.replica_actions import INTERRUPTIONS
 from bot.app.shared_memory import QUOTAS
 from bot.app.spending import CappedModel, SpendingLedger
@@ -41,6 +47,7 @@ from bot.claude.client import ClaudeClient
 from bot.claude.prices import use_prices
 from bot.claude.request_log import RequestFeed
 from bot.clock import Now, system_now
+from bot.context.config.load import ContextConfig
 from bot.context.git.webhook import Push
 from bot.context.private import UMASK, make_tree_private
 from bot.delivery.rate_limit.budget import Rates
@@ -304,15 +311,7 @@ class Bot:
     async def _open_workspaces(self) -> None:
         """Open the one workspace of a bot token, or all that installed the app with OAuth."""
         with_oauth = self.settings.slack_client_id is not None
-        self.alerts = OperatorAlerts(
-            self.clients.writes,
-            self.store.state,
-            # The messages are about all workspaces, so they do not belong in one of them.
-            () if with_oauth else self.settings.operators,
-            self._caps_now,
-            self._stale_now,
-            self.now,
-        )
+        self.alerts = OperatorAlerts(self.store.state, self._audiences, self.now)
         self.requests.subscribe(self.alerts.observe)
         if with_oauth:
             from bot.app.workspaces.installations import Installations
@@ -414,18 +413,43 @@ class Bot:
             pages.add_to(self.web.application)
             router.add_routes(forget_route(state_token, self.forget_cache))
 
+    def _audiences(self) -> Iterable[Audience]:
+        """Yield the operators with what they are told of: with OAuth, of their own workspace."""
+        if self.installations is None:
+            caps, stale = tuple(self._caps_now()), tuple(self._stale_now())
+            yield Audience(self.clients.writes, self.settings.operators, caps, stale)
+            return
+        for one in self._here():
+            team = one.me.workspace
+            caps, stale = tuple(self._caps_of(team)), tuple(self._stale_now(team))
+            users = one.slack_contexts.operators
+            yield Audience(one.clients.writes, users, caps, stale, team)
+
+    def _caps_of(self, team: str) -> Iterable[CapState]:
+        """Yield the caps of one workspace of several."""
+        caps, day = self.live.caps, day_of(self.now())
+        configs = [config for config in self.library.all() if config.workspace == team]
+        spent = sum(caps.spent(day, context=config.name) for config in configs)
+        yield CapState("this workspace", self.settings.workspace_daily_limit_usd, spent)
+        yield from self._answer_caps(configs)
+
+    def _answer_caps(self, configs: Iterable[ContextConfig]) -> Iterable[CapState]:
+        for config in configs:
+            if (cap := config.limits.answers_daily_usd) is not None:
+                day = day_of(self.now())
+                spent = self.live.caps.spent(day, context=config.name, on="answers")
+                yield CapState(f"answers about {config.name}", cap, spent)
+
     def _caps_now(self) -> Iterable[CapState]:
         settings, caps, day = self.settings, self.live.caps, day_of(self.now())
         yield CapState("everything", settings.daily_limit_usd, caps.spent(day))
         spent = caps.spent(day, on="warmth")
         yield CapState("warm-ups", settings.warm_daily_limit_usd, spent)
-        for config in self.library.all():
-            if (cap := config.limits.answers_daily_usd) is not None:
-                spent = caps.spent(day, context=config.name, on="answers")
-                yield CapState(f"answers about {config.name}", cap, spent)
+        yield from self._answer_caps(self.library.all())
 
-    def _stale_now(self) -> Iterable[StaleContext]:
-        for live in self.library.lives():
+    def _stale_now(self, team: str = "") -> Iterable[StaleContext]:
+        lives = (one for one in self.library.lives() if team in ("", one.config.workspace))
+        for live in lives:
             for name, one in live.stale.items():
                 yield StaleContext(live.config.name, name, one.since, one.reason, one.is_refused)
 

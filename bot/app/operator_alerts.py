@@ -1,7 +1,8 @@
 """Direct messages to operators about what only they can repair, limited in number.
 
 Each matter is told once a day, and at most `MOST_A_DAY` matters are. What was told is kept in the
-store, so that replicas together keep to that.
+store, so that replicas together keep to that. With OAuth, the operators of each workspace are told
+of its own matters alone, by its own bot.
 """
 
 from __future__ import annotations
@@ -52,6 +53,20 @@ class StaleContext:
 
 
 @dataclass(frozen=True, slots=True)
+class Audience:
+    """Operators who are told the same: their ids, the client that reaches them, their matters.
+
+    `workspace` is empty if there is only one.
+    """
+
+    client: AsyncWebClient
+    users: Sequence[str]
+    caps: Sequence[CapState]
+    stale: Sequence[StaleContext]
+    workspace: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
     """A matter for operators. `key` names it within a day."""
 
@@ -94,15 +109,11 @@ class OperatorAlerts:
 
     def __init__(
         self,
-        client: AsyncWebClient,
         state: State,
-        operators: Sequence[str],
-        caps: Callable[[], Iterable[CapState]],
-        stale: Callable[[], Iterable[StaleContext]],
+        audiences: Callable[[], Iterable[Audience]],
         now: Now,
     ) -> None:
-        self._client, self._state, self._operators = client, state, operators
-        self._caps, self._stale, self._now = caps, stale, now
+        self._state, self._audiences, self._now = state, audiences, now
         self._refusals: dict[str, float] = {}
 
     def observe(self, record: RequestEnded) -> None:
@@ -113,7 +124,7 @@ class OperatorAlerts:
             self._refusals.clear()
 
     async def keep_looking(self) -> None:
-        while self._operators:
+        while True:
             await asyncio.sleep(LOOK_SECONDS)
             try:
                 await self.look()
@@ -122,19 +133,27 @@ class OperatorAlerts:
 
     async def look(self) -> None:
         """Tell what is due and was not told today. Raises `StoreError`."""
-        day = day_of(self._now())
-        for alert in due_alerts(self._now(), self._caps(), self._stale(), self._refusals):
-            if await self._is_first(day, alert.key):
-                log.warning("operators_alerted", about=alert.key)
-                for user in self._operators:
-                    sent = self._client.chat_postMessage(
+        for audience in self._audiences():
+            if audience.users:
+                await self._tell(audience)
+
+    async def _tell(self, audience: Audience) -> None:
+        for alert in due_alerts(self._now(), audience.caps, audience.stale, self._refusals):
+            # The keys of a workspace's state begin with its id, so that they are erased with it.
+            place = f"{audience.workspace}:" if audience.workspace else ""
+            if await self._is_first(f"{place}{day_of(self._now())}:", alert.key):
+                log.warning(
+                    "operators_alerted", about=alert.key, workspace=audience.workspace or None
+                )
+                for user in audience.users:
+                    sent = audience.client.chat_postMessage(
                         channel=user, text=alert.text, unfurl_links=False, unfurl_media=False
                     )
                     await best_effort("alert", sent)
 
     async def _is_first(self, day: str, key: str) -> bool:
-        told = [name for name in await self._state.all(ALERTS) if name.startswith(f"{day}:")]
-        name = f"{day}:{key}"
+        told = [name for name in await self._state.all(ALERTS) if name.startswith(day)]
+        name = f"{day}{key}"
         if name in told or len(told) >= MOST_A_DAY:
             return False
         return await self._state.swap(ALERTS, name, b"1", None)

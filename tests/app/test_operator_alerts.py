@@ -7,7 +7,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from bot.app.operator_alerts import (
+    ALERTS,
     MOST_A_DAY,
+    Audience,
     CapState,
     OperatorAlerts,
     StaleContext,
@@ -66,8 +68,8 @@ async def test_replicas_together_tell_each_matter_once_and_few_a_day(tmp_path: P
     slack: Any = Slack()
 
     def replica() -> OperatorAlerts:
-        people = ("U0BOSS", "U0MATE")
-        return OperatorAlerts(slack, store.state, people, lambda: caps, lambda: (), lambda: NOON)
+        told = Audience(slack, ("U0BOSS", "U0MATE"), caps, ())
+        return OperatorAlerts(store.state, lambda: [told], lambda: NOON)
 
     first, second = replica(), replica()
     for one in (first, second, first):
@@ -77,4 +79,24 @@ async def test_replicas_together_tell_each_matter_once_and_few_a_day(tmp_path: P
     await first.look()
     await second.look()
     assert len(slack.sent) == 2 * MOST_A_DAY
+    await store.close()
+
+
+async def test_each_workspace_is_told_of_its_own_matters_by_its_own_bot(tmp_path: Path) -> None:
+    store = await Store.open(str(tmp_path / "forewarm.db"), now=system_now)
+    one, two = Slack(), Slack()
+    clients: list[Any] = [one, two]
+    cap = CapState("this workspace", 10.0, 9.0)
+    audiences = [
+        Audience(clients[0], ("U0ONE",), [cap], (), "T0ONE"),
+        Audience(clients[1], ("U0TWO",), [cap], (), "T0TWO"),
+        Audience(clients[1], (), [cap], (), "T0QUIET"),
+    ]
+    alerts = OperatorAlerts(store.state, lambda: audiences, lambda: NOON)
+    await alerts.look()
+    await alerts.look()
+    assert [user for user, _ in one.sent] == ["U0ONE"]
+    assert [user for user, _ in two.sent] == ["U0TWO"]
+    await store.erase.workspace("T0ONE")
+    assert [key.partition(":")[0] for key in await store.state.all(ALERTS)] == ["T0TWO"]
     await store.close()

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from forewarm_playground.slack.errors import SlackError
 
+from bot.app import operator_alerts
 from bot.cli import main
 from bot.telemetry.figures.money import day_of
 from tests.app.workspaces.conftest import (
@@ -111,7 +112,8 @@ async def test_no_step_shows_another_workspace(estate: Found, seed: int) -> None
 async def test_a_spent_cap_is_felt_in_its_own_workspace_alone(
     estate: Found, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with estate(workspace_daily_limit_usd=0.1) as running:
+    operators = tuple(f"{team}:{PERSON[team]}" for team in (ONE, TWO))
+    async with estate(workspace_daily_limit_usd=0.1, operators=operators) as running:
         for place in (ONE, TWO):
             await running.browser.install(place)
         await running.open(ONE, TWO)
@@ -128,6 +130,16 @@ async def test_a_spent_cap_is_felt_in_its_own_workspace_alone(
         await running.ask(TWO)
         spent = await bot.store.ledger.spent(day_of(bot.now()))
         assert 0 < sum(spent[f"workspace/{ONE}"]) <= 0.1
+        [caps] = [one.caps[0] for one in bot._audiences() if one.workspace == ONE]
+        monkeypatch.setattr(operator_alerts, "CAP_SHARE", caps.spent / caps.cap)
+        await bot.alerts.look()
+        told = [
+            channel.team
+            for channel in running.slack.state.channels.values()
+            for message in channel.messages.values()
+            if "today's limit for this workspace" in message.text
+        ]
+        assert told == [ONE]
         operator = bot.workspaces[TWO].edge.home._standing.operator(
             bot.workspaces[TWO].library.all()
         )
