@@ -1,9 +1,12 @@
 # The bot alone, as a user without rights. Build: docker build -t forewarm .
+# With the packages of the clouds (docs/providers.md): docker build --build-arg EXTRAS=clouds -t forewarm .
 FROM python:3.11.14-slim-bookworm AS build
 WORKDIR /src
 RUN python -m venv /app
-COPY requirements-serve.lock ./
-RUN /app/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements-serve.lock
+ARG EXTRAS=""
+COPY requirements-serve.lock requirements-clouds.lock ./
+RUN /app/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes \
+      -r requirements-serve.lock ${EXTRAS:+-r requirements-$EXTRAS.lock}
 # What builds the wheel is checked by its hash as well, and does not stay.
 RUN echo 'setuptools==84.2.1 --hash=sha256:ca140b45d5325a9478f880e351484f62fef15f336462e449ca0c03c873d589c2' > build.lock \
  && /app/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r build.lock

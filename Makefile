@@ -44,6 +44,10 @@ lock:
 	sed 's/ \\$$//; /--hash/d' requirements.lock | uv pip compile --quiet --universal \
 	  --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
 	  --no-emit-find-links --constraints /dev/stdin --extra github-app pyproject.toml -o requirements-serve.lock
+	sed 's/ \\$$//; /--hash/d' requirements.lock | uv pip compile --quiet --universal \
+	  --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
+	  --no-emit-find-links --constraints /dev/stdin $$(sed -n 's/^/--no-emit-package /; s/==.*//p' requirements-serve.lock) \
+	  --extra aws --extra bedrock --extra vertex --extra google-cloud pyproject.toml -o requirements-clouds.lock
 
 clean:
 	rm -rf .venv .forewarm build dist *.egg-info

@@ -35,6 +35,7 @@ from tests.claude.records import Records
 
 MODEL = "claude-sonnet-5-5"
 CLOUDS = [name for name, row in providers().items() if row.is_cloud]
+EVERY = ["anthropic", *CLOUDS, "compatible"]
 SIGNED = ["aws", "bedrock", "bedrock-mantle"]
 ASKED = [{"role": "user", "content": "Where is it?"}]
 Point = Callable[..., None]
@@ -101,7 +102,7 @@ def _place(provider: str) -> str:
     return "anthropic" if provider == "compatible" else provider
 
 
-@pytest.mark.parametrize("provider", ["anthropic", *CLOUDS])
+@pytest.mark.parametrize("provider", EVERY)
 async def test_a_provider_is_warmed_read_asked_and_paid(provider: str, at: Any) -> None:
     """The promise of each row: warm-up, verified hit, streamed answer, and the money for all."""
     async with at(provider) as here:
@@ -126,8 +127,8 @@ async def test_a_provider_is_warmed_read_asked_and_paid(provider: str, at: Any) 
         assert {one.model for one in here.journal.ended} == {full_name(provider, MODEL)}
 
 
-@pytest.mark.parametrize("provider", CLOUDS)
-async def test_errors_of_a_cloud_keep_their_kind(provider: str, at: Any) -> None:
+@pytest.mark.parametrize("provider", EVERY)
+async def test_errors_of_a_provider_keep_their_kind(provider: str, at: Any) -> None:
     """A limit, an overload and a failing stream are answered the same way wherever Claude runs."""
     async with at(provider) as here:
         prefix = await here.prefix()
@@ -352,7 +353,7 @@ async def test_a_compatible_server_that_caches_is_found_out_once(at: Any) -> Non
         assert here.client.cache_facts(here.model) == CacheFacts(("5m", "1h"), True)
 
 
-@pytest.mark.parametrize("provider", ["anthropic", *CLOUDS, "compatible"])
+@pytest.mark.parametrize("provider", EVERY)
 async def test_check_model_obeys_the_table(provider: str, at: Any) -> None:
     """`check-model` works on each row, and names the provider and its lives."""
     async with at(provider, FactsOfOneRun()) as here:

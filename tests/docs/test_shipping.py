@@ -62,3 +62,34 @@ def test_the_procfile_starts_the_bot() -> None:
     )
     assert "serve" in shown.stdout
     assert (ROOT / "requirements.txt").read_text("utf-8").endswith("-r requirements-serve.lock\n")
+
+
+def _pinned(name: str) -> dict[str, str]:
+    """Return the versions of a lock file by package; each must have a hash."""
+    text = (ROOT / name).read_text("utf-8")
+    entries = re.findall(
+        r"^(\S+)==([^\s;]+)[^\n]*\\\n((?:\s+--hash=\S+(?: \\)?\n)+)", text, re.MULTILINE
+    )
+    assert len(entries) == len(re.findall(r"^\S+==", text, re.MULTILINE))
+    return {package: version for package, version, _ in entries}
+
+
+def test_the_image_takes_the_packages_of_the_clouds_from_a_lock() -> None:
+    """They come on top of those of the bot, in the versions that the tests run with."""
+    serve, clouds = _pinned("requirements-serve.lock"), _pinned("requirements-clouds.lock")
+    tested = _pinned("requirements.lock")
+    assert {"boto3", "google-auth"} <= set(clouds)
+    assert not set(serve) & set(clouds)
+    assert clouds.items() <= tested.items()
+    dockerfile = (ROOT / "Dockerfile").read_text("utf-8")
+    [given] = re.findall(r"--build-arg EXTRAS=(\S+)", dockerfile)
+    shown = subprocess.run(
+        ["sh", "-c", "echo ${EXTRAS:+-r requirements-$EXTRAS.lock}"],
+        env={"EXTRAS": given},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "${EXTRAS:+-r requirements-$EXTRAS.lock}" in dockerfile
+    assert shown.stdout == "-r requirements-clouds.lock\n"
+    assert "requirements-clouds.lock" in (ROOT / ".dockerignore").read_text("utf-8")
