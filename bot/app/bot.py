@@ -493,7 +493,8 @@ class Bot:
             changed: list[str] = []
             for workspace in self._here():
                 changed += workspace.slack_contexts.follow_files(workspace.own_files(loaded))
-            log.info("context_files_read", changed=changed)
+            broken = len(self.context_files.problems)
+            log.info("context_files_read", changed=changed, broken=broken)
             for problem in self.context_files.problems:
                 why = f"{problem}; the last good version of this context is used until then"
                 log.error("context_kept_as_it_was", why=why)

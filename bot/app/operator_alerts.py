@@ -142,9 +142,7 @@ class OperatorAlerts:
             # The keys of a workspace's state begin with its id, so that they are erased with it.
             place = f"{audience.workspace}:" if audience.workspace else ""
             if await self._is_first(f"{place}{day_of(self._now())}:", alert.key):
-                log.warning(
-                    "operators_alerted", about=alert.key, workspace=audience.workspace or None
-                )
+                log.warning("operators_alerted", about=f"{place}{alert.key}")
                 for user in audience.users:
                     sent = audience.client.chat_postMessage(
                         channel=user, text=alert.text, unfurl_links=False, unfurl_media=False

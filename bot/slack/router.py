@@ -311,7 +311,6 @@ class Router:
             question=question.id,
             channel=question.channel,
             surface=question.surface,
-            outcome=outcome,
             rule=rule,
         )
         try:

@@ -20,6 +20,7 @@ from bot.warm.events import WarmthDecided
 log = structlog.get_logger("bot.lines")
 
 REMEMBERED = 2_000
+UNANSWERED = ("failed", "overloaded")
 
 
 class LogLines:
@@ -60,14 +61,16 @@ class LogLines:
         received = self._received.pop(record.question, None)
         if receipt.wait is not None:
             wait = {
-                "total": round(receipt.wait.total, 3),
+                "total": _rounded(receipt.wait.total),
                 **{
-                    part: round(seconds, 3)
+                    part: _rounded(seconds)
                     for part in ("delivery", "queue", "join", "prefill", "thinking", "paint")
                     if (seconds := getattr(receipt.wait, part)) is not None
                 },
             }
-        log.info(
+        # An operator who reads warnings alone must see every question that had no answer.
+        write = log.warning if record.outcome in UNANSWERED else log.info
+        write(
             "question_ended",
             question=record.question,
             context=record.context,
@@ -110,14 +113,19 @@ class LogLines:
         if self._reasons.get(record.prefix) == said:
             return
         self._reasons[record.prefix] = said
+        bought: dict[str, Any] = {}
+        if record.action in ("warm", "refresh"):
+            bought = {
+                "ttl": record.ttl,
+                "cost_usd": round(record.cost_usd, 6),
+                "gain_usd": round(record.gain_usd, 6),
+            }
         log.info(
             "warmth_decided",
             context=self._contexts.get(record.prefix),
             action=record.action,
-            ttl=record.ttl,
             reason=record.reason,
-            cost_usd=round(record.cost_usd, 6),
-            gain_usd=round(record.gain_usd, 6),
+            **bought,
         )
 
     def _built(self, record: PrefixBuilt) -> None:
@@ -133,3 +141,8 @@ class LogLines:
             seconds=round(record.seconds, 3),
             commits={one.name: one.commit[:12] for one in record.repositories},
         )
+
+
+def _rounded(seconds: float) -> float:
+    """Return milliseconds' precision, without the sign of a zero."""
+    return round(seconds, 3) + 0.0

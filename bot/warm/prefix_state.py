@@ -397,11 +397,11 @@ class PrefixState:
             write_later = plan.make(at, costs)
         chance = 1 - silence[1]
         if gain <= write_later or not self.savings.allows(costs.read, costs):
-            why = f"lapse: {chance:.1%} for a question within {entry.ttl} is not worth a read"
+            why = f"lapse: a question within {entry.ttl} has a chance of {chance:.1%}, too little"
             return self._decision(
                 at, "lapse", value.preferred_ttl, why, 0.0, write_later, plan.look_at
             )
-        why = f"refresh for {entry.ttl}: {chance:.1%} for a question that saves ${saving:.2f}"
+        why = f"refresh: a question has a chance of {chance:.1%} and would save ${saving:.2f}"
         return self._decision(at, "refresh", entry.ttl, why, costs.read, gain, None)
 
     def _write_overlay(self, entry: CacheEntry, at: float) -> Decision:
@@ -447,11 +447,14 @@ class PrefixState:
         # If the signal's question comes, it writes the entry, and the plan is void.
         waiting = (1 - coming) * plan.waiting_value
         if best <= waiting:
-            why = f"stay cold: {coming:.0%} for a question soon does not pay ${price:.2f}"
+            why = f"stay cold: a question soon has a chance of {coming:.0%}, not worth ${price:.2f}"
             if best > 0:
-                why += f" before the hour that is worth ${waiting:.2f}"
+                why += f", and a later write is worth ${waiting:.2f}"
             return self._decision(at, "nothing", best_ttl, why, 0.0, 0.0, plan.look_at)
-        why = f"warm for {best_ttl}: {coming:.0%} for a question soon, ${saved_wait:.2f} of waiting"
+        why = (
+            f"warm for {best_ttl}: a question soon has a chance of {coming:.0%} and would save"
+            f" ${saved_wait:.2f} of waiting"
+        )
         return self._decision(at, "warm", best_ttl, why, price, best, None)
 
     # --- parts of a decision --------------------------------------------------------------------
