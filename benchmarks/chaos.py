@@ -59,8 +59,8 @@ class Plan:
     the end is waited for: the bot keeps to Slack's budgets, 50 edits a minute, also in a backlog.
     `http` has Slack post its events to a load balancer; else the bots open sockets. `retries`
     shortens the pauses after which Slack sends again: at once, after a minute, after five. `most`
-    is the largest number of questions: a slow machine makes the kills take longer, and without it
-    the backlog would grow with that time.
+    is the number of questions; without it they go on for as long as the kills, which take longer
+    on a slow machine.
     """
 
     seed: int = 1
@@ -147,6 +147,8 @@ class Run:
         beside = [asyncio.ensure_future(w) for w in (self._ask(), self._trouble(), self._watch())]
         try:
             await self._kill()
+            if self.plan.most is not None:
+                await beside[0]
             for task in beside[:2]:
                 task.cancel()
             await asyncio.gather(*self._restarts)
@@ -170,23 +172,38 @@ class Run:
             self._post(len(self._exams) + 1)
 
     def _post(self, number: int) -> None:
-        """Ask something: in a channel, in a direct message, or on in a thread."""
+        """Ask something: in a channel, in a direct message, or on in a thread.
+
+        Nothing is asked beside a question that waits: its asker's next message would join it.
+        """
         chance = self._chance
         words, looks = chance.choice((5, 60, 200, 700)), chance.random() < 0.25
         text, person = wording(number, words, looks), self._c.slack.user(chance.choice(PEOPLE))
-        answered = [e for e in self._exams[-40:-5] if not e.channel.startswith("D")]
+        answered = [
+            e
+            for e in self._exams[-40:]
+            if not e.channel.startswith("D") and self._is_quiet(e.channel, e.thread)
+        ]
         thread = None
         if answered and chance.random() < 0.2:
             before = chance.choice(answered)
             channel, thread = before.channel, before.thread
             ts = person.mention(channel, text, thread)
-        elif chance.random() < 0.2:
+        elif chance.random() < 0.2 and self._is_quiet(person.dm_channel):
             channel, ts = person.dm_channel, person.dm(text)
         else:
             channel = chance.choice(CHANNELS)
             ts = person.mention(channel, text)
         self._exams.append(Exam(number, words, looks, channel, thread or ts, ts, time.time()))
         self.report.questions += 1
+
+    def _is_quiet(self, channel: str, thread: str | None = None) -> bool:
+        """Tell whether every question there, in one thread or in all, has its answer."""
+        return all(
+            self._verdict(exam) == "answered"
+            for exam in self._exams
+            if exam.channel == channel and thread in (None, exam.thread)
+        )
 
     async def _kill(self) -> None:
         plan = self.plan
