@@ -57,7 +57,9 @@ class AnswerScreen:
     async def feed(self, text: str) -> None:
         self._fed = True
         lead, self._unsaid_lead = self._unsaid_lead, ""
-        await self.delivery.feed(lead + text)
+        if lead:
+            await self.delivery.feed(lead, counted=False)
+        await self.delivery.feed(text)
 
     async def feed_instead(self, text: str) -> None:
         """Show a text that replaces the lead and the model's words."""

@@ -114,13 +114,16 @@ class Delivery:
     def stopped_by_user(self) -> bool:
         return self._engine.halted
 
-    async def feed(self, text: str) -> None:
-        """Take in the model's text as it arrives; returns at once."""
+    async def feed(self, text: str, *, counted: bool = True) -> None:
+        """Take in the model's text as it arrives; returns at once.
+
+        Text before the model's own is not `counted`: its citations are linked alone.
+        """
         clean = self._visible.feed(text)
         if self._check is None:
             self._engine.feed(clean)
         else:
-            self._check.feed(clean, self._loop.time())
+            self._check.feed(clean, self._loop.time(), counted=counted)
         if self._idle:
             self._news.set()
 

@@ -248,7 +248,7 @@ class Showing(Delivery):
             self.ts = self.room.next_ts()
         await self._note(self.ts)
 
-    async def feed(self, text: str) -> None:
+    async def feed(self, text: str, *, counted: bool = True) -> None:
         assert self.state == "running"
         await self._stand()
         self.text += text

@@ -74,6 +74,8 @@ class CitationFilter:
         self._fed_at = 0.0
         self._waiting_since: float | None = None
         self._ended = False
+        # Characters at the beginning of the raw text whose citations are not the model's.
+        self._uncounted = 0
 
     def __repr__(self) -> str:
         return f"<CitationFilter {self._verifier} holding {len(self._raw)} characters>"
@@ -119,9 +121,13 @@ class CitationFilter:
     def supply(self, key: FileKey, source: Source) -> None:
         self._verifier.sources[key] = source
 
-    def feed(self, text: str, now: float) -> None:
-        """Take in the model's text as it arrives; `now` in seconds."""
+    def feed(self, text: str, now: float, *, counted: bool = True) -> None:
+        """Take in the model's text as it arrives; `now` in seconds.
+
+        Text that is not `counted` stands before the model's: its citations are linked alone.
+        """
         if text:
+            self._uncounted += 0 if counted else len(text)
             self._raw += text
             self._fed_at = now
 
@@ -134,7 +140,10 @@ class CitationFilter:
         self._scan(now, final=final)
         while self._raw and (final or self._is_overdue(now)):
             self._verifier.forcing = True
-            self._raw = self._raw[self._scanner.release(self._raw) :]
+            self._verifier.counting = not self._uncounted
+            released = self._scanner.release(self._raw)
+            self._raw = self._raw[released:]
+            self._uncounted = max(0, self._uncounted - released)
             self._verifier.forcing = False
             self._scan(now, final=final)
         if final:
@@ -151,9 +160,11 @@ class CitationFilter:
         raw, at = self._raw, 0
         self._verifier.waiting = False
         while at < len(raw):
+            self._verifier.counting = not self._uncounted
             after = self._scanner.step(raw, at, final or self._ended)
             if after == WAIT:
                 break
+            self._uncounted = max(0, self._uncounted - (after - at))
             at = after
             self._waiting_since = None
         self._raw = raw[at:]

@@ -75,6 +75,7 @@ class Verifier:
         self.forcing = False
         self.muted = False
         self.waiting = False
+        self.counting = True
         self.sources = dict(sources)
         self._index = index
         self._pages = Pages.of(tuple(index.states.values()) if index is not None else ())
@@ -327,6 +328,8 @@ class Verifier:
         return Evidence(quote, names)
 
     def _count(self, cited: Citation, finding: Finding | None, verdict: Verdict) -> None:
+        if not self.counting:
+            return
         counts = self.counts
         if verdict == "good":
             counts.good += 1

@@ -461,3 +461,31 @@ def test_an_odd_path_behind_another_script_is_found_at_any_cut() -> None:
         for cut in range(len(text)):
             _, check = in_pieces([text[:cut], text[cut:]], [0.02, 0.02], SOURCES)
             assert check.counts == (1, 0, 0), cut
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 1_000])
+def test_citations_before_the_models_words_are_linked_and_not_counted(size: int) -> None:
+    """A list of places that stands above an answer proves nothing about the answer."""
+    before = (
+        "These places match:\n\n`src/auth.py:3-5`\n\n```\ndef login\n```\n\n**The answer:**\n\n"
+    )
+    answer = "It is in `src/auth.py:3`."
+    check = CitationFilter(HOSTS, INDEX, SOURCES)
+    shown = ""
+    check.feed(before, 0.0, counted=False)
+    for at in range(0, len(answer), size):
+        check.feed(answer[at : at + size], 0.0)
+        shown += check.settled(0.0)
+    shown += check.settled(9.0, final=True)
+    assert shown.count(PAGE) == 2
+    assert check.counts == (1, 0, 0)
+    assert [one.text for one in check.checked] == ["src/auth.py:3"]
+
+
+def test_files_that_only_the_list_of_places_names_are_not_used() -> None:
+    check = CitationFilter(HOSTS, INDEX, SOURCES)
+    check.feed("`src/auth.py:3`\n\n", 0.0, counted=False)
+    check.feed("I do not know.", 0.0)
+    check.settled(9.0, final=True)
+    assert check.counts == (0, 0, 0)
+    assert check.used == frozenset()
