@@ -26,15 +26,15 @@ PLACEHOLDERS = {"NAME", "FILE", "PATH", "CHANNEL", "TRACE…", "…", "$CHANNEL"
 RUN_BY = {
     "docs/first-run.md": "tests/docs/test_first_run.py",
     "docs/operations.md": "tests/docs/test_operations.py",
-    "docs/evidence.md": "tests/commands/test_eval.py",
+    "docs/evidence.md": "tests/docs/test_blocks.py",
     "docs/claude.md": "tests/claude/test_model_check.py",
     "docs/providers.md": "tests/claude",
-    "docs/playground.md": "tests/playground/slack/test_docs.py",
-    "docs/git-hosts.md": "tests/context/git",
+    "docs/playground.md": "tests/docs/test_blocks.py",
+    "docs/git-hosts.md": "tests/docs/test_blocks.py",
     "docs/shipping.md": "tests/durability/test_shipping.py",
     "playground/README.md": "tests/playground/test_distributions.py",
     "README.md": "tests/docs/test_first_run.py",
-    "CONTRIBUTING.md": "tests",
+    "CONTRIBUTING.md": "tests/docs/test_blocks.py",
 }
 """For each page with commands, the test that runs them, or what of them runs on one machine."""
 
