@@ -50,7 +50,10 @@ class DayShown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorShown:
-    """Figures for operators. Rates run from 0 to 1; None is unknown."""
+    """Figures for operators: of this month, by days of UTC. Rates run from 0 to 1; None is unknown.
+
+    "Joined" is an answer that waited for a warm-up that was under way.
+    """
 
     money: Sequence[MoneyShown]
     days: Sequence[DayShown]
@@ -137,9 +140,9 @@ def _operator(shown: OperatorShown, charts: bool) -> list[Block]:
         blocks += [{"type": "divider"}, _section(text[:3_000])]
     blocks += [
         {"type": "divider"},
-        _header("Money"),
+        _header("Money today and this month"),
         _section(_money(shown.money)),
-        _header("Waits and warmth"),
+        _header("Waits and warmth this month"),
         _section(_waits(shown)),
     ]
     if shown.whys:
@@ -147,7 +150,7 @@ def _operator(shown: OperatorShown, charts: bool) -> list[Block]:
             f"• *{escape_mrkdwn(name)}* is {escape_mrkdwn(why)}"
             for name, why in shown.whys[:CONTEXTS_SHOWN]
         ]
-        blocks.append(_section("*Why warm or cold*\n" + "\n".join(listed)))
+        blocks.append(_section("*Why warm or cold now*\n" + "\n".join(listed)))
     if shown.days:
         blocks += _charts(shown.days) if charts else [_section(_table(shown.days))]
     if shown.misses:
@@ -167,7 +170,7 @@ def _bad(bad: Sequence[BadAnswer]) -> list[Block]:
         for one in bad
     ]
     hint = "`forewarm feedback --eval FILE` makes test questions of them."
-    return [_header("Newest bad answers"), _section("\n".join([*lines, hint]))]
+    return [_header("Newest bad answers of 30 days"), _section("\n".join([*lines, hint]))]
 
 
 def _money(money: Sequence[MoneyShown]) -> str:
@@ -185,12 +188,13 @@ def _waits(shown: OperatorShown) -> str:
     hits = "unknown" if shown.hit_rate is None else f"{shown.hit_rate:.0%}"
     return "\n".join(
         [
-            f"*Warm*: p50 {_seconds(shown.warm_p50)}, p95 {_seconds(shown.warm_p95)}",
-            f"*Joined*: p50 {_seconds(shown.joined_p50)}, p95 {_seconds(shown.joined_p95)}",
-            f"*Cold*: p50 {_seconds(shown.cold_p50)}, p95 {_seconds(shown.cold_p95)}",
+            f"*Warm*: median {_seconds(shown.warm_p50)}, p95 {_seconds(shown.warm_p95)}",
+            f"*Joined*: median {_seconds(shown.joined_p50)}, p95 {_seconds(shown.joined_p95)}",
+            f"*Cold*: median {_seconds(shown.cold_p50)}, p95 {_seconds(shown.cold_p95)}",
             f"*Answered warm*: {hits}",
             f"*Warm-ups*: {shown.used} used, {shown.wasted} wasted",
             f"*Questions without an answer*: {shown.unanswered}",
+            "_Days are of UTC. Joined: the question waited for a warm-up that was under way._",
         ]
     )
 
@@ -204,9 +208,9 @@ def _charts(days: Sequence[DayShown]) -> list[Block]:
     ]
     labels = [day.day[5:] for day in last]
     return [
-        _chart("Money by day", "bar", labels, money, "USD"),
+        _chart("Money by day, this month", "bar", labels, money, "USD"),
         # Bars, since a day without questions is no day without waits.
-        _chart("Median wait for the first words", "bar", labels, waits, "seconds"),
+        _chart("Median wait by day, this month", "bar", labels, waits, "seconds"),
     ]
 
 

@@ -76,7 +76,7 @@ def test_everyone_sees_contexts_and_only_operators_see_money() -> None:
     assert "$" not in mine
     assert "Money" not in mine
     theirs = words(home_view([PAY], operator()))
-    for figure in ("$1.50", "$0.25", "$30.00", "p50 1.2 s", "p95 2.0 s", "92%", "8 used", "2 wast"):
+    for figure in ("$1.50", "$0.25", "$30.00", "median 1.2 s", "this month", "p95 2.0 s", "92%", "8 used", "2 wast"):
         assert figure in theirs
     assert "Questions without an answer*: 1" in theirs
     assert "evicted: 3" in theirs
@@ -91,7 +91,7 @@ def test_unknown_figures_are_shown_as_unknown_not_as_zero() -> None:
     """A p95 of 0.0 s on the first day would be a lie."""
     shown = words(home_view([PAY], operator(hit_rate=None, warm_p50=None)))
     assert "unknown" in shown
-    assert "p50 -" in shown
+    assert "median -" in shown
 
 
 def test_where_charts_are_refused_a_table_holds_the_same_figures() -> None:
