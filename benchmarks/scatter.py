@@ -208,10 +208,11 @@ class Run:
     async def _ask(self, talk: Talk) -> None:
         """Ask: an asker goes on without a mention, another person mentions the bot."""
         busy = {asked.exam.number for asked in talk.asked if asked.until is None}
-        if len(busy) > 1:
+        strangers = [one for one in PEOPLE if one not in talk.askers]
+        if len(busy) > 1 or (busy and not strangers):
             return
         unmentioned = bool(talk.askers) and not busy and self._chance.random() < 0.75
-        others = [one for one in PEOPLE if one not in talk.askers] if busy else PEOPLE
+        others = strangers if busy else PEOPLE
         by = self._chance.choice(talk.askers if unmentioned else others)
         number = len(self._asked()) + 1
         words, looks = self._chance.choice(WORDS), self._chance.random() < 0.15

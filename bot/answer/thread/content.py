@@ -22,10 +22,13 @@ MAX_CHARACTERS = 60_000
 """Bounds of one message: how deep it nests, how many parts and characters of it are read."""
 
 _NO_PREVIEW = "[no preview available]"
-# Fields of blocks of unknown types that hold text, in the order in which people see them.
-_FIRST_FIELDS = ("title", "label", "text", "value", "alt_text", "description", "elements", "fields")
-_MORE_FIELDS = ("items", "rows", "columns", "cells", "options", "content", "blocks")
-_TEXT_FIELDS = (*_FIRST_FIELDS, *_MORE_FIELDS)
+# Fields that stand first in a block of an unknown type, whatever their order.
+_FIRST_FIELDS = ("title", "label", "header", "subtitle", "text", "body")
+# Fields whose strings are for programs.
+_NO_TEXT = re.compile(
+    r"type|style|colou?r|mode|size|width|height|align\w*|emoji|icon|confirm|placeholder|url|uri"
+    r"|id|ids|ts|\w+_(?:id|ids|url|uri|ts|type|token|hash|style|size|icon)"
+)
 # Blocks that only lead to something outside of the message.
 _UNREADABLE = {"call": "a call", "file": "a remote file", "video": "a video", "image": "an image"}
 
@@ -178,13 +181,16 @@ class _Reader:
                 parts.extend(self.block(block) for block in _nodes(inner.get("blocks")))
         parts.extend(self._field(one) for one in _nodes(attachment.get("fields")))
         parts.extend(self.attachment(one) for one in self._inner(attachment))
+        parts.append(self.decoded(attachment.get("footer")))
         text = _merged(parts)
         fallback = self.decoded(attachment.get("fallback"))
         if attachment.get("image_url"):
             self.unread.append("an image")
-        if text or fallback == _NO_PREVIEW:
-            return text
-        return fallback
+        if text or fallback != _NO_PREVIEW:
+            return text or fallback
+        if not _files(attachment):
+            self.unread.append("a message without a preview")
+        return ""
 
     def _inner(self, attachment: Node) -> Iterator[Node]:
         """Yield the attachments of a forwarded message, one level deep."""
@@ -286,8 +292,7 @@ class _Reader:
     def _unknown(self, block: Node, depth: int) -> str:
         """Return the text that a block of an unknown type holds."""
         parts: list[str] = []
-        for name in _TEXT_FIELDS:
-            self._strings(block.get(name), parts, depth + 1)
+        self._strings(block, parts, depth + 1)
         return "\n".join(parts)
 
     def _strings(self, value: object, parts: list[str], depth: int) -> None:
@@ -297,11 +302,19 @@ class _Reader:
             text = self.decoded(value)
             parts += [text] if text else []
         elif isinstance(value, Mapping):
-            for name in _TEXT_FIELDS:
-                self._strings(value.get(name), parts, depth + 1)
+            for name in sorted(value, key=_field_order):
+                self._field_strings(str(name), value[name], parts, depth)
         elif isinstance(value, Sequence):
             for one in value:
                 self._strings(one, parts, depth + 1)
+
+    def _field_strings(self, name: str, value: object, parts: list[str], depth: int) -> None:
+        if _NO_TEXT.fullmatch(name):
+            return
+        if isinstance(value, Mapping) and value.get("type") == "rich_text":
+            parts.append(self._rich_text(value, depth + 1))
+            return
+        self._strings(value, parts, depth + 1)
 
     # --- rich text ------------------------------------------------------------------------------
 
@@ -314,15 +327,22 @@ class _Reader:
             return ""
         kind = part.get("type")
         if kind == "rich_text_list":
-            items = [self._rich_part(item, depth + 1) for item in _nodes(part.get("elements"))]
-            indent = "  " * min(_number(part.get("indent")), 8)
-            return "\n".join(f"{indent}- {item}" for item in items)
+            return self._list(part, depth)
         text = "".join(self._inline(one, depth + 1) for one in _nodes(part.get("elements")))
         if kind == "rich_text_preformatted":
             return f"```\n{text}\n```"
         if kind == "rich_text_quote":
             return "\n".join(f"> {line}" for line in text.splitlines())
         return text
+
+    def _list(self, part: Node, depth: int) -> str:
+        items = [self._rich_part(item, depth + 1) for item in _nodes(part.get("elements"))]
+        indent = "  " * min(_number(part.get("indent")), 8)
+        first = _number(part.get("offset")) + 1
+        marks = [
+            f"{first + at}." if part.get("style") == "ordered" else "-" for at in range(len(items))
+        ]
+        return "\n".join(f"{indent}{mark} {item}" for mark, item in zip(marks, items, strict=True))
 
     def _inline(self, element: Node, depth: int) -> str:
         """Return an element of rich text. Its strings are not encoded."""
@@ -370,6 +390,11 @@ class _Reader:
             return f":{name}:"
         self.emoji[name] = character
         return character
+
+
+def _field_order(name: object) -> int:
+    """Return the place of a block's field; those that are not known keep their order."""
+    return _FIRST_FIELDS.index(name) if name in _FIRST_FIELDS else len(_FIRST_FIELDS)
 
 
 def _is_plain(text: Node) -> bool:

@@ -68,7 +68,8 @@ _GREEK = re.compile(r"[\u0370-\u03ff\u1f00-\u1fff]")
 _IDEOGRAPHS = re.compile(
     r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]"
 )
-_SHORT_LISTS = frozenset({"hebrew", "hindi", "armenian", "ethiopic", "other_latin"})
+_FIRST_WORD = re.compile(r"\w+")
+_SHORT_LISTS = frozenset({"hebrew", "hindi", "armenian", "ethiopic", "thai", "other_latin"})
 _NAME_FIRST = re.compile(
     r"(?:(?:[Hh]ey|[Hh]i|[Hh]allo|[Hh]ola|[Cc]iao)\s+)?[A-Z][a-z\u00e0-\u00ff]+,\s"
 )
@@ -89,7 +90,7 @@ def is_question(text: str, *, by_asker: bool) -> bool:
     sentences = _sentences(prose)
     if any(_asks(sentence, languages) for sentence in sentences):
         return not any(_is_for_people(sentence, languages, by_asker) for sentence in sentences)
-    return by_asker and _continues(sentences, languages)
+    return by_asker and _continues(sentences, _likely(languages, prose))
 
 
 def is_thanks(text: str) -> bool:
@@ -133,6 +134,23 @@ def _languages(prose: str) -> Sequence[Language]:
     if most <= 1:
         return LANGUAGES
     return [words for count, words in hits if count and (count >= most - 1 or words.by_script)]
+
+
+def _likely(languages: Sequence[Language], prose: str) -> Sequence[Language]:
+    """Return the languages that a text is likelier in than in English.
+
+    A word of one letter tells little: "I" and "a" open English sentences, and mean "and" elsewhere.
+    """
+    english = len(ENGLISH.known_by.findall(prose))
+    first = _FIRST_WORD.search(prose)
+    least = max(2, english + 1) if first is not None and len(first[0]) == 1 else english
+    return [
+        language
+        for language in languages
+        if language is ENGLISH
+        or language.by_script
+        or len(language.known_by.findall(prose)) >= least
+    ]
 
 
 def _sentences(prose: str) -> list[str]:

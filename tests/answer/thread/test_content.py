@@ -330,3 +330,45 @@ def test_no_nested_form_raises() -> None:
     for _ in range(1_500):
         message = {"text": value(3), "blocks": value(0), "attachments": value(0), "files": value(2)}
         assert isinstance(read_content(message, OWN), Content)
+
+
+def test_fields_that_no_version_of_this_program_knows_are_read() -> None:
+    """Slack adds types of blocks every year; a list of fields would always be behind."""
+    detail = {"type": "rich_text", "elements": [item("a detail")]}
+    card = {
+        "type": "card",
+        "block_id": "B1",
+        "icon_url": "https://x.example/i.png",
+        "body": {"type": "mrkdwn", "text": "in the *body*"},
+        "title": "the title",
+        "tasks": [{"type": "task_card", "title": "a task", "details": detail, "status": "error"}],
+    }
+    text = read_content({"bot_id": "B1", "text": "", "blocks": [card]}).text
+    assert text == "the title\nin the *body*\na task\na detail\nerror"
+
+
+def item(text: str) -> dict[str, Any]:
+    return {"type": "rich_text_section", "elements": [{"type": "text", "text": text}]}
+
+
+def test_an_ordered_list_keeps_its_numbers() -> None:
+    items = {"type": "rich_text_list", "style": "ordered", "offset": 2} | {
+        "elements": [item("three"), item("four")]
+    }
+    block = {"type": "rich_text", "elements": [items]}
+    assert read_content({"user": "U1", "text": "", "blocks": [block]}).text == "3. three\n4. four"
+
+
+def test_the_footer_of_an_alert_is_read() -> None:
+    """It often is the only place that names the host or the repository."""
+    alert = {"text": "boom", "footer": "api-prod-7 | <https://x.example/a|acme/app>"}
+    said = read_content({"bot_id": "B1", "text": "", "attachments": [alert]}).text
+    assert said == "boom\napi-prod-7 | acme/app (https://x.example/a)"
+
+
+def test_a_forwarded_message_that_slack_does_not_show_is_named() -> None:
+    """Without that, a forward from a private channel would say nothing to anybody."""
+    shared = {"is_share": True, "fallback": "[no preview available]"}
+    content = read_content({"user": "U1", "text": "why?", "attachments": [shared]})
+    assert content.unread == ("a message without a preview",)
+    assert not content.quoted

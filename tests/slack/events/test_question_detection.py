@@ -116,6 +116,26 @@ def test_a_verb_alone_is_no_question_before_a_full_stop(text: str, by_asker: boo
     assert not is_question(text, by_asker=by_asker)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I see",
+        "I merged it",
+        "I used `x ? 1 : 0` there",
+        "I changed it to `ok ? 1 : 0`",
+        "a lot better",
+        "e.g. like this",
+        "now it is green",
+        "not sure",
+        "please merge, Bob",
+        "\u0e02\u0e2d\u0e1a\u0e04\u0e38\u0e13",
+    ],
+)
+def test_an_asker_may_say_things_that_ask_nothing(text: str) -> None:
+    """ "I" is Polish for "and", which goes on from a question."""
+    assert not is_question(text, by_asker=True)
+
+
 def test_a_log_without_words_goes_on_from_the_askers_question_only() -> None:
     log = "```\nKeyError: 'tries'\n```"
     assert is_question(log, by_asker=True)
