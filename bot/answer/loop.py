@@ -16,7 +16,7 @@ from typing import Protocol
 
 from bot.answer.interfaces import JoinTicket
 from bot.answer.next_turn import NextTurn
-from bot.answer.result import Ending, ending_for, ending_of
+from bot.answer.result import Ending, announces_look_up, ending_for, ending_of
 from bot.answer.tools import ToolResult, look_up_in, title
 from bot.claude.errors import CapReached, ClaudeError, CutStream
 from bot.claude.events import Label, Purpose
@@ -172,7 +172,8 @@ class Loop:
                     self._note(NO_MORE)
                 ended = await self._reply()
                 uses = [block for block in ended.content if block["type"] == "tool_use"]
-                if ended.stop_reason == "tool_use" and uses:
+                # Some servers end a reply with a look-up as if it were the last one.
+                if uses and ending_of(ended.stop_reason).kind == "complete":
                     if last:
                         return Ending("exhausted")
                     await self._look_up(ended, uses)
@@ -208,14 +209,14 @@ class Loop:
         It announces a look-up that did not come, pauses, or says nothing. The last reply counts:
         words before a look-up are no answer.
         """
-        if ended.stop_reason in ("tool_use", "pause_turn"):
+        if announces_look_up(ended.stop_reason) or ended.stop_reason == "pause_turn":
             return True
         return ending_of(ended.stop_reason).kind == "complete" and not self.progress.reply.strip()
 
     def _continue(self, ended: Ended) -> None:
         """Add to the conversation that the model should go on."""
         progress = self.progress
-        note = NO_LOOK_UP if ended.stop_reason == "tool_use" else GO_ON
+        note = NO_LOOK_UP if announces_look_up(ended.stop_reason) else GO_ON
         if progress.reply.strip():
             said = {"role": "assistant", "content": [_text(progress.reply)]}
             progress.rounds += [said, {"role": "user", "content": [_text(note)]}]

@@ -113,6 +113,7 @@ _OUTCOMES: dict[EndingKind, Outcome] = {
 }
 _STOP_REASONS: dict[str, EndingKind] = {
     "max_tokens": "length",
+    "max_output_tokens": "length",
     "length": "length",
     "model_context_window_exceeded": "window",
     "refusal": "refused",
@@ -120,10 +121,26 @@ _STOP_REASONS: dict[str, EndingKind] = {
     "content_filtered": "filtered",
     "guardrail_intervened": "filtered",
     "safety": "filtered",
+    "recitation": "filtered",
+    "blocklist": "filtered",
+    "prohibited_content": "filtered",
+    "spii": "filtered",
     "sensitive": "filtered",
     "error": "unfinished",
+    "abort": "unfinished",
+    "cancelled": "unfinished",
 }
 """Anthropic's stop reasons, and those that gateways pass on from Bedrock, vLLM and others."""
+_LOOK_UPS = frozenset(
+    {
+        "tool_use",
+        "tool_calls",
+        "function_call",
+        "malformed_tool_use",
+        "malformed_function_call",
+        "malformed_model_output",
+    }
+)
 _UNAVAILABLE: frozenset[ErrorKind] = frozenset(
     {"authentication", "permission", "spend_limit", "server", "connection", "timeout"}
 )
@@ -135,7 +152,12 @@ def ending_of(stop_reason: str) -> Ending:
 
     Source: docs/platform/claude.md#stop-reasons.
     """
-    return Ending(_STOP_REASONS.get(stop_reason, "complete"))
+    return Ending(_STOP_REASONS.get(stop_reason.lower(), "complete"))
+
+
+def announces_look_up(stop_reason: str) -> bool:
+    """Return whether a reply ended for a look-up, be it there or broken."""
+    return stop_reason.lower() in _LOOK_UPS
 
 
 def ending_for(error: ForewarmError) -> Ending:

@@ -67,7 +67,9 @@ _TOO_LONG = re.compile(
     r"|\bexceed\w*\b[^.]{0,80}\b(?:context|maximum input|number of (?:input )?tokens allowed)\b"
     r"|\bmaximum context length\b|\bmaximum (?:model|sequence) length\b"
     r"|\bcontext (?:length|window|size)\b[^.]{0,60}\b(?:exceed\w*|is only)\b"
-    r"|\bcontext_length_exceeded\b|\bmax_model_len\b",
+    r"|\bcontext_length_exceeded\b|\bmax_model_len\b"
+    r"|\blonger than\b[^.]{0,80}\bcontext\b|\breduce the length of the (?:messages|prompt|input)\b"
+    r"|\bnumber of (?:input )?tokens\b[^.]{0,60}\bexceeds? the model\b",
     re.IGNORECASE,
 )
 _FILTERED = re.compile(
@@ -75,7 +77,9 @@ _FILTERED = re.compile(
     re.IGNORECASE,
 )
 _NO_CREDIT = re.compile(r"\bcredit balance is too low\b|\binsufficient (?:credits?|funds)\b", re.I)
-_USAGE_LIMIT = re.compile(r"\b(?:api )?usage limits?\b|\bspend limit\b", re.IGNORECASE)
+_USAGE_LIMIT = re.compile(
+    r"\b(?:api )?usage limits?\b|\bspend limit\b|\bexceeded your current quota\b", re.IGNORECASE
+)
 _KNOWN_TEXT = """
 a above access account active actual adaptive add adjust after allowed already also an and any
 api are array as assistant at authenticate authentication available bad balance base64 be

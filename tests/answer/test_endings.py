@@ -106,6 +106,24 @@ async def test_a_missing_look_up_without_words_is_asked_again(room: Room) -> Non
     assert await run(room) == ("complete", "Here.")
 
 
+@pytest.mark.parametrize("stop", ["tool_calls", "malformed_function_call", "TOOL_USE"])
+async def test_other_words_for_a_look_up_without_one_are_known(room: Room, stop: str) -> None:
+    """Gateways pass on the stop reasons of the models behind them."""
+    room.model.says("I will check.", stop=stop)
+    room.model.says("It retries.")
+    assert await run(room) == ("complete", "I will check.\n\nIt retries.")
+
+
+@pytest.mark.parametrize("stop", ["end_turn", "stop"])
+async def test_a_look_up_counts_though_the_reply_says_that_it_is_the_last(
+    room: Room, stop: str
+) -> None:
+    """Model servers that speak Anthropic's protocol end each reply alike."""
+    room.model.says("Let me look.", READ, stop=stop)
+    room.model.says("It is in a.py.")
+    assert await run(room) == ("complete", "Let me look.\n\nIt is in a.py.")
+
+
 async def test_a_pause_is_continued(room: Room) -> None:
     """`pause_turn` means that the model has more to say."""
     room.model.says("First half,", stop="pause_turn")
@@ -122,6 +140,9 @@ async def test_a_pause_is_continued(room: Room) -> None:
         ("content_filter", "filtered"),
         ("content_filtered", "filtered"),
         ("guardrail_intervened", "filtered"),
+        ("SAFETY", "filtered"),
+        ("MAX_TOKENS", "length"),
+        ("max_output_tokens", "length"),
     ],
 )
 @pytest.mark.parametrize("words", [(), ("Some words",)])

@@ -181,6 +181,10 @@ BAD = "invalid_request_error"
         ),
         (500, "api_error", "request (9001 tokens) exceeds the available context size", "too_long"),
         (413, "request_too_large", "Request exceeds the maximum size", "too_long"),
+        (400, BAD, "the prompt is longer than the model's context window", "too_long"),
+        (400, BAD, "Please reduce the length of the messages or completion.", "too_long"),
+        (400, BAD, "Number of tokens in the request exceeds the model's limit", "too_long"),
+        (429, "insufficient_quota", "You exceeded your current quota, check it.", "spend_limit"),
         (200, BAD, "prompt is too long: 1 tokens > 0 maximum", "too_long"),
         (400, BAD, "Your credit balance is too low to access the Anthropic API.", "spend_limit"),
         (
