@@ -38,16 +38,19 @@ def run_in_children(
     size_of: Callable[[Item], int],
     read: Callable[[IO[bytes]], Row | None],
     problem: str,
+    share: int = 1,
 ) -> Iterator[tuple[Item, Row]]:
     """Share the items out to children that run `module`, and yield each with its row.
 
     `items` come with the largest first. `read` takes one row from a child's output; it returns None
-    if the output ends before the row does.
+    if the output ends before the row does. A second child is started if there are at least two times
+    `share` bytes: starting one takes a third of a second of processor time.
 
     Raises:
         RepositoryError: a child ended too early. Its text is `problem`.
     """
-    shares: list[list[Item]] = [[] for _ in range(min(_WORKERS, os.cpu_count() or 1))]
+    useful = max(1, sum(map(size_of, items)) // share)
+    shares: list[list[Item]] = [[] for _ in range(min(_WORKERS, os.cpu_count() or 1, useful))]
     loads = [0] * len(shares)
     for item in items:
         lightest = loads.index(min(loads))

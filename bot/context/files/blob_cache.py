@@ -25,6 +25,7 @@ from bot.context.workers import run_in_children
 FACTS_VERSION = f"5.{SCANNER_VERSION}"
 SCAN_SECONDS = 600.0
 _PARALLEL_BYTES = 4_000_000
+_SHARE_BYTES = 6_000_000
 _LIKELY_BYTES = 200_000
 
 Progress = Callable[[int, int], None]
@@ -269,6 +270,7 @@ def _look_in_children(
         _read_row,
         f"Looking through {repository.name} for secrets was cut short, so nothing of it is shown: "
         "try again.",
+        share=_SHARE_BYTES,
     )
 
 

@@ -42,10 +42,10 @@ _SESSION = re.compile(
     r"(?i:[\w.-]{0,40}(?:sess|sid|auth|token)[\w.-]{0,40})=(?P<value>[^;\s\"']{16,400})"
 )
 _LOGIN_IN_PROSE = re.compile(
-    r"\b(?:log ?in|sign ?in|credentials?)(?: with| as| using)?[ \t:*]{1,8}[`*]{0,3}[\w.@-]{1,40}"
-    r"[`*]{0,3}[ \t]{0,2}[/:][ \t]{0,2}[`*]{0,3}(?P<value>[^\s`*\"'<>]{6,200})",
-    re.IGNORECASE,
+    r"(?:ogin|og in|ign in|redentials?)(?: with| as| using)?[ \t:*]{1,8}[`*]{0,3}[\w.@-]{1,40}"
+    r"[`*]{0,3}[ \t]{0,2}[/:][ \t]{0,2}[`*]{0,3}(?P<value>[^\s`*\"'<>]{6,200})"
 )
+_LOGIN_ANCHORS = ("ogin", "og in", "ign in", "redential")
 """A user and a password in a sentence: `Default login: admin / …`."""
 _USER_LIST = re.compile(r'^"[\w.-]{1,60}" "(?P<value>[^"\s]{8,200})"$', re.MULTILINE)
 _ENCODED_BYTE = re.compile(r"%[0-9A-Fa-f]{2}")
@@ -72,8 +72,9 @@ def addresses(text: str, kind: str) -> Iterator[Candidate]:
             if found and is_mixed(found["value"]):
                 yield _candidate(found)
     if kind == "prose":
-        for match in _LOGIN_IN_PROSE.finditer(text):
-            if is_mixed(match["value"]):
+        for at in (place for anchor in _LOGIN_ANCHORS for place in places(text, anchor)):
+            match = _LOGIN_IN_PROSE.match(text, at)
+            if match and is_mixed(match["value"]):
                 yield _candidate(match)
         yield from _in_tables(text)
         yield from _in_separated_values(text)

@@ -28,7 +28,8 @@ _COMMANDS = (
     _command("login", rf"\blogin\b{_ANY}-p[ \t=]+{_VALUE}"),
     _command("redis-cli", rf"redis-cli\b{_ANY}(?:-a|--pass)[ \t]+{_VALUE}"),
     _command("curl", rf"curl\b{_ANY}(?:-u|--user|-U|--proxy-user)[ \t=]*{_PAIR}"),
-    _command("http", rf"\bhttps?[ \t]{_ANY}(?:-a|--auth)[ \t=]+{_PAIR}"),
+    _command("http ", rf"\bhttp[ ]{_ANY}(?:-a|--auth)[ \t=]+{_PAIR}"),
+    _command("https ", rf"\bhttps[ ]{_ANY}(?:-a|--auth)[ \t=]+{_PAIR}"),
     _command("ldap", rf"ldap(?:search|add|modify|delete|passwd|whoami)\b{_ANY}-w[ \t]+{_VALUE}"),
     _command(
         "smbclient",

@@ -20,6 +20,9 @@ _RUN = b"a" * 20
 _DIGEST = re.compile(rb"[0-9a-f]{32,128}|[0-9A-F]{32,128}|(?:sha\d{1,3}-)[A-Za-z0-9+/]{20,}")
 _DRAWING = re.compile(rb"(?:[A-Za-z]?-?\.?\d++\.?)++[A-Za-z]?")
 """A path of an SVG drawing: numbers with one letter between them."""
+_WORD = rb"(?:[A-Z]{2,10}|[a-z]{0,9}(?:[A-Z][a-z]{2,12}){0,6})"
+_WORDS = re.compile(rb"(?:" + _WORD + rb"[_./$+-]++)*+" + _WORD)
+"""Most runs: words in camelCase, joined by signs. One look at the whole run judges them."""
 _LONGEST_NAME = 200
 _SIDE = 600
 """Bytes of a line that are taken on each side of a run: a rule may want a name beside a token."""
@@ -48,7 +51,7 @@ class Excerpt:
 @lru_cache(maxsize=65_536)
 def _is_plain(run: bytes) -> bool:
     """Tell whether a run is a name, a path, an address, a drawing's path or a digest."""
-    if _DIGEST.fullmatch(run) or _DRAWING.fullmatch(run):
+    if _WORDS.fullmatch(run) or _DIGEST.fullmatch(run) or _DRAWING.fullmatch(run):
         return True
     if run.startswith(b"//") and b"hook" not in run:
         return True
