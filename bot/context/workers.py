@@ -42,7 +42,7 @@ def run_in_children(
 ) -> Iterator[tuple[Item, Row]]:
     """Share the items out to children that run `module`, and yield each with its row.
 
-    `items` come with the largest first. `read` takes one row from a child's output; it returns None
+    `items` come with the largest first. `read` takes one row of a child's output; it returns None
     if the output ends before the row does. A second child is started if there are at least two times
     `share` bytes: starting one takes a third of a second of processor time.
 
