@@ -43,8 +43,7 @@ def run_in_children(
     """Share the items out to children that run `module`, and yield each with its row.
 
     `items` come with the largest first. `read` takes one row of a child's output; it returns None
-    if the output ends before the row does. A second child is started if there are at least two times
-    `share` bytes: starting one takes a third of a second of processor time.
+    if the output ends before the row does. A second child is started if there are at least twice
 
     Raises:
         RepositoryError: a child ended too early. Its text is `problem`.
