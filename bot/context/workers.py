@@ -44,6 +44,7 @@ def run_in_children(
 
     `items` come with the largest first. `read` takes one row of a child's output; it returns None
     if the output ends before the row does. A second child is started if there are at least twice
+    `share` bytes: starting one takes a third of a second of processor time.
 
     Raises:
         RepositoryError: a child ended too early. Its text is `problem`.

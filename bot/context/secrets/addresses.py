@@ -73,9 +73,9 @@ def addresses(text: str, kind: str) -> Iterator[Candidate]:
                 yield _candidate(found)
     if kind == "prose":
         for at in (place for anchor in _LOGIN_ANCHORS for place in places(text, anchor)):
-            match = _LOGIN_IN_PROSE.match(text, at)
-            if match and is_mixed(match["value"]):
-                yield _candidate(match)
+            found = _LOGIN_IN_PROSE.match(text, at)
+            if found and is_mixed(found["value"]):
+                yield _candidate(found)
         yield from _in_tables(text)
         yield from _in_separated_values(text)
 
