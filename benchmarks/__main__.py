@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "scatter": ("benchmarks.bench_scatter", "scatter", "Threads scattered over replicas."),
     "costs": ("benchmarks.bench_costs", "costs", "Dollars a month by size and questions a day."),
     "day": ("benchmarks.bench_day", "day", "The log of one working day, in virtual time."),
+    "hostile": ("benchmarks.bench_hostile", "hostile", "A running bot with hostile repositories."),
     "entry": ("benchmarks.bench_entry", "entry", "The longest pause under unsigned requests."),
     "playground": ("benchmarks.bench_playground", "playground", "A year in a minute."),
 }
