@@ -18,6 +18,7 @@ from sqlalchemy import select
 
 from bot.answer.thread.redact import without_message
 from bot.app.bot import RETENTION
+from bot.store.erase import REMOVALS
 from bot.store.retention import Retention
 from bot.store.sql.tables import metadata
 from tests.app.conftest import CHANNEL, Begin, Product
@@ -304,3 +305,19 @@ def test_lines_that_the_answer_repeats_go_too() -> None:
     assert left is not None
     assert "HUNTER2" not in str(left)
     assert [block["type"] for block in left[1]["content"]] == ["thinking", "text"]
+
+
+async def test_what_a_channel_asks_after_the_command_stays(product: Begin) -> None:
+    """The running bot hears of the command a moment later: new questions are none of its."""
+    async with product() as running:
+        await ask(running)
+        await asyncio.to_thread(forget, running, "--channel", CHANNEL)
+        (kept,) = (await running.bot.store.state.all(REMOVALS)).values()
+        until = json.loads(kept.value)["until"]
+        later = running.slack.user("U0PEER").mention(CHANNEL, "what stays?")
+        assert float(until) < float(later)
+        assert await running.answered(CHANNEL, later)
+        await running.until(lambda: not running.bot.inbox.questions, "the end")
+        await running.bot.removal.follow("heard once more", kept.value)
+        assert "what stays?" in await everything(running)
+        assert MARKER not in await everything(running)
