@@ -57,8 +57,8 @@ def hostile(
     Prints the growth of the bot's own memory at its highest, the longest time in which `/healthz`
     answered, the same of a process beside it that does nothing (the machine's part), the longest
     answer to another person, and the bot's sentence if it refused. Exits with 1 if the bot's memory
-    grew by more than 200 MB, if `/healthz` took more than 100 ms while the process beside it did
-    not, or if a program of the repository ran.
+    grew by more than 200 MB, if `/healthz` took more than 100 ms and twice the time of the process
+    beside it, or if a program of the repository ran.
     """
     from benchmarks.hostile_repositories import REPOSITORIES
 
@@ -93,7 +93,7 @@ class Result:
 
     @property
     def is_good(self) -> bool:
-        paused = self.pause > MOST_PAUSE and self.machine_pause <= MOST_PAUSE
+        paused = self.pause > max(MOST_PAUSE, 2 * self.machine_pause)
         return self.megabytes <= MOST_MEGABYTES and not paused and not self.ran
 
     @property
@@ -220,7 +220,8 @@ class _Run:
         return Result(
             name,
             _megabytes(pid, "VmHWM") - before,
-            *pauses,
+            pauses[0],
+            pauses[1],
             slowest if isinstance(slowest, float) else ANSWER_SECONDS,
             built,
             looked,
@@ -346,7 +347,7 @@ def _watched(port: int) -> Iterator[Any]:
     asking = [context.Process(target=_ask_health, args=(at, end, results)) for at in ports]
     for process in asking:
         process.start()
-    longest = {}
+    longest: dict[int, float] = {}
     try:
         yield lambda: (longest[ports[0]], longest[ports[1]])
     finally:

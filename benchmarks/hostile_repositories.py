@@ -22,8 +22,8 @@ CODE = b"def pay(amount):\n    return amount\n\n\ndef refund(amount):\n    retur
 MOST_OF_A_FILE = 990_000
 """Bytes just below the default bound on one file."""
 LARGE = 1_000_000_000
-FULL_TREE = 199_000
-"""Files just below the bound on a tree."""
+FULL_TREE = 49_000
+"""Files just below the default bound on a tree."""
 _ENVIRONMENT = {
     **os.environ,
     "GIT_CONFIG_GLOBAL": os.devnull,
@@ -238,7 +238,7 @@ def _full_tree_of_tests(w: Writer) -> None:
     """The map names every test before it spends anything else."""
     name = b"tests/%s/test_%s_%05d.py"
     long = b"a_name_that_is_long_enough_to_fill_the_map"
-    w.files((name % (long, long, n), b"# %d\n" % n) for n in range(60_000))
+    w.files((name % (long, long, n), b"# %d\n" % n) for n in range(FULL_TREE))
 
 
 @_hostile(small=True)
@@ -355,7 +355,7 @@ def _submodules(w: Writer) -> None:
             for n in range(2_500)
         )
         stdin.write(_file(b".gitmodules", modules))
-        for n in range(100_000):
+        for n in range(FULL_TREE):
             stdin.write(b"M 160000 %s s/%d\n" % (b"1" * 40, n))
         stdin.write(b"\n")
 
@@ -897,10 +897,10 @@ def _push_of_renames(w: Writer) -> None:
     body = filled(b"line of a file that is renamed\n", 3_000)
     with w._importing() as stdin:
         stdin.write(_commit_head(0, b"1") + _file(b"src/pay.py", CODE))
-        for n in range(50_000):
+        for n in range(FULL_TREE):
             stdin.write(_file(b"old/f%05d.py" % n, body + b"# %d\n" % n))
         stdin.write(b"\n" + _commit_head(1, b"2") + b"D old\n")
-        for n in range(50_000):
+        for n in range(FULL_TREE):
             stdin.write(_file(b"new/f%05d.py" % n, body + b"# %d!\n" % n))
         stdin.write(b"\n")
 

@@ -3,8 +3,34 @@
 from __future__ import annotations
 
 import gc
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+_lock = threading.Lock()
+_building = 0
+
+
+@contextmanager
+def set_aside() -> Iterator[None]:
+    """Build what lives long, and keep it out of every later garbage collection.
+
+    A collection looks through all objects with the interpreter's lock held: a million of them stop
+    the event loop for a second. They are still freed when nothing holds them. Garbage in cycles
+    that other threads make meanwhile is kept for good: this is meant for a few seconds at most.
+    """
+    global _building
+    with _lock:
+        _building += 1
+        gc.disable()
+    try:
+        yield
+    finally:
+        with _lock:
+            _building -= 1
+            if not _building:
+                gc.freeze()
+                gc.enable()
 
 
 @contextmanager

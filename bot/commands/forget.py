@@ -13,6 +13,7 @@ from bot.clock import system_now
 from bot.errors import ForewarmError
 
 if TYPE_CHECKING:
+    from bot.app.data_removal import Removal
     from bot.settings import Settings
 
 _USER = re.compile(r"[UW][A-Z0-9]{1,30}", re.ASCII)
@@ -72,12 +73,18 @@ async def _forget(settings: Settings, user: str | None, channel: str | None) -> 
         if channel:
             for workspace in await store.erase.workspaces_of(channel):
                 gone.update(await store.erase.channel(workspace, channel))
-                removals.append(
-                    Removal("channel", system_now(), workspace=workspace, channel=channel)
-                )
+                removals.append(_channel_until_now(workspace, channel))
         for removal in removals:
             await announce(store, removal)
     return _by_name(gone)
+
+
+def _channel_until_now(workspace: str, channel: str) -> Removal:
+    """Return what to announce of a channel that was erased. Questions that are asked later stay."""
+    from bot.app.data_removal import Removal
+
+    now = system_now()
+    return Removal("channel", now, workspace=workspace, channel=channel, until=f"{now:.6f}")
 
 
 def _by_name(gone: Counter[str]) -> dict[str, Any]:

@@ -21,22 +21,25 @@ import pickle
 import signal
 import struct
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import IO, Any, Protocol, TypeVar, cast
 
 from bot.context.errors import LimitError
 from bot.context.limits import limit_process
 from bot.context.workers import child_environment
 from bot.errors import ForewarmError
+from bot.garbage_collection import set_aside
 
 R = TypeVar("R")
 
 _LENGTH = struct.Struct("!Q")
-_WHOLE = 4_000_000
-"""Bytes of a result that are taken apart at once. A larger one is taken apart by a slower reader
-that lets the interpreter's lock go: the event loop must not stand still."""
+_PIECE = 2_000
+"""Entries of a mapping that are read at once, in some ten milliseconds."""
+_LARGE = 4_000_000
+"""Bytes of a result that is kept out of garbage collections."""
 _DONE, _FAILED, _MEMORY, _CRASHED = range(4)
 
 
@@ -85,7 +88,7 @@ class ChildSession:
             LimitError: the call took more than a limit, or the child died of it.
             ForewarmError: the function raised it.
         """
-        asked = await asyncio.to_thread(pickle.dumps, (function, arguments))
+        asked = await asyncio.to_thread(dumps, (function, arguments))
         try:
             kind, data = await asyncio.wait_for(self._call(asked), self._limits.seconds)
         except TimeoutError:
@@ -96,7 +99,7 @@ class ChildSession:
         if kind == _MEMORY:
             self.stop()
             raise LimitError(self._name, f"{self._limits.memory_bytes / 1e6:,.0f} MB of memory")
-        result = await asyncio.to_thread(_loads, data)
+        result = await asyncio.to_thread(loads, data)
         if kind == _FAILED:
             raise _rebuilt(*result)
         if kind == _CRASHED:
@@ -184,10 +187,78 @@ async def _ended(process: asyncio.subprocess.Process) -> int:
     return process.returncode
 
 
-def _loads(data: bytes) -> Any:
-    if len(data) <= _WHOLE:
-        return pickle.loads(data)  # noqa: S301 - the sender is our own child
-    return pickle._Unpickler(io.BytesIO(data)).load()
+class _Writer(pickle.Pickler):
+    """Writes the large mappings that it knows by their numbers, and finds those that it does not.
+
+    `found` are the mappings that it has found, an outer one before those that it holds.
+    """
+
+    def __init__(self, out: IO[bytes], numbers: Mapping[int, int]) -> None:
+        super().__init__(out, pickle.HIGHEST_PROTOCOL)
+        self._numbers = numbers
+        self.found: dict[int, dict[Any, Any]] = {}
+
+    def persistent_id(self, thing: object) -> int | None:
+        if type(thing) is dict and len(thing) > _PIECE:
+            if id(thing) in self._numbers:
+                return self._numbers[id(thing)]
+            self.found[id(thing)] = thing
+        return None
+
+
+class _Reader(pickle.Unpickler):
+    """Reads what `_Writer` wrote. `mappings` are the large ones, by number."""
+
+    def __init__(self, data: IO[bytes]) -> None:
+        super().__init__(data)
+        self.mappings: list[dict[Any, Any]] = []
+
+    def persistent_load(self, number: int) -> dict[Any, Any]:
+        return self.mappings[number]
+
+
+class _Nowhere(io.RawIOBase):
+    def write(self, data: object, /) -> int:
+        return 0
+
+
+def dumps(result: object) -> bytes:
+    """Pickle a result so that `loads` can read it in small steps."""
+    finder = _Writer(cast(IO[bytes], _Nowhere()), {})
+    finder.dump(result)
+    mappings = list(reversed(finder.found.values()))
+    out = io.BytesIO()
+    writer = _Writer(out, {id(mapping): number for number, mapping in enumerate(mappings)})
+    writer.dump([-(-len(mapping) // _PIECE) for mapping in mappings])
+    for mapping in mappings:
+        items = iter(mapping.items())
+        while piece := tuple(islice(items, _PIECE)):
+            writer.dump(piece)
+    writer.dump(result)
+    return out.getvalue()
+
+
+def loads(data: bytes) -> Any:
+    """Read what `dumps` wrote.
+
+    pickle holds the interpreter's lock while it reads. So a large mapping is read piece by piece,
+    and other threads run between two pieces. What is read lives long and makes no garbage: it is
+    kept out of garbage collections, which would stop the event loop to look through it.
+    """
+    if len(data) < _LARGE:
+        return _read(data)
+    with set_aside():
+        return _read(data)
+
+
+def _read(data: bytes) -> Any:
+    reader = _Reader(io.BytesIO(data))
+    for pieces in reader.load():
+        mapping: dict[Any, Any] = {}
+        for _ in range(pieces):
+            mapping.update(reader.load())
+        reader.mappings.append(mapping)
+    return reader.load()
 
 
 def _rebuilt(kind: type[ForewarmError], text: str, facts: dict[str, Any]) -> ForewarmError:
@@ -213,15 +284,15 @@ def serve(asked: IO[bytes], answered: IO[bytes]) -> None:
 
 def _answer(data: bytes) -> tuple[int, bytes]:
     try:
-        function, arguments = pickle.loads(data)  # noqa: S301 - the sender is our own parent
+        function, arguments = loads(data)
         del data
-        return _DONE, pickle.dumps(function(*arguments))
+        return _DONE, dumps(function(*arguments))
     except ForewarmError as error:
-        return _FAILED, pickle.dumps((type(error), str(error), error.__dict__))
+        return _FAILED, dumps((type(error), str(error), error.__dict__))
     except MemoryError:
         return _MEMORY, b""
     except Exception as error:
-        return _CRASHED, pickle.dumps(f"{type(error).__name__}: {error}"[:2_000])
+        return _CRASHED, dumps(f"{type(error).__name__}: {error}"[:2_000])
 
 
 def main() -> None:

@@ -348,6 +348,7 @@ def rules_of(repository: RepositoryConfig) -> Rules:
         repository.exclude,
         repository.first,
         repository.max_file_bytes,
+        repository.max_files,
     )
 
 

@@ -172,16 +172,19 @@ class UnreachableError(RepositoryError):
 
 
 class TooLargeError(RepositoryError):
-    """A bound on size or number was passed, and what was fetched is thrown away."""
+    """A bound on size or number was passed, and what was fetched is thrown away. `fix` helps."""
 
-    def __init__(self, repository: str, what: str, bound: str) -> None:
-        super().__init__(
-            repository,
-            f"{repository} has more than {bound} {what}: narrow it with `depth` or `include`, "
-            "or raise the bound.",
-        )
+    def __init__(self, repository: str, what: str, bound: str, fix: str) -> None:
+        super().__init__(repository, f"{repository} has more than {bound} {what}: {fix}.")
         self.what = what
         self.bound = bound
+
+
+def too_many_files(repository: str, most: int) -> TooLargeError:
+    """Return the error for a commit that tracks too many files."""
+    return TooLargeError(
+        repository, "files", f"{most:,}", "raise `max_files` of this repository, if it is yours"
+    )
 
 
 class LimitError(RepositoryError):

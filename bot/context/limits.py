@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import resource
+import sys
 
 
 def limit_process(memory_bytes: int, processor_seconds: int) -> None:
@@ -22,3 +23,17 @@ def limit_process(memory_bytes: int, processor_seconds: int) -> None:
             resource.setrlimit(kind, (allowed, hard))
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def limit_started(pid: int, memory_bytes: int) -> None:
+    """Limit the memory of a process that was just started, and of those that it starts.
+
+    Only Linux can limit another process: elsewhere nothing happens.
+    """
+    if sys.platform != "linux":
+        return
+    # It may have ended already, or a sandbox may forbid it.
+    with contextlib.suppress(ValueError, OSError):
+        _, hard = resource.prlimit(pid, resource.RLIMIT_DATA)
+        allowed = memory_bytes if hard == resource.RLIM_INFINITY else min(memory_bytes, hard)
+        resource.prlimit(pid, resource.RLIMIT_DATA, (allowed, hard))

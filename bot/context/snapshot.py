@@ -29,6 +29,8 @@ _MOST_SEARCHED_BYTES = 30_000_000
 _MOST_LEFT_OUT_FILES = 50
 _MOST_OF_ONE = 10
 """The files outside the prompt that a search looks into, and the lines that it takes of each."""
+_MOST_HISTORY = 8_000_000
+"""Bytes of a history that are looked through. Names and subjects are cut before that."""
 _MOST_COMMITS = 1_000
 """How far back a folder's history is looked through for commits that may be shown."""
 # No name is empty, so that two null bytes come before a record alone. `_NAMES` is its place.
@@ -156,8 +158,7 @@ class GitSnapshot:
         view = self._views.get(repository)
         if view is None or limit <= 0 or not _knows(view, path):
             return []
-        out = view.repository.within(HISTORY_SECONDS).run(
-            "reading the history of",
+        arguments = [
             "log",
             "--no-ext-diff",
             "--no-renames",
@@ -165,12 +166,16 @@ class GitSnapshot:
             "--no-color",
             "--name-only",
             "-z",
-            "--format=%x00%x00h%H%x00%ct%x00a%an%x00s%s",
+            "--format=%x00%x00h%H%x00%ct%x00a%<(100,trunc)%an%x00s%<(500,trunc)%s",
             f"-n{min(limit, 200) if path in view.head.files else _MOST_COMMITS}",
             view.state.commit,
             *(["--", path] if path.strip("/.") else []),
-        )
-        records = (record.split(b"\0") for record in _COMMIT.split(out)[1:])
+        ]
+        git = view.repository.within(HISTORY_SECONDS)
+        out = git.start_of_output("reading the history of", _MOST_HISTORY, arguments)
+        found = _COMMIT.split(out)[1:]
+        whole = found if len(out) < _MOST_HISTORY else found[:-1]
+        records = (record.split(b"\0") for record in whole)
         shown = (_change(record) for record in records if _touches(view, record[_NAMES:]))
         return list(islice(shown, min(limit, 200)))
 
@@ -373,7 +378,8 @@ def _dialect(repository: GitRepository) -> str:
 
 def _change(record: Sequence[bytes]) -> Change:
     commit, at, author, subject = record[:_NAMES]
-    return Change(commit.decode(), unix_time(at), _safe(author[1:]), _safe(subject[1:]))
+    words = (_safe(text[1:].rstrip(b" ")) for text in (author, subject))
+    return Change(commit.decode(), unix_time(at), *words)
 
 
 def _safe(text: bytes) -> str:

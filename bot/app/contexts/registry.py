@@ -33,6 +33,8 @@ class NotReady(ForewarmError):
         self.problem = problem
 
 
+_FAULT = "packing it met a fault of Forewarm itself; the log has the details"
+
 TRIES = 3
 """Attempts to build a context at start before questions are told that it cannot be built."""
 
@@ -206,6 +208,12 @@ class ContextRegistry:
             except ForewarmError as error:
                 live.problem, live.failures = error.user_message, live.failures + 1
                 log.warning("context_not_refreshed", context=live.config.name, why=str(error))
+                if live.prefix is not None or live.failures >= TRIES:
+                    live.ready.set()
+            except Exception:
+                # A fault of ours in one repository must not end the work on all the others.
+                live.problem, live.failures = _FAULT, live.failures + 1
+                log.exception("context_refresh_crashed", context=live.config.name)
                 if live.prefix is not None or live.failures >= TRIES:
                     live.ready.set()
 

@@ -135,7 +135,9 @@ class _Part(BaseModel):
     )
 
 
-_NOT_PACKED = {"web", "depth", "token", "ssh_key"}
+MOST_FILES = 50_000
+"""Files that a repository may track by default."""
+_NOT_PACKED = {"web", "depth", "max_files", "token", "ssh_key"}
 """Keys of a repository that change no packed byte."""
 
 
@@ -153,6 +155,8 @@ class RepositoryConfig(_Part):
     depth: int | None = Field(default=None, ge=1)
     """How many commits are fetched; None means all of them."""
     max_file_bytes: int = Field(default=1_000_000, ge=1_000, le=20_000_000)
+    max_files: int = Field(default=MOST_FILES, ge=1, le=1_000_000)
+    """The files that the commit may track. The bot keeps some 4 kB of memory for each."""
     token: Annotated[str, AfterValidator(_token_name)] = ""
     """The NAME of the repository's own token, which is in FOREWARM_REPOSITORY_TOKEN_NAME."""
     ssh_key: Path | None = None

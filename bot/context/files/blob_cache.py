@@ -18,12 +18,16 @@ from bot.context.files.heuristics import ContentSigns, Look, content_signs
 from bot.context.files.kinds import Kind
 from bot.context.files.text import count_lines, needs_cuts, normalize, shown
 from bot.context.git.repository import GitRepository
+from bot.context.limits import limit_process
 from bot.context.secrets.formats import ScanKind
 from bot.context.secrets.mask import SCANNER_VERSION, Span
 from bot.context.workers import run_in_children
 
 FACTS_VERSION = f"5.{SCANNER_VERSION}"
 SCAN_SECONDS = 600.0
+PROCESSOR_SECONDS = 600
+MEMORY_BYTES = 2_000_000_000
+"""The most that a child process may take, if the process that starts it has no lower limit."""
 _PARALLEL_BYTES = 4_000_000
 _SHARE_BYTES = 6_000_000
 _LIKELY_BYTES = 200_000
@@ -289,5 +293,6 @@ def _serve(arguments: Sequence[str], asked: bytes) -> Iterable[bytes]:
 
 
 if __name__ == "__main__":
+    limit_process(MEMORY_BYTES, PROCESSOR_SECONDS)
     for row in _serve(sys.argv[1:], sys.stdin.buffer.read()):
         sys.stdout.buffer.write(row)

@@ -19,7 +19,7 @@ from bot.context.secrets.mask import Span
 
 LONGEST_PATH = 1_024
 LARGEST_TREE = 200_000
-"""How many files a repository may have, and how long a path may be, in bytes."""
+"""How long a path may be, in bytes, and how many files a repository may have at a command line."""
 LARGEST_READABLE = 8_000_000
 """Bytes of a file that the prompt leaves out and a look-up may still read."""
 
@@ -58,6 +58,7 @@ class Rules:
     exclude: tuple[str, ...] = ()
     first: tuple[str, ...] = ()
     max_file_bytes: int = 1_000_000
+    max_files: int = LARGEST_TREE
 
     def scope(self) -> Callable[[str], bool]:
         """Return a function that tells whether a path is inside the context's globs."""

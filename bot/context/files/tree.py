@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from bot.context.errors import too_many_files
 from bot.context.files.blob_cache import FactsCache, Progress, Wanted, gather
 from bot.context.files.gitattributes import LARGEST as LARGEST_ATTRIBUTES
 from bot.context.files.gitattributes import MOST_BYTES as MOST_ATTRIBUTE_BYTES
@@ -16,7 +17,6 @@ from bot.context.files.gitattributes import Attributes
 from bot.context.files.heuristics import look_of
 from bot.context.files.select import (
     LARGEST_READABLE,
-    LARGEST_TREE,
     Claims,
     File,
     Rules,
@@ -103,7 +103,7 @@ def survey(
     Raises:
         TooLargeError: it tracks more files than the bound.
     """
-    tree = repository.tree(commit, LARGEST_TREE)
+    tree = repository.tree(commit, rules.max_files)
     attributes = _attributes(repository, tree)
     vendored = VendoredFolders.of(tree)
     listed = _listed_as_generated(repository, tree)
@@ -126,7 +126,11 @@ def survey(
 def survey_next(
     repository: GitRepository, last: Survey, commit: str, cache: FactsCache
 ) -> tuple[Survey, list[TreeChange]]:
-    """Look at what differs from the last survey, and at nothing else."""
+    """Look at what differs from the last survey, and at nothing else.
+
+    Raises:
+        TooLargeError: the commit tracks more files than the bound.
+    """
     changes = repository.changes(last.commit, commit)
     if any(_decides_on_others(change) for change in changes):
         return survey(repository, commit, last.rules, cache), changes
@@ -146,6 +150,8 @@ def survey_next(
         if change.new is not None:
             touched[change.path] = change.new
     tree.update(touched)
+    if len(tree) > last.rules.max_files:
+        raise too_many_files(repository.name, last.rules.max_files)
     vendored = last.vendored
     if any(map(may_change_folders, _paths(changes))):
         vendored = VendoredFolders.of(tree)

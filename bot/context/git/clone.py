@@ -37,10 +37,11 @@ from bot.context.errors import (
 from bot.context.git import network
 from bot.context.git.credentials import Credential, Credentials
 from bot.context.git.explain import ALGORITHM, explain
-from bot.context.git.repository import GitRepository, branch_names
+from bot.context.git.repository import MOST_MEMORY, GitRepository, branch_names
 from bot.context.git.safety import SAFE_OPTIONS, hardened_environment
 from bot.context.git.ssh import host_key_problem, key_refusal, ssh_command
 from bot.context.git.urls import RepositoryUrl
+from bot.context.limits import limit_started
 from bot.context.private import UMASK, make_private_folder
 
 T = TypeVar("T")
@@ -383,7 +384,7 @@ class Clone:
 
     def _too_large(self) -> TooLargeError:
         bound = f"{self._bounds.bytes / 1_000_000:,.1f}"
-        return TooLargeError(self.name, "MB of history", bound)
+        return TooLargeError(self.name, "MB of history", bound, "fetch fewer commits with `depth`")
 
     async def _tidy(self) -> None:
         """Roll small packs up now and then; a failure only costs speed."""
@@ -409,6 +410,7 @@ class Clone:
             )
         except FileNotFoundError:
             raise GitMissingError(self.name) from None
+        limit_started(process.pid, MOST_MEMORY)
         assert process.stderr is not None
         assert process.stdout is not None
         reading = asyncio.ensure_future(_last(process.stderr))

@@ -25,8 +25,10 @@ from bot.context.errors import (
     RefMissingError,
     RepositoryError,
     TooLargeError,
+    too_many_files,
 )
 from bot.context.git.safety import SAFE_OPTIONS, hardened_environment, last_line
+from bot.context.limits import limit_started
 
 _FEW = 4
 _RECENT_BYTES = 16_000_000
@@ -36,6 +38,8 @@ READ_SECONDS = 120.0
 """The longest that one git command may take, without the time that its reader takes."""
 MOST_OUTPUT = 128_000_000
 """Bytes that one git command may print."""
+MOST_MEMORY = 2_000_000_000
+"""Bytes of memory that one git command may take: an expression or a delta can ask for any."""
 _MOST_HISTORY = 30_000_000
 _MOST_CHANGES = 400_000
 _PIECE = 1 << 20
@@ -147,7 +151,9 @@ class GitRepository:
             while piece := process.read(_PIECE):
                 out += piece
                 if len(out) > MOST_OUTPUT:
-                    raise TooLargeError(self.name, "bytes in one answer of git", f"{MOST_OUTPUT:,}")
+                    raise TooLargeError(
+                        self.name, "bytes in one answer of git", f"{MOST_OUTPUT:,}", "ask for less"
+                    )
             code = process.wait()
         if process.expired:
             raise GitTimeoutError(self.name, doing, self._seconds)
@@ -208,7 +214,7 @@ class GitRepository:
             mode, _, oid = meta.split(b" ")
             tree[decode_path(raw)] = Entry(int(mode, 8), oid.decode("ascii"))
             if most is not None and len(tree) > most:
-                raise TooLargeError(self.name, "files", f"{most:,}")
+                raise too_many_files(self.name, most)
         return tree
 
     def _records(self, arguments: Sequence[str], doing: str) -> Iterator[bytes]:
@@ -250,7 +256,12 @@ class GitRepository:
         for change in _parse_raw_diff(self._records(arguments, "comparing two commits of")):
             found.append(change)
             if len(found) > _MOST_CHANGES:
-                raise TooLargeError(self.name, "changed files in one push", f"{_MOST_CHANGES:,}")
+                raise TooLargeError(
+                    self.name,
+                    "changed files in one push",
+                    f"{_MOST_CHANGES:,}",
+                    "attach it again",
+                )
         self._compared[old, new] = found
         return found
 
@@ -309,6 +320,7 @@ class GitRepository:
             )
         except FileNotFoundError:
             raise GitMissingError(self.name) from None
+        limit_started(popen.pid, MOST_MEMORY)
         process = _Process(popen, self._seconds)
         if asked:
             threading.Thread(target=_feed, args=(popen.stdin, asked), daemon=True).start()
@@ -345,17 +357,26 @@ class GitRepository:
             f"-n{limit}",
             commit,
         )
-        out = bytearray()
-        with self._process(arguments) as process:
-            while (piece := process.read(_PIECE)) and len(out) < _MOST_HISTORY:
-                out += piece
-        if process.expired:
-            raise GitTimeoutError(self.name, "reading the history of", self._seconds)
+        out = self.start_of_output("reading the history of", _MOST_HISTORY, arguments)
         commits: list[list[str]] = []
-        for record in bytes(out[:_MOST_HISTORY]).split(b"\x01")[1:]:
+        for record in out.split(b"\x01")[1:]:
             fields = record.split(b"\0")
             commits.append([decode_path(path) for path in fields[2::2]])
         return commits
+
+    def start_of_output(self, doing: str, most_bytes: int, arguments: Sequence[str]) -> bytes:
+        """Run git and return the first `most_bytes` of what it prints.
+
+        Raises:
+            GitTimeoutError: it took too long.
+        """
+        out = bytearray()
+        with self._process(arguments) as process:
+            while len(out) < most_bytes and (piece := process.read(min(_PIECE, most_bytes))):
+                out += piece
+        if process.expired:
+            raise GitTimeoutError(self.name, doing, self._seconds)
+        return bytes(out[:most_bytes])
 
     def blobs(self, oids: Sequence[str]) -> Iterator[bytes]:
         """Yield the content of each blob, in the order asked.
