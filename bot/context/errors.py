@@ -181,10 +181,9 @@ class TooLargeError(RepositoryError):
 
 
 def too_many_files(repository: str, most: int) -> TooLargeError:
-    """Return the error for a commit that tracks too many files."""
-    return TooLargeError(
-        repository, "files", f"{most:,}", "raise `max_files` of this repository, if it is yours"
-    )
+    """Return the error for a commit that tracks too many files, or names of too many bytes."""
+    fix = "raise `max_files` of this repository, if it is yours"
+    return TooLargeError(repository, "files (or paths as long)", f"{most:,}", fix)
 
 
 class LimitError(RepositoryError):

@@ -53,6 +53,10 @@ GROUP_WEIGHTS: Mapping[str, float] = {
 
 _MOST_SEGMENTS = 12
 """Segments beyond this slow a query: all of them are then put together anew."""
+_SEGMENT_FILES = 10_000
+"""Files of one segment of a new view: its arrays are put together in tens of milliseconds."""
+_WHOLE_SEGMENTS = 6
+"""The most segments of a new view."""
 _WORTH_MERGING = 0.2
 """Share of files that are no more, beyond which a view is put together anew."""
 
@@ -278,7 +282,7 @@ class RepositoryIndex:
         if last is not None and not changed and not gone:
             return last
         if last is None or self._is_worn(last, changed, gone):
-            return self._whole(self._documents(store, files.values(), len(files), progress), files)
+            return self._whole(store, files, progress)
         documents = self._documents(store, changed, len(files), progress)
         return self._advanced(last, files, documents, gone)
 
@@ -321,15 +325,22 @@ class RepositoryIndex:
             ]
         )
 
-    def _whole(self, documents: Mapping[str, Document], files: Mapping[str, File]) -> View:
-        segment = self._segment(files.values(), documents)
-        return View(
-            dict(files),
-            (segment,),
-            (np.ones(len(segment.paths), np.bool_),),
-            {path: (0, at) for at, path in enumerate(segment.paths)},
-            {path: documents[path].references for path in files},
-        )
+    def _whole(self, store: RowStore, files: Mapping[str, File], progress: Progress | None) -> View:
+        """Build all segments anew. One of them at a time has its entries in memory."""
+        most = max(_SEGMENT_FILES, -(-len(files) // _WHOLE_SEGMENTS))
+        ordered = list(files.values())
+        segments: list[Segment] = []
+        place: dict[str, tuple[int, int]] = {}
+        references: dict[str, tuple[str, ...]] = {}
+        for start in range(0, len(ordered), most) or (0,):
+            part = ordered[start : start + most]
+            documents = self._documents(store, part, len(files), progress)
+            segment = self._segment(part, documents)
+            place.update({path: (len(segments), at) for at, path in enumerate(segment.paths)})
+            references.update({file.path: documents[file.path].references for file in part})
+            segments.append(segment)
+        alive = tuple(np.ones(len(segment.paths), np.bool_) for segment in segments)
+        return View(dict(files), tuple(segments), alive, place, references)
 
     def _advanced(
         self,

@@ -62,7 +62,7 @@ def _raise() -> None:
 
 
 def _raise_too_large() -> None:
-    raise TooLargeError("x", "files", "7")
+    raise TooLargeError("x", "files", "7", "have fewer")
 
 
 def _burn() -> None:

@@ -29,6 +29,7 @@ from bot.context.files.select import (
 from bot.context.files.text import shown
 from bot.context.files.vendored import VendoredFolders, may_change_folders
 from bot.context.git.repository import (
+    LONG_NAME,
     SUBMODULE,
     SYMLINK,
     Entry,
@@ -150,8 +151,9 @@ def survey_next(
         if change.new is not None:
             touched[change.path] = change.new
     tree.update(touched)
-    if len(tree) > last.rules.max_files:
-        raise too_many_files(repository.name, last.rules.max_files)
+    most = last.rules.max_files
+    if len(tree) > most or sum(map(len, tree)) > most * LONG_NAME:
+        raise too_many_files(repository.name, most)
     vendored = last.vendored
     if any(map(may_change_folders, _paths(changes))):
         vendored = VendoredFolders.of(tree)

@@ -41,6 +41,8 @@ MOST_OUTPUT = 128_000_000
 MOST_MEMORY = 2_000_000_000
 """Bytes of memory that one git command may take: an expression or a delta can ask for any."""
 _MOST_HISTORY = 30_000_000
+LONG_NAME = 300
+"""Bytes that the paths of a tree may have, for each file that it may have."""
 _MOST_CHANGES = 400_000
 _PIECE = 1 << 20
 
@@ -203,17 +205,19 @@ class GitRepository:
         """Return everything that is tracked at the commit.
 
         git is stopped at the first entry beyond `most`: a tree of a few bytes may name thousands of
-        millions of files.
+        millions of files. So may its names be long.
 
         Raises:
-            TooLargeError: the commit tracks more than `most` files.
+            TooLargeError: the commit tracks more than `most` files, or their names are too long.
         """
         tree: Tree = {}
+        names = 0
         for record in self._records(("ls-tree", "-r", "-z", "--full-tree", commit), "listing"):
             meta, _, raw = record.partition(b"\t")
             mode, _, oid = meta.split(b" ")
             tree[decode_path(raw)] = Entry(int(mode, 8), oid.decode("ascii"))
-            if most is not None and len(tree) > most:
+            names += len(raw)
+            if most is not None and (len(tree) > most or names > most * LONG_NAME):
                 raise too_many_files(self.name, most)
         return tree
 

@@ -1,0 +1,71 @@
+"""Bounds on what a repository may make the bot keep, and results that are read in small steps."""
+
+from __future__ import annotations
+
+import gc
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bot.context import child
+from bot.context.child import dumps, loads
+from bot.context.errors import TooLargeError
+from bot.context.files.blob_cache import FactsCache
+from bot.context.files.select import Rules
+from bot.context.files.tree import survey_next
+from bot.garbage_collection import set_aside
+
+if TYPE_CHECKING:
+    from tests.context.conftest import Bench, Repo
+
+CODE = b"def f():\n    return 1\n"
+
+
+def test_a_push_passes_no_bound_that_a_first_look_keeps(bench: Bench, repo: Repo) -> None:
+    """A repository that was small when it was attached grew without a bound."""
+    rules = Rules("repo", max_files=20)
+    repo.commit({f"f{n}.py": CODE for n in range(15)})
+    found = bench.look(repo, rules=rules)
+    commit = repo.commit({f"g{n}.py": CODE for n in range(15)})
+    for look in (
+        lambda: survey_next(repo.repository(), found, commit, FactsCache(None)),
+        lambda: bench.look(repo, rules=rules),
+    ):
+        with pytest.raises(TooLargeError) as caught:
+            look()
+        assert "`max_files`" in caught.value.user_message
+
+
+def test_names_are_bounded_with_their_number(bench: Bench, repo: Repo) -> None:
+    """Fifty thousand names of 4,000 bytes are 200 MB, several times over."""
+    rules = Rules("repo", max_files=20)
+    repo.commit({"/".join(["n" * 200] * 20) + f"/f{n}.py": CODE for n in range(2)})
+    with pytest.raises(TooLargeError):
+        bench.look(repo, rules=rules)
+
+
+def test_large_mappings_keep_their_order_and_what_they_share() -> None:
+    """They cross in pieces, inner ones first."""
+    names = [f"n{n}" for n in range(5 * child._PIECE)]
+    inner = {name: (name, [n]) for n, name in enumerate(names)}
+    outer = {name: {"inner": inner} for name in reversed(names)}
+    read = loads(dumps({"outer": outer, "inner": inner, "few": {1: 2}}))
+    assert list(read["outer"]) == list(outer)
+    assert read["inner"] == inner
+    assert read["few"] == {1: 2}
+    assert read["outer"]["n0"]["inner"] is read["inner"]
+    first = next(iter(read["inner"]))
+    assert read["inner"][first][0] is first
+
+
+def test_objects_that_are_set_aside_are_in_no_later_collection() -> None:
+    """A collection that looks through a million of them stops the event loop for a second."""
+    with set_aside(), set_aside():
+        assert not gc.isenabled()
+        kept = [[n] for n in range(10_000)]
+    assert gc.isenabled()
+    frozen = gc.get_freeze_count()
+    assert frozen >= len(kept)
+    del kept
+    assert gc.get_freeze_count() <= frozen - 10_000
+    gc.unfreeze()
