@@ -23,8 +23,8 @@ import typer
 from forewarm_playground import virtual_time
 from forewarm_playground.claude import Config, LocalClaude
 from forewarm_playground.slack.local import LocalSlack
-from pydantic import SecretStr
 
+from benchmarks.overhead_bot import local_settings
 from bot.app.bot import Bot
 from bot.settings import Settings
 from bot.telemetry.logs import configure
@@ -186,22 +186,16 @@ def _contexts(folder: Path) -> None:
 
 
 def _settings(folder: Path, slack: LocalSlack, claude: str) -> Settings:
-    defaults = {name: field.get_default() for name, field in Settings.model_fields.items()}
-    return Settings.model_construct(
-        **defaults
-        | {
-            "slack_bot_token": SecretStr(slack.token),
-            "slack_app_token": SecretStr(slack.app.app_token),
-            "github_webhook_secret": SecretStr("a long random text"),
+    return local_settings(
+        folder,
+        {
+            "slack_bot_token": slack.token,
+            "slack_app_token": slack.app.app_token,
             "slack_api_url": slack.api_url,
-            "anthropic_api_key": SecretStr("sk-ant-local"),
             "anthropic_base_url": claude,
-            "provider": "anthropic",
-            "host": "127.0.0.1",
-            "port": 0,
-            "home": folder / "home",
-            "contexts": folder / "contexts",
-            "local_repositories": (folder,),
-            "operators": (ANN,),
-        }
+            "forewarm_provider": "anthropic",
+            "forewarm_daily_limit_usd": 50.0,
+            "forewarm_operators": ANN,
+            "github_webhook_secret": "a long random text",
+        },
     )
