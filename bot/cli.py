@@ -68,6 +68,18 @@ class LazyGroup(TyperGroup):
             return _command(cmd_name, _nothing, summary)
         return _command(cmd_name, getattr(importlib.import_module(module), function), summary)
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that is called. An unknown one is told with the nearest name."""
+        names = self.list_commands(ctx)
+        if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            from bot.nearest import nearest
+
+            close = nearest(args[0], names)
+            ctx.fail(
+                f"No such command {args[0]!r}." + (f" Did you mean {close!r}?" if close else "")
+            )
+        return super().resolve_command(ctx, args)
+
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the list of commands from their names and summaries; it must not import them."""
         self._listing = True

@@ -8,8 +8,9 @@ import sys
 from importlib.metadata import version
 
 import pytest
+from typer.testing import CliRunner
 
-from bot.cli import COMMANDS
+from bot.cli import COMMANDS, build
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -61,3 +62,18 @@ def test_the_version_is_printed_without_a_command() -> None:
         [sys.executable, "-m", "bot", "--version"], capture_output=True, text=True, check=False
     )
     assert (run.returncode, run.stdout) == (0, f"forewarm {version('forewarm-bot')}\n")
+
+
+@pytest.mark.parametrize(
+    ("called", "told"),
+    [
+        (["sevre"], "No such command 'sevre'. Did you mean 'serve'?"),
+        (["db", "cpoy"], "No such command 'cpoy'. Did you mean 'copy'?"),
+        (["xyzzy"], "No such command 'xyzzy'."),
+        (["local-slack", "--port", "99999"], "65535"),
+    ],
+)
+def test_a_slip_is_told_in_one_sentence(called: list[str], told: str) -> None:
+    result = CliRunner().invoke(build(), called)
+    assert result.exit_code == 2
+    assert told in result.output

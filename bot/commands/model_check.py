@@ -45,7 +45,9 @@ def model_check(
         from bot.claude.client import ClaudeClient
         from bot.claude.prices import use_prices
         from bot.settings import provider_environment, read_settings
+        from bot.telemetry.logs import configure
 
+        configure("ERROR")
         settings = read_settings()
         key = settings.anthropic_api_key
         use_prices(settings.prices, settings.worldwide)

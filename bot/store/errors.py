@@ -44,8 +44,9 @@ _SENTENCES: dict[Reason, str] = {
     " right to the user in DATABASE_URL, or to the bot's user if it is a file.",
     "corrupt": "The database file{place} is damaged or is no database: restore the newest backup"
     " (docs/operations.md).",
-    "schema": "The database{place} does not have the tables of this version yet, so it cannot be"
-    " read: start `forewarm serve` once, which sets them up.",
+    "schema": "There are no tables of this version in the database{place}, so nothing can be read:"
+    " set FOREWARM_HOME or DATABASE_URL to those of the bot, or start `forewarm serve` once, which"
+    " sets them up.",
     "newer": "A newer version of Forewarm wrote the database{place}, so this version cannot use it:"
     " install that version again, or restore a backup that is older than it.",
     "other": "The database failed in an unforeseen way, so nothing was stored: look for this"

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from bot.claude.prices import price_list_of, use_prices
 from bot.cli import build
 from bot.context.config.load import parse_context
+from bot.warm.replay.traces import read_trace
 from tests.app.conftest import commit
 from tests.docs.test_commands import PAGES, ROOT
 
@@ -129,3 +130,10 @@ def test_coverage_is_measured_as_shown(tmp_path: Path, monkeypatch: pytest.Monke
     for words in (words for words in lines if "--from-store" not in words):
         result = CliRunner().invoke(build(), words[1:])
         assert result.exit_code == 0, (words, result.output)
+
+
+def test_a_trace_is_read_as_shown(tmp_path: Path) -> None:
+    [shown] = blocks("docs/governor.md", "json")
+    file = tmp_path / "trace.jsonl"
+    file.write_text(shown)
+    assert [(one.thread, one.is_question) for one in read_trace(file)] == [(1, True), (1, False)]

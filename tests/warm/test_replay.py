@@ -165,7 +165,7 @@ def test_thinning_keeps_whole_threads_and_is_repeatable(tmp_path: Path) -> None:
     ("content", "problem"),
     [
         (b"", "it is empty"),
-        (b'{"t": 1}\n', "a line holds"),
+        (b'{"t": 1}\n', "no object with t, user, thread"),
         (b"\x1f\x8bnonsense", "cannot be replayed"),
         (
             b'{"t":5,"user":"a","thread":1,"chars":1,"asks":true}\n'

@@ -42,8 +42,9 @@ def _text(path: Path) -> str:
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise ForewarmError(
-            f"{path} cannot be read ({error}): name a file of questions, one JSON object per line."
+            f"{path} cannot be read ({why}): name a file of questions, one JSON object per line."
         ) from None
 
 

@@ -9,7 +9,9 @@ import typer
 
 
 def local_claude(
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 picks a free one.")] = 3901,
+    port: Annotated[
+        int, typer.Option(help="Port to listen on; 0 picks a free one.", min=0, max=65535)
+    ] = 3901,
     config: Annotated[
         Path | None, typer.Option(help="TOML file with keys, latency, limits, chaos, models.")
     ] = None,

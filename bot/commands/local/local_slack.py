@@ -9,7 +9,9 @@ import typer
 
 
 def local_slack(
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 picks a free one.")] = 3900,
+    port: Annotated[
+        int, typer.Option(help="Port to listen on; 0 picks a free one.", min=0, max=65535)
+    ] = 3900,
     config: Annotated[
         Path | None, typer.Option(help="TOML file with the app, workspaces, users, channels.")
     ] = None,

@@ -33,7 +33,10 @@ class TraceError(ForewarmError):
 
     def __init__(self, path: Path, problem: str, line: int | None = None) -> None:
         place = f"{path}, line {line}" if line else f"{path}"
-        super().__init__(f"The trace {place} cannot be replayed: {problem}.")
+        super().__init__(
+            f"The trace {place} cannot be replayed, because {problem}: name a file of JSON lines"
+            " as docs/governor.md describes."
+        )
         self.path = path
         self.line = line
 
@@ -67,7 +70,7 @@ def read_trace(path: Path) -> list[Message]:
         raw = path.read_bytes()
         data = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
     except (OSError, EOFError) as error:
-        raise TraceError(path, getattr(error, "strerror", None) or "it is damaged") from error
+        raise TraceError(path, _why(error)) from error
     rows = [_row(path, number, line) for number, line in enumerate(data.splitlines(), 1) if line]
     if not rows:
         raise TraceError(path, "it is empty")
@@ -124,4 +127,16 @@ def _row(path: Path, number: int, line: bytes) -> dict[str, Any]:
             "asks": bool(row["asks"]),
         }
     except (ValueError, KeyError, TypeError) as error:
-        raise TraceError(path, "a line holds t, user, thread, chars and asks", number) from error
+        raise TraceError(
+            path, "it is no object with t, user, thread, chars and asks", number
+        ) from error
+
+
+def _why(error: OSError | EOFError) -> str:
+    """Return why a file gives no lines."""
+    reasons: dict[type[Exception], str] = {
+        FileNotFoundError: "there is no such file",
+        IsADirectoryError: "it is a folder",
+        PermissionError: "this user may not read it",
+    }
+    return reasons.get(type(error), "it is damaged")

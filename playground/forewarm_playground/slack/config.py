@@ -71,7 +71,7 @@ class ConfigError(PlaygroundError):
 
     def __init__(self, source: str, problems: list[str]) -> None:
         super().__init__(
-            f"{source} does not describe a local Slack ({'; '.join(problems)}): correct these keys."
+            f"{source} does not describe a local Slack ({'; '.join(problems)}): correct that."
         )
         self.source = source
         self.problems = problems
@@ -290,7 +290,9 @@ class SlackConfig(_Table):
             app = table.get("app", {})
             if isinstance(app.get("manifest"), str):
                 app["manifest"] = json.loads((path.parent / app["manifest"]).read_text("utf-8"))
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            raise ConfigError(str(path), [error.strerror or "it cannot be read"]) from error
+        except ValueError as error:
             raise ConfigError(str(path), [str(error)]) from error
         return cls.parse(table, str(path))
 
