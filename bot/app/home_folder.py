@@ -103,6 +103,10 @@ def _wait_for(handle: int, file: Path, patience: float) -> None:
         except BlockingIOError:
             if time.monotonic() >= deadline:
                 raise DatabaseInUse(file) from None
+        except OSError as error:
+            # Some network file systems have no locks.
+            log.warning("database_not_locked", file=str(file), error=error.strerror)
+            return
         else:
             return
         if not told:
