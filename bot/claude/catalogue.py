@@ -45,7 +45,8 @@ class Catalogue:
             except ClaudeError as failed:
                 if failed.kind in _FATAL:
                     raise
-                _log.warning("models_api_failed", model=model, kind=failed.kind)
+                why = f"{failed.user_message} Until then the built-in limits of the model are used."
+                _log.warning("models_api_failed", model=model, kind=failed.kind, why=why)
                 return listed(model)
             self._known[model] = found
             return found

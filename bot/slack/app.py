@@ -127,7 +127,8 @@ class SlackSide:
 
 def _bolt(clients: SlackClients, signing_secret: str | None, known: Identity | None) -> AsyncApp:
     logger = quiet_logger()
-    logger.setLevel(logging.WARNING)
+    # Bolt reads SLACK_BOT_TOKEN by itself, and warns that our client comes before it.
+    logger.setLevel(logging.ERROR)
 
     async def authorize(
         context: AsyncBoltContext, enterprise_id: str | None, team_id: str | None
@@ -142,7 +143,7 @@ def _bolt(clients: SlackClients, signing_secret: str | None, known: Identity | N
             bot_token=clients.reads.token,
         )
 
-    return AsyncApp(
+    app = AsyncApp(
         # Without a name Bolt looks for one through the whole stack, which takes 0.1 s.
         name="forewarm",
         client=clients.reads if known is None else without_token(clients),
@@ -154,3 +155,5 @@ def _bolt(clients: SlackClients, signing_secret: str | None, known: Identity | N
         raise_error_for_unhandled_request=True,
         logger=logger,
     )
+    logger.setLevel(logging.WARNING)
+    return app

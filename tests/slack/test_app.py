@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from bot.answer.question import Question
 from bot.answer.receipt import blocks
 from bot.clock import system_now
 from bot.context.config.load import ContextConfig
-from bot.slack.app import Services, SlackSide
+from bot.slack.app import Services, SlackSide, _bolt
 from bot.slack.client import connect
 from bot.slack.codebase.command import Draft, StoredContext
 from bot.slack.codebase.views import Preview, Summary
@@ -638,3 +639,17 @@ async def test_help_is_answered_without_claude(scene: Scene) -> None:
     [told] = scene.slack.bot_messages("C0PAY", ts)
     assert "refunds retried" in told.text
     assert scene.rooms.asked == []
+
+
+async def test_a_start_warns_of_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Bolt reads SLACK_BOT_TOKEN by itself and warned at each start that it goes unused."""
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-local")
+    clients = connect("xoxb-local", "http://127.0.0.1:9/api/")
+    try:
+        app = _bolt(clients, None, None)
+    finally:
+        await clients.close()
+    assert caplog.records == []
+    assert app.logger.isEnabledFor(logging.WARNING)
