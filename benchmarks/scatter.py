@@ -60,12 +60,16 @@ class Remark:
 
 @dataclass(slots=True)
 class Asked:
-    """A question, and the step of its thread at which it was asked and at which it was answered."""
+    """A question, and the step of its thread at which it was asked and at which it was answered.
+
+    `requests` are what was sent to the model for it, as text.
+    """
 
     exam: Exam
     step: int
     unmentioned: bool
     until: int | None = None
+    requests: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -242,6 +246,7 @@ class Run:
                 while not await self._has_ended(asked.exam):  # noqa: ASYNC110 - no notification
                     await asyncio.sleep(0.1)
         asked.until = talk.step
+        asked.requests = self._requests(asked.exam.number)
 
     async def _has_ended(self, exam: Exam) -> bool:
         if self._verdict(exam) != "answered":
@@ -264,27 +269,25 @@ class Run:
         return judge(exam, self._c.slack.bot_messages(exam.channel, exam.thread))
 
     def _judge(self) -> None:
-        requests = self._requests()
         for talk in self._talks:
             for asked in talk.asked:
-                self._judge_one(talk, asked, requests.get(asked.exam.number, []))
+                self._judge_one(talk, asked)
             messages = self._c.slack.bot_messages(talk.channel, talk.root)
             self.report.strays += unexpected_messages(messages)
         assert self._c.balancer is not None
         self.report.by_replica = dict(self._c.balancer.passed)
 
-    def _requests(self) -> dict[int, list[str]]:
-        """Return what was sent to the model for each question, as text."""
-        found: dict[int, list[str]] = {}
-        for request in self._c.claude.requests:
-            if request.path == "/v1/messages" and request.body.get("stream"):
-                number = number_of(request.body)
-                if number is not None:
-                    found.setdefault(number, []).append(str(request.body["messages"]))
-        return found
+    def _requests(self, number: int) -> list[str]:
+        """Return what was sent to the model for a question; the local Claude forgets old bodies."""
+        sent = (r.body for r in self._c.claude.requests if r.path == "/v1/messages" and r.body)
+        return [
+            str(body["messages"])
+            for body in sent
+            if body.get("stream") and number_of(body) == number
+        ]
 
-    def _judge_one(self, talk: Talk, asked: Asked, requests: list[str]) -> None:
-        report, exam = self.report, asked.exam
+    def _judge_one(self, talk: Talk, asked: Asked) -> None:
+        report, exam, requests = self.report, asked.exam, asked.requests
         report.questions += 1
         report.unmentioned += asked.unmentioned
         verdict = self._verdict(exam)

@@ -77,6 +77,7 @@ class ClaudeClient:
         self._catalogue = Catalogue(connections)
         self._knowledge = CacheKnowledge(connections, facts)
         self._memory = LastRequests()
+        self._counters: dict[str, TokenCounter] = {}
         self._running = 0
 
     @classmethod
@@ -134,7 +135,7 @@ class ClaudeClient:
         if provider.models:
             await self._catalogue.ask_for_models(model)
         elif provider.counts:
-            await self.counter(model).count(".")
+            await TokenCounter(self._connections, model).count(".")
         else:
             try:
                 await http.whole(self._connections.of(model), empty_request(model))
@@ -171,8 +172,12 @@ class ClaudeClient:
         return self._knowledge.ignored(model)
 
     def counter(self, model: str) -> TokenCounter:
-        """Return a counter of tokens with this model's tokenizer."""
-        return TokenCounter(self._connections, self.full_name(model))
+        """Return the counter of tokens with this model's tokenizer.
+
+        It is the same for all callers: a server without the endpoint is asked once.
+        """
+        name = self.full_name(model)
+        return self._counters.setdefault(name, TokenCounter(self._connections, name))
 
     async def warm(
         self,

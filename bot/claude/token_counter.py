@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from bot.claude.error_mapping import failure, lacks_endpoint
@@ -27,6 +28,7 @@ class TokenCounter:
         self._connections = connections
         self._frame: int | None = None
         self._missing = False
+        self._asking = asyncio.Lock()
 
     async def count(self, text: str) -> int | None:
         """Return the tokens of a text as a `system` block, or None if they cannot be counted.
@@ -36,9 +38,10 @@ class TokenCounter:
         """
         if not text.strip():
             return 0
-        if self._frame is None and not self._missing:
-            self._frame = await self._whole("")
-            self._missing = self._frame is None
+        async with self._asking:
+            if self._frame is None and not self._missing:
+                self._frame = await self._whole("")
+                self._missing = self._frame is None
         if self._frame is None:
             return None
         whole = await self._whole(text)

@@ -132,6 +132,19 @@ def test_a_server_that_cannot_count_says_none_and_is_asked_once() -> None:
         assert await counter.count("words") is None
         assert await counter.count("words") is None
         assert repr(counter) == "<TokenCounter of mystery: no endpoint>"
+        assert client.counter("mystery") is counter
+
+    play(act, server)
+    assert server.asked == ["/v1/messages/count_tokens"]
+
+
+def test_the_frame_is_counted_once_by_those_who_count_at_the_same_time() -> None:
+    """The contexts of one model are packed side by side at the start."""
+    server = Server({})
+
+    async def act(client: ClaudeClient) -> None:
+        counts = (client.counter("mystery").count("words") for _ in range(3))
+        assert await asyncio.gather(*counts) == [None, None, None]
 
     play(act, server)
     assert server.asked == ["/v1/messages/count_tokens"]
