@@ -12,6 +12,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "pack": ("benchmarks.bench_pack", "pack", "Packing beside other packers."),
     "every-file": ("benchmarks.every_file", "every_file", "Text files that a pack forgets."),
     "push": ("benchmarks.bench_pack", "push", "Tokens written for each push."),
+    "retrieval": ("benchmarks.bench_retrieval", "retrieval", "The index that finds excerpts."),
     "store": ("benchmarks.bench_store", "store", "The store's share of a question's time."),
     "load": ("benchmarks.bench_load", "load", "Questions a second, until it breaks."),
     "chaos": ("benchmarks.bench_chaos", "chaos", "Kill bots; count complete answers."),

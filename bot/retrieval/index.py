@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from zlib import crc32
@@ -52,7 +52,7 @@ GROUP_WEIGHTS: Mapping[str, float] = {
 """Shares of the score that files of a group keep; source keeps all."""
 
 _MOST_SEGMENTS = 12
-"""Segments beyond this slow a query: all of them are then put together anew."""
+"""Segments beyond this slow a query: those of pushes are then put together."""
 _SEGMENT_FILES = 10_000
 """Files of one segment of a new view: its arrays are put together in tens of milliseconds."""
 _WHOLE_SEGMENTS = 6
@@ -96,6 +96,8 @@ class View:
     place: Mapping[str, tuple[int, int]] = field(repr=False)
     """Segment and number of each file."""
     references: Mapping[str, tuple[str, ...]] = field(repr=False)
+    built: int = 1
+    """The first segments, which were built together; the others came with pushes."""
 
     def __repr__(self) -> str:
         return f"<View of {len(self.files)} files in {len(self.segments)} segments>"
@@ -283,6 +285,8 @@ class RepositoryIndex:
             return last
         if last is None or self._is_worn(last, changed, gone):
             return self._whole(store, files, progress)
+        if len(last.segments) >= _MOST_SEGMENTS:
+            last = self._gathered(store, last)
         documents = self._documents(store, changed, len(files), progress)
         return self._advanced(last, files, documents, gone)
 
@@ -290,7 +294,7 @@ class RepositoryIndex:
     def _is_worn(last: View, changed: Sequence[File], gone: Sequence[str]) -> bool:
         dead = sum(int((~alive).sum()) for alive in last.alive) + len(gone)
         most = _WORTH_MERGING * max(100, len(last.files))
-        return len(last.segments) >= _MOST_SEGMENTS or dead > most or len(changed) > most
+        return dead > most or len(changed) > most
 
     def _documents(
         self, store: RowStore, files: Iterable[File], live: int, progress: Progress | None
@@ -340,7 +344,22 @@ class RepositoryIndex:
             references.update({file.path: documents[file.path].references for file in part})
             segments.append(segment)
         alive = tuple(np.ones(len(segment.paths), np.bool_) for segment in segments)
-        return View(dict(files), tuple(segments), alive, place, references)
+        return View(dict(files), tuple(segments), alive, place, references, len(segments))
+
+    def _gathered(self, store: RowStore, last: View) -> View:
+        """Put the segments of pushes together. The others, with most of the files, stay."""
+        kept = last.built
+        files = {path: last.files[path] for path, at in last.place.items() if at[0] >= kept}
+        documents = self._documents(store, files.values(), len(last.files), None)
+        pushed = self._segment(files.values(), documents)
+        place = {path: at for path, at in last.place.items() if at[0] < kept}
+        place.update({path: (kept, at) for at, path in enumerate(pushed.paths)})
+        alive = (*last.alive[:kept], np.ones(len(pushed.paths), np.bool_))
+        segments = (*last.segments[:kept], pushed)
+        view = replace(last, segments=segments, alive=alive, place=place)
+        if "links" in vars(last):
+            vars(view)["links"] = last.links
+        return view
 
     def _advanced(
         self,
@@ -363,7 +382,7 @@ class RepositoryIndex:
             references.update({path: document.references for path, document in documents.items()})
             segments.append(added)
             alive.append(np.ones(len(added.paths), np.bool_))
-        view = View(dict(files), tuple(segments), tuple(alive), place, references)
+        view = View(dict(files), tuple(segments), tuple(alive), place, references, last.built)
         if "links" in vars(last):
             changed = {path: document.references for path, document in documents.items()}
             vars(view)["links"] = last.links.with_files(changed)

@@ -61,6 +61,23 @@ def test_many_pushes_give_the_view_that_a_fresh_index_gives(indexes: Indexes) ->
         assert paths(view, question)[0] == paths(fresh, question)[0] == f"m{n}.py"
 
 
+def test_many_small_pushes_leave_the_largest_segment_alone(indexes: Indexes) -> None:
+    """Putting all files together anew takes seconds in a large repository."""
+    indexes.repo.commit({f"m{n}.py": f"def work_{n}():\n    return {n}\n" for n in range(60)})
+    index = indexes.open()
+    first = view = indexes.view(index=index)
+    for n in range(30):
+        word = "zebra" if n < 27 else "parcel"
+        indexes.repo.commit({f"m{n % 3}.py": f"def {word}():\n    return {n}\n"})
+        view = indexes.view(view, index)
+        assert view.segments[0] is first.segments[0]
+        assert len(view.segments) <= 13
+    index.close()
+    assert sorted(paths(view, "parcel")[:3]) == ["m0.py", "m1.py", "m2.py"]
+    assert paths(view, "zebra") == []
+    assert paths(view, "work_59")[0] == "m59.py"
+
+
 def test_after_a_restart_nothing_is_read_from_the_repository_again(
     indexes: Indexes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
