@@ -647,10 +647,10 @@ def _damaged(w: Writer) -> None:
 @_hostile(small=True)
 def _objects_cut_short(w: Writer) -> None:
     w.files({b"a.py": CODE * 50, b"b.py": CODE * 60})
-    for pack in (w.path / "objects" / "pack").glob("*.pack"):
-        pack.chmod(0o644)
-        data = pack.read_bytes()
-        pack.write_bytes(data[: len(data) // 2] + bytes(len(data) - len(data) // 2))
+    oid = git(w.path, "rev-parse", "main:b.py").decode().strip()
+    blob = w.path / "objects" / oid[:2] / oid[2:]
+    blob.chmod(0o644)
+    blob.write_bytes(blob.read_bytes()[:40])
 
 
 @_hostile(small=True)
