@@ -22,7 +22,7 @@ CODE = b"def pay(amount):\n    return amount\n\n\ndef refund(amount):\n    retur
 MOST_OF_A_FILE = 990_000
 """Bytes just below the default bound on one file."""
 LARGE = 1_000_000_000
-FULL_TREE = 49_000
+FULL_TREE = 39_000
 """Files just below the default bound on a tree."""
 _ENVIRONMENT = {
     **os.environ,

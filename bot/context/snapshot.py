@@ -7,14 +7,14 @@ import subprocess
 import tempfile
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
-from bot.context.errors import GitMissingError, RefMissingError
+from bot.context.errors import GitMissingError, RefMissingError, RepositoryError
 from bot.context.files.select import File
-from bot.context.files.tree import Survey, read_left_out, survey, texts, uncut_text
+from bot.context.files.tree import Survey, read_left_out, survey, texts, uncut_texts
 from bot.context.git.repository import GitRepository, decode_path, encode_path, unix_time
 from bot.context.git.safety import hardened_environment
 from bot.context.pack import Change, Match, RepositoryState
@@ -26,9 +26,14 @@ SEARCH_SECONDS = 10.0
 HISTORY_SECONDS = 10.0
 _LONGEST_LINE = 2_000
 _MOST_SEARCHED_BYTES = 30_000_000
+_MOST_REWRITTEN = 5_000
+_MOST_REWRITTEN_BYTES = 100_000_000
+"""Masked files that an expression looks into, and their bytes: they are written to a folder."""
+_KEPT_SCOPES = 8
 _MOST_LEFT_OUT_FILES = 50
 _MOST_OF_ONE = 10
 """The files outside the prompt that a search looks into, and the lines that it takes of each."""
+_LONGEST_WORDS = 500
 _MOST_HISTORY = 8_000_000
 """Bytes of a history that are looked through. Names and subjects are cut before that."""
 _MOST_COMMITS = 1_000
@@ -43,6 +48,27 @@ _REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/@+-]{0,199}(?:[~^]\d{0,4}){0,3}")
 
 
 @dataclass(frozen=True)
+class _Scope:
+    """The files that a search looks into. `common` is the deepest folder that holds all of them."""
+
+    files: Mapping[str, File]
+    differing: Mapping[str, File]
+    common: str | None
+    """None if there are no files at all."""
+
+    @classmethod
+    def of(cls, survey: Survey, folder: str) -> _Scope:
+        files: Mapping[str, File] = survey.files
+        readable: Iterable[str] = survey.readable
+        if folder:
+            files = {path: file for path, file in files.items() if _is_under(path, folder)}
+            readable = [path for path in readable if _is_under(path, folder)]
+        differing = {path: file for path, file in files.items() if file.differs}
+        paths = [*files, *readable]
+        return cls(files, differing, _common_folder(paths) if paths else None)
+
+
+@dataclass(frozen=True)
 class View:
     """One repository as a snapshot sees it."""
 
@@ -52,6 +78,7 @@ class View:
     base_commit: str
     _base: list[Survey] = field(default_factory=list, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+    _scopes: dict[str, _Scope] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def repository(self) -> GitRepository:
@@ -65,6 +92,15 @@ class View:
             if not self._base:
                 self._base.append(self.survey(self.base_commit))
             return self._base[0]
+
+    def scope(self, folder: str) -> _Scope:
+        """Return the files of a folder, "" for all. Those of the last few folders are kept."""
+        found = self._scopes.get(folder)
+        if found is None:
+            if len(self._scopes) >= _KEPT_SCOPES:
+                self._scopes.clear()
+            found = self._scopes[folder] = _Scope.of(self.head, folder)
+        return found
 
     def survey(self, commit: str) -> Survey:
         """Look at another commit by the same rules."""
@@ -166,7 +202,7 @@ class GitSnapshot:
             "--no-color",
             "--name-only",
             "-z",
-            "--format=%x00%x00h%H%x00%ct%x00a%<(100,trunc)%an%x00s%<(500,trunc)%s",
+            "--format=%x00%x00h%H%x00%ct%x00a%<(2000,trunc)%an%x00s%<(2000,trunc)%s",
             f"-n{min(limit, 200) if path in view.head.files else _MOST_COMMITS}",
             view.state.commit,
             *(["--", path] if path.strip("/.") else []),
@@ -214,16 +250,15 @@ def _search(view: View, under: str | None, pattern: str, regex: bool) -> Iterato
     stand in the masked line too, and an expression is run over the masked text itself.
     """
     folder = "" if (under or "").strip("/") == "." else (under or "").strip("/")
-    files = {path: file for path, file in view.head.files.items() if _is_under(path, folder)}
-    readable = [path for path in view.head.readable if _is_under(path, folder)]
-    if not files and not readable:
+    scope = view.scope(folder)
+    files = scope.files
+    if scope.common is None:
         return
-    differing = {path: file for path, file in files.items() if file.differs}
     left_out: list[tuple[str, int, bytes]] = []
     counts: dict[str, int] = {}
     masked = _MaskedLines(view)
-    rewritten = _search_rewritten(view, differing, pattern, regex)
-    for path, number, line in _grep(view, pattern, regex, [*files, *readable]):
+    rewritten = _search_rewritten(view, scope.differing, pattern, regex)
+    for path, number, line in _grep(view, pattern, regex, scope.common):
         file = files.get(path)
         if file is None:
             counts[path] = counts.get(path, 0) + 1
@@ -258,7 +293,7 @@ class _MaskedLines:
         `pattern` is the literal that was sought, None for an expression.
         """
         if file.path not in self._lines:
-            self._lines[file.path] = uncut_text(self._view.repository, file).split(b"\n")
+            self._lines[file.path] = next(uncut_texts(self._view.repository, [file])).split(b"\n")
         lines = self._lines[file.path]
         if number > len(lines):
             return None
@@ -293,14 +328,24 @@ def _search_left_out(
 def _search_rewritten(
     view: View, files: Mapping[str, File], pattern: str, regex: bool
 ) -> list[Match]:
-    """Search the files whose shown text git does not have: masked ones and those in UTF-16."""
+    """Search the files whose shown text git does not have: masked ones and those in UTF-16.
+
+    Raises:
+        RepositoryError: they are too many, or the expression cannot be run.
+    """
     chosen = [file for file in files.values() if regex or file.recoded]
     if not chosen:
         return []
+    if len(chosen) > _MOST_REWRITTEN or sum(file.size for file in chosen) > _MOST_REWRITTEN_BYTES:
+        raise RepositoryError(
+            view.state.name,
+            "Too many files hold masked values for this search: name a directory in `under`, or "
+            "search for plain text.",
+        )
     with tempfile.TemporaryDirectory(prefix="forewarm-search-") as name:
         folder = Path(name)
-        for number, file in enumerate(chosen):
-            (folder / str(number)).write_bytes(uncut_text(view.repository, file))
+        for number, text in enumerate(uncut_texts(view.repository, chosen)):
+            (folder / str(number)).write_bytes(text)
         kind = [_dialect(view.repository)] if regex else ["--fixed-strings"]
         arguments = [*_GREP, "--no-index", *kind, "-e", pattern, "--", "."]
         repository = view.repository.within(SEARCH_SECONDS)
@@ -330,11 +375,8 @@ _GREP = (
 )
 
 
-def _grep(
-    view: View, pattern: str, regex: bool, paths: Sequence[str]
-) -> Iterator[tuple[str, int, bytes]]:
-    """Run git grep over the commit and yield path, line number and raw line."""
-    folder = _common_folder(paths)
+def _grep(view: View, pattern: str, regex: bool, folder: str) -> Iterator[tuple[str, int, bytes]]:
+    """Run git grep over the commit's folder and yield path, line number and raw line."""
     kind = [_dialect(view.repository)] if regex else ["--fixed-strings"]
     pathspec = ["--", folder] if folder else []
     arguments = [*_GREP, *kind, "-e", pattern, view.state.commit, *pathspec]
@@ -383,5 +425,9 @@ def _change(record: Sequence[bytes]) -> Change:
 
 
 def _safe(text: bytes) -> str:
-    """Mask secrets in a commit's own words too."""
-    return mask(text, find_secrets(text, "prose")).decode("utf-8", "replace")
+    """Mask secrets in a commit's own words too.
+
+    They are cut well behind the place at which git has cut them: half a secret is not recognized.
+    """
+    shown = mask(text, find_secrets(text, "prose")).decode("utf-8", "replace")
+    return shown if len(shown) <= _LONGEST_WORDS else shown[:_LONGEST_WORDS] + "…"

@@ -7,17 +7,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.context import child
+from bot.context import child, snapshot
 from bot.context.child import dumps, loads
-from bot.context.errors import TooLargeError
+from bot.context.errors import RepositoryError, TooLargeError
 from bot.context.files.blob_cache import FactsCache
 from bot.context.files.select import Rules
 from bot.context.files.tree import survey_next
+from bot.context.pack import RepositoryState
+from bot.context.pack_builder import Source
+from bot.context.snapshot import GitSnapshot, View
 from bot.garbage_collection import set_aside
 
 if TYPE_CHECKING:
     from tests.context.conftest import Bench, Repo
 
+SECRET = "xK9vQ2mPz7Lw4Rt8Ny"
 CODE = b"def f():\n    return 1\n"
 
 
@@ -37,11 +41,41 @@ def test_a_push_passes_no_bound_that_a_first_look_keeps(bench: Bench, repo: Repo
 
 
 def test_names_are_bounded_with_their_number(bench: Bench, repo: Repo) -> None:
-    """Fifty thousand names of 4,000 bytes are 200 MB, several times over."""
+    """Forty thousand names of 4,000 bytes are 160 MB, several times over."""
     rules = Rules("repo", max_files=20)
     repo.commit({"/".join(["n" * 200] * 20) + f"/f{n}.py": CODE for n in range(2)})
     with pytest.raises(TooLargeError):
         bench.look(repo, rules=rules)
+
+
+def test_an_expression_looks_into_a_bounded_number_of_masked_files(
+    bench: Bench, repo: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of them is written to a folder first: a repository may mask a line in every file."""
+    monkeypatch.setattr(snapshot, "_MOST_REWRITTEN", 2)
+    secret = f'password = "{SECRET}"\n'.encode()
+    repo.commit({**{f"src/f{n}.py": secret for n in range(3)}, "lib/g.py": secret})
+    found = _snapshot(bench, repo)
+    with pytest.raises(RepositoryError, match="`under`"):
+        found.search("pass.*", regex=True, repository=None, under=None, limit=9)
+    assert len(found.search("pass.*", regex=True, repository=None, under="lib", limit=9)) == 1
+    assert len(found.search("password", regex=False, repository=None, under=None, limit=9)) == 4
+
+
+def test_a_history_is_cut_before_it_is_read(bench: Bench, repo: Repo) -> None:
+    """A subject or a name of megabytes went through the secret scan in the bot's own process."""
+    repo.commit({"a.py": CODE}, message=f"password={SECRET} " * 100_000)
+    (change,) = _snapshot(bench, repo).history("repo", "a.py", 5)
+    assert len(change.subject) < 600
+    assert SECRET[:8] not in change.subject
+    assert change.author == "T"
+
+
+def _snapshot(bench: Bench, repo: Repo) -> GitSnapshot:
+    found = bench.look(repo)
+    source = Source(Rules("repo"), repo.repository(), FactsCache(None))
+    state = RepositoryState("repo", "x", "main", repo.head, 0.0, repo.head, None)
+    return GitSnapshot([View(source, state, found, repo.head)])
 
 
 def test_large_mappings_keep_their_order_and_what_they_share() -> None:

@@ -135,7 +135,7 @@ class _Part(BaseModel):
     )
 
 
-MOST_FILES = 50_000
+MOST_FILES = 40_000
 """Files that a repository may track by default."""
 _NOT_PACKED = {"web", "depth", "max_files", "token", "ssh_key"}
 """Keys of a repository that change no packed byte."""

@@ -297,6 +297,8 @@ def texts(repository: GitRepository, files: Sequence[File]) -> Iterator[bytes]:
         yield shown(raw, file.spans, shorten=file.shortened, notebook=notebook)
 
 
-def uncut_text(repository: GitRepository, file: File) -> bytes:
-    """Return a file's text with its secrets masked and its long lines whole."""
-    return shown(next(repository.blobs([file.oid])), file.spans)
+def uncut_texts(repository: GitRepository, files: Sequence[File]) -> Iterator[bytes]:
+    """Yield each file's text with its secrets masked and its long lines whole."""
+    blobs = repository.blobs([file.oid for file in files])
+    for file, raw in zip(files, blobs, strict=True):
+        yield shown(raw, file.spans)
