@@ -11,6 +11,7 @@ from tests.app.workspaces.conftest import CHANNEL, ONE, PERSON, Estate, Found
 # slack_sdk itself still builds the header with what aiohttp will drop in its next major version.
 pytestmark = pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")
 WORDS = [f"word{number}x" for number in range(30)]
+DELETED = WORDS[20]
 PARTIAL = "a part of this thread"
 
 
@@ -29,14 +30,15 @@ async def test_a_long_thread_is_whole_if_it_was_heard_and_partial_if_not(estate:
         await running.browser.install(ONE)
         await running.open(ONE)
         heard = person.post(channel, "a thread that is heard")
-        for word in WORDS:
-            person.post(channel, word, heard)
+        stamps = {word: person.post(channel, word, heard) for word in WORDS}
         await running.slack.until(lambda: running.slack.dispatcher.idle, "the events")
         person.mention(channel, "sum it up?", heard)
         await running.whole(channel, heard)
         assert PARTIAL not in await receipt(running, heard)
         sent = json.dumps(running.asked[-1].body)
         assert all(word in sent for word in WORDS)
+        person.delete(channel, stamps[DELETED])
+        await running.slack.until(lambda: running.slack.dispatcher.idle, "the deletion")
         await running.bot.stop()
         running.bot = running.begun()
         await running.bot.start()
@@ -44,7 +46,8 @@ async def test_a_long_thread_is_whole_if_it_was_heard_and_partial_if_not(estate:
         person.mention(channel, "and after a restart?", heard)
         await running.until(lambda: "after a restart" in str(running.asked[-1].body), "a request")
         await running.whole(channel, heard)
-        assert all(word in json.dumps(running.asked[-1].body) for word in WORDS)
+        sent = json.dumps(running.asked[-1].body)
+        assert [word for word in WORDS if word not in sent] == [DELETED]
         assert PARTIAL not in await receipt(running, heard)
         person.mention(channel, "and this one?", old)
         await running.whole(channel, old)
