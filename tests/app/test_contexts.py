@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 from bot.app.contexts.registry import TRIES, ContextRegistry, NotReady, PrefixChanged
+from bot.app.contexts.shown_status import state_and_reason
 from bot.claude.events import RequestEnded
 from bot.claude.models import ModelSettings
 from bot.claude.prefix import Prefix, build_prefix
@@ -209,3 +210,19 @@ async def test_a_warm_ups_reply_says_how_large_the_live_prefix_is() -> None:
     assert registry.sources["pay"].learned == []
     registry.learn(record)
     assert registry.sources["pay"].learned == [(live.prefix.tokens, 1208)]
+
+
+@pytest.mark.parametrize(
+    ("state", "why", "told"),
+    [
+        (
+            "warm",
+            "warm: the last request wrote the entry",
+            "warm: the last request wrote the entry",
+        ),
+        ("cold", "stay cold: a question is unlikely", "cold: a question is unlikely"),
+        ("cold", "lapse: a question is unlikely", "cold: lapse: a question is unlikely"),
+    ],
+)
+def test_a_state_is_not_told_twice(state: str, why: str, told: str) -> None:
+    assert state_and_reason(state, why) == told

@@ -100,7 +100,9 @@ class ContextStatus:
         """Return the state of a context's cache and its reason, as `/state` gives them."""
         prefixes = self._state.view(self._now())["prefixes"].values()
         prefix = next((p for p in prefixes if context.name in p["contexts"]), None)
-        return "" if prefix is None or not prefix["why"] else f"{prefix['state']}: {prefix['why']}"
+        if prefix is None or not prefix["why"]:
+            return ""
+        return state_and_reason(str(prefix["state"]), str(prefix["why"]))
 
     def _money(self, name: str, today: str, month: str) -> MoneyShown:
         day, since = self._summary(today, name), self._summary(month, name)
@@ -127,6 +129,13 @@ class ContextStatus:
             for r in prefix["repositories"]
         )
         return f"{at}; {prefix['tokens']:,} tokens; {warmth(prefix, now)}"
+
+
+def state_and_reason(state: str, why: str) -> str:
+    """Return a cache's state and its reason, which may begin with the state itself."""
+    for beginning in (f"{state}: ", f"stay {state}: "):
+        why = why.removeprefix(beginning)
+    return f"{state}: {why}"
 
 
 def _waits(today: Summary) -> str:

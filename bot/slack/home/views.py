@@ -242,10 +242,10 @@ def _chart(
 
 
 def _table(days: Sequence[DayShown]) -> str:
-    rows = ["day         answers   warmth     warm     cold"]
+    rows = ["day         answers   warmth warm wait cold wait"]
     rows += [
         f"{d.day} {_dollars(d.answers)} {_dollars(d.warmth)}"
-        f" {_seconds(d.warm_p50):>8} {_seconds(d.cold_p50):>8}"
+        f" {_seconds(d.warm_p50):>9} {_seconds(d.cold_p50):>9}"
         for d in days[-CATEGORIES:]
     ]
     return "```\n" + "\n".join(rows) + "\n```"

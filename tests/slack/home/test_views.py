@@ -101,7 +101,7 @@ def test_where_charts_are_refused_a_table_holds_the_same_figures() -> None:
     without = home_view([PAY], operator(), charts=False)
     assert [b for b in with_charts["blocks"] if b["type"] == "data_visualization"]
     assert not [b for b in without["blocks"] if b["type"] == "data_visualization"]
-    assert "2026-11-22    $1.50    $0.25    1.2 s        -" in words(without)
+    assert "2026-11-22    $1.50    $0.25     1.2 s         -" in words(without)
     assert CHARTS in words(without)
     assert CHARTS not in words(with_charts)
     assert REFRESH in words(with_charts)
@@ -113,7 +113,7 @@ def test_the_tables_heads_stand_over_their_figures() -> None:
     text, _ = charts_message([day])
     opening, head, row, closing = text.split("\n")
     assert (opening, closing) == ("```", "```")
-    ends = [[m.end() for m in re.finditer(r"\S+(?: s\b)?", line)] for line in (head, row)]
+    ends = [[m.end() for m in re.finditer(r"\S+(?: s\b| wait)?", line)] for line in (head, row)]
     assert ends[0][1:] == ends[1][1:], text
 
 
@@ -182,11 +182,11 @@ def test_operators_see_the_newest_bad_answers_and_why_a_cache_is_cold() -> None:
         comment="wrong <!channel> file",
         link="https://slack.com/archives/C0PAY/p1800000000000100",
     )
-    why = [("pay", "cold: stay cold: 0% for a question soon does not pay $0.35")]
+    why = [("pay", "cold: a question soon has a chance of 0%, not worth $0.35")]
     view = home_view([PAY], operator(whys=why), charts=False, bad=[bad])
     check_view(view)
     shown = words(view)
     assert "<https://slack.com/archives/C0PAY/p1800000000000100|question>" in shown
-    assert "does not pay $0.35" in shown
+    assert "not worth $0.35" in shown
     assert "<!channel>" not in shown
     assert "bad answers" not in words(home_view([PAY], None))
