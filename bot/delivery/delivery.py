@@ -31,6 +31,7 @@ from bot.delivery.engine.sizing import Limits
 from bot.delivery.markdown.escape import Visible
 from bot.delivery.rate_limit.limiter import RateLimiter
 from bot.delivery.slack_api import (
+    UNKNOWN_METHOD,
     CallFailure,
     JsonObject,
     Painted,
@@ -264,6 +265,8 @@ class Delivery:
         except SlackCallError as error:
             if error.failure == "rate_limited":
                 self._place.refused(call.kind, error.retry_after or 1.0)
+            if isinstance(call, Start) and error.error == UNKNOWN_METHOD:
+                self._place.note_missing_streams()
             self._engine.failed(self._loop.time(), error.failure, error.error, error.retry_after)
         await self._report()
 

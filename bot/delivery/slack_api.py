@@ -11,6 +11,9 @@ from bot.errors import ForewarmError
 JsonObject = Mapping[str, Any]
 
 
+UNKNOWN_METHOD = "unknown_method"
+"""Slack's word for a method that a server does not have."""
+
 CallFailure = Literal[
     "rate_limited",  # 429; retry_after holds seconds
     "too_long",  # msg_too_long, msg_blocks_too_long

@@ -15,7 +15,13 @@ import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.delivery.slack_api import CallFailure, JsonObject, SlackCallError, Target
+from bot.delivery.slack_api import (
+    UNKNOWN_METHOD,
+    CallFailure,
+    JsonObject,
+    SlackCallError,
+    Target,
+)
 from bot.slack.client import SlackClients
 
 log = structlog.get_logger(__name__)
@@ -38,7 +44,7 @@ FAILURES: dict[str, CallFailure] = {
     "missing_recipient_user_id": "refused",
     "user_not_found": "refused",
     "messages_tab_disabled": "refused",
-    "unknown_method": "refused",
+    UNKNOWN_METHOD: "refused",
     "invalid_chunks": "blocks",
     "invalid_blocks": "blocks",
     "invalid_blocks_format": "blocks",
@@ -80,6 +86,8 @@ def _api_failure(error: SlackApiError) -> SlackCallError:
     if word in FAILURES:
         retry_after = _retry_after(headers) if FAILURES[word] == "rate_limited" else None
         return SlackCallError(FAILURES[word], word, retry_after)
+    if status in _NO_METHOD and not word:
+        return SlackCallError("refused", UNKNOWN_METHOD)
     if status >= 500 or not word:
         return SlackCallError("unknown_outcome", f"http_{status}")
     if word.startswith("restricted_action"):
@@ -96,6 +104,8 @@ def _retry_after(headers: Mapping[str, str]) -> float:
 
 
 LIMITED_PAGE = 15
+_NO_METHOD = frozenset({404, 405, 501})
+"""Statuses with which servers that speak a part of Slack's API refuse the other methods."""
 
 
 def failure_counts() -> Counter[str]:

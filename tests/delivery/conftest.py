@@ -33,9 +33,17 @@ from bot.delivery.engine.commands import (
 )
 from bot.delivery.engine.engine import Message, PlannedCall, StreamEngine
 from bot.delivery.engine.sizing import Limits
-from bot.delivery.slack_api import JsonObject, SlackCallError, Target, Task, TaskStatus
+from bot.delivery.slack_api import (
+    UNKNOWN_METHOD,
+    JsonObject,
+    SlackCallError,
+    Target,
+    Task,
+    TaskStatus,
+)
 
 Fault = Literal[
+    "no_streams",  # the server has no streams
     "fine",
     "rate_limited",
     "server",
@@ -128,6 +136,8 @@ class Thread:
         one = self.shown.get(getattr(call, "ts", ""))
         if fault == "refused" and isinstance(call, Start):
             raise SlackCallError("refused", "channel_type_not_supported")
+        if fault == "no_streams" and isinstance(call, Start):
+            raise SlackCallError("refused", UNKNOWN_METHOD)
         if fault == "blocks" and getattr(call, "blocks", None):
             self.blocks_refused = True
         if fault == "too_long" and len(getattr(call, "text", "")) > 1_000:

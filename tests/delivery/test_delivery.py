@@ -405,3 +405,25 @@ def test_the_link_hosts_of_a_context_hold_for_its_answers_alone(
         ]
 
     run(main())
+
+
+def test_a_server_without_streams_is_asked_for_one_once(make_workspace: type[Workspace]) -> None:
+    """Each answer lost half a second to a call that no emulator knows."""
+
+    async def main() -> None:
+        workspace, limiter = make_workspace(), RateLimiter()
+        loop = asyncio.get_running_loop()
+        workspace.faults.append("no_streams")
+        for number in range(3):
+            target = Target("T1", "C1", f"178999999{number}.000001", "U1", "T1")
+            delivery = Delivery(workspace.calls(target), target, limiter, loop.time)
+            await delivery.feed(f"Answer {number}.")
+            await delivery.first_painted
+            delivered = await delivery.finish(RECEIPT, None)
+            assert delivered.failure is None
+            await asyncio.sleep(3.0)
+        calls = [call for _, _, call in workspace.log]
+        assert [call for call in calls if isinstance(call, Start)] == [Start("Answer 0.")]
+        assert len({thread for _, thread, _ in workspace.log}) == 3
+
+    run(main())

@@ -67,6 +67,18 @@ async def test_many_calls_share_one_connection(server: tuple[Server, SlackClient
     assert len(state.connections) == 1
 
 
+@pytest.mark.parametrize("status", [404, 405, 501])
+async def test_a_method_that_a_server_lacks_is_told_by_its_status(
+    server: tuple[Server, SlackClients], status: int
+) -> None:
+    """Servers that speak a part of Slack's API have no word for it; the call has done nothing."""
+    state, clients = server
+    state.answers = {"chat.startStream": [web.Response(status=status, text="Not Found")]}
+    with pytest.raises(SlackCallError) as refused:
+        await WebCalls(clients).start_stream(TARGET, "hello")
+    assert (refused.value.failure, refused.value.error) == ("refused", "unknown_method")
+
+
 async def test_a_call_that_creates_text_is_never_resent(
     server: tuple[Server, SlackClients],
 ) -> None:

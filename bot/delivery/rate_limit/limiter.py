@@ -38,6 +38,10 @@ class LimiterSlot:
         workspace = self._workspace
         workspace.scheduler.refuse(self._slot, kind, retry_after, workspace.time())
 
+    def note_missing_streams(self) -> None:
+        """The server has no streams: no answer of the workspace asks for one again."""
+        self._workspace.scheduler.has_streams = False
+
     def leave(self) -> None:
         """The answer is over."""
         self._workspace.leave(self._slot)

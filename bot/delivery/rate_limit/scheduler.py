@@ -109,9 +109,13 @@ class Queue:
 
 
 class FairScheduler:
-    """The budgets of one workspace and the answers that live on them."""
+    """The budgets of one workspace and the answers that live on them.
+
+    `has_streams` is False once a server has said that it knows no streams.
+    """
 
     def __init__(self, rates: Rates, now: float) -> None:
+        self.has_streams = True
         self._rates = rates
         self._budgets: dict[Kind, Budget] = {
             kind: Budget(getattr(rates, kind), now) for kind in _KINDS
@@ -145,7 +149,7 @@ class FairScheduler:
         # An answer that streams must be able to go on in a new message.
         kept = 0 if slot.way == "stream" else min(ROLLS, self._sharing("append", slot))
         starts = self._budgets["start"].level(now) >= 1.0 + kept
-        if starts and self.interval("append", slot) <= STREAM_INTERVAL:
+        if starts and self.has_streams and self.interval("append", slot) <= STREAM_INTERVAL:
             return "stream"
         posts_soon = self._post_at(slot.channel, now) <= now + GAP
         if posts_soon and self.interval("update", slot) <= EDIT_INTERVAL:
