@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from bot.context.render.signatures import Definition
+from bot.context.render.definitions import Definition, definitions
 
 TARGET_LINES = 30
 MOST_LINES = 45
@@ -21,6 +21,27 @@ _TINY = 3
 _LEAST_TAIL = 4
 _LEADS = b"#@/*-\"'["
 """First bytes of the lines that belong to the definition below them: comments and decorators."""
+
+
+_KINDS = frozenset(["type", "module", "function", "method", "constructor", "heading"])
+"""Definitions that begin a chunk, and whose names count more. Fields and variables are many."""
+
+_FUNCTIONS = frozenset(["function", "method", "constructor"])
+
+
+def find_definitions(path: str, text: bytes) -> list[Definition]:
+    """Return the definitions at which a file is cut; none if they cannot be known.
+
+    A function within another function is a detail of it.
+    """
+    found = definitions(path, text)
+    kept: list[Definition] = []
+    inner = 0
+    for one in found.items if found is not None else ():
+        if one.kind in _KINDS and one.last > inner:
+            kept.append(one)
+            inner = one.last if one.kind in _FUNCTIONS else inner
+    return kept
 
 
 class LineRange(NamedTuple):

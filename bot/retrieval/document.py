@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.context.files.text import split_lines
+from bot.context.render.definitions import Definition
 from bot.context.render.references import references
-from bot.context.render.signatures import Definition, definitions
-from bot.retrieval.chunks import LineRange, cut_chunks
+from bot.retrieval.chunks import LineRange, cut_chunks, find_definitions
 from bot.retrieval.terms import count_terms, term_id
 
 MOST_CHUNKS = 2_000
@@ -102,7 +102,7 @@ class Document:
 def build_document(path: str, text: bytes) -> Document:
     """Return the entry of a file from its shown text."""
     lines = split_lines(text)
-    found = definitions(path, text)
+    found = find_definitions(path, text)
     chunks = cut_chunks(lines, found)[:MOST_CHUNKS]
     postings = [
         (number, *posting)

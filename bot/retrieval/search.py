@@ -16,7 +16,7 @@ from bot.context.files.text import split_lines
 from bot.context.files.tree import Survey, texts
 from bot.context.git.repository import GitRepository
 from bot.context.render.blocks import NUMBER_EVERY, escaped, marker, plural
-from bot.context.render.signatures import definitions
+from bot.context.render.definitions import definitions
 from bot.retrieval.excerpts import Excerpt
 from bot.retrieval.index import View
 from bot.retrieval.move_lines import line_mover
@@ -128,9 +128,10 @@ class ContextSearch:
             paths = part.view.defining_files(name, limit)
             files = [part.survey.files[path] for path in paths]
             for file, text in zip(files, texts(part.repository, files), strict=True):
+                defined = definitions(file.path, text)
                 found += [
                     DefinedName(part.name, file.path, one.first, one.last)
-                    for one in definitions(file.path, text)
+                    for one in (defined.items if defined is not None else ())
                     if one.name == name
                 ]
         return found[:limit]

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.context.render.signatures import Definition, definitions
-from bot.retrieval.chunks import MOST_LINES, cut_chunks
+from bot.context.render.definitions import Definition
+from bot.retrieval.chunks import MOST_LINES, cut_chunks, find_definitions
 
 _LINES = st.lists(st.sampled_from([b"", b"a = 1", b"    b = 2", b"# c", b"def f():", b"}"]))
 _DEFINITIONS = st.lists(
     st.tuples(st.integers(1, 120), st.integers(0, 90)).map(
-        lambda at: Definition(at[0], at[0] + at[1], 0, "f")
+        lambda at: Definition("f", "function", at[0], at[0], at[0] + at[1])
     )
 )
 
@@ -49,7 +49,7 @@ def test_no_chunk_begins_or_ends_within_a_short_definition(path: str, length: in
     if path == "A.java":
         text = f"class A {{\n{text}}}\n"
     lines = text.encode().split(b"\n")
-    found = definitions(path, text.encode())
+    found = find_definitions(path, text.encode())
     short = [one for one in found if one.last - one.first < MOST_LINES]
     assert len(short) == 12
     for chunk in cut_chunks(lines, found):
@@ -62,11 +62,11 @@ def test_no_chunk_begins_or_ends_within_a_short_definition(path: str, length: in
 def test_a_definition_keeps_its_comment_and_decorator() -> None:
     blank = "\n" * 30
     text = f"import a\n{blank}# Why.\n@once\ndef f():\n    return 1\n".encode()
-    chunks = cut_chunks(text.split(b"\n"), definitions("a.py", text))
+    chunks = cut_chunks(text.split(b"\n"), find_definitions("a.py", text))
     assert any(chunk.first == 32 and chunk.last == 35 for chunk in chunks)
 
 
 def test_a_section_of_markdown_ends_before_the_next_of_its_depth() -> None:
     text = b"# A\n\n## B\n\nb\n\n## C\n\nc\n\n# D\n"
-    found = [(one.first, one.last, one.depth, one.name) for one in definitions("a.md", text)]
-    assert found == [(1, 10, 0, "A"), (3, 6, 1, "B"), (7, 10, 1, "C"), (11, 12, 0, "D")]
+    found = [(one.first, one.last, one.qualified) for one in find_definitions("a.md", text)]
+    assert found == [(1, 10, "A"), (3, 6, "A.B"), (7, 10, "A.C"), (11, 11, "D")]

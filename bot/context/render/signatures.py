@@ -27,18 +27,6 @@ class Signature(NamedTuple):
     text: str
 
 
-class Definition(NamedTuple):
-    """A definition with its body: lines `first` to `last`, both counted from 1.
-
-    `name` is empty if the syntax tree has none.
-    """
-
-    first: int
-    last: int
-    depth: int
-    name: str
-
-
 class _Grammar(NamedTuple):
     module: str
     function: str
@@ -178,20 +166,6 @@ def signatures(path: str, text: bytes) -> list[Signature]:
     ]
 
 
-def definitions(path: str, text: bytes) -> list[Definition]:
-    """Return the definitions of a source file, or the sections of a Markdown one, with extents.
-
-    They are nested and in the order of their first lines. Empty if the language is not known or
-    the file is very large. Never raises for bad syntax.
-    """
-    if _is_markdown(path, text):
-        return _sections(text)
-    return [
-        Definition(node.start_point[0] + 1, _last_line(node), depth, _name_of(node, text))
-        for node, depth in _nodes(path, text)
-    ]
-
-
 def _is_markdown(path: str, text: bytes) -> bool:
     return len(text) <= _LARGEST and extension_of(path) in {"md", "mdx", "markdown"}
 
@@ -206,37 +180,6 @@ def _nodes(path: str, text: bytes) -> Iterator[tuple[Node, int]]:
     root = _root(name, text) if name in _GRAMMARS and len(text) <= _LARGEST else None
     if root is not None:
         yield from _walk(root, _GRAMMARS[name], 0, 0)
-
-
-def _last_line(node: Node) -> int:
-    """Return the last line of a node; one that ends at the start of a line does not reach it."""
-    row, column = node.end_point
-    return max(node.start_point[0], row if column else row - 1) + 1
-
-
-def _name_of(node: Node, text: bytes) -> str:
-    """Return a definition's name. C hides it inside declarators."""
-    fields = ("name", "declarator", "left", "key", "property")
-    named = next((found for field in fields if (found := node.child_by_field_name(field))), None)
-    while named is not None and (inner := named.child_by_field_name("declarator")):
-        named = inner
-    if named is None:
-        return ""
-    end = min(named.end_byte, named.start_byte + _LONGEST)
-    return text[named.start_byte : end].decode("utf-8", "replace")
-
-
-def _sections(text: bytes) -> list[Definition]:
-    headings = list(_headings(text))
-    found: list[Definition] = []
-    ends: dict[int, int] = {}
-    end = text.count(b"\n") + 1
-    for heading in reversed(headings):
-        last = min((ends[depth] for depth in ends if depth <= heading.depth), default=end + 1) - 1
-        found.append(Definition(heading.line, last, heading.depth, heading.text))
-        ends = {depth: line for depth, line in ends.items() if depth < heading.depth}
-        ends[heading.depth] = heading.line
-    return found[::-1]
 
 
 def _root(name: str, text: bytes) -> Node | None:

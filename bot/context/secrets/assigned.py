@@ -143,9 +143,10 @@ _REFERENCE = re.compile(r":-?(?P<value>[^}\s\"'$]{4,200})\}")
 _QUOTE_LIKE = re.compile(
     r"(?:[\"']?[}\]])?[ \t]{0,20}(?:(?:\|\||//)?=>?|:|,)[ \t]{0,20}"
     r"(?:(?:%[qQ]?|q{1,2})[({\[|/!<](?P<value>[^\s)}\]|/!>]{4,200})[)}\]|/!>]"
+    r"|\[\[(?P<long>[^\]\n]{4,200})\]\]"
     r"|<<<?[~-]?[\"']?\w{1,40}[\"']?[^\n]{0,40}\n[ \t]{0,80}(?P<row>\S{4,400})\n)"
 )
-"""Literals without quotes in Ruby and Perl, and the one line of a heredoc."""
+"""Literals without quotes in Ruby, Perl and Lua, and the one line of a heredoc."""
 _DEFAULT_BEFORE = re.compile(
     r'\bdefault(?:_value)?\s{0,4}=\s{0,4}"(?P<value>[^"\n]{4,200})"'
     r'[^"\n]{0,20}\]\s{0,80}(?:pub )?\Z'
@@ -163,7 +164,12 @@ _DSN = re.compile(
     r"|initial catalog|driver|endpoint|accountname|port|sslmode)\s{0,4}=)|jdbc:|[?&]\w+=",
     re.IGNORECASE,
 )
-_LOGINS = {"php": ("PDO", "mysqli", "mysqli_connect"), "cpp": ("WiFi.begin",)}
+_LOGINS = {
+    "php": ("PDO", "mysqli", "mysqli_connect"),
+    "cpp": ("WiFi.begin",),
+    "javascript": ("new Sequelize",),
+    "typescript": ("new Sequelize",),
+}
 """Calls that take a user and a password although no word of their names says so."""
 _ENCODER = re.compile(r"\{(?:noop|plain|cipher|pbkdf2|scrypt|sha256|ldap|MD5)\}")
 _WITHOUT_STATEMENTS = frozenset(["prose", "xml", "config", "yaml"])
@@ -376,7 +382,8 @@ def _unusual(
     elif kind == "rust" and text.endswith(("] ", "]\n", "pub "), max(0, start - 4), start):
         found = _DEFAULT_BEFORE.search(text, max(0, start - 320), start)
     if found:
-        group = "row" if found.re is _QUOTE_LIKE and found["row"] else "value"
+        named = found.groupdict()
+        group = next(name for name in ("value", "row", "long") if named.get(name))
         if _counts(found[group], strength):
             yield Candidate(*found.span(group), label, "form")
 

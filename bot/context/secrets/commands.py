@@ -56,6 +56,7 @@ _COMMANDS = (
     _command("zip", rf"\bzip\b{_ANY}-P[ \t]*{_VALUE}"),
     _command("vault login", rf"vault login[ \t]+(?:-\S+[ \t]+)*(?:token=)?{_VALUE}"),
     _command("net use", rf"net use[ \t]{_ANY}/user:\S{{1,100}}[ \t]+{_VALUE}"),
+    _command("sqlcmd", rf"\bsqlcmd\b{_ANY}-P[ \t]*{_VALUE}"),
     _command("net user", rf"net user[ \t]+[\w.-]{{1,60}}[ \t]+{_VALUE}[ \t]+/"),
     _command("IDENTIFIED", rf"IDENTIFIED[ \t]+{_IDENTIFIED}"),
     _command("identified", rf"identified[ \t]+{_IDENTIFIED}"),

@@ -91,6 +91,9 @@ WRITTEN: list[tuple[str, ScanKind, str]] = [
     ('DB_PASSWORD = {{ value = "{}" }}', "config", "S4ddl3m34d0w?5"),
     ("$mail->Password = '{}';", "php", "Orchidtundr4&2"),
     ('http.basic_auth "u", "{}"', "ruby", "icf446jigxzje5"),
+    ('new Sequelize("db", "user", "{}", {{ host: "h" }})', "javascript", "C0b4ltthund3r?7"),
+    ("password = [[{}]]", "code", "W4lnutr4v3n!6"),
+    ("sqlcmd -S h -U sa -P {}", "shell", "Tundr4m34d0w!0"),
     ("net user bob {} /add", "shell", "Tundr4p3bbl3!4"),
     ('x := "host=h user=u password={} sslmode=disable"', "go", "bqdfymvpzwuhc8"),
 ]
