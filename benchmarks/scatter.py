@@ -22,6 +22,7 @@ from benchmarks.fork_server import Nursery
 from benchmarks.oracle import Exam, judge, number_of, unexpected_messages, wording
 
 ANSWER_SECONDS = 120.0
+LOOK_SECONDS = 0.3
 WORDS = (5, 30, 90)
 
 
@@ -135,12 +136,15 @@ class Run:
         self._chance = random.Random(plan.seed)  # noqa: S311 - reproducible, not secret
         self._talks: list[Talk] = []
         self._waiting: set[asyncio.Task[None]] = set()
+        self._unfinished: frozenset[str] | None = None
         self._numbers = 0
 
     async def run(self) -> Report:
         began = time.monotonic()
+        looking = asyncio.ensure_future(self._look())
         await asyncio.gather(*(self._talk_on() for _ in range(self._plan.together)))
         await self._settle()
+        looking.cancel()
         self._judge()
         self.report.seconds = time.monotonic() - began
         return self.report
@@ -248,10 +252,20 @@ class Run:
         asked.until = talk.step
         asked.requests = self._requests(asked.exam.number)
 
+    async def _look(self) -> None:
+        """Keep in mind which questions have no end: one look for all who wait."""
+        while True:
+            found = frozenset(one.id.rpartition("-")[2] for one in await self._c.unfinished())
+            self._unfinished = found
+            await asyncio.sleep(LOOK_SECONDS)
+
     async def _has_ended(self, exam: Exam) -> bool:
         if self._verdict(exam) != "answered":
             return False
-        return not any(one.id.endswith(exam.ts) for one in await self._c.unfinished())
+        self._unfinished = None
+        while self._unfinished is None:  # noqa: ASYNC110 - the next look
+            await asyncio.sleep(0.05)
+        return exam.ts not in self._unfinished
 
     # --- the end --------------------------------------------------------------------------------
 

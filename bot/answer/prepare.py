@@ -45,6 +45,7 @@ from bot.answer.thread.prompt import (
     conversation,
     texts_of,
 )
+from bot.answer.thread.redact import stamps, without_message
 from bot.claude.usage import Ttl, Usage
 from bot.context.config.load import ContextConfig
 from bot.delivery.slack_api import SlackCallError
@@ -198,11 +199,14 @@ async def _gather(
     """Return the input of a request that joins no warm-up."""
     thread, turns = await asyncio.gather(_thread(parts, question), _turns(parts, question))
     notices = [UNREAD_THREAD] if thread is None else []
-    if thread and parts.threads.is_partial(question.workspace, question.channel, question.root):
+    is_partial = parts.threads.is_partial(question.workspace, question.channel, question.root)
+    if thread and is_partial:
         notices.append(PARTIAL_THREAD)
     notices += [UNREAD_TURNS] if turns is None else []
     said = thread or ()
     replayed = _of_context(turns or (), question, context)
+    if thread and not is_partial:
+        replayed = [_standing(turn, thread, question) for turn in replayed]
     if len(replayed) < len(turns or ()):
         notices.append(OTHER_CODEBASE)
     (files, excerpts), described, places = await asyncio.gather(
@@ -283,6 +287,19 @@ def _of_context(
     """
     own = question.channel in context.channels
     return [t for t in turns if t.context == context.name or (t.context is None and own)]
+
+
+def _standing(turn: Turn, thread: Sequence[ThreadMessage], question: Question) -> Turn:
+    """Return a turn without messages that do not stand in the thread any more.
+
+    A deletion may be on its way through another replica when the next question is asked.
+    """
+    there = {one.ts for one in thread}
+    messages = turn.messages
+    # What was written after the question may have come after the thread was read.
+    for ts in (ts for ts in stamps(messages) if ts not in there and ts < question.ts):
+        messages = without_message(messages, ts) or messages
+    return replace(turn, messages=messages)
 
 
 async def _described(

@@ -88,6 +88,23 @@ async def test_a_follow_up_replays_the_earlier_turn_byte_for_byte(room: Room) ->
     assert ("replies", root.ts) not in room.slack.calls
 
 
+async def test_what_does_not_stand_in_the_thread_any_more_is_not_replayed(room: Room) -> None:
+    """Slack may have told another replica of the deletion, which is still taking it in."""
+    for _ in range(3):
+        room.model.says("It reverses.")
+    root = room.question("What?")
+    await room.answerer().answer(root, room.context)
+    opening = {"ts": root.ts, "user": "U1", "text": "What?"}
+    secret = {"ts": room.next_ts(), "user": "U2", "text": "the token is HUNTER2"}
+    for standing, is_sent in (((opening, secret), True), ((opening,), False)):
+        # Another replica has no thread in its memory.
+        room.slack.thread = list(standing)
+        follow = room.question("Sure?", thread=root.ts, in_thread=True, surface="thread")
+        await room.answerer().answer(follow, room.context)
+        assert ("HUNTER2" in str(room.model.requests[-1].messages)) == is_sent
+    assert "(deleted)" in str(room.model.requests[-1].messages)
+
+
 async def test_a_modal_s_follow_up_neither_reads_the_thread_nor_repeats_its_opening(
     room: Room,
 ) -> None:
