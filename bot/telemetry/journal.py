@@ -133,7 +133,7 @@ class Journal:
             try:
                 await asyncio.wait_for(self.flush(), seconds)
             except TimeoutError:
-                _log.error("journal lost records at the end", records=self.pending)
+                _log.error("journal_records_lost", records=self.pending)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -161,7 +161,7 @@ class Journal:
 
     def _refuse(self, kind: str) -> None:
         if not self.refused:
-            _log.error("journal is full, records are not stored", first=kind, room=self._room)
+            _log.error("journal_full", first=kind, room=self._room)
         self.refused += 1
 
     def _fold(self, record: object) -> None:
@@ -201,7 +201,7 @@ class Journal:
 
     def _complain(self, error: Exception) -> None:
         if not self.failing:
-            _log.error("journal cannot be stored", pending=self.pending, exc_info=error)
+            _log.error("journal_not_stored", pending=self.pending, exc_info=error)
         self.failing = True
 
     async def _follow_forever(self, seconds: float) -> None:
@@ -210,7 +210,7 @@ class Journal:
             try:
                 await self.follow()
             except ForewarmError as error:
-                _log.warning("journal cannot be read", error=error.user_message)
+                _log.warning("journal_not_read", error=error.user_message)
 
     def __repr__(self) -> str:
         state = ", store away" if self.failing else ""

@@ -22,7 +22,8 @@ from bot.telemetry.codec import encode, kind_of
 from bot.telemetry.interfaces import Line
 from tests.telemetry.conftest import Make
 
-PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "operations.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 TABLE = re.findall(r"\| `(forewarm [^`]+)`", PAGE.partition("## Questions that")[2])
 NAME = "forewarm_documents"
@@ -144,3 +145,11 @@ def test_the_questions_that_operators_ask_are_answered(home: str, tmp_path: Path
 def test_every_block_of_the_page_is_run_here() -> None:
     begins = ("python3 -c", "rm -f", "pg_dump", "pg_restore", "COPY_TO=", "forewarm db copy --to")
     assert [one for one in BLOCKS if not one.startswith(begins)] == []
+
+
+def test_each_log_event_of_the_page_is_written_by_the_code() -> None:
+    source = "\n".join(file.read_text("utf-8") for file in (ROOT / "bot").rglob("*.py"))
+    named = re.findall(r"`([a-z]+(?:_[a-z]+)+)`", PAGE)
+    events = {name for name in named if not name.startswith("forewarm_")}
+    assert len(events) > 10
+    assert sorted(name for name in events if name not in source) == []

@@ -69,7 +69,7 @@ def load_contexts(folder: Path) -> LoadedContexts:
             f"{what}, so there is no context to read; set FOREWARM_CONTEXTS to the folder of your"
             " context files, or create it with one TOML file for each context"
         )
-        return LoadedContexts((), (ContextError(str(folder), problem),))
+        return LoadedContexts((), (ContextError(str(folder.absolute()), problem),))
     contexts: list[ContextConfig] = []
     problems: list[ContextError] = []
     owners: dict[str, str] = {}
