@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, TextIO
 
 import aiohttp
 from aiohttp import web
@@ -37,8 +38,8 @@ class Mistake:
     """One mistake: its number, the words for it and how it is made.
 
     `environment` replaces variables (an empty one is not set). `files` are context files.
-    `prepare` is called with the mistake's folder before the start, and what it returns is held
-    until the end. `act` is done beside a bot that runs; `event` is the log line that then tells of
+    `prepare` is called with the mistake's folder before the start, and what it returns is closed
+    at the end. `act` is done beside a bot that runs; `event` is the log line that then tells of
     the mistake.
     `{...}` in texts are names of the world's places.
     """
@@ -48,7 +49,7 @@ class Mistake:
     environment: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str | bytes] = field(default_factory=lambda: {"pay.toml": GOOD})
     command: tuple[str, ...] = ("check",)
-    prepare: Callable[[Path], object] = lambda place: None
+    prepare: Callable[[Path], Any] = lambda place: None
     act: Act | None = None
     event: str = ""
     few_scopes: bool = False
@@ -103,7 +104,8 @@ class World:
         async with asyncio.timeout(60):
             while await self._born.exit_code(pid) is None:
                 await asyncio.sleep(0.02)
-        del held
+        if held is not None:
+            held.close()
         return self._told(mistake, log.read_text(), place)
 
     async def _wait(self, condition: Callable[[], object]) -> None:
@@ -269,7 +271,7 @@ def damage_database(place: Path) -> None:
     (place / "home" / "forewarm.db").write_bytes(b"no database" * 500)
 
 
-def hold_home(place: Path) -> object:
+def hold_home(place: Path) -> TextIO:
     """Hold the database file as a bot that runs does."""
     (place / "home").mkdir()
     lock = (place / "home" / "forewarm.db.lock").open("w")
