@@ -26,6 +26,9 @@ from bot.retrieval.terms import count_terms, term_id
 MOST_CHUNKS = 2_000
 """Chunks of a file beyond this are left out of the index: they are data, not code."""
 MOST_REFERENCES = 300
+_FEW_POSTINGS = 500
+_BYTES_PER_POSTING = 8
+"""The most postings of a file. Code has one for 20 bytes, a text that was made for it one for 3."""
 _MOST_COUNT = 255
 
 Ints = NDArray[np.int32]
@@ -108,7 +111,7 @@ def build_document(path: str, text: bytes) -> Document:
         (number, *posting)
         for number, chunk in enumerate(chunks)
         for posting in _postings(lines, chunk, found)
-    ]
+    ][: _FEW_POSTINGS + len(text) // _BYTES_PER_POSTING]
     columns = list(zip(*postings, strict=True)) or [()] * 4
     return Document(
         len(lines),

@@ -54,9 +54,16 @@ GROUP_WEIGHTS: Mapping[str, float] = {
 _MOST_SEGMENTS = 12
 """Segments beyond this slow a query: those of pushes are then put together."""
 _SEGMENT_FILES = 10_000
-"""Files of one segment of a new view: its arrays are put together in tens of milliseconds."""
-_WHOLE_SEGMENTS = 6
+_SEGMENT_BYTES = 10_000_000
+"""Files of one segment of a new view, and their bytes: more are put together in several."""
+_WHOLE_SEGMENTS = 10
 """The most segments of a new view."""
+_MOST_BYTES = 80_000_000
+"""Memory of a view's arrays. Some 90 MB of code take as much. Of a repository that has more, the
+largest files are not indexed: the tools still search and read them.
+"""
+_POSTING_BYTES = 42
+"""Memory of a posting whose term comes once."""
 _WORTH_MERGING = 0.2
 """Share of files that are no more, beyond which a view is put together anew."""
 
@@ -331,18 +338,20 @@ class RepositoryIndex:
 
     def _whole(self, store: RowStore, files: Mapping[str, File], progress: Progress | None) -> View:
         """Build all segments anew. One of them at a time has its entries in memory."""
-        most = max(_SEGMENT_FILES, -(-len(files) // _WHOLE_SEGMENTS))
-        ordered = list(files.values())
         segments: list[Segment] = []
         place: dict[str, tuple[int, int]] = {}
         references: dict[str, tuple[str, ...]] = {}
-        for start in range(0, len(ordered), most) or (0,):
-            part = ordered[start : start + most]
-            documents = self._documents(store, part, len(files), progress)
-            segment = self._segment(part, documents)
+        room = _MOST_BYTES
+        for part in _parts(list(files.values())):
+            documents = _within(room, self._documents(store, part, len(files), progress))
+            chosen = [file for file in part if file.path in documents]
+            segment = self._segment(chosen, documents)
             place.update({path: (len(segments), at) for at, path in enumerate(segment.paths)})
-            references.update({file.path: documents[file.path].references for file in part})
+            references.update({file.path: documents[file.path].references for file in chosen})
             segments.append(segment)
+            room -= segment.nbytes
+            if len(chosen) < len(part) or len(segments) == _WHOLE_SEGMENTS:
+                break
         alive = tuple(np.ones(len(segment.paths), np.bool_) for segment in segments)
         return View(dict(files), tuple(segments), alive, place, references, len(segments))
 
@@ -376,6 +385,8 @@ class RepositoryIndex:
                 segment, number = place.pop(path)
                 alive[segment][number] = False
         segments = list(last.segments)
+        used = sum(segment.nbytes for segment in segments)
+        documents = _within(_MOST_BYTES - used, documents)
         if documents:
             added = self._segment([files[path] for path in documents], documents)
             place.update({path: (len(segments), at) for at, path in enumerate(added.paths)})
@@ -387,6 +398,38 @@ class RepositoryIndex:
             changed = {path: document.references for path, document in documents.items()}
             vars(view)["links"] = last.links.with_files(changed)
         return view
+
+
+def _parts(files: list[File]) -> Iterator[list[File]]:
+    """Yield the files of each segment of a new view; the smallest files first if they are many."""
+    size = sum(file.size for file in files)
+    most_files = max(_SEGMENT_FILES, -(-len(files) // _WHOLE_SEGMENTS))
+    most_bytes = _SEGMENT_BYTES
+    if size > most_bytes:
+        files.sort(key=lambda file: (file.size, file.path))
+    part: list[File] = []
+    left = most_bytes
+    for file in files:
+        if part and (len(part) == most_files or file.size > left):
+            yield part
+            part, left = [], most_bytes
+        part.append(file)
+        left -= file.size
+    yield part
+
+
+def _within(room: int, documents: Mapping[str, Document]) -> Mapping[str, Document]:
+    """Return the documents, or the smallest of them that surely take so many bytes of memory."""
+    room //= _POSTING_BYTES
+    if sum(len(document.term) for document in documents.values()) <= room:
+        return documents
+    kept: dict[str, Document] = {}
+    for path, document in sorted(documents.items(), key=lambda item: len(item[1].term)):
+        room -= len(document.term)
+        if room < 0:
+            break
+        kept[path] = document
+    return kept
 
 
 def _key(file: File) -> RowKey:

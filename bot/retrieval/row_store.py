@@ -97,7 +97,7 @@ class RowStore:
     def _read(self, wanted: set[RowKey]) -> Iterator[tuple[RowKey, bytes]]:
         columns = "SELECT oid, path, masks, data FROM rows"
         if len(wanted) > _FEW:
-            rows = self._database.execute(columns).fetchall()
+            rows: Iterable[tuple[str, bytes, int, bytes]] = self._database.execute(columns)
         else:
             rows = [
                 row

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import structlog.testing
 
-from bot.retrieval import build
+from bot.retrieval import build, index
 from bot.retrieval.excerpts import LinesOf
 from bot.retrieval.index import Query, View
 
@@ -238,3 +238,35 @@ def test_much_to_index_is_shared_out_to_child_processes(
     assert done[-1][0] == done[-1][1] > 0
     for question in ("refund", "receipt"):
         assert paths(apart, question) == paths(here, question)
+
+
+def test_an_index_keeps_within_its_memory(
+    indexes: Indexes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No word of such files comes twice, so that arrays are larger than the text itself."""
+    words = " ".join(f"w{n:x}q" for n in range(9_000))
+    indexes.repo.commit({"large.md": words, "pay.py": PAY, "mail.py": MAIL})
+    view = indexes.view()
+    assert sum(len(segment.chunks.place) for segment in view.segments) < len(words) // 5
+    monkeypatch.setattr(index, "_MOST_BYTES", 42 * 100)
+    small = indexes.view()
+    assert "large.md" not in small.place
+    assert paths(small, "When is a refund retried?")[0] == "pay.py"
+    indexes.repo.commit({"larger.md": words + " more"})
+    pushed = indexes.view(small)
+    assert "larger.md" not in pushed.place
+    assert paths(pushed, "Who gets receipts by mail?")[0] == "mail.py"
+
+
+def test_a_view_of_several_segments_finds_what_one_of_a_single_segment_finds(
+    indexes: Indexes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    indexes.repo.commit({f"m{n}.py": f"def work_{n}():\n    return {n}\n" for n in range(40)})
+    whole = indexes.view()
+    monkeypatch.setattr(index, "_SEGMENT_FILES", 7)
+    monkeypatch.setattr(index, "_SEGMENT_BYTES", 200)
+    several = indexes.view()
+    assert 5 < len(several.segments) <= 10
+    for n in range(40):
+        if f"m{n}.py" in several.place:
+            assert paths(several, f"work_{n}")[0] == paths(whole, f"work_{n}")[0]
