@@ -10,6 +10,7 @@ import pytest
 from bot.context import child, snapshot
 from bot.context.child import dumps, loads
 from bot.context.errors import RepositoryError, TooLargeError
+from bot.context.files import blob_cache, select, tree
 from bot.context.files.blob_cache import FactsCache
 from bot.context.files.select import Rules
 from bot.context.files.tree import survey_next
@@ -103,3 +104,22 @@ def test_objects_that_are_set_aside_are_in_no_later_collection() -> None:
     del kept
     assert gc.get_freeze_count() <= frozen - 10_000
     gc.unfreeze()
+
+
+def test_masked_values_are_bounded(
+    bench: Bench, repo: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each masked value is kept with its place: a repository of nothing else filled the memory."""
+    monkeypatch.setattr(blob_cache, "MOST_MASKED", 5)
+    monkeypatch.setattr(select, "MOST_MASKED_IN_ALL", 6)
+    monkeypatch.setattr(tree, "MOST_MASKED_IN_ALL", 6)
+    line = f'password = "{SECRET}"\n'.encode()
+    repo.commit({"a.py": line * 4, "b.py": line * 4, "c.py": CODE, "many.py": line * 6})
+    found = bench.look(repo)
+    assert sorted(found.files) == ["a.py", "c.py"]
+    assert found.omitted["many.py"] == "credentials"
+    assert "too many masked values" in found.omitted["b.py"]
+    assert not found.readable
+    repo.commit({"a2.py": line * 4})
+    pushed, _ = survey_next(repo.repository(), found, repo.head, FactsCache(None))
+    assert "a2.py" in pushed.omitted

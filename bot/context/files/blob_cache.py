@@ -23,7 +23,7 @@ from bot.context.secrets.formats import ScanKind
 from bot.context.secrets.mask import SCANNER_VERSION, Span
 from bot.context.workers import run_in_children
 
-FACTS_VERSION = f"5.{SCANNER_VERSION}"
+FACTS_VERSION = f"6.{SCANNER_VERSION}"
 SCAN_SECONDS = 600.0
 PROCESSOR_SECONDS = 600
 MEMORY_BYTES = 2_000_000_000
@@ -31,9 +31,15 @@ MEMORY_BYTES = 2_000_000_000
 _PARALLEL_BYTES = 4_000_000
 _SHARE_BYTES = 6_000_000
 _LIKELY_BYTES = 200_000
+_LARGEST_CACHE = 64_000_000
+"""Bytes of the file. A larger one is not kept: the bot reads it beside its event loop."""
 
 Progress = Callable[[int, int], None]
 """Called with the bytes that are done and the bytes in all."""
+
+
+MOST_MASKED = 2_000
+"""A file that would hide more values is left out as a file of credentials."""
 
 
 class Facts(NamedTuple):
@@ -101,6 +107,8 @@ def examine(
         return Facts(len(raw), len(raw), 0, signs)
     data = normalize(raw)
     spans = tuple(find_secrets(data, scan))
+    if len(spans) > MOST_MASKED:
+        return Facts(len(raw), 0, 0, signs._replace(credentials=True))
     notebook = look == "notebook"
     if needs_cuts(raw, notebook=notebook):
         signs = signs._replace(shortened=True)
@@ -148,7 +156,8 @@ class FactsCache:
             return
         document = {"version": FACTS_VERSION, "blobs": self._rows}
         data = json.dumps(document, separators=(",", ":")).encode()
-        write_atomically(self._path, data, durable=False)
+        if len(data) <= _LARGEST_CACHE:
+            write_atomically(self._path, data, durable=False)
         self._fresh = 0
 
 

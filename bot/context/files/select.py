@@ -137,7 +137,10 @@ def shortlist(
     return listed
 
 
-_UNREADABLE = frozenset[str](["binary", "credentials", "large file pointer"])
+MOST_MASKED_IN_ALL = 100_000
+"""Values that are masked in all files of a repository. Further files are left out."""
+_TOO_MANY_MASKED = "too many masked values in the repository"
+_UNREADABLE = frozenset[str]([*("binary", "credentials", "large file pointer"), _TOO_MANY_MASKED])
 
 
 def _name_reason(path: str, mode: int) -> str | None:
@@ -180,6 +183,7 @@ def settle(listed: Shortlist, facts: Mapping[Wanted, Facts | int], limit: int) -
     `limit` is the most bytes that a file may have.
     """
     files: dict[str, File] = {}
+    masked = 0
     omitted, readable = dict(listed.omitted), dict(listed.readable)
     for path, wanted in listed.wanted.items():
         known = facts[wanted]
@@ -191,6 +195,9 @@ def settle(listed: Shortlist, facts: Mapping[Wanted, Facts | int], limit: int) -
         reason: str | None = _content_reason(known.signs, wanted)
         if reason is None and known.size > limit:
             reason = _size_reason(known.size, limit)
+        masked += len(known.spans)
+        if reason is None and known.spans and masked > MOST_MASKED_IN_ALL:
+            reason = _TOO_MANY_MASKED
         if reason is None:
             files[path] = file_of(path, wanted, known)
             continue

@@ -17,6 +17,7 @@ from bot.context.files.gitattributes import Attributes
 from bot.context.files.heuristics import look_of
 from bot.context.files.select import (
     LARGEST_READABLE,
+    MOST_MASKED_IN_ALL,
     Claims,
     File,
     Rules,
@@ -164,6 +165,8 @@ def survey_next(
     files.update(part.files)
     omitted.update(part.omitted)
     readable.update(part.readable)
+    if sum(len(file.spans) for file in files.values()) > MOST_MASKED_IN_ALL:
+        return survey(repository, commit, last.rules, cache), changes
     cache.save(at_least=_WORTH_WRITING)
     committed_at = repository.commit_time(commit)
     selection = Selection(files, omitted, readable)
