@@ -109,6 +109,7 @@ class Author:
         kinds = [
             *(self.prose, self.prose, self.prose, self.fence, self.indented, self.quote),
             *(self.table, self.items, self.heading, self.quoted_fence),
+            *(self.indented_item, self.quoted_indented, self.fence_behind_marker),
         ]
         blocks = [self.random.choice(kinds)() for _ in range(self.random.randint(least, most))]
         self.out.text = "\n\n".join(blocks) + self.random.choice(["", "\n"])
@@ -168,6 +169,24 @@ class Author:
         lines = ["    " + line for line in self.code_lines()]
         self.out.lines += lines
         return self.words() + "\n\n" + "\n".join(lines)
+
+    def indented_item(self) -> str:
+        marker = self.random.choice(["- ", "1. ", "2. ", "10. "])
+        lead = " " * (len(marker) + 4)
+        lines = [lead + line for line in ["x = 1", *self.code_lines(), "y = 2"]]
+        self.out.lines += lines
+        return marker + self.words() + "\n\n" + "\n".join(lines)
+
+    def quoted_indented(self) -> str:
+        mark = self.random.choice([">", "> >"])
+        lines = [f"{mark}     {line}" for line in ["x = 1", *self.code_lines(), "y = 2"]]
+        self.out.lines += lines
+        return f"{mark} {self.words()}\n{mark}\n" + "\n".join(lines)
+
+    def fence_behind_marker(self) -> str:
+        marker = self.random.choice(["- ", "1. ", "> - ", "- > "])
+        lead = "".join(sign if sign == ">" else " " for sign in marker)
+        return marker + self.fence(lead).removeprefix(lead)
 
     def quote(self) -> str:
         return "\n".join("> " + self.sentence() for _ in range(self.random.randint(1, 3)))

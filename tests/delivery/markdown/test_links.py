@@ -11,6 +11,7 @@ import random
 import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import product
+from typing import TYPE_CHECKING
 
 import cmarkgfm
 import mistune
@@ -26,8 +27,12 @@ from bot.delivery.engine.engine import StreamEngine
 from bot.delivery.engine.sizing import Limits
 from bot.delivery.markdown.escape import Visible
 
+if TYPE_CHECKING:
+    from tests.delivery.markdown.conftest import Author
+
 FUZZED = 20_000 if "FOREWARM_SOAK" in os.environ else 300
 """Random texts that are tried; `make soak` tries 20,000."""
+SPLIT = 1_000 if "FOREWARM_SOAK" in os.environ else 12
 WEB = "https://github.com/acme/app/blob/{sha}/{path}#L{start}-L{end}"
 STATE = RepositoryState("app", "https://github.com/acme/app", "main", "a" * 40, 0, "b" * 40, WEB)
 CODE = "import os\n\ndef login(user):\n    token = make_token(user)\n    return token\n"
@@ -188,6 +193,19 @@ def test_no_link_comes_alive_where_a_long_line_of_code_rolls_over(
     parts = messages(torn(text, size), gap)
     assert len(parts) > 5
     assert [one for part in parts for one in live(part)] == []
+
+
+@pytest.mark.parametrize("size", [1, 60])
+def test_no_link_comes_alive_where_any_block_is_split(author: type[Author], size: int) -> None:
+    """Code holds links as they are, so it must be code in the next message, too."""
+    found = []
+    for seed in range(SPLIT):
+        text = author(seed).write(6, 12).text
+        limits = Limits(full=400, soft=300) if seed % 2 else Limits(full=700, soft=500)
+        mode: Mode = ("stream", "edit", "once")[seed % 3]
+        for message in messages(torn(text, size), 0.02, limits=limits, mode=mode):
+            found += [(seed, *one) for one in live(message)]
+    assert found == []
 
 
 @pytest.mark.parametrize("lead", ["", "> ", "- "])
