@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MAP_SHARE = 0.08
 """The share of a base's room that the map may take if the names leave so much."""
-NAMES_SHARE = 0.25
+NAMES_SHARE = 0.35
 """The most that names may take. All names of a repository of two million tokens take 2 to 15
 thousand tokens."""
 LEAST_SIGNATURES = 0.02
