@@ -37,3 +37,15 @@ def limit_started(pid: int, memory_bytes: int) -> None:
         _, hard = resource.prlimit(pid, resource.RLIMIT_DATA)
         allowed = memory_bytes if hard == resource.RLIM_INFINITY else min(memory_bytes, hard)
         resource.prlimit(pid, resource.RLIMIT_DATA, (allowed, hard))
+
+
+_PAGE = resource.getpagesize()
+
+
+def resident_bytes() -> int:
+    """Return the memory that this process has now; 0 if the system does not tell."""
+    try:
+        with open("/proc/self/statm", "rb") as file:
+            return int(file.read().split()[1]) * _PAGE
+    except (OSError, ValueError, IndexError):
+        return 0

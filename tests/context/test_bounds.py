@@ -16,6 +16,7 @@ from bot.context.files.select import Rules
 from bot.context.files.tree import survey_next
 from bot.context.pack import RepositoryState
 from bot.context.pack_builder import Source
+from bot.context.render import definitions
 from bot.context.snapshot import GitSnapshot, View
 from bot.garbage_collection import set_aside
 
@@ -123,3 +124,12 @@ def test_masked_values_are_bounded(
     repo.commit({"a2.py": line * 4})
     pushed, _ = survey_next(repo.repository(), found, repo.head, FactsCache(None))
     assert "a2.py" in pushed.omitted
+
+
+def test_parsing_ends_when_it_takes_too_much_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`a<a<a<` of 400 kB took half a gigabyte in a second, in the bot's own process."""
+    text = b"def f():\n    return 1\n" * 2_000
+    assert definitions.definitions("a.py", text) is not None
+    sizes = iter(range(0, 10**12, definitions.GROWTH // 2))
+    monkeypatch.setattr(definitions, "resident_bytes", lambda: next(sizes))
+    assert definitions.definitions("a.py", text) is None

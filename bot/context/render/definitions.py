@@ -17,6 +17,7 @@ from tree_sitter import Language, Node, Query, QueryCursor, Tree
 
 from bot.context.files.kinds import extension_of
 from bot.context.grammars import load_language, parse
+from bot.context.limits import resident_bytes
 from bot.context.render import definition_queries as queries
 
 Kind: TypeAlias = Literal[
@@ -36,6 +37,8 @@ LARGEST: Final = 500_000
 """Bytes of the largest file that is parsed."""
 SECONDS: Final = 0.3
 """Processor time that the parser may take for one file."""
+GROWTH: Final = 100_000_000
+"""Bytes by which the process may grow while a file is parsed. A file of 500 kB takes 30 MB."""
 MOST: Final = 20_000
 """Definitions of one file that are kept."""
 _LONGEST: Final = 400
@@ -271,9 +274,14 @@ def _query(name: str) -> Query:
 
 
 def _tree(name: str, text: bytes, seconds: float) -> Tree | None:
-    """Parse a text; None if that takes longer than `seconds` of this thread's processor time."""
-    until = time.thread_time() + seconds
-    return parse(_language(name), text, lambda: time.thread_time() > until)
+    """Parse a text; None if that takes longer than `seconds` of this thread's processor time.
+
+    It ends as well if this process grows by more than `GROWTH` meanwhile: for some texts the parser
+    takes a gigabyte in a second.
+    """
+    language = _language(name)
+    until, most = time.thread_time() + seconds, resident_bytes() + GROWTH
+    return parse(language, text, lambda: time.thread_time() > until or resident_bytes() > most)
 
 
 def _is_searchable(root: Node) -> bool:
