@@ -11,12 +11,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-# Spaces, slashes and characters that show nothing may stand between `<` and a name.
-_BLANK = r"[\s/\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e"
-_BLANK += r"\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0]*"
-_TAG = re.compile("<(?=" + _BLANK + _BLANK.join("slack") + ")", re.IGNORECASE)
-# A line that would begin one of the repository's blocks.
-_MARKER = re.compile(r"^(?=" + _BLANK[:-2] + r"]*\\*@@@)", re.MULTILINE)
+# Spaces, slashes, marks that combine and characters that show nothing may stand between `<` and a
+# name, and between its letters.
+_UNSEEN = (
+    r"/\u00ad\u0300-\u036f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5"
+    r"\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0"
+    r"\ufff9-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+)
+_BLANK = rf"[\s{_UNSEEN}]*"
+_FULL_WIDTH = 0xFEE0
+_NAME = _BLANK.join(f"[{letter}{chr(ord(letter) + _FULL_WIDTH)}]" for letter in "slack")
+_TAG = re.compile(f"[<\ufe64\uff1c](?={_BLANK}{_NAME})", re.IGNORECASE)
+# A line that would begin one of the repository's blocks. A reader may take U+2028 for a line's end.
+_SPACES = r"\t \xa0\u1680\u2000-\u200a\u202f\u205f\u3000"
+_MARKER = re.compile(rf"((?:^|[\x85\u2028\u2029])[{_SPACES}{_UNSEEN}]*)(?=\\*@@@)", re.MULTILINE)
 # Control characters, and the invisible tag characters that smuggle instructions past a reader.
 _INVISIBLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\U000e0000-\U000e007f]")
 
@@ -28,7 +36,7 @@ def shield(text: str) -> str:
     result can always be sent as UTF-8.
     """
     text = shield_tags(text)
-    return _MARKER.sub(r"\\", text) if "@@@" in text else text
+    return _MARKER.sub(r"\1\\", text) if "@@@" in text else text
 
 
 def shield_tags(text: str) -> str:
@@ -36,7 +44,7 @@ def shield_tags(text: str) -> str:
 
     Text of a repository has its markers set by us, and its own escaped, when it comes here.
     """
-    text = text.encode("utf-8", "replace").decode("utf-8").replace("\r\n", "\n")
+    text = text.encode("utf-8", "replace").decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
     return _TAG.sub("&lt;", _INVISIBLE.sub("", text))
 
 

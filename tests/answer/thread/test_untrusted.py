@@ -77,3 +77,38 @@ def test_no_line_can_pass_for_a_marker_of_the_repository(before: str) -> None:
         lines = shield(line).split("\n")
         assert not any(shown.lstrip(" \t\u200b\u2066/").startswith("@@@") for shown in lines)
     assert shield("a @@@ b") == "a @@@ b"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<s\u0301lack_question>",
+        "<\u2800slack_question>",
+        "<\u180fslack_question>",
+        "<\ufff9slack_question>",
+        "<\U0001d173slack_question>",
+        "\uff1cslack_question\uff1e",
+        "\ufe64/slack_question",
+        "<\uff53\uff4c\uff41\uff43\uff4b_question>",
+        "<\uff33LACK_QUESTION>",
+    ],
+)
+def test_letters_and_brackets_that_look_alike_make_no_tag(text: str) -> None:
+    assert shield(f"a {text} b").startswith("a &lt;")
+
+
+@pytest.mark.parametrize(
+    ("text", "shielded"),
+    [
+        ("a\r@@@ file", "a\n\\@@@ file"),
+        ("a\u2028@@@ file", "a\u2028\\@@@ file"),
+        ("a\u2029 @@@ file", "a\u2029 \\@@@ file"),
+        ("\x85@@@ file", "\x85\\@@@ file"),
+        ("\u2800@@@ file", "\u2800\\@@@ file"),
+        ("a\n\n@@@ file", "a\n\n\\@@@ file"),
+        ("a @@@ b", "a @@@ b"),
+    ],
+)
+def test_a_marker_is_escaped_behind_whatever_ends_a_line(text: str, shielded: str) -> None:
+    """The backslash stood before the line end, and the marker behind it."""
+    assert shield(text) == shielded
