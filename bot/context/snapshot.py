@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bot.context.errors import GitMissingError, RefMissingError, RepositoryError
 from bot.context.files.select import File
-from bot.context.files.tree import Survey, read_left_out, survey, texts, uncut_texts
+from bot.context.files.tree import MOST_HERE, Survey, read_left_out, survey, texts, uncut_texts
 from bot.context.git.repository import GitRepository, decode_path, encode_path, unix_time
 from bot.context.git.safety import hardened_environment
 from bot.context.pack import Change, Match, RepositoryState
@@ -42,7 +42,8 @@ _MOST_COMMITS = 1_000
 _COMMIT = re.compile(rb"\0\0+h(?=[0-9a-f]{40,64}\0)")
 _NAMES = 4
 _MOST_OTHERS = 4
-"""Other commits that one snapshot keeps in memory."""
+_MOST_OTHER_FILES = 50_000
+"""Other commits that one snapshot keeps in memory, and the files in all of them."""
 # A name of a ref or a commit, and how many commits before it: no search through the history.
 _REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/@+-]{0,199}(?:[~^]\d{0,4}){0,3}")
 
@@ -104,7 +105,8 @@ class View:
 
     def survey(self, commit: str) -> Survey:
         """Look at another commit by the same rules."""
-        return survey(self.repository, commit, self.source.rules, self.source.cache)
+        rules, cache = self.source.rules, self.source.cache
+        return survey(self.repository, commit, rules, cache, in_children_from=MOST_HERE)
 
 
 class GitSnapshot:
@@ -181,10 +183,14 @@ class GitSnapshot:
                 )
                 other = View(view.source, state, found, commit)
                 self._others[key] = GitSnapshot([other])
-                if len(self._others) > _MOST_OTHERS:
+                while len(self._others) > 1 and self._keeps_too_many():
                     self._others.popitem(last=False)
             self._others.move_to_end(key)
             return self._others[key]
+
+    def _keeps_too_many(self) -> bool:
+        files = sum(len(v.head.tree) for o in self._others.values() for v in o._views.values())
+        return len(self._others) > _MOST_OTHERS or files > _MOST_OTHER_FILES
 
     def history(self, repository: str, path: str, limit: int) -> Sequence[Change]:
         """Return the latest commits that touched a readable path or folder, newest first.

@@ -58,8 +58,8 @@ _SEGMENT_BYTES = 10_000_000
 """Files of one segment of a new view, and their bytes: more are put together in several."""
 _WHOLE_SEGMENTS = 10
 """The most segments of a new view."""
-_MOST_BYTES = 80_000_000
-"""Memory of a view's arrays. Some 90 MB of code take as much. Of a repository that has more, the
+_MOST_BYTES = 64_000_000
+"""Memory of a view's arrays. Some 70 MB of code take as much. Of a repository that has more, the
 largest files are not indexed: the tools still search and read them.
 """
 _POSTING_BYTES = 42

@@ -47,7 +47,7 @@ _LARGEST_MODULES = 200_000
 _GENERATOR_LIST = ".openapi-generator/FILES"
 _LARGEST_LIST = 1_000_000
 _MOST_LISTS = 50
-_MOST_HERE = 200_000
+MOST_HERE = 200_000
 """Bytes that a look-up examines in the bot's own process. The scan holds the interpreter's lock."""
 _WORTH_WRITING = 50
 """A push's few blobs are not worth writing the whole cache again: they can be looked at again."""
@@ -99,8 +99,11 @@ def survey(
     rules: Rules,
     cache: FactsCache,
     progress: Progress | None = None,
+    in_children_from: int | None = None,
 ) -> Survey:
     """Look at everything the commit holds.
+
+    Child processes look at new blobs of more than `in_children_from` bytes together.
 
     Raises:
         TooLargeError: it tracks more files than the bound.
@@ -110,7 +113,7 @@ def survey(
     vendored = VendoredFolders.of(tree)
     listed = _listed_as_generated(repository, tree)
     claims = Claims(attributes, vendored, listed)
-    selection = _select(repository, tree, rules, claims, cache, progress)
+    selection = _select(repository, tree, rules, claims, cache, progress, in_children_from)
     cache.save()
     return Survey(
         rules,
@@ -257,11 +260,13 @@ def _select(
     claims: Claims,
     cache: FactsCache,
     progress: Progress | None,
+    in_children_from: int | None = None,
 ) -> Selection:
     listed = shortlist(tree, rules.scope(), claims)
     limit = rules.max_file_bytes
     wanted = dict.fromkeys(listed.wanted.values())
-    return settle(listed, gather(repository, wanted, limit, cache, progress), limit)
+    facts = gather(repository, wanted, limit, cache, progress, in_children_from)
+    return settle(listed, facts, limit)
 
 
 def read_left_out(
@@ -282,7 +287,7 @@ def read_left_out(
         dict.fromkeys(wanted.values()),
         LARGEST_READABLE,
         cache,
-        in_children_from=_MOST_HERE,
+        in_children_from=MOST_HERE,
     )
     return {
         path: file_of(path, item, known)
