@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from slack_bolt.async_app import AsyncApp, AsyncBoltContext
 from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.middleware.ignoring_self_events.async_ignoring_self_events import (
+    AsyncIgnoringSelfEvents,
+)
 
 from bot.clock import Now
 from bot.delivery.notices import Notices
@@ -125,6 +130,23 @@ class SlackSide:
         register_rest(self.app)
 
 
+class _OwnEvents(AsyncIgnoringSelfEvents):
+    """Ignores the bot's own events, but for deletions: others may delete its messages."""
+
+    @classmethod
+    def _is_self_event(
+        cls,
+        auth_result: AuthorizeResult,
+        user_id: str | None,
+        bot_id: str | None,
+        body: Mapping[str, Any],
+    ) -> bool:
+        event = body.get("event")
+        if isinstance(event, Mapping) and event.get("subtype") == "message_deleted":
+            return False
+        return bool(super()._is_self_event(auth_result, user_id, bot_id, dict(body)))
+
+
 def _bolt(clients: SlackClients, signing_secret: str | None, known: Identity | None) -> AsyncApp:
     logger = quiet_logger()
     # Bolt reads SLACK_BOT_TOKEN by itself, and warns that our client comes before it.
@@ -151,9 +173,11 @@ def _bolt(clients: SlackClients, signing_secret: str | None, known: Identity | N
         # Socket Mode carries no signatures; Bolt still wants a secret to build its middleware.
         signing_secret=signing_secret or "unused-over-sockets",
         request_verification_enabled=signing_secret is not None,
+        ignoring_self_events_enabled=False,
         # `register_rest` acknowledges what no listener takes.
         raise_error_for_unhandled_request=True,
         logger=logger,
     )
     logger.setLevel(logging.WARNING)
+    app.middleware(_OwnEvents(logger))
     return app

@@ -275,6 +275,8 @@ class Router:
             await self._p.answers.deleted(
                 change.workspace, change.channel, change.ts, change.thread
             )
+            if change.is_ours:
+                return
             kind: SignalKind = "message_deleted"
         else:
             self.tasks.start(self._edited(change))

@@ -13,10 +13,15 @@ from typing import Any
 from sqlalchemy import or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.answer.thread.redact import stamps, without_message, without_repeats
+from bot.answer.thread.redact import (
+    stamps,
+    without_answer,
+    without_message,
+    without_repeats,
+)
 from bot.delivery.slack_api import JsonObject
 from bot.store.sql import dialect
-from bot.store.sql.tables import questions, state, turns
+from bot.store.sql.tables import messages, questions, state, turns
 
 DELETED_MESSAGES = "deleted_message"
 """The kind of state under which deletions are remembered."""
@@ -39,9 +44,9 @@ async def forget_message(
         .with_for_update()
     )
     asked = []
-    for id, question, messages in kept.all():
+    for id, question, sent in kept.all():
         asked.append(question)
-        cleaned = without_message(messages, ts)
+        cleaned = without_message(sent, ts)
         if cleaned is not None:
             await connection.execute(
                 update(turns).where(turns.c.id == id).values(messages=list(cleaned))
@@ -57,6 +62,36 @@ async def forget_message(
     for id, own, question, answer in rows.all():
         if changed := _cleaned(question if own == ts else None, answer, ts):
             await connection.execute(update(questions).where(c.id == id).values(**changed))
+
+
+async def forget_answer(connection: AsyncConnection, workspace: str, channel: str, ts: str) -> None:
+    """Take an answer out of its turn if `ts` was the last of its messages that stood in Slack.
+
+    An answer that is under way may delete messages of its own, so only one that has ended counts.
+    """
+    c = questions.c
+    asked = await connection.scalar(
+        select(c.id)
+        .join(messages, messages.c.question == c.id)
+        .where(messages.c.ts == ts, c.workspace == workspace, c.channel == channel)
+        .where(c.finished_at.is_not(None))
+    )
+    if asked is None:
+        return
+    noted = await connection.scalars(select(messages.c.ts).where(messages.c.question == asked))
+    keys = {f"{workspace}:{channel}:{one}" for one in noted.all()}
+    gone = await connection.scalars(
+        select(state.c.key).where(state.c.kind == DELETED_MESSAGES, state.c.key.in_(keys))
+    )
+    if set(gone.all()) != keys:
+        return
+    kept = await connection.execute(
+        select(turns.c.id, turns.c.messages).where(turns.c.question == asked).with_for_update()
+    )
+    for id, sent in kept.all():
+        left = [dict(message) for message in without_answer(sent)]
+        await connection.execute(update(turns).where(turns.c.id == id).values(messages=left))
+    await connection.execute(update(questions).where(c.id == asked).values(answer=None))
 
 
 def _cleaned(question: Any, answer: Any, ts: str) -> dict[str, Any]:
@@ -86,15 +121,15 @@ async def remember_deletion(
 
 
 async def without_deleted(
-    connection: AsyncConnection, workspace: str, channel: str, messages: Sequence[JsonObject]
+    connection: AsyncConnection, workspace: str, channel: str, sent: Sequence[JsonObject]
 ) -> list[JsonObject]:
     """Return a turn without the messages of which it is remembered that they were deleted."""
-    found = {f"{workspace}:{channel}:{ts}": ts for ts in stamps(messages)}
+    found = {f"{workspace}:{channel}:{ts}": ts for ts in stamps(sent)}
     if not found:
-        return list(messages)
+        return list(sent)
     gone = await connection.scalars(
         select(state.c.key).where(state.c.kind == DELETED_MESSAGES, state.c.key.in_(found))
     )
     for key in gone.all():
-        messages = without_message(messages, found[key]) or messages
-    return list(messages)
+        sent = without_message(sent, found[key]) or sent
+    return list(sent)

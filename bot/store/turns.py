@@ -15,7 +15,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.answer.interfaces import Turn
 from bot.clock import Now
 from bot.delivery.slack_api import JsonObject
-from bot.store.deleted_messages import forget_message, remember_deletion, without_deleted
+from bot.store.deleted_messages import (
+    forget_answer,
+    forget_message,
+    remember_deletion,
+    without_deleted,
+)
 from bot.store.sql import dialect
 from bot.store.sql.database import Database
 from bot.store.sql.tables import questions, turns
@@ -100,6 +105,7 @@ class Turns:
 
         async def forget(connection: AsyncConnection) -> None:
             await forget_message(connection, workspace, channel, thread, ts)
+            await forget_answer(connection, workspace, channel, ts)
 
         await self._database.change("remember a deletion", remember)
         await self._database.write("forget a message", forget)

@@ -135,3 +135,27 @@ async def test_other_threads_and_channels_are_left_alone(store: Store) -> None:
     await store.turns.forget_message("T1", "C2", "1.0", "2.0")
     await store.turns.forget_message("T2", "C1", "1.0", "2.0")
     assert "HUNTER2.0" in await kept(store)
+
+
+async def test_an_answer_that_was_deleted_leaves_the_replay(store: Store) -> None:
+    """Its last message decides: an answer deletes messages of its own when it was resumed."""
+    await ask(store)
+    for ts in ("9.1", "9.2"):
+        await store.inbox.note_message("q1", "a", ts)
+    await store.inbox.save_answer("q1", "a", answer("2.0"))
+    await store.turns.append(*THREAD, "q1", turn("2.0"), "pay")
+    await store.inbox.finish("q1", "a", "answered")
+    await store.turns.forget_message(*THREAD, "9.1")
+    assert "So." in await kept(store)
+    await store.turns.forget_message(*THREAD, "9.2")
+    text = await kept(store)
+    assert "So." not in text
+    assert "HUNTER2.0" in text
+
+
+async def test_a_message_that_an_answer_deletes_before_its_end_takes_nothing(store: Store) -> None:
+    await ask(store)
+    await store.inbox.note_message("q1", "a", "9.1")
+    await store.turns.append(*THREAD, "q1", turn("2.0"), "pay")
+    await store.turns.forget_message(*THREAD, "9.1")
+    assert "So." in await kept(store)

@@ -47,6 +47,25 @@ def without_repeats(text: str, messages: Sequence[JsonObject], ts: str) -> str:
     return _without(text, _lines(m[2] for sent in _texts(messages) for m in tag.finditer(sent)))
 
 
+def without_answer(messages: Sequence[JsonObject]) -> tuple[JsonObject, ...]:
+    """Return a turn without what the model said. Its look-ups stay, since their results follow."""
+    return tuple(_unanswered(message) for message in messages)
+
+
+def _unanswered(message: JsonObject) -> JsonObject:
+    content = message.get("content")
+    if message.get("role") != "assistant" or not content:
+        return message
+    if isinstance(content, str):
+        return {**message, "content": DELETED}
+    blocks = [
+        {**block, "text": DELETED} if block.get("type") == "text" else block
+        for block in content
+        if "thinking" not in str(block.get("type"))
+    ]
+    return {**message, "content": blocks or DELETED}
+
+
 def _lines(bodies: Iterable[str]) -> list[str]:
     """Return the lines of a message that are worth looking for in an answer, longest first."""
     lines = {line.strip() for body in bodies for line in body.splitlines()}

@@ -78,12 +78,13 @@ class Edited:
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """A message is gone. `thread` is set for a reply."""
+    """A message is gone. `thread` is set for a reply, `is_ours` for a message of the bot."""
 
     workspace: str
     channel: str
     ts: str
     thread: str | None = None
+    is_ours: bool = False
 
 
 def workspace_of(body: Body) -> str:
@@ -167,9 +168,10 @@ def read_edit(body: Body, me: str) -> Edited | Deleted | None:
     workspace, channel = workspace_of(body), str(event.get("channel") or "")
     if event.get("subtype") == "message_deleted" and event.get("deleted_ts"):
         before = event.get("previous_message")
-        thread = before.get("thread_ts") if isinstance(before, Mapping) else None
-        gone = str(event["deleted_ts"])
-        return Deleted(workspace, channel, gone, str(thread) if thread else None)
+        before = before if isinstance(before, Mapping) else {}
+        thread, gone = before.get("thread_ts"), str(event["deleted_ts"])
+        is_ours = before.get("user") == me
+        return Deleted(workspace, channel, gone, str(thread) if thread else None, is_ours)
     if event.get("subtype") != "message_changed":
         return None
     now, before = event.get("message") or {}, event.get("previous_message") or {}

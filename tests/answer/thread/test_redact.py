@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bot.answer.question import File, Question
 from bot.answer.thread.files import Picture, ReadFile
 from bot.answer.thread.message import ThreadMessage
 from bot.answer.thread.prompt import conversation
-from bot.answer.thread.redact import DELETED, stamps, without_message
+from bot.answer.thread.redact import DELETED, stamps, without_answer, without_message
 
 if TYPE_CHECKING:
     from bot.delivery.slack_api import JsonObject
@@ -109,3 +109,21 @@ def test_a_deleted_message_is_no_news_and_no_edit_later() -> None:
 
     talk = conversation([Turn("q9.000001", cleaned)], [], asks("10.000001"))
     assert len(talk.asked["content"]) == 1
+
+
+def test_an_answer_goes_and_its_look_ups_stay() -> None:
+    """A result without its look-up would be refused by Claude."""
+    use = {"type": "tool_use", "id": "1", "name": "read", "input": {}}
+    thought = {"type": "thinking", "thinking": "HUNTER2", "signature": "s"}
+    asked = {"role": "user", "content": [{"type": "text", "text": "why?"}]}
+    sent: list[dict[str, Any]] = [
+        asked,
+        {"role": "assistant", "content": [thought, {"type": "text", "text": "HUNTER2"}, use]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "1"}]},
+        {"role": "assistant", "content": "HUNTER2"},
+    ]
+    left = without_answer(sent)
+    assert "HUNTER2" not in str(left)
+    assert left[0] == asked
+    assert left[1]["content"] == [{"type": "text", "text": "(deleted)"}, use]
+    assert left[2] == sent[2]
