@@ -43,12 +43,15 @@ Lines below a hunk move by what it adds and takes away. `@@@ added` and `@@@ rep
 whole file, `@@@ deleted` and `@@@ renamed` say that a path is no more. Cite the newest numbers.
 """
 
-_LOOKS_LIKE_MARKER = re.compile(rb"^(\\*@@@ )", re.MULTILINE)
+# A reader may take a form feed or U+2028 for the end of a line.
+_LOOKS_LIKE_MARKER = re.compile(
+    rb"(^|[\x0b\x0c\x1c-\x1e]|\xc2\x85|\xe2\x80[\xa8\xa9])(?=\\*@@@ )", re.MULTILINE
+)
 
 
 def escaped(text: bytes) -> bytes:
     """Make sure that no content line begins like a marker."""
-    return _LOOKS_LIKE_MARKER.sub(rb"\\\1", text) if b"@@@ " in text else text
+    return _LOOKS_LIKE_MARKER.sub(rb"\1\\", text) if b"@@@ " in text else text
 
 
 def numbered(text: bytes) -> bytes:

@@ -150,3 +150,10 @@ def test_the_head_says_where_it_stands_and_what_is_left_out(bench: Bench, repo: 
     )
     assert "@@@ left out as binary: logo.png" in head
     assert "@@@ left out as lock file: uv.lock" in head
+
+
+@pytest.mark.parametrize("end", ["\n", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029"])
+def test_a_marker_behind_any_end_of_a_line_is_escaped(end: str) -> None:
+    """Models and people take more characters for the end of a line than git does."""
+    text = f"a{end}@@@ file x.py (1 line)"
+    assert escaped(text.encode()).decode() == f"a{end}\\@@@ file x.py (1 line)"
