@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +16,7 @@ from bot.context.files import blob_cache, select, tree
 from bot.context.files.blob_cache import FactsCache
 from bot.context.files.select import Rules
 from bot.context.files.tree import survey_next
+from bot.context.limits import limit_started
 from bot.context.pack import RepositoryState
 from bot.context.pack_builder import Source
 from bot.context.render import definitions
@@ -133,3 +136,15 @@ def test_parsing_ends_when_it_takes_too_much_memory(monkeypatch: pytest.MonkeyPa
     sizes = iter(range(0, 10**12, definitions.GROWTH // 2))
     monkeypatch.setattr(definitions, "resident_bytes", lambda: next(sizes))
     assert definitions.definitions("a.py", text) is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits another process")
+def test_the_memory_of_a_git_that_the_bot_starts_is_limited() -> None:
+    """An expression or a chain of deltas may ask for any amount."""
+    program = "import sys; sys.stdin.read(1); bytearray(500_000_000)"
+    command = [sys.executable, "-S", "-c", program]
+    for most, ends_well in ((200_000_000, False), (2_000_000_000, True)):
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+            limit_started(process.pid, most)
+            process.communicate(b"x")
+        assert (process.returncode == 0) is ends_well
