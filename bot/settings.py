@@ -563,7 +563,9 @@ def require_slack(settings: Settings) -> None:
     if app_token is None and settings.slack_signing_secret is None:
         problems.append(
             "Neither SLACK_APP_TOKEN (Socket Mode) nor SLACK_SIGNING_SECRET (HTTP) is set, so"
-            " Slack cannot reach the bot: set the one for the way that you chose."
+            " Slack cannot reach the bot: set SLACK_APP_TOKEN to an app-level token (xapp-, from"
+            " Basic Information of your app), or, if Slack can reach a public address of yours,"
+            " SLACK_SIGNING_SECRET from the same page."
         )
     if problems:
         raise SettingsError(tuple(problems))
@@ -607,8 +609,8 @@ _KINDS: Mapping[str, str] = {
     "xapp-": "holds an app-level token (xapp-)",
     "xoxe": "holds a token that is rotated (xoxe)",
     "sk-ant-": "holds a key of Claude (sk-ant-)",
-    '"': "begins with a quotation mark",
-    "'": "begins with a quotation mark",
+    '"': "begins with a quotation mark (remove it at both ends)",
+    "'": "begins with a quotation mark (remove it at both ends)",
 }
 """How a value begins that stands in the wrong variable, and the words for it."""
 

@@ -565,8 +565,8 @@ def _idle(
             yield (
                 "bad" if key == "include" else "note",
                 f"The pattern {pattern!r} in `{key}` matches no file of the repository"
-                f" {repository}: correct it in {context.name}.toml (paths begin at the top of the"
-                " repository), or remove it.",
+                f" {repository}, so it has no effect: correct it in {context.name}.toml (paths"
+                " begin at the top of the repository), or remove it.",
             )
 
 

@@ -40,8 +40,8 @@ _SENTENCES: dict[ErrorKind, str] = {
         "grant it in the Claude Console or choose another model."
     ),
     "unknown_model": (
-        "The model server does not know the model {model}{meant}; correct `model` in the context's"
-        " file."
+        "The model server does not know the model {model}{meant}, so nothing can be answered with"
+        " it; correct `model` in the context's file."
     ),
     "rate_limited": (
         "Claude is limiting how fast this organisation may ask{wait}; please ask again then."

@@ -108,8 +108,9 @@ class PricesUnusable(ForewarmError):
 
     def __init__(self, file: Path, why: str) -> None:
         super().__init__(
-            f"The price list {file} of FOREWARM_PRICES cannot be used ({why}): correct it as"
-            " docs/operations.md shows, or remove the setting."
+            f"The price list {file} of FOREWARM_PRICES cannot be used ({why}): name a"
+            " file that is written as docs/operations.md shows, or remove the setting to use the"
+            " built-in prices."
         )
         self.file = file
 

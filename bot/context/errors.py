@@ -117,7 +117,9 @@ class RefMissingError(RepositoryError):
         lacks = f"has no branch, tag or commit {ref!r}"
         if ref == "HEAD":
             lacks = "names no branch that exists as its HEAD"
-        super().__init__(repository, f"The repository {repository} {lacks}: {named}.")
+        super().__init__(
+            repository, f"The repository {repository} {lacks}, so its code cannot be read: {named}."
+        )
         self.ref = ref
         self.branches = branches
 

@@ -42,13 +42,13 @@ _SENTENCES: dict[Reason, str] = {
     " nothing can be stored: create it with `createdb`, or correct the name.",
     "refused": "The bot may not write to the database{place}, so nothing can be stored: give that"
     " right to the user in DATABASE_URL, or to the bot's user if it is a file.",
-    "corrupt": "The database file{place} is damaged or is no database: restore the newest backup"
-    " (docs/operations.md).",
+    "corrupt": "The database file{place} is damaged or is no database, so nothing can be stored:"
+    " restore the newest backup (docs/operations.md), or move the file away to begin without data.",
     "schema": "There are no tables of this version in the database{place}, so nothing can be read:"
     " set FOREWARM_HOME or DATABASE_URL to those of the bot, or start `forewarm serve` once, which"
     " sets them up.",
     "newer": "A newer version of Forewarm wrote the database{place}, so this version cannot use it:"
-    " install that version again, or restore a backup that is older than it.",
+    " install that version again, or restore a backup that was made before that version was used.",
     "other": "The database failed in an unforeseen way, so nothing was stored: look for this"
     " moment in the log.",
 }

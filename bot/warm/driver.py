@@ -216,8 +216,8 @@ class Driver:
             _log.warning("cache_read_missed", prefix=decision.prefix, reason=decision.missed)
         why = decision.action + ": " + _NUMBERS.sub("", decision.reason)
         known = self._reasons.get(decision.prefix)
-        # A question may have warmed what was to stay cold.
-        was_cold = known is not None and known.startswith("nothing: ")
+        # A question may have warmed what was to stay cold, or was let go.
+        was_cold = known is not None and known.startswith(("nothing: ", "lapse: "))
         is_new = known != why and (
             known is None
             or decision.reason not in UNCHANGED

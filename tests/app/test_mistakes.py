@@ -122,15 +122,17 @@ CHECKED: list[tuple[str, dict[str, Any], str, str]] = [
         "a glob that matches nothing",
         {"context": GOOD + 'include = ["sorce/**"]\n'},
         "context pay",
-        "The pattern 'sorce/**' in `include` matches no file of the repository code: correct it"
-        " in pay.toml (paths begin at the top of the repository), or remove it.",
+        "The pattern 'sorce/**' in `include` matches no file of the repository code, so it has"
+        " no effect: correct it in pay.toml (paths begin at the top of the repository), or remove"
+        " it.",
     ),
     (
         "a model with a slip",
         {"context": GOOD.replace("sonnet-5-5", "sonet-5-5")},
         "context pay",
         "The model server does not know the model `claude-sonet-5-5` (did you mean"
-        " `claude-sonnet-5-5`?); correct `model` in the context's file.",
+        " `claude-sonnet-5-5`?), so nothing can be answered with it; correct `model` in the"
+        " context's file.",
     ),
     (
         "no server at all",
@@ -179,7 +181,8 @@ CHECKED: list[tuple[str, dict[str, Any], str, str]] = [
         {"prices": Path("/nonexistent/prices.toml"), "context": None},
         "prices",
         "The price list /nonexistent/prices.toml of FOREWARM_PRICES cannot be used (no such file or"
-        " directory): correct it as docs/operations.md shows, or remove the setting.",
+        " directory): name a file that is written as docs/operations.md shows, or remove the setting"
+        " to use the built-in prices.",
     ),
     (
         "an address of another machine",

@@ -64,10 +64,13 @@ def load_contexts(folder: Path) -> LoadedContexts:
     A file that is wrong is left out and its problems are listed; the others are loaded.
     """
     if not folder.is_dir():
-        what = "this is a file" if folder.exists() else "this folder does not exist"
         problem = (
-            f"{what}, so there is no context to read; set FOREWARM_CONTEXTS to the folder of your"
-            " context files, or create it with one TOML file for each context"
+            "this is a file, so no context can be read; set FOREWARM_CONTEXTS to the folder that"
+            f" holds it ({folder.absolute().parent})"
+            if folder.exists()
+            else "this folder does not exist, so there is no context to read; create it with one"
+            " TOML file for each context, or set FOREWARM_CONTEXTS to the folder of your context"
+            " files"
         )
         return LoadedContexts((), (ContextError(str(folder.absolute()), problem),))
     contexts: list[ContextConfig] = []
@@ -286,7 +289,8 @@ def _suggestion(keys: tuple[str, ...]) -> str:
     # A key at the end of a file belongs to the last table, whatever an empty line suggests.
     top = nearest(keys[-1], set(ContextConfig.model_fields) - {"name"}) if len(keys) > 1 else None
     if top is not None:
-        return f"{_below(keys)}; if you mean {top!r}, move it above the first [table] of the file"
+        meant = f"if you mean {top!r}, write it so above the first line in brackets"
+        return f"{_below(keys)}; {meant}"
     return f"; known here are {', '.join(known)}"
 
 
