@@ -181,8 +181,8 @@ CHECKED: list[tuple[str, dict[str, Any], str, str]] = [
         {"prices": Path("/nonexistent/prices.toml"), "context": None},
         "prices",
         "The price list /nonexistent/prices.toml of FOREWARM_PRICES cannot be used (no such file or"
-        " directory): name a file that is written as docs/operations.md shows, or remove the setting"
-        " to use the built-in prices.",
+        " directory): name a file that is written as docs/operations.md shows, or remove the"
+        " setting to use the built-in prices.",
     ),
     (
         "an address of another machine",
