@@ -8,6 +8,7 @@ import tempfile
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -41,6 +42,8 @@ _MOST_COMMITS = 1_000
 # No name is empty, so that two null bytes come before a record alone. `_NAMES` is its place.
 _COMMIT = re.compile(rb"\0\0+h(?=[0-9a-f]{40,64}\0)")
 _NAMES = 4
+_LARGE_READ = 1_000_000
+_large_reads = threading.Lock()
 _MOST_OTHERS = 4
 _MOST_OTHER_FILES = 50_000
 """Other commits that one snapshot keeps in memory, and the files in all of them."""
@@ -242,7 +245,11 @@ def _read(view: View, found: Survey, path: str) -> str | None:
     if file is None and path in found.readable:
         left_out = read_left_out(view.repository, found, [path], view.source.cache)
         file = left_out.get(path)
-    return None if file is None else next(texts(view.repository, [file])).decode("utf-8")
+    if file is None:
+        return None
+    # The text of a notebook of 10 MB takes five times as much while it is made: one at a time.
+    with _large_reads if file.shortened or file.size > _LARGE_READ else nullcontext():
+        return next(texts(view.repository, [file])).decode("utf-8")
 
 
 def _is_under(path: str, folder: str) -> bool:

@@ -21,6 +21,7 @@ from bot.context.pack import RepositoryState
 from bot.context.pack_builder import Source
 from bot.context.render import definitions
 from bot.context.snapshot import GitSnapshot, View
+from bot.delivery.citations import filter as filter_module
 from bot.garbage_collection import set_aside
 
 if TYPE_CHECKING:
@@ -148,3 +149,15 @@ def test_the_memory_of_a_git_that_the_bot_starts_is_limited() -> None:
             limit_started(process.pid, most)
             process.communicate(b"x")
         assert (process.returncode == 0) is ends_well
+
+
+async def test_files_that_are_kept_for_citations_are_bounded_in_their_text(
+    bench: Bench, repo: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sixteen snapshots with 256 files of a megabyte each are four gigabytes."""
+    monkeypatch.setattr(filter_module, "KEPT_CHARACTERS", 3 * len(CODE))
+    repo.commit({f"f{n}.py": CODE for n in range(9)})
+    checker = filter_module.Checker(_snapshot(bench, repo))
+    for n in range(9):
+        assert (await checker.source(("repo", f"f{n}.py"))).head == CODE.decode()
+    assert len(checker._sources) == 3

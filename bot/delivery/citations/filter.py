@@ -50,7 +50,8 @@ READING = 5.0
 HELD = 400
 """Characters that are held back at most."""
 KEPT_FILES = 256
-"""Files of a snapshot that stay in memory for its next answers."""
+KEPT_CHARACTERS = 6_000_000
+"""Files of a snapshot that stay in memory for its next answers, and their characters."""
 KEPT_SNAPSHOTS = 16
 
 
@@ -226,10 +227,15 @@ class Checker:
         if key not in self._sources:
             source = await asyncio.to_thread(read_source, self._snapshot, key)
             self._sources[key] = source
-            if len(self._sources) > KEPT_FILES:
+            while len(self._sources) > 1 and self._keeps_too_much():
                 self._sources.popitem(last=False)
         self._sources.move_to_end(key)
         return self._sources[key]
+
+    def _keeps_too_much(self) -> bool:
+        kept = self._sources.values()
+        size = sum(len(source.head or "") + len(source.base or "") for source in kept)
+        return len(kept) > KEPT_FILES or size > KEPT_CHARACTERS
 
 
 def _survey(snapshot: Snapshot) -> None:
