@@ -167,6 +167,7 @@ _DSN = re.compile(
 _LOGINS = {
     "php": ("PDO", "mysqli", "mysqli_connect"),
     "cpp": ("WiFi.begin",),
+    "python": ("FTP", "FTP_TLS", "simple_bind", "simple_bind_s"),
     "javascript": ("new Sequelize",),
     "typescript": ("new Sequelize",),
 }

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 from bot.context.secrets.candidate import Candidate, places
-from bot.context.secrets.nearby import STRING
-from bot.context.secrets.values import is_random
+from bot.context.secrets.nearby import STRING, USER
+from bot.context.secrets.values import is_mixed, is_random
 
 _CALLS = (
     ("jwt.", r"\.(?:sign|verify|encode|decode)\w{0,12}\("),
@@ -43,3 +43,19 @@ def keys_in_calls(text: str) -> Iterator[Candidate]:
             for literal in STRING.finditer(text, found.end(), stop):
                 if is_random(literal["value"]):
                     yield Candidate(*literal.span("value"), "key", "quotes")
+
+
+_ENCODERS = ("btoa(", "Buffer.from(", "64encode(", "64_encode(")
+"""Calls that encode `user:password` for an `Authorization` header."""
+_ARGUMENT = re.compile(rf"\s{{0,40}}b?{STRING.pattern}")
+
+
+def pairs_in_calls(text: str) -> Iterator[Candidate]:
+    """Yield the password of a user and a password that are encoded together."""
+    for anchor in _ENCODERS:
+        for at in places(text, anchor):
+            literal = _ARGUMENT.match(text, at + len(anchor))
+            user = USER.match(literal["value"]) if literal else None
+            if literal and user and is_mixed(literal["value"][user.end() :]):
+                start = literal.start("value") + user.end()
+                yield Candidate(start, literal.end("value"), "password", "quotes")

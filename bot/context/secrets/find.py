@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from bot.context.secrets.addresses import addresses
 from bot.context.secrets.assigned import assigned, in_logins, name_hits
-from bot.context.secrets.calls import keys_in_calls
+from bot.context.secrets.calls import keys_in_calls, pairs_in_calls
 from bot.context.secrets.candidate import Candidate
 from bot.context.secrets.commands import in_commands
 from bot.context.secrets.documents import kubernetes_secrets
@@ -56,6 +56,7 @@ def _by_syntax(data: bytes, kind: ScanKind) -> Iterator[Span]:
         found += in_commands(text)
     if kind not in _TEXT_KINDS:
         found += keys_in_calls(text)
+        found += pairs_in_calls(text)
         found += in_logins(text, kind)
     hits = name_hits(data)
     if hits:

@@ -140,6 +140,7 @@ UNTOUCHED: list[tuple[str, str]] = [
     ("a.ts", 'DROP CONSTRAINT "CHK_0528bff24af57f1513a83e5cfe_ENUM"'),
     ("a.ts", "// partial edits, or multi-pass pipelines) would stack"),
     ("a.tmpl", "https://{token}:x-access-token@git.acme.com/user/repo.git"),
+    ("a.js", 'btoa(user + ":" + password); Buffer.from("token:value"); btoa("urn:x:oauth2")'),
     ("cm.yaml", "kind: ConfigMap\ndata:\n  level2: ZGVidWctbGV2ZWwtMQ==\n"),
 ]
 
