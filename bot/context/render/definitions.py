@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from functools import lru_cache
+from threading import Lock
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from tree_sitter import Language, Node, Query, QueryCursor, Tree
@@ -37,6 +39,9 @@ LARGEST: Final = 500_000
 """Bytes of the largest file that is parsed."""
 SECONDS: Final = 0.3
 """Processor time that the parser may take for one file."""
+_LARGE: Final = 100_000
+_large_parses: Final = Lock()
+"""Held while a file of more than `_LARGE` bytes is parsed: one at a time in a process."""
 GROWTH: Final = 100_000_000
 """Bytes by which the process may grow while a file is parsed. A file of 500 kB takes 30 MB."""
 MOST: Final = 20_000
@@ -254,6 +259,12 @@ _CPP_ONLY = re.compile(
 
 
 def _parsed(name: str, text: bytes, seconds: float) -> Definitions | None:
+    # The tree of a large file may take 100 MB, and its query holds the interpreter's lock.
+    with _large_parses if len(text) > _LARGE else nullcontext():
+        return _parsed_now(name, text, seconds)
+
+
+def _parsed_now(name: str, text: bytes, seconds: float) -> Definitions | None:
     tree = _tree(name, text, seconds)
     if tree is None or not _is_searchable(tree.root_node):
         return None
