@@ -1,4 +1,4 @@
-"""A seeded run of bad luck: bots killed at random moments while everything around them breaks.
+"""A seeded run: bots are killed at random moments while everything around them breaks.
 
 A seed chooses which bot is killed when, which questions are asked, and which other faults happen.
 The operating system schedules the processes, so two runs of one seed are alike, not the same.
@@ -20,12 +20,12 @@ from typing import Any
 from forewarm_playground.claude.responses.faults import Kind
 
 from benchmarks.cluster import CHANNELS, PEOPLE, Cluster, NotReady, Replica, cluster
-from benchmarks.fork_server import Nursery
+from benchmarks.fork_server import ForkServer
 from benchmarks.oracle import Exam, judge, number_of, unexpected_messages, wording
 
 LOCK_SECONDS = 1.0
 READY_SECONDS = 30.0
-GROWN = 0.8
+READY_SHARE = 0.8
 """The part of the kills that wait for a bot that is ready: the others may fall into its start."""
 TICK = 0.2
 
@@ -208,14 +208,14 @@ class Run:
     async def _kill(self) -> None:
         plan = self.plan
         for number in range(plan.kills):
-            if self._chance.random() < GROWN:
+            if self._chance.random() < READY_SHARE:
                 await self._some_ready()
             await asyncio.sleep(self._chance.uniform(0.1, 2 * plan.every))
             victim = self._chance.choice(await self._some_alive())
             held = [o for o in await self._c.unfinished() if o.owner is not None]
             self._ready.discard(victim.number)
             await self._c.kill(victim)
-            self._mourn({o.id: str(o.owner) for o in held})
+            self._note_orphans({o.id: str(o.owner) for o in held})
             self.report.kills += 1
             self._tell(number + 1)
             restart = asyncio.ensure_future(self._restart(victim))
@@ -248,7 +248,7 @@ class Run:
             await self._c.ready(replica)
             if replica.pid == pid:
                 self._ready.add(replica.number)
-        return replica.pid != pid or await self._c.nursery.exit_code(pid) is None
+        return replica.pid != pid or await self._c.fork_server.exit_code(pid) is None
 
     async def _trouble(self) -> None:
         """Break something small, over and over."""
@@ -303,7 +303,7 @@ class Run:
 
     # --- takeovers ------------------------------------------------------------------------------
 
-    def _mourn(self, held: dict[str, str]) -> None:
+    def _note_orphans(self, held: dict[str, str]) -> None:
         """Begin to count the seconds that dead bots' questions wait."""
         now = time.time()
         for id, owner in held.items():
@@ -369,7 +369,7 @@ class Run:
 
 
 def _lock(path: Path) -> None:
-    """Hold SQLite's lock for a while, as a backup or a curious person may."""
+    """Hold SQLite's lock for a while, as a backup may."""
     with closing(sqlite3.connect(path, isolation_level=None, timeout=1.0)) as file:
         file.execute("BEGIN IMMEDIATE")
         time.sleep(LOCK_SECONDS)
@@ -380,14 +380,14 @@ async def chaos(
     plan: Plan,
     folder: Path,
     tell: Callable[[int], None] = lambda kills: None,
-    born: Nursery | None = None,
+    fork_server: ForkServer | None = None,
 ) -> Report:
     """Run a plan from nothing, in `folder`; `tell` hears how many kills there were."""
     async with cluster(
         folder,
         replicas=plan.replicas,
         server=plan.server,
-        born=born,
+        fork_server=fork_server,
         slack={"delivery": {"retry_scale": plan.retries}},
         http=plan.http,
     ) as around:

@@ -23,7 +23,7 @@ from forewarm_playground.claude import Config, Latency, LocalClaude
 from forewarm_playground.slack.local import LocalSlack
 
 from benchmarks.balancer import Balancer, balancer
-from benchmarks.fork_server import Nursery, nursery
+from benchmarks.fork_server import ForkServer, start_fork_server
 from benchmarks.oracle import reply
 from benchmarks.tcp_proxy import Wire, wire
 from bot.errors import ForewarmError
@@ -83,7 +83,7 @@ class Cluster:
     slack: LocalSlack
     claude: LocalClaude
     replicas: list[Replica]
-    nursery: Nursery
+    fork_server: ForkServer
     wire: Wire | None
     database: str
     balancer: Balancer | None = None
@@ -96,14 +96,14 @@ class Cluster:
         return [replica for replica in self.replicas if replica.pid is not None]
 
     async def start(self, replica: Replica) -> None:
-        replica.pid = await self.nursery.start(replica.environment, replica.log)
+        replica.pid = await self.fork_server.start(replica.environment, replica.log)
         replica.started_at = time.time()
 
     async def kill(self, replica: Replica) -> None:
         """Kill without a warning; gone when this returns."""
         if replica.pid is not None:
             pid, replica.pid = replica.pid, None
-            await self.nursery.kill(pid)
+            await self.fork_server.kill(pid)
             for line in replica.logged("started"):
                 self.deaths.setdefault(line["replica"], time.time())
 
@@ -115,9 +115,9 @@ class Cluster:
         """Ask to end; return the exit code and how long it took. Raises TimeoutError."""
         assert replica.pid is not None
         began = time.monotonic()
-        await self.nursery.kill(replica.pid, signal.SIGTERM)
+        await self.fork_server.kill(replica.pid, signal.SIGTERM)
         async with asyncio.timeout(seconds):
-            while (code := await self.nursery.exit_code(replica.pid)) is None:  # noqa: ASYNC110
+            while (code := await self.fork_server.exit_code(replica.pid)) is None:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         replica.pid = None
         return code, time.monotonic() - began
@@ -132,7 +132,7 @@ class Cluster:
                             return time.time() - replica.started_at
                 except aiohttp.ClientError:
                     pass
-                if replica.pid is None or await self.nursery.exit_code(replica.pid) is not None:
+                if replica.pid is None or await self.fork_server.exit_code(replica.pid) is not None:
                     break
                 await asyncio.sleep(0.05)
         raise NotReady(f"Replica {replica.number} did not become ready; its log is {replica.log}.")
@@ -163,7 +163,7 @@ async def cluster(
     *,
     replicas: int = 1,
     server: str | None = None,
-    born: Nursery | None = None,
+    fork_server: ForkServer | None = None,
     slack: Mapping[str, Any] | None = None,
     latency: Latency = QUICK,
     environment: Mapping[str, str] | None = None,
@@ -173,7 +173,7 @@ async def cluster(
 
     With `http` Slack posts its events to a load balancer before the bots; else they open sockets.
 
-    `born` is the fork server of the bots, one of their own by default. `server` is the URL of a
+    `fork_server` is that of the bots, one of their own by default. `server` is the URL of a
     PostgreSQL on which a database is made for them, and dropped at the end; without one the bots
     (one, then) use SQLite. `slack` are tables over the local Slack's configuration.
     """
@@ -212,9 +212,9 @@ async def cluster(
             **(environment or {}),
         }
         made = [_replica(folder, number, shared) for number in range(replicas)]
-        if born is None:
-            born = stack.enter_context(nursery())
-        around = Cluster(local, claude, made, born, laid, direct)
+        if fork_server is None:
+            fork_server = stack.enter_context(start_fork_server())
+        around = Cluster(local, claude, made, fork_server, laid, direct)
         stack.push_async_callback(around.kill_all)
         if http:
             around.balancer, before = await stack.enter_async_context(

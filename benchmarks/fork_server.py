@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 
-class Nursery:
+class ForkServer:
     """Starts and ends bot processes; all of them end with it. Serves any number of event loops."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
@@ -28,7 +28,7 @@ class Nursery:
         self._turn = threading.Lock()
 
     def __repr__(self) -> str:
-        return f"<Nursery, process {self._process.pid}>"
+        return f"<ForkServer, process {self._process.pid}>"
 
     async def start(
         self, environment: Mapping[str, str], log: Path, arguments: Sequence[str] = ()
@@ -61,9 +61,9 @@ class Nursery:
 
 
 @contextmanager
-def nursery(
+def start_fork_server(
     module: str = "benchmarks.fork_server", folder: Path | None = None
-) -> Iterator[Nursery]:
+) -> Iterator[ForkServer]:
     """Open a fork server, which runs `module` in `folder`; its processes are killed at the end."""
     command = [sys.executable, "-m", module]
     with subprocess.Popen(
@@ -73,7 +73,7 @@ def nursery(
         assert process.stdout is not None
         try:
             process.stdout.readline()
-            yield Nursery(process)
+            yield ForkServer(process)
         finally:
             process.stdin.close()
 

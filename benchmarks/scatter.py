@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.cluster import CHANNELS, PEOPLE, Cluster, cluster
-from benchmarks.fork_server import Nursery
+from benchmarks.fork_server import ForkServer
 from benchmarks.oracle import Exam, judge, number_of, unexpected_messages, wording
 
 ANSWER_SECONDS = 120.0
@@ -331,11 +331,11 @@ async def scatter(
     plan: Plan,
     folder: Path,
     tell: Callable[[int], None] = lambda events: None,
-    born: Nursery | None = None,
+    fork_server: ForkServer | None = None,
 ) -> Report:
     """Run a plan from nothing, in `folder`; `tell` hears how many events there were."""
     async with cluster(
-        folder, replicas=plan.replicas, server=plan.server, born=born, http=True
+        folder, replicas=plan.replicas, server=plan.server, fork_server=fork_server, http=True
     ) as around:
         assert around.balancer is not None
         around.balancer.chance = random.Random(plan.seed)  # noqa: S311 - reproducible, not secret

@@ -65,7 +65,7 @@ class LazyGroup(TyperGroup):
             return None
         module, function, summary = entry
         if self._listing:
-            return _command(cmd_name, _nothing, summary)
+            return _command(cmd_name, _do_nothing, summary)
         return _command(cmd_name, getattr(importlib.import_module(module), function), summary)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -97,7 +97,7 @@ def _command(name: str, function: Callable[..., Any], summary: str) -> Any:
     return typer.main.get_command(single)
 
 
-def _nothing() -> None:
+def _do_nothing() -> None:
     """Stand for a command whose name and summary alone are shown."""
 
 
@@ -108,7 +108,7 @@ def _group(name: str) -> typer.Typer:
     group = typer.Typer(
         cls=Group, name=name, help=GROUPS[name], no_args_is_help=True, rich_markup_mode=None
     )
-    group.callback()(_nothing)
+    group.callback()(_do_nothing)
     return group
 
 
@@ -205,5 +205,5 @@ def run_table(
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
-    cli.callback()(_nothing)
+    cli.callback()(_do_nothing)
     run_or_explain(cli, argv[1:], program)

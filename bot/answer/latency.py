@@ -33,10 +33,10 @@ def split(moments: Moments) -> Wait:
     since hiding it would change the total.
     """
     received = moments.received_at
-    requested = _within(moments.requested_at, received, moments.painted_at)
-    prepared = _within(moments.prepared_at, received, requested)
-    started = _within(moments.started_at, requested, moments.painted_at)
-    text = _within(moments.first_text_at, started, moments.painted_at)
+    requested = _clamp(moments.requested_at, received, moments.painted_at)
+    prepared = _clamp(moments.prepared_at, received, requested)
+    started = _clamp(moments.started_at, requested, moments.painted_at)
+    text = _clamp(moments.first_text_at, started, moments.painted_at)
     return Wait(
         delivery=None if moments.asked_at is None else received - moments.asked_at,
         queue=prepared - received,
@@ -47,7 +47,7 @@ def split(moments: Moments) -> Wait:
     )
 
 
-def _within(moment: float | None, after: float, before: float) -> float:
+def _clamp(moment: float | None, after: float, before: float) -> float:
     return after if moment is None else min(max(moment, after), max(before, after))
 
 

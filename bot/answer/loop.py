@@ -283,9 +283,9 @@ class Loop:
                             usage = event.usage
                             self._started(event, sent_at)
                         case Text():
-                            await self._words(turn.feed(event.text), event.at)
+                            await self._take_text(turn.feed(event.text), event.at)
                         case Ended():
-                            await self._words(turn.end(), event.at)
+                            await self._take_text(turn.end(), event.at)
                             usage, ended = event.usage, event
                     if turn.found:
                         usage = self._estimated(usage)
@@ -323,7 +323,7 @@ class Loop:
         if progress.first_text_at is None and progress.replies == 0:
             progress.started_at, progress.usage = event.at, event.usage
 
-    async def _words(self, text: str, at: float) -> None:
+    async def _take_text(self, text: str, at: float) -> None:
         progress = self.progress
         if not text:
             return
@@ -366,7 +366,7 @@ class Loop:
 
     async def _look_up(self, ended: Ended, uses: Sequence[JsonObject]) -> None:
         """Run the look-ups of one reply side by side and add the round to the conversation."""
-        looked = await asyncio.gather(*(self._one(at, use) for at, use in enumerate(uses)))
+        looked = await asyncio.gather(*(self._look_up_one(at, use) for at, use in enumerate(uses)))
         fitted = [self._fitted(one) for one in looked]
         results = [_result(use, one) for use, one in zip(uses, fitted, strict=True)]
         progress = self.progress
@@ -376,7 +376,7 @@ class Loop:
         ]
         progress.settled, progress.reply = progress.text, ""
 
-    async def _one(self, at: int, use: JsonObject) -> ToolResult:
+    async def _look_up_one(self, at: int, use: JsonObject) -> ToolResult:
         if at >= self._allowance.at_once:
             return ToolResult(TOO_MANY, error=True)
         task = Task(use["id"], title(use["name"], use["input"]), "in_progress")

@@ -24,23 +24,23 @@ _FENCE = re.compile(r"`{3,}|~{3,}")
 
 def write_places(found: Sequence[FoundExcerpt], question: str) -> str:
     """Return Markdown for a reply without Claude: the places and their most telling lines."""
-    parts = _places(found, question, MOST_PLACES)
+    parts = _write_places(found, question, MOST_PLACES)
     return "\n\n".join([UNAVAILABLE, *parts]) if parts else ""
 
 
 def write_places_above(found: Sequence[FoundExcerpt], question: str) -> str:
     """Return Markdown that stands before an answer: fewer places, and the answer's heading."""
-    parts = _places(found, question, MOST_ABOVE)
+    parts = _write_places(found, question, MOST_ABOVE)
     return "\n\n".join([ABOVE, *parts, BELOW, ""]) if parts else ""
 
 
-def _places(found: Sequence[FoundExcerpt], question: str, most: int) -> list[str]:
+def _write_places(found: Sequence[FoundExcerpt], question: str, most: int) -> list[str]:
     wanted = set(terms(question))
     ordered = sorted(found, key=lambda one: -one.excerpt.score)[:most]
-    return [part for one in ordered for part in _place(one, wanted)]
+    return [part for one in ordered for part in _write_place(one, wanted)]
 
 
-def _place(one: FoundExcerpt, wanted: set[str]) -> list[str]:
+def _write_place(one: FoundExcerpt, wanted: set[str]) -> list[str]:
     lines = [line.decode("utf-8", "replace")[:_LONGEST] for line in one.lines]
     at = _best_line(lines, wanted)
     quoted = lines[at : at + QUOTED_LINES]

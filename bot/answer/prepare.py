@@ -96,7 +96,7 @@ class Prepared:
     places: str = ""
 
     def limits(self, wanted: Limits) -> Limits:
-        return wanted.within(int(self.room * 0.6))
+        return wanted.fit_into(int(self.room * 0.6))
 
     def allowance(self, wanted: Allowance) -> Allowance:
         return replace(wanted, characters=min(wanted.characters, int(self.room * 0.4)))
@@ -212,7 +212,7 @@ async def _gather(
     (files, excerpts), described, places = await asyncio.gather(
         _files_and_excerpts(parts, question, context, current, said, replayed),
         _described(parts, question, said),
-        _places(parts, question, context),
+        _find_places(parts, question, context),
     )
     code = None
     if parts.excerpts is not None:
@@ -245,19 +245,19 @@ async def _files_and_excerpts(
     files = await _read_files(parts, attached_files(turns, thread, question), current)
     if parts.excerpts is None:
         return files, Excerpts()
-    wanted = _wanted(question, context, thread, turns, files)
+    wanted = _search_words(question, context, thread, turns, files)
     tokens = int(_room(parts, current) * EXCERPT_SHARE / CHARACTERS_PER_TOKEN)
     return files, await parts.excerpts.find(current.pack, wanted, tokens)
 
 
-async def _places(parts: Dependencies, question: Question, context: ContextConfig) -> str:
+async def _find_places(parts: Dependencies, question: Question, context: ContextConfig) -> str:
     if parts.excerpts is None or not context.show_places:
         return ""
     found = await parts.excerpts.places(context.name, question.text)
     return write_places_above(found, question.text)
 
 
-def _wanted(
+def _search_words(
     question: Question,
     context: ContextConfig,
     thread: Sequence[ThreadMessage],

@@ -46,7 +46,7 @@ class Receipt:
 
     def _facts(self) -> Iterator[str]:
         repositories = self.pack.repositories
-        yield from (_place(state) for state in repositories[:MAX_REPOSITORIES])
+        yield from (_repository_link(state) for state in repositories[:MAX_REPOSITORIES])
         if len(repositories) > MAX_REPOSITORIES:
             yield f"and {len(repositories) - MAX_REPOSITORIES} more"
         yield f"{_count(self.cached)} tokens from cache" if self.cached else "nothing from cache"
@@ -79,7 +79,7 @@ def blocks(receipt: Receipt | None, mark: Mark) -> tuple[JsonObject, ...]:
     contexts = [
         {"type": "context", "elements": [{"type": "mrkdwn", "text": line[:2900]}]} for line in lines
     ]
-    return (*contexts, _feedback(mark), _again(mark))
+    return (*contexts, _feedback(mark), _again_button(mark))
 
 
 def wrote_again_block(question_id: str) -> JsonObject:
@@ -118,7 +118,7 @@ def _feedback(mark: Mark) -> JsonObject:
     return {"type": "context_actions", "elements": [buttons]}
 
 
-def _again(mark: Mark) -> JsonObject:
+def _again_button(mark: Mark) -> JsonObject:
     return {"type": "actions", "elements": [_button("Answer again", AGAIN_ACTION, mark.question)]}
 
 
@@ -135,7 +135,7 @@ def mrkdwn(text: str) -> str:
     return " ".join(text.split()).translate(_MRKDWN)
 
 
-def _place(state: RepositoryState) -> str:
+def _repository_link(state: RepositoryState) -> str:
     label = mrkdwn(f"{state.name}@{state.commit[:7]}").replace("|", "¦")
     page = tree_page(state)
     return f"<{page}|{label}>" if page is not None else label

@@ -52,13 +52,15 @@ async def blocks_for(parts: Dependencies, finished: Finished) -> tuple[JsonObjec
         struck=struck,
         look_ups=progress.look_ups,
         excerpts=prepared.excerpts.count,
-        behind=await behind(parts, finished.mark.context, prepared.current),
+        behind=await count_commits_behind(parts, finished.mark.context, prepared.current),
         notices=(*prepared.notices, *notices),
     )
     return receipt.blocks(facts, finished.mark)
 
 
-async def behind(parts: Dependencies, context: str, used: Current) -> Mapping[str, int]:
+async def count_commits_behind(
+    parts: Dependencies, context: str, used: Current
+) -> Mapping[str, int]:
     """Count by how many commits each branch has moved on while the answer was given."""
     counts: dict[str, int] = {}
     with suppress(ForewarmError):

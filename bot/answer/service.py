@@ -290,7 +290,7 @@ class Answerer:
         """Fall silent about a question that another process holds by now."""
         self._cut(lambda q: q.id == question, "superseded")
 
-    async def again(self, question: str, user: str) -> None:
+    async def answer_again(self, question: str, user: str) -> None:
         """Answer a question again, in place of its answer; `user` sees it grow."""
         if question in self._running:
             return

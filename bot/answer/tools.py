@@ -171,16 +171,16 @@ def title(name: str, wanted: Mapping[str, Any]) -> str:
     """Return what people see of a look-up, at most 120 characters; not escaped."""
     match name:
         case "search":
-            text = f"Searching for {_word(wanted, 'pattern')}"
+            text = f"Searching for {_read_word(wanted, 'pattern')}"
         case "read":
             start = _number(wanted, "start", 0)
             lines = f", line {start} on" if start > 0 else ""
-            both = (_word(wanted, "name"), _word(wanted, "path"))
+            both = (_read_word(wanted, "name"), _read_word(wanted, "path"))
             text = f"Reading {' in '.join(filter(None, both))}{lines}"
         case "list":
-            text = f"Listing {_word(wanted, 'under') or 'the files'}"
+            text = f"Listing {_read_word(wanted, 'under') or 'the files'}"
         case "history":
-            text = f"Reading the history of {_word(wanted, 'path')}"
+            text = f"Reading the history of {_read_word(wanted, 'path')}"
         case _:
             text = "Looking something up"
     return text if len(text) <= 120 else text[:119] + "…"
@@ -299,9 +299,9 @@ def _matches(matches: Sequence[Match], known: Definitions | None) -> list[str]:
     for one in matches:
         inside = known.enclosing(one.line) if known is not None else None
         if inside is not None and inside != last and inside.line != one.line:
-            shown.append(f"  in {_line(inside.qualified)}, lines {inside.first}-{inside.last}:")
+            shown.append(f"  in {_cut_line(inside.qualified)}, lines {inside.first}-{inside.last}:")
         last = inside
-        shown.append(f"  {one.line}: {_line(one.text.strip())}")
+        shown.append(f"  {one.line}: {_cut_line(one.text.strip())}")
     return shown
 
 
@@ -376,11 +376,11 @@ def _find_definition(path: str, text: str, name: str) -> tuple[int, int, str]:
     beside = [one for one in known.items if one.parent == item.parent and one.kind != "field"]
     at = beside.index(item) if item in beside else 0
     around = [*beside[max(0, at - 2) : at], *beside[at + 1 : at + 3]]
-    notes = [f"{_line(one.name)} (lines {one.first}-{one.last})" for one in around]
+    notes = [f"{_cut_line(one.name)} (lines {one.first}-{one.last})" for one in around]
     also = [str(one.line) for one in known.items if one.name == item.name and one != item]
-    note = f"; {_line(item.qualified)}" + (f"; beside it: {', '.join(notes)}" if notes else "")
-    note += f"; {_line(item.name)} also on lines {', '.join(also[:10])}" if also else ""
-    note += f"; cite it as {path}#{_line(item.qualified)}" if "@" in path else ""
+    note = f"; {_cut_line(item.qualified)}" + (f"; beside it: {', '.join(notes)}" if notes else "")
+    note += f"; {_cut_line(item.name)} also on lines {', '.join(also[:10])}" if also else ""
+    note += f"; cite it as {path}#{_cut_line(item.qualified)}" if "@" in path else ""
     return item.first, item.last, note
 
 
@@ -388,12 +388,12 @@ def _close_names(known: Definitions, name: str) -> str:
     names = list(dict.fromkeys(item.qualified for item in known.items))[:2_000]
     last = name.rpartition(".")[2]
     near = get_close_matches(last, names, 5, 0.5) or names[:10]
-    return f" It has: {', '.join(map(_line, near))}." if near else ""
+    return f" It has: {', '.join(map(_cut_line, near))}." if near else ""
 
 
 def _numbered(lines: Sequence[str], start: int, end: int, note: str) -> str:
     """Return the lines with their numbers, then what was shown of how many."""
-    shown = [f"{at}\t{_line(lines[at - 1])}" for at in range(start, end + 1)]
+    shown = [f"{at}\t{_cut_line(lines[at - 1])}" for at in range(start, end + 1)]
     return "\n".join([*shown, f"[lines {start}-{end} of {len(lines)}{note}]"])
 
 
@@ -433,7 +433,7 @@ def _history(snapshot: Snapshot, wanted: Mapping[str, Any], _: ContextSearch | N
 
 def _change(one: Change) -> str:
     day = time.strftime("%Y-%m-%d", time.gmtime(one.at))
-    return f"{one.commit[:12]} {day} {_line(one.author)}: {_line(one.subject)}"
+    return f"{one.commit[:12]} {day} {_cut_line(one.author)}: {_cut_line(one.subject)}"
 
 
 _TOOLS: Final[
@@ -486,7 +486,7 @@ def _text(wanted: Mapping[str, Any], key: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _word(wanted: Mapping[str, Any], key: str) -> str:
+def _read_word(wanted: Mapping[str, Any], key: str) -> str:
     return " ".join(_text(wanted, key).split())
 
 
@@ -498,7 +498,7 @@ def _number(wanted: Mapping[str, Any], key: str, default: int) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) else default
 
 
-def _line(text: str) -> str:
+def _cut_line(text: str) -> str:
     return text if len(text) <= MAX_LINE else text[:MAX_LINE] + "…"
 
 

@@ -153,7 +153,7 @@ class Bot:
             workspace=",".join(sorted(self.workspaces)),
             port=self.web.port,
             replica=self.inbox.owner,
-            **_told(self.settings),
+            **_changed_settings(self.settings),
         )
 
     # --- building -------------------------------------------------------------------------------
@@ -567,7 +567,7 @@ class Bot:
         await self.tasks.drain()
 
 
-def _told(settings: Settings) -> dict[str, Any]:
+def _changed_settings(settings: Settings) -> dict[str, Any]:
     """Return the settings that are not at their defaults, secrets as `set`."""
     told: dict[str, Any] = {}
     for name, field in Settings.model_fields.items():

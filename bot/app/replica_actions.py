@@ -94,8 +94,8 @@ class SharedAnswers:
     def closed(self, question: str) -> None:
         self._here.closed(question)
 
-    async def again(self, question: str, user: str) -> None:
-        await self._here.again(question, user)
+    async def answer_again(self, question: str, user: str) -> None:
+        await self._here.answer_again(question, user)
 
     async def edited(self, workspace: str, channel: str, ts: str, text: str) -> bool:
         """Answer again if this replica gave the answer; return False if another one may have."""

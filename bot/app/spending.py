@@ -122,9 +122,9 @@ class CappedWarmer:
         try:
             reserved = await self._ledger.reserve(usd, caps, context)
         except StoreError as error:
-            raise _later(prefix, str(error)) from error
+            raise _postpone(prefix, str(error)) from error
         if isinstance(reserved, Refusal):
-            raise _later(prefix, _told(reserved))
+            raise _postpone(prefix, _describe_refusal(reserved))
         return reserved
 
 
@@ -192,17 +192,19 @@ class CappedModel:
             if not reserved.may_pass or asyncio.get_running_loop().time() >= deadline:
                 break
             await asyncio.sleep(POLL_SECONDS)
-        _log.warning("answer_refused_by_cap", why=_told(reserved))
+        _log.warning("answer_refused_by_cap", why=_describe_refusal(reserved))
         raise CapReached(
-            MONEY_OUT.format(name=context), model=request.prefix.model, detail=_told(reserved)
+            MONEY_OUT.format(name=context),
+            model=request.prefix.model,
+            detail=_describe_refusal(reserved),
         )
 
 
-def _told(refused: Refusal) -> str:
+def _describe_refusal(refused: Refusal) -> str:
     return f"{refused.scope}: ${refused.left:.4f} left of ${refused.cap:g}"
 
 
-def _later(prefix: Prefix, why: str) -> ClaudeError:
+def _postpone(prefix: Prefix, why: str) -> ClaudeError:
     _log.warning("no_money_for_a_warm_up", why=why)
     return ClaudeError("rate_limited", model=prefix.model, retry_after=AGAIN_SECONDS, detail=why)
 

@@ -55,7 +55,7 @@ class Catalogue:
         """Ask a model's provider for its list. Raises `ClaudeError` if there is no access."""
         await self._get("/v1/models", model)
 
-    def known(self, model: str) -> Capabilities:
+    def known_capabilities(self, model: str) -> Capabilities:
         """Return what was learnt of the model by now, without asking; else `listed`."""
         return self._known.get(model) or listed(model)
 

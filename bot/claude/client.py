@@ -138,18 +138,18 @@ class ClaudeClient:
             await TokenCounter(self._connections, model).count(".")
         else:
             try:
-                await http.whole(self._connections.of(model), empty_request(model))
+                await http.request_message(self._connections.of(model), empty_request(model))
             except ClaudeError as refused:
                 if refused.kind != "invalid":
                     raise
 
-    def known(self, model: str) -> Capabilities:
-        """Return what is known of a model by now, without asking; see `Catalogue.known`."""
-        return self._catalogue.known(self.full_name(model))
+    def known_capabilities(self, model: str) -> Capabilities:
+        """Return what is known of a model by now, without asking."""
+        return self._catalogue.known_capabilities(self.full_name(model))
 
     def cache_facts(self, model: str) -> CacheFacts:
         """Return what is known of a model's cache by now, without asking."""
-        return self._knowledge.known(model)
+        return self._knowledge.known_facts(model)
 
     async def recall_cache_facts(self, model: str) -> CacheFacts | None:
         """Return what is documented or remembered of a model's cache; None if it must be probed."""
@@ -299,7 +299,7 @@ class ClaudeClient:
 
         async def send(request: Request) -> Mapping[str, Any]:
             async with self._accounted(request, label) as account:
-                send_it = http.beginning if request.stream else http.whole
+                send_it = http.beginning if request.stream else http.request_message
                 message, request_id = await send_it(self._connection(request), request)
                 account.opened(request_id)
                 usage: Mapping[str, Any] = message.get("usage") or {}
@@ -313,7 +313,7 @@ class ClaudeClient:
         return self._connections.of(request.prefix.model)
 
     async def _warm_once(self, request: Request, label: Label) -> WarmResult:
-        prefix, send = request.prefix, http.beginning if request.stream else http.whole
+        prefix, send = request.prefix, http.beginning if request.stream else http.request_message
         async with self._accounted(request, label) as account:
             message, request_id = await send(self._connection(request), request)
             account.opened(request_id)

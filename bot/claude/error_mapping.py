@@ -193,7 +193,7 @@ def lacks_endpoint(error: Exception, model: str) -> bool:
     """
     if not isinstance(error, anthropic.APIStatusError) or error.status_code not in (404, 405, 501):
         return False
-    return sent_id(model) not in _said(error)
+    return sent_id(model) not in _server_message(error)
 
 
 def cut(error: Exception | None, model: str, request_id: str | None) -> ClaudeError:
@@ -210,7 +210,7 @@ def cut(error: Exception | None, model: str, request_id: str | None) -> ClaudeEr
 
 def _of_status(error: anthropic.APIStatusError, model: str) -> ClaudeError:
     kind, told = _kind(error), None
-    cloud, message = _cloud(model), _said(error)
+    cloud, message = _cloud(model), _server_message(error)
     if kind == "spend_limit":
         told = _money_sentence(message)
     elif cloud is not None and error.status_code == 503:
@@ -235,7 +235,7 @@ def _of_status(error: anthropic.APIStatusError, model: str) -> ClaudeError:
     )
 
 
-def _said(error: anthropic.APIStatusError) -> str:
+def _server_message(error: anthropic.APIStatusError) -> str:
     """Return the server's words: Anthropic's, or those of a cloud in a body of another shape."""
     if error.api_message:
         return error.api_message
@@ -282,7 +282,7 @@ def _money_sentence(message: str) -> str | None:
 
 
 def _kind(error: anthropic.APIStatusError) -> ErrorKind:
-    message = _said(error)
+    message = _server_message(error)
     status, named = error.status_code, _BY_TYPE.get(str(error.type)) if error.type else None
     # A limit that only money lifts, as against one that time lifts.
     if error.error_code == "enforced_spend_limit_reached" or _is_about_money(message):

@@ -26,7 +26,9 @@ _PATH = "/v1/messages"
 _Reply = TypeVar("_Reply")
 
 
-async def whole(connection: Connection, request: Request) -> tuple[Mapping[str, Any], str | None]:
+async def request_message(
+    connection: Connection, request: Request
+) -> tuple[Mapping[str, Any], str | None]:
     """Send a request that is answered whole; return the message and Anthropic's request id."""
     handed = _handed_over(connection, request, WARM_SECONDS)
     message = await _sent(

@@ -133,7 +133,7 @@ def build_prefix(
     tool_tokens = counted(dump(list(declared)).decode()) if declared else 0
     base = [block for block in system if block.section != "overlay"]
     identity = _identity(settings, declared, salt)
-    named = [identity, scope, first, *_places(pack)]
+    named = [identity, scope, first, *_describe_repositories(pack)]
     fingerprint, base_fingerprint = _fingerprints(identity, system)
     return Prefix(
         system=system,
@@ -189,7 +189,7 @@ def _identity(settings: ModelSettings, tools: tuple[JsonObject, ...], salt: str)
     return dump([chosen, list(tools)]).decode()
 
 
-def _places(pack: Pack) -> list[str]:
+def _describe_repositories(pack: Pack) -> list[str]:
     return [f"{r.name}\n{r.url}\n{r.ref}" for r in pack.repositories]
 
 

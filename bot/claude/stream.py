@@ -159,7 +159,7 @@ class Reader:
             self._has_thought = True
             yield ThinkingStarted(at)
         if kind == "text":
-            yield from self._words(block, _text(raw.get("text")), at)
+            yield from self._take_text(block, _text(raw.get("text")), at)
         if kind == "tool_use" and raw.get("input"):
             block.pieces.append(json.dumps(raw["input"]))
 
@@ -170,11 +170,11 @@ class Reader:
             return
         self._received += sum(len(_text(delta.get(key))) for key in _PRODUCED)
         if delta.get("type") == "text_delta":
-            yield from self._words(block, _text(delta.get("text")), at)
+            yield from self._take_text(block, _text(delta.get("text")), at)
         elif delta.get("type") == "input_json_delta":
             block.pieces.append(_text(delta.get("partial_json")))
 
-    def _words(self, block: _OpenBlock, words: str, at: float) -> Iterator[Event]:
+    def _take_text(self, block: _OpenBlock, words: str, at: float) -> Iterator[Event]:
         if not words:
             return
         block.pieces.append(words)

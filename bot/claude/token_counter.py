@@ -40,18 +40,18 @@ class TokenCounter:
             return 0
         async with self._asking:
             if self._frame is None and not self._missing:
-                self._frame = await self._whole("")
+                self._frame = await self._count_whole("")
                 self._missing = self._frame is None
         if self._frame is None:
             return None
-        whole = await self._whole(text)
+        whole = await self._count_whole(text)
         return None if whole is None else max(0, whole - self._frame)
 
     def __repr__(self) -> str:
         state = "no endpoint" if self._missing else f"{self.calls} calls"
         return f"<TokenCounter of {self.model}: {state}>"
 
-    async def _whole(self, text: str) -> int | None:
+    async def _count_whole(self, text: str) -> int | None:
         # llama.cpp's template would put in a system text of its own if there were none.
         body = {
             "model": sent_id(self.model),

@@ -234,14 +234,14 @@ class _Bench:
             for n in range(runs):
                 self._tell(f"the product, cold, run {n + 1} of {runs}")
                 await demo.forget()
-                found.append(await _asked(demo, "cold", lambda: person.dm(QUESTION)))
+                found.append(await _ask_in_slack(demo, "cold", lambda: person.dm(QUESTION)))
                 self._tell(f"the product, kept warm, run {n + 1} of {runs}")
-                found.append(await _asked(demo, "kept", lambda: person.dm(QUESTION)))
+                found.append(await _ask_in_slack(demo, "kept", lambda: person.dm(QUESTION)))
                 self._tell(f"the product, DM opened, run {n + 1} of {runs}")
                 await demo.forget()
                 person.open_dm()
                 await asyncio.sleep(self._lead)
-                found.append(await _asked(demo, "dm", lambda: person.dm(QUESTION)))
+                found.append(await _ask_in_slack(demo, "dm", lambda: person.dm(QUESTION)))
                 self._tell(f"the product, modal typed into, run {n + 1} of {runs}")
                 await demo.forget()
                 found.append(await self._modal(demo))
@@ -254,7 +254,7 @@ class _Bench:
         await person.open_modal(CHANNEL, "/ask")
         await demo.slack.until(lambda: "submit" in person.modal.content, "the modal")
         await person.type(QUESTION, per_key=self._typing / len(QUESTION))
-        return await _asked(demo, "modal", lambda: asyncio.ensure_future(person.submit()))
+        return await _ask_in_slack(demo, "modal", lambda: asyncio.ensure_future(person.submit()))
 
     @asynccontextmanager
     async def _running_demo(self) -> AsyncIterator[Demo]:
@@ -292,7 +292,7 @@ async def _ask(client: ClaudeClient, prefix: Prefix) -> tuple[float, Usage]:
     raise ForewarmError("The model's reply did not end, so no wait could be timed.")
 
 
-async def _asked(demo: Demo, strategy: str, ask: Callable[[], object]) -> Run:
+async def _ask_in_slack(demo: Demo, strategy: str, ask: Callable[[], object]) -> Run:
     """Ask through the local Slack; read the wait off the bot's own state."""
     known = set((await demo.state())["questions"])
     before = len(demo.slack.log.deliveries)

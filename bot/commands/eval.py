@@ -88,7 +88,7 @@ def evaluate(
     plan = Plan(*sizes, model, Speed(), max_wait, learn)
     if rows is not None and len(plan.budgets) * len(plan.excerpts) != 1:
         raise ForewarmError("--rows needs one budget and one excerpt size: give one of each.")
-    asked = _asked(questions or [], context, days)
+    asked = _read_questions(questions or [], context, days)
     shared = share_out(asked, _subjects(context, repository or [], at))
     with _progress(len(asked)) as done:
         found = [
@@ -160,7 +160,9 @@ def _ask(
     return summary(found)
 
 
-def _asked(paths: Sequence[Path], context: str | None, days: float | None) -> list[EvidenceRow]:
+def _read_questions(
+    paths: Sequence[Path], context: str | None, days: float | None
+) -> list[EvidenceRow]:
     """Return the questions of files, or those that a context has answered."""
     from bot.commands.evaluation.subjects import answered_questions, read_questions
 

@@ -81,12 +81,12 @@ def show_rows(
         table.add_column(column, overflow="fold")
     for row in rows:
         # Names and comments are not markup, even if they hold brackets.
-        table.add_row(*(Text(_shown(column, row.get(column))) for column in columns))
+        table.add_row(*(Text(_format_value(column, row.get(column))) for column in columns))
     Console().print(table)
     typer.echo(f"{len(rows)} in all." if rows else "Nothing in this time.")
 
 
-def _shown(column: str, value: Any) -> str:
+def _format_value(column: str, value: Any) -> str:
     if column == "at" and isinstance(value, float | int):
         return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%d %H:%M")
     return _cell(value)

@@ -225,7 +225,7 @@ class Assembler:
     ) -> tuple[Member, ...]:
         """Build the bases of the surveys; `kept` are members before them that stay."""
         sources = self.sources[len(kept) :]
-        shares = self._shares(surveys, estimator, kept)
+        shares = self._divide_budget(surveys, estimator, kept)
         members: list[Member] = list(kept)
         for source, found in zip(sources, surveys, strict=True):
             room = None if shares is None else shares[source.rules.name]
@@ -234,7 +234,7 @@ class Assembler:
             members.append(_member(source, plan, uses))
         return tuple(members)
 
-    def _shares(
+    def _divide_budget(
         self, surveys: Sequence[Survey], estimator: Estimator, kept: Sequence[Member]
     ) -> dict[str, int] | None:
         if self.budget is None:

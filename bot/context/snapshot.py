@@ -216,7 +216,7 @@ class GitSnapshot:
             view.state.commit,
             *(["--", path] if path.strip("/.") else []),
         ]
-        git = view.repository.within(HISTORY_SECONDS)
+        git = view.repository.with_time_limit(HISTORY_SECONDS)
         out = git.start_of_output("reading the history of", _MOST_HISTORY, arguments)
         found = _COMMIT.split(out)[1:]
         whole = found if len(out) < _MOST_HISTORY else found[:-1]
@@ -284,7 +284,7 @@ def _search(view: View, under: str | None, pattern: str, regex: bool) -> Iterato
             continue
         text = masked.line(file, number, line, pattern) if file.spans else line
         if text is not None:
-            yield Match(view.state.name, path, number, _line(text))
+            yield Match(view.state.name, path, number, _cut_line(text))
     yield from rewritten
     yield from _search_left_out(view, left_out, masked, pattern, regex)
 
@@ -335,7 +335,7 @@ def _search_left_out(
         if file.spans:
             text = masked.line(file, number, line, None if regex else pattern)
         if text is not None:
-            yield Match(view.state.name, path, number, _line(text))
+            yield Match(view.state.name, path, number, _cut_line(text))
 
 
 def _search_rewritten(
@@ -361,17 +361,17 @@ def _search_rewritten(
             (folder / str(number)).write_bytes(text)
         kind = [_dialect(view.repository)] if regex else ["--fixed-strings"]
         arguments = [*_GREP, "--no-index", *kind, "-e", pattern, "--", "."]
-        repository = view.repository.within(SEARCH_SECONDS)
+        repository = view.repository.with_time_limit(SEARCH_SECONDS)
         hits = list(repository.grep(arguments, _MOST_SEARCHED_BYTES, folder))
     matches = [
-        Match(view.state.name, chosen[int(at)].path, number, _line(line))
+        Match(view.state.name, chosen[int(at)].path, number, _cut_line(line))
         for at, number, line in hits
         if at.isdigit()
     ]
     return sorted(matches, key=lambda match: (encode_path(match.path), match.line))
 
 
-def _line(text: bytes) -> str:
+def _cut_line(text: bytes) -> str:
     shown = text[: _LONGEST_LINE * 4].decode("utf-8", "replace").rstrip("\r\n")
     return shown if len(shown) <= _LONGEST_LINE else shown[:_LONGEST_LINE] + "…"
 
@@ -393,7 +393,7 @@ def _grep(view: View, pattern: str, regex: bool, folder: str) -> Iterator[tuple[
     kind = [_dialect(view.repository)] if regex else ["--fixed-strings"]
     pathspec = ["--", folder] if folder else []
     arguments = [*_GREP, *kind, "-e", pattern, view.state.commit, *pathspec]
-    repository = view.repository.within(SEARCH_SECONDS)
+    repository = view.repository.with_time_limit(SEARCH_SECONDS)
     yield from repository.grep(arguments, _MOST_SEARCHED_BYTES)
 
 

@@ -43,7 +43,7 @@ def build_rows(
         RepositoryError: the repository cannot be read, or a child process was killed.
     """
     total = sum(file.size for file in files)
-    build = _in_children if total > _PARALLEL_BYTES else _here
+    build = _in_children if total > _PARALLEL_BYTES else _build_in_process
     done = 0
     for file, row in build(repository, files):
         yield file, row
@@ -52,7 +52,9 @@ def build_rows(
             progress(done, total)
 
 
-def _here(repository: GitRepository, files: Sequence[File]) -> Iterator[tuple[File, bytes]]:
+def _build_in_process(
+    repository: GitRepository, files: Sequence[File]
+) -> Iterator[tuple[File, bytes]]:
     for file, text in zip(files, texts(repository, files), strict=True):
         yield file, build_document(file.path, text).dump()
 
@@ -84,7 +86,7 @@ def _serve(arguments: Sequence[str], asked: bytes) -> Iterator[bytes]:
         File(path, oid, size, lines, kind, tuple(Span(*span) for span in spans), *rest)
         for path, oid, size, lines, kind, spans, *rest in json.loads(asked)
     ]
-    for _, row in _here(repository, files):
+    for _, row in _build_in_process(repository, files):
         yield _LENGTH.pack(len(row)) + row
 
 

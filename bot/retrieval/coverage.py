@@ -227,16 +227,16 @@ def tally(verdicts: Sequence[Verdict]) -> Coverage:
     unknown = where["search"] + where["unreachable"]
     return Coverage(
         len(verdicts),
-        _share(sum(verdict.files for verdict in verdicts), len(verdicts)),
-        _share(sum(verdict.lines for verdict in verdicts), len(verdicts)),
-        _share(files - unknown, files),
-        _share(sum(verdict.reachable for verdict in verdicts), len(verdicts)),
-        _share(sum(verdict.rounds for verdict in verdicts), len(verdicts)),
+        _ratio(sum(verdict.files for verdict in verdicts), len(verdicts)),
+        _ratio(sum(verdict.lines for verdict in verdicts), len(verdicts)),
+        _ratio(files - unknown, files),
+        _ratio(sum(verdict.reachable for verdict in verdicts), len(verdicts)),
+        _ratio(sum(verdict.rounds for verdict in verdicts), len(verdicts)),
         {place: where[place] for place in WHERES},
     )
 
 
-def _share(part: int, whole: int) -> float:
+def _ratio(part: int, whole: int) -> float:
     return part / whole if whole else 0.0
 
 

@@ -139,7 +139,7 @@ class View:
 
     def match(self, question: str, thread: str = "", move: MoveLines | None = None) -> Matches:
         """Score every chunk for a question and the thread before it."""
-        scores = score_chunks(self.corpus, _wanted(question, thread))
+        scores = score_chunks(self.corpus, _weigh_terms(question, thread))
         named: list[LinesOf] = []
         files: list[str] = []
         for location in find_locations(f"{question}\n{thread}"):
@@ -201,7 +201,7 @@ class Matches:
         return [(self.corpus.path(file), score) for file, score in found]
 
 
-def _wanted(question: str, thread: str) -> dict[int, float]:
+def _weigh_terms(question: str, thread: str) -> dict[int, float]:
     wanted = question_terms(question[:MOST_QUESTION])
     for term, weight in question_terms(thread[-MOST_THREAD:]).items():
         wanted.setdefault(term, weight * THREAD_WEIGHT)
@@ -291,7 +291,7 @@ class RepositoryIndex:
         if last is not None and not changed and not gone:
             return last
         if last is None or self._is_worn(last, changed, gone):
-            return self._whole(store, files, progress)
+            return self._build_view(store, files, progress)
         if len(last.segments) >= _MOST_SEGMENTS:
             last = self._gathered(store, last)
         documents = self._documents(store, changed, len(files), progress)
@@ -336,7 +336,9 @@ class RepositoryIndex:
             ]
         )
 
-    def _whole(self, store: RowStore, files: Mapping[str, File], progress: Progress | None) -> View:
+    def _build_view(
+        self, store: RowStore, files: Mapping[str, File], progress: Progress | None
+    ) -> View:
         """Build all segments anew. One of them at a time has its entries in memory."""
         segments: list[Segment] = []
         place: dict[str, tuple[int, int]] = {}

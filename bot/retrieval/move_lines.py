@@ -23,7 +23,7 @@ def line_mover(repository: GitRepository, survey: Survey) -> MoveLines:
     It returns None if the commit or the path is not known there: the caller then takes the lines
     as they stand. It blocks for some milliseconds per commit.
     """
-    bounded = repository.within(MOVE_SECONDS)
+    bounded = repository.with_time_limit(MOVE_SECONDS)
     known: dict[str, dict[str, TreeChange] | None] = {}
 
     def move(commit: str, lines: LinesOf) -> LinesOf | None:

@@ -102,7 +102,7 @@ class ContextSearch:
             matches = part.view.match(question, thread, mover)
             known = shown.get((part.name, part.survey.commit[:_SHORT]), ())
             chosen += [(at, one) for one in matches.choose(tokens, part.shown, known)]
-        return self._read(_within(chosen, tokens))
+        return self._read(_fit(chosen, tokens))
 
     def places(self, question: str, thread: str, tokens: int) -> list[FoundExcerpt]:
         """Return the best places for a question, files that the prefix shows included."""
@@ -110,7 +110,7 @@ class ContextSearch:
         for at, part in enumerate(self._parts):
             matches = part.view.match(question, thread, line_mover(part.repository, part.survey))
             chosen += [(at, one) for one in matches.choose(tokens)]
-        return self._read(_within(chosen, tokens))
+        return self._read(_fit(chosen, tokens))
 
     def rank_files(self, words: str, limit: int) -> list[tuple[str, str]]:
         """Return the files whose code fits the words best: repository and path, the best first."""
@@ -156,7 +156,7 @@ class ContextSearch:
         return found
 
 
-def _within(chosen: Sequence[tuple[int, Excerpt]], tokens: int) -> list[tuple[int, Excerpt]]:
+def _fit(chosen: Sequence[tuple[int, Excerpt]], tokens: int) -> list[tuple[int, Excerpt]]:
     """Return the best excerpts of all repositories that fit, file by file as they came."""
     left = tokens
     kept: set[int] = set()

@@ -28,12 +28,12 @@ _PART = re.compile(
 _IS_UNSPACED = re.compile(f"[{_UNSPACED}]")
 
 
-def _words(text: str) -> tuple[str, ...]:
+def _split(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
 _STOP_WORDS = frozenset(
-    _words(
+    _split(
         "a about after all also an and any are as at be because been before being between both but "
         "by can could did do does doing during each few for from further had has have having he "
         "her here his how i if in into is it its itself just let may me might more most must my "
@@ -44,7 +44,7 @@ _STOP_WORDS = frozenset(
     )
 )
 # The longest suffix of a family comes first.
-_SUFFIXES = _words(
+_SUFFIXES = _split(
     "ization isation ational ations ation ators ator ating ated ates ate ements ement ments ment "
     "nesses ness ities ity ically ical ally ables able ibles ible izing ized izes izer ize ising "
     "ised iser ise ings ing ions ion ors or ers er ies ied ively ives ive ances ance ences ence "

@@ -75,9 +75,9 @@ class AnswerButtons:
         value: Value = "down"
         await self._opinions.give(workspace_of(body), _user(body), mark, value, comment)
 
-    async def again(self, body: Mapping[str, Any], action: Mapping[str, Any]) -> None:
+    async def answer_again(self, body: Mapping[str, Any], action: Mapping[str, Any]) -> None:
         """Answer again; the stream's recipient is the person who clicked."""
-        await self._desk.again(str(action.get("value") or ""), _user(body))
+        await self._desk.answer_again(str(action.get("value") or ""), _user(body))
 
     async def stop(self, body: Mapping[str, Any], action: Mapping[str, Any]) -> None:
         """Stop a running answer by its button."""

@@ -91,7 +91,7 @@ class Answers(Protocol):
     async def stop_question(self, question: str, user: str) -> None:
         """A user pressed the Stop button under a running answer."""
 
-    async def again(self, question: str, user: str) -> None:
+    async def answer_again(self, question: str, user: str) -> None:
         """Answer a question again, in place, for the person who asked for that."""
 
 
@@ -112,4 +112,4 @@ class SpendingLimits(Protocol):
 class ThreadListener(Protocol):
     """Keeps up with threads: told of every event that carries a message, ours included."""
 
-    async def hear(self, workspace: str, event: Mapping[str, Any]) -> None: ...
+    async def take_event(self, workspace: str, event: Mapping[str, Any]) -> None: ...

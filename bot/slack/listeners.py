@@ -62,7 +62,7 @@ def register_intake(app: AsyncApp, intake: Intake, threads: ThreadListener) -> N
             context[TAKEN] = await intake.take(body, str(context.bot_user_id))
             event = body.get("event") or {}
             if event.get("type") == "message":
-                await threads.hear(workspace_of(body), event)
+                await threads.take_event(workspace_of(body), event)
         return await next()
 
     app.middleware(record_first)
@@ -72,7 +72,7 @@ def register_messages(app: AsyncApp, desk: Router) -> None:
     async def heard(body: Body, context: AsyncBoltContext) -> None:
         taken = context.get(TAKEN)
         if taken is not None:
-            await desk.heard(taken)
+            await desk.handle_message(taken)
             return
         change = read_edit(body, str(context.bot_user_id))
         if change is not None:
@@ -148,7 +148,7 @@ def register_asking(app: AsyncApp, asking: AskForm) -> None:
             body["trigger_id"],
             origin,
             # With should_escape, Slack encodes a command's text as it does a message's.
-            markup.plain(str(body.get("text") or "")),
+            markup.to_plain_text(str(body.get("text") or "")),
         )
 
     @app.shortcut("ask_global")
@@ -230,7 +230,7 @@ def register_judging(app: AsyncApp, judging: AnswerButtons) -> None:
     @app.action(AGAIN_ACTION)
     async def again(ack: AsyncAck, body: Body, action: Mapping[str, Any]) -> None:
         await ack()
-        await judging.again(body, action)
+        await judging.answer_again(body, action)
 
     @app.action(STOP_ACTION)
     async def stop(ack: AsyncAck, body: Body, action: Mapping[str, Any]) -> None:

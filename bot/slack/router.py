@@ -75,7 +75,7 @@ class Router:
 
     # --- messages -------------------------------------------------------------------------------
 
-    async def heard(self, taken: IncomingMessage) -> None:
+    async def handle_message(self, taken: IncomingMessage) -> None:
         """Do what a message calls for: answer it, warm for it, or nothing."""
         message = taken.message
         if message.viewing:
@@ -299,9 +299,9 @@ class Router:
         if await self._p.inbox.revise(meant):
             self.tasks.start(self.converse(meant), question)
 
-    async def again(self, question: str, user: str) -> None:
+    async def answer_again(self, question: str, user: str) -> None:
         """Answer a question anew for the person who clicked; the answer checks access itself."""
-        self.tasks.start(self._p.answers.again(question, user), question)
+        self.tasks.start(self._p.answers.answer_again(question, user), question)
 
     async def stopped(self, workspace: str, channel: str, thread: str, user: str) -> None:
         await self._p.answers.stop(workspace, channel, thread, user)

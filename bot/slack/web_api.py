@@ -173,7 +173,7 @@ class WebCalls:
             thread_ts=target.thread,
             unfurl_links=False,
             unfurl_media=False,
-            **_whole(text, blocks),
+            **_markdown_or_blocks(text, blocks),
         )
         return str(answer["ts"])
 
@@ -189,7 +189,7 @@ class WebCalls:
     async def update(
         self, channel: str, ts: str, text: str, blocks: Sequence[JsonObject] = ()
     ) -> None:
-        await self._call("chat.update", channel=channel, ts=ts, **_whole(text, blocks))
+        await self._call("chat.update", channel=channel, ts=ts, **_markdown_or_blocks(text, blocks))
 
     async def delete(self, channel: str, ts: str) -> None:
         await _translated(self._writes.chat_delete(channel=channel, ts=ts))
@@ -255,7 +255,7 @@ def _body(text: str, chunks: Sequence[JsonObject]) -> dict[str, Any]:
     return {"chunks": [*spoken, *chunks]}
 
 
-def _whole(text: str, blocks: Sequence[JsonObject]) -> dict[str, Any]:
+def _markdown_or_blocks(text: str, blocks: Sequence[JsonObject]) -> dict[str, Any]:
     # markdown_text excludes blocks (markdown_text_conflict), so with blocks it becomes one.
     if not blocks:
         return {"markdown_text": text}

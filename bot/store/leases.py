@@ -34,7 +34,7 @@ class Lease:
     result: bytes | None
     result_term: int | None
 
-    def held(self, now: float) -> bool:
+    def is_held(self, now: float) -> bool:
         return self.owner is not None and self.until > now
 
 
@@ -105,7 +105,7 @@ class Leases:
         end = loop.time() + deadline
         while True:
             found = await self.look(lease.name)
-            if found is None or found.term != lease.term or not found.held(self._now()):
+            if found is None or found.term != lease.term or not found.is_held(self._now()):
                 return found or lease
             if loop.time() + poll > end:
                 return None

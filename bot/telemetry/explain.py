@@ -77,7 +77,7 @@ def explain(
         state.apply(record)
         if getattr(record, "at", 0.0) < since or not _concerns(record, context, prefixes):
             continue
-        if (told := _told(record)) is not None:
+        if (told := _describe(record)) is not None:
             happenings.append(told)
         if isinstance(record, RequestEnded):
             if record.purpose in ("warm", "refresh"):
@@ -137,7 +137,7 @@ def _concerns(record: object, context: str | None, prefixes: set[str]) -> bool:
     return getattr(record, "prefix", None) in prefixes
 
 
-def _told(record: object) -> Happening | None:
+def _describe(record: object) -> Happening | None:
     match record:
         case WarmthDecided():
             money = f" (cost ${record.cost_usd:.4f}, gain ${record.gain_usd:.4f})"

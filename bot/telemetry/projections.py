@@ -51,7 +51,7 @@ class LiveProjections:
         self._held = None
 
     def wake(self) -> None:
-        """Let every onlooker look again."""
+        """Let every reader look again."""
         for tap in self._taps:
             tap.set()
 
@@ -66,4 +66,4 @@ class LiveProjections:
             self._taps.discard(event)
 
     def __repr__(self) -> str:
-        return f"<LiveProjections: {len(self._taps)} onlookers>"
+        return f"<LiveProjections: {len(self._taps)} readers>"

@@ -171,7 +171,7 @@ class State:
             was_read = record.usage.cache_read > record.usage.written
             # A read renews the life that the entry was written with.
             ttl = prefix.ttl if was_read and prefix.ttl else record.ttl
-            _live(prefix, record.started_at, ttl)
+            _extend_life(prefix, record.started_at, ttl)
 
     def _received(self, record: QuestionReceived) -> None:
         self._questions[record.question] = _Question(
@@ -195,7 +195,7 @@ class State:
             # (docs/platform/claude.md#cache-writes-and-reads).
             asked = question.request
             prefix = self._prefix(asked.prefix)
-            _live(prefix, asked.at, prefix.ttl or asked.ttl)
+            _extend_life(prefix, asked.at, prefix.ttl or asked.ttl)
 
     def _answered(self, record: QuestionEnded) -> None:
         question = self._questions.get(record.question)
@@ -291,7 +291,7 @@ def _is_cached(record: RequestEnded) -> bool:
     return usage.cache_read + usage.written > 0 or (record.complete and usage.input > 0)
 
 
-def _live(prefix: _Prefix, started_at: float, ttl: Ttl) -> None:
+def _extend_life(prefix: _Prefix, started_at: float, ttl: Ttl) -> None:
     """Count the life from the request's start; records may come out of order."""
     until = started_at + TTL_SECONDS[ttl]
     if prefix.alive_until is None or until > prefix.alive_until:

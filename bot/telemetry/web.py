@@ -151,7 +151,7 @@ class StatePages:
             }
         )
         await response.prepare(request)
-        # The onlooker goes away: that is how a stream ends.
+        # A reader who closes the page ends its stream.
         with contextlib.suppress(ConnectionError):
             await self._tell(response)
         return response
@@ -165,7 +165,7 @@ class StatePages:
             told = self._document()
             await response.write(_event("snapshot", told))
             while not self._closed:
-                if not await self._anything(changed):
+                if not await self._wait_for_change(changed):
                     await response.write(b": awake\n\n")
                 changed.clear()
                 new = self._document()
@@ -175,7 +175,7 @@ class StatePages:
                     told = new
                     await asyncio.sleep(CHANGES_SECONDS)
 
-    async def _anything(self, changed: asyncio.Event) -> bool:
+    async def _wait_for_change(self, changed: asyncio.Event) -> bool:
         """Wait for a record, for a life to run out, or until a sign of life is due (False)."""
         now = self._now()
         lapse = self._live.state.next_change(now)

@@ -61,7 +61,7 @@ class Governor:
         decision = self._decide(state, signal.at, signal.kind == "push")
         spends = decision.action == "warm" and not state.costs().is_free
         if spends and not self._users.allows(signal.user, signal.at):
-            return self._nothing(state, signal.at, USER_CAP_REACHED)
+            return self._decide_nothing(state, signal.at, USER_CAP_REACHED)
         return decision
 
     def update_prefix(self, facts: PrefixFacts, at: float) -> Decision:
@@ -79,9 +79,9 @@ class Governor:
         state.record_question(channel_key, thread, user, at)
         expected = state.expected_tokens(at)
         if expected:
-            return self._nothing(state, at, f"{expected} tokens are believed cached")
+            return self._decide_nothing(state, at, f"{expected} tokens are believed cached")
         ttl, why = state.choose_ttl(at, channel_key)
-        return self._nothing(state, at, why, ttl)
+        return self._decide_nothing(state, at, why, ttl)
 
     def look(self, key: str, at: float) -> Decision | None:
         """Decide about a prefix because its time has come. Return None if it is not known."""
@@ -178,7 +178,7 @@ class Governor:
     def _decide(self, state: PrefixState, at: float, pushed: bool = False) -> Decision:
         if state.in_flight is not None:
             # Its end brings the next decision.
-            return replace(self._nothing(state, at, IN_FLIGHT), next_look_at=None)
+            return replace(self._decide_nothing(state, at, IN_FLIGHT), next_look_at=None)
         state.limited = ""
         choice = state.choose(at, pushed)
         if not choice.spends:
@@ -217,7 +217,9 @@ class Governor:
         waiting = self._wait(state, at, f"{why} today", (self.spending.day + 1) * DAY)
         return replace(waiting, notice=self.spending.is_first_refusal(scope))
 
-    def _nothing(self, state: PrefixState, at: float, why: str, ttl: Ttl | None = None) -> Decision:
+    def _decide_nothing(
+        self, state: PrefixState, at: float, why: str, ttl: Ttl | None = None
+    ) -> Decision:
         return Decision(
             at=at,
             prefix=state.facts.key,
@@ -229,7 +231,7 @@ class Governor:
         )
 
     def _wait(self, state: PrefixState, at: float, why: str, until: float) -> Decision:
-        nothing = self._nothing(state, at, why)
+        nothing = self._decide_nothing(state, at, why)
         # A limit that ends now must not make a loop of looks without time in between.
         return replace(nothing, next_look_at=max(until, at + 1.0))
 

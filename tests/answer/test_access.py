@@ -48,11 +48,11 @@ async def test_a_new_answer_is_for_people_who_may_see_the_questions_context(room
     room.barred.add("UFORMER")
     restarted, sent = room.answerer(), len(room.model.requests)
     for answerer in (answered, restarted):
-        await answerer.again(question.id, "UFORMER")
+        await answerer.answer_again(question.id, "UFORMER")
     assert len(room.model.requests) == sent
     told = "I answer about this code only for members of its channels."
     assert room.slack.whispers == [("UFORMER", told)] * 2
-    await restarted.again(question.id, "UPEER")
+    await restarted.answer_again(question.id, "UPEER")
     assert len(room.model.requests) == sent + 1
 
 

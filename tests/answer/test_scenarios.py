@@ -71,7 +71,7 @@ class Live:
         """Let a user write in a thread, and the bot hear of it."""
         ts = self.slack.user(user).post(CHANNEL, text, thread)
         event = {"channel": CHANNEL, "ts": ts, "thread_ts": thread, "user": user, "text": text}
-        self.parts.threads.heard("T0LOCAL", event)
+        self.parts.threads.note_event("T0LOCAL", event)
 
     async def answer(self, question: Question, takeover: Takeover | None = None) -> None:
         await self.answerer.answer(question, self.room.context, takeover)

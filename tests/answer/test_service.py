@@ -383,7 +383,7 @@ async def test_answering_again_replaces_the_answer_and_streams_to_the_user_who_c
     room.model.says("New")
     question, answerer = room.question(), room.answerer()
     await answerer.answer(question, room.context)
-    await answerer.again(question.id, "U9")
+    await answerer.answer_again(question.id, "U9")
     old, new = room.shown
     assert new.replaces == (old.ts,)
     assert (old.target.recipient_user, new.target.recipient_user) == ("U1", "U9")
@@ -395,9 +395,9 @@ async def test_an_answer_of_before_the_restart_can_be_given_again(room: Room) ->
     room.model.says("New")
     question = replace(room.question(), context="payments")
     room.store.pasts[question.id] = Past(question, ("1790000000.000042",))
-    await room.answerer().again(question.id, "U9")
+    await room.answerer().answer_again(question.id, "U9")
     assert room.shown[0].replaces == ("1790000000.000042",)
-    await room.answerer().again("unknown", "U9")
+    await room.answerer().answer_again("unknown", "U9")
     assert len(room.shown) == 1
 
 

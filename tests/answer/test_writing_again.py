@@ -83,7 +83,7 @@ async def test_a_message_while_words_come_gets_a_button(room: Room) -> None:
     assert room.shown[0].text == "It retries twice."
     assert button(room.shown[0].blocks) == third.id
     assert room.store.finished[second.id] == room.store.finished[third.id] == "stopped"
-    await answerer.again(third.id, third.user)
+    await answerer.answer_again(third.id, third.user)
     assert room.shown[-1].text == "Payouts too."
     text = asked(room.model.requests[-1])
     assert text.index("And payouts?") < text.index("In the sandbox?")

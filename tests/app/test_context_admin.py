@@ -55,7 +55,7 @@ async def test_only_listed_hosts_and_organisations_are_attached(
         else:
             with pytest.raises(NotAllowed, match="FOREWARM_REPOSITORY_HOSTS"):
                 admin._check_hosts(config)
-            held = await admin.held(TEAM, BARE)
+            held = await admin.read_context(TEAM, BARE)
             with pytest.raises(NotAllowed):
                 await change(admin, held, repositories=[{"url": url, "name": "x"}])
             assert await running.bot.store.contexts.all() == []
@@ -65,7 +65,7 @@ async def test_a_file_wins_key_by_key_and_the_view_says_which(product: Begin) ->
     """An operator's file is the law; what it does not speak of may be set in Slack."""
     async with product(after="[limits]\nuser_per_hour = 7\n") as running:
         admin = running.bot.slack_contexts
-        held = await admin.held(TEAM, CHANNEL)
+        held = await admin.read_context(TEAM, CHANNEL)
         limits = {"user_per_hour": 99, "answers_daily_usd": 3.0}
         said = {"model": "claude-opus-5-5", "instructions": "Be brief.", "limits": limits}
         assert await admin.save(TEAM, WHO, Draft(held, said))
@@ -73,7 +73,7 @@ async def test_a_file_wins_key_by_key_and_the_view_says_which(product: Begin) ->
         assert config is not None
         assert (config.model, config.instructions) == ("claude-sonnet-5-5", "Be brief.")
         assert (config.limits.user_per_hour, config.limits.answers_daily_usd) == (7, 3.0)
-        after = await admin.held(TEAM, CHANNEL)
+        after = await admin.read_context(TEAM, CHANNEL)
         told = {what: origin for what, _, origin in admin.summary("pay", after.body).facts}
         assert (told["Model"], told["Instructions"]) == ("file", "Slack")
 
@@ -84,7 +84,7 @@ async def test_settings_of_a_files_context_can_be_changed_without_losing_its_cod
     """Slack's settings name no repository there: that must not count as detaching it."""
     async with product() as running:
         admin = running.bot.slack_contexts
-        held = await admin.held(TEAM, CHANNEL)
+        held = await admin.read_context(TEAM, CHANNEL)
         preview = await admin.preview(held, {"instructions": "Be brief."})
         assert preview.tokens > 1_000
         assert await change(admin, held, instructions="Be brief.")
@@ -99,10 +99,13 @@ async def test_of_two_editors_the_second_is_told_and_nothing_is_overwritten(
     """Both opened the form on the same state: the later save would undo the earlier unseen."""
     async with product() as running:
         admin = running.bot.slack_contexts
-        first, second = await admin.held(TEAM, CHANNEL), await admin.held(TEAM, CHANNEL)
+        first, second = (
+            await admin.read_context(TEAM, CHANNEL),
+            await admin.read_context(TEAM, CHANNEL),
+        )
         assert await change(admin, first, WHO, instructions="first")
         assert not await change(admin, second, OTHER, instructions="second")
-        held = await admin.held(TEAM, CHANNEL)
+        held = await admin.read_context(TEAM, CHANNEL)
         assert held.body["instructions"] == "first"
         assert await change(admin, held, OTHER, instructions="third")
         assert [(who, what) for who, what, *_ in await audited(running)] == [
@@ -114,7 +117,7 @@ async def test_of_two_editors_the_second_is_told_and_nothing_is_overwritten(
 async def test_audit_lines_name_who_and_which_keys_but_no_values(product: Begin) -> None:
     """Instructions may be confidential; the log is read by others."""
     async with product() as running:
-        held = await running.bot.slack_contexts.held(TEAM, CHANNEL)
+        held = await running.bot.slack_contexts.read_context(TEAM, CHANNEL)
         assert await change(running.bot.slack_contexts, held, instructions="the secret plan")
         assert await audited(running) == [(WHO, "changed", "pay", {"keys": ["instructions"]})]
 
@@ -122,13 +125,13 @@ async def test_audit_lines_name_who_and_which_keys_but_no_values(product: Begin)
 async def test_what_was_set_in_slack_survives_a_restart(product: Begin) -> None:
     """A saved value is in no file but the store's."""
     async with product() as running:
-        held = await running.bot.slack_contexts.held(TEAM, CHANNEL)
+        held = await running.bot.slack_contexts.read_context(TEAM, CHANNEL)
         assert await change(running.bot.slack_contexts, held, instructions="kept")
     async with product() as again:
         config = again.bot.library.for_channel(CHANNEL)
         assert config is not None
         assert config.instructions == "kept"
-        assert (await again.bot.slack_contexts.held(TEAM, CHANNEL)).version == 1
+        assert (await again.bot.slack_contexts.read_context(TEAM, CHANNEL)).version == 1
 
 
 async def test_a_channel_attaches_and_detaches_code_of_its_own(
@@ -140,7 +143,7 @@ async def test_a_channel_attaches_and_detaches_code_of_its_own(
         commit(running.repository.parent / "other", {"a.py": "x = 1\n" * 200})
         url = str(running.repository.parent / "other")
         # Local paths are never attached from Slack: the store stands in for an earlier setting.
-        outdated = await admin.held(TEAM, BARE)
+        outdated = await admin.read_context(TEAM, BARE)
         body = {"repositories": [{"url": url, "name": "other"}], "channels": [BARE]}
         with pytest.raises(NotAllowed):
             await admin.save(TEAM, WHO, Draft(outdated, body))
@@ -167,7 +170,7 @@ async def test_a_stored_context_is_left_out_once_its_host_is_off_the_list(produc
         "channels": [BARE],
     }
     async with product(repository_hosts=("git.example.com",)) as running:
-        held = await running.bot.slack_contexts.held(TEAM, BARE)
+        held = await running.bot.slack_contexts.read_context(TEAM, BARE)
         assert await running.bot.store.contexts.save(TEAM, held.name, body, WHO, expected=None)
         await running.bot.slack_contexts.load([])
         assert running.bot.library.for_channel(BARE) is not None
@@ -215,10 +218,10 @@ async def test_a_token_is_used_for_addresses_that_files_or_operators_named(produ
         admin, clones = running.bot.slack_contexts, running.bot.clones
         url = "https://git.example.com/acme/x"
         body = {"repositories": [{"url": url, "name": "x"}], "channels": [BARE]}
-        held = await admin.held(TEAM, BARE)
+        held = await admin.read_context(TEAM, BARE)
         assert await admin.save(TEAM, WHO, Draft(held, body))
         assert not clones.trusts(parse_url(url))
-        held = await admin.held(TEAM, BARE)
+        held = await admin.read_context(TEAM, BARE)
         assert await admin.save(TEAM, WHO, Draft(held, body), by_operator=True)
         assert clones.trusts(parse_url(url))
         assert clones.trusts(parse_url(url + ".git"))
@@ -244,7 +247,7 @@ async def test_what_another_replica_changes_is_followed_and_what_it_removes_is_d
         assert await admin.follow() == ["bare"]
         assert await admin.follow() == []
         assert running.bot.library.for_channel(BARE) is not None
-        held = await admin.held(TEAM, BARE)
+        held = await admin.read_context(TEAM, BARE)
         assert await contexts.remove(TEAM, "bare", expected=1)
         assert not await admin.save(TEAM, WHO, Draft(held, {**body, "repositories": []}))
         assert await admin.follow() == []

@@ -21,7 +21,7 @@ from forewarm_playground.claude import ToolUse as Call
 from bot.claude.client import ClaudeClient
 from bot.claude.errors import ClaudeError, CutStream
 from bot.claude.events import Label, RequestStarted
-from bot.claude.http import whole
+from bot.claude.http import request_message
 from bot.claude.models import ModelSettings, settle
 from bot.claude.prefix import Prefix, build_prefix
 from bot.claude.prices import priced_models
@@ -679,7 +679,7 @@ async def test_a_connection_is_not_used_again_after_we_said_close() -> None:
         opened = connect(None, "key", f"http://127.0.0.1:{port}", {})
         prefix = build_prefix(Pack((Block("base", "app", "x", 1),), (), (), 1), [TOOL], LEAST)
         for _ in range(5):
-            await whole(opened.of(MODEL), question_request(prefix, "5m", ASKED))
+            await request_message(opened.of(MODEL), question_request(prefix, "5m", ASKED))
         await opened.close()
     assert connections == [1] * 5
     assert said_close

@@ -278,7 +278,7 @@ def test_packages_of_clouds_are_imported_by_the_clouds_that_are_used() -> None:
         "variables = {'AWS_REGION': 'us-east-1', 'CLOUD_ML_REGION': 'global'}\n"
         "client = ClaudeClient.connect(api_key='k', environment=variables)\n"
         "for name in ('bedrock:claude-sonnet-5-5', 'vertex:claude-sonnet-5-5'):\n"
-        "    client.known(name), client.cache_facts(name)\n"
+        "    client.known_capabilities(name), client.cache_facts(name)\n"
         "print('USED', sorted({'boto3', 'botocore', 'google'} & set(sys.modules)))\n"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -23,7 +23,7 @@ from forewarm_playground.slack.config import ALL_SCOPES
 from forewarm_playground.slack.local import LocalSlack
 
 from benchmarks.cluster import free_port
-from benchmarks.fork_server import Nursery
+from benchmarks.fork_server import ForkServer
 from tests.app.conftest import commit
 from tests.slack.githost import certificate, serving_tls
 
@@ -61,14 +61,14 @@ class World:
     def __init__(
         self,
         folder: Path,
-        born: Nursery,
+        fork_server: ForkServer,
         slack: LocalSlack,
         poor: LocalSlack,
         claude_url: str,
         git_host: str,
         database: str,
     ) -> None:
-        self.folder, self._born, self.slack, self._poor = folder, born, slack, poor
+        self.folder, self._fork_server, self.slack, self._poor = folder, fork_server, slack, poor
         self._claude_url, self._git_host, self._database = claude_url, git_host, database
         self.code = folder / "code"
         commit(self.code, {"pay.py": "x = 1\n" * 500})
@@ -95,14 +95,14 @@ class World:
         log = place / "output"
         arguments = [self._filled(word, place) for word in mistake.command]
         given = {name: value for name, value in environment.items() if value}
-        pid = await self._born.start(given, log, arguments)
+        pid = await self._fork_server.start(given, log, arguments)
         if mistake.act is not None:
             await self._wait(lambda: log.exists() and '"started"' in log.read_text())
             await mistake.act(self, port)
             await self._wait(lambda: mistake.event in log.read_text())
-            await self._born.kill(pid, 15)
+            await self._fork_server.kill(pid, 15)
         async with asyncio.timeout(60):
-            while await self._born.exit_code(pid) is None:
+            while await self._fork_server.exit_code(pid) is None:
                 await asyncio.sleep(0.02)
         if held is not None:
             held.close()
@@ -159,7 +159,7 @@ class World:
 
 
 @asynccontextmanager
-async def world(folder: Path, born: Nursery) -> AsyncIterator[World]:
+async def world(folder: Path, fork_server: ForkServer) -> AsyncIterator[World]:
     """Open what mistakes are made beside."""
     channels = (
         {"id": "C0PAY", "name": "pay", "members": ("U0ASKER", "bot")},
@@ -180,7 +180,7 @@ async def world(folder: Path, born: Nursery) -> AsyncIterator[World]:
         folder.mkdir(exist_ok=True)
         host = await stack.enter_async_context(serving_tls(_refuse, certificate(folder)))
         database = await stack.enter_async_context(strict_database())
-        yield World(folder, born, slack, poor, url, host, database)
+        yield World(folder, fork_server, slack, poor, url, host, database)
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.fork_server import nursery
+from benchmarks.fork_server import start_fork_server
 from tests.commands.mistakes import MISTAKES, Mistake, World, world
 from tests.samples import IS_SOAK
 
@@ -20,8 +20,8 @@ IN_EVERY_RUN = frozenset({"6", "36", "38"})
 
 @pytest.fixture
 async def made(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    with nursery() as born:
-        async with world(tmp_path_factory.mktemp("world"), born) as opened:
+    with start_fork_server() as fork_server:
+        async with world(tmp_path_factory.mktemp("world"), fork_server) as opened:
             yield opened
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from benchmarks.cluster import CHANNELS, PEOPLE, Cluster
-from benchmarks.fork_server import Nursery, nursery
+from benchmarks.fork_server import ForkServer, start_fork_server
 from benchmarks.oracle import Exam, Verdict, judge, unexpected_messages, wording
 
 
@@ -77,9 +77,9 @@ async def until(condition: Callable[[], object], what: str, seconds: float = 60.
 
 
 @pytest.fixture(scope="session")
-def born() -> Iterator[Nursery]:
-    """Where the bots are born: the program is imported once for all tests."""
-    with nursery() as opened:
+def fork_server() -> Iterator[ForkServer]:
+    """The process that bots are forked from: the program is imported once for all tests."""
+    with start_fork_server() as opened:
         yield opened
 
 

@@ -15,7 +15,7 @@ from benchmarks.cluster import CHANNELS, Cluster, cluster
 from benchmarks.oracle import judge
 
 if TYPE_CHECKING:
-    from benchmarks.fork_server import Nursery
+    from benchmarks.fork_server import ForkServer
     from benchmarks.oracle import Exam
     from tests.durability.conftest import Asker
 
@@ -80,10 +80,10 @@ def unacknowledged(around: Cluster, asking: Asker, channel: str) -> tuple[Exam, 
 
 
 async def test_a_kill_between_acceptance_and_reply_leaves_one_answer_each(
-    tmp_path: Path, asker: type[Asker], server: str | None, born: Nursery
+    tmp_path: Path, asker: type[Asker], server: str | None, fork_server: ForkServer
 ) -> None:
     """The words that Slack took were not noted: the next replica finds them in the thread."""
-    async with cluster(tmp_path, server=server, born=born, slack=SLACK) as around:
+    async with cluster(tmp_path, server=server, fork_server=fork_server, slack=SLACK) as around:
         await begun(around)
         asking = asker(around)
         moments = held_calls(around, asking)
@@ -100,10 +100,10 @@ async def test_a_kill_between_acceptance_and_reply_leaves_one_answer_each(
 
 
 async def test_a_thread_that_cannot_be_read_is_asked_for_again_before_anything_is_said(
-    tmp_path: Path, asker: type[Asker], born: Nursery
+    tmp_path: Path, asker: type[Asker], fork_server: ForkServer
 ) -> None:
     """An answer that is given without having looked stands beside the one that was not noted."""
-    async with cluster(tmp_path, born=born, slack=SLACK) as around:
+    async with cluster(tmp_path, fork_server=fork_server, slack=SLACK) as around:
         (replica,) = around.replicas
         await begun(around)
         asking = asker(around)
@@ -120,10 +120,12 @@ async def test_a_thread_that_cannot_be_read_is_asked_for_again_before_anything_i
 
 
 async def test_a_kill_after_the_database_committed_and_before_its_reply(
-    tmp_path: Path, asker: type[Asker], postgres_server: str, born: Nursery
+    tmp_path: Path, asker: type[Asker], postgres_server: str, fork_server: ForkServer
 ) -> None:
     """The bot dies not knowing whether its write was done; the next replica sees that it was."""
-    async with cluster(tmp_path, server=postgres_server, born=born, slack=SLACK) as around:
+    async with cluster(
+        tmp_path, server=postgres_server, fork_server=fork_server, slack=SLACK
+    ) as around:
         await begun(around)
         assert around.wire is not None
         asking = asker(around)
@@ -140,10 +142,10 @@ async def test_a_kill_after_the_database_committed_and_before_its_reply(
 
 
 async def test_a_kill_after_slack_accepted_the_message_that_shows_a_modals_question(
-    tmp_path: Path, asker: type[Asker], server: str | None, born: Nursery
+    tmp_path: Path, asker: type[Asker], server: str | None, fork_server: ForkServer
 ) -> None:
     """A question from a modal is posted first: once, and answered in the thread of that post."""
-    async with cluster(tmp_path, server=server, born=born, slack=SLACK) as around:
+    async with cluster(tmp_path, server=server, fork_server=fork_server, slack=SLACK) as around:
         await begun(around)
         channel = CHANNELS[0]
         held = around.slack.fail_call("chat.postMessage", "hold_after", match={"channel": channel})

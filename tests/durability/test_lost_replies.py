@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from benchmarks.cluster import CHANNELS, cluster
 
 if TYPE_CHECKING:
-    from benchmarks.fork_server import Nursery
+    from benchmarks.fork_server import ForkServer
     from tests.durability.conftest import Asker
 
 METHODS = ("chat.startStream", "chat.appendStream", "chat.stopStream")
@@ -18,10 +18,10 @@ KINDS = ("drop_before", "drop_after", "http_error")
 
 
 async def test_a_call_whose_fate_is_unknown_leaves_one_whole_answer(
-    tmp_path: Path, asker: type[Asker], born: Nursery
+    tmp_path: Path, asker: type[Asker], fork_server: ForkServer
 ) -> None:
     """The thread is read, and tells: nothing is lost, nothing is said twice."""
-    async with cluster(tmp_path, born=born) as around:
+    async with cluster(tmp_path, fork_server=fork_server) as around:
         (replica,) = around.replicas
         await around.start(replica)
         await around.ready(replica)

@@ -10,7 +10,7 @@ import pytest
 from benchmarks.chaos import Plan, Report, chaos
 
 if TYPE_CHECKING:
-    from benchmarks.fork_server import Nursery
+    from benchmarks.fork_server import ForkServer
 
 KILLS = 20
 BRISK: dict[str, Any] = {
@@ -38,16 +38,16 @@ def assert_survived(report: Report) -> None:
 
 @LONG
 async def test_one_process_on_sqlite_answers_every_question_once(
-    tmp_path: Path, born: Nursery
+    tmp_path: Path, fork_server: ForkServer
 ) -> None:
     """The bar of the whole product: nothing lost, nothing twice, nothing half."""
     plan = Plan(seed=8, asks=1.5, **BRISK)
-    assert_survived(await chaos(plan, tmp_path, born=born))
+    assert_survived(await chaos(plan, tmp_path, fork_server=fork_server))
 
 
 @LONG
 async def test_three_replicas_on_postgresql_answer_every_question_once(
-    tmp_path: Path, postgres_server: str, born: Nursery
+    tmp_path: Path, postgres_server: str, fork_server: ForkServer
 ) -> None:
     """Takeovers race for the same questions here, and the database's connections break.
 
@@ -56,4 +56,4 @@ async def test_three_replicas_on_postgresql_answer_every_question_once(
     plan = Plan(
         seed=9, asks=2.0, troubles=1.0, replicas=3, server=postgres_server, http=True, **BRISK
     )
-    assert_survived(await chaos(plan, tmp_path, born=born))
+    assert_survived(await chaos(plan, tmp_path, fork_server=fork_server))

@@ -17,7 +17,7 @@ from tests.durability.conftest import until
 from tests.durability.test_stopping import seen
 
 if TYPE_CHECKING:
-    from benchmarks.fork_server import Nursery
+    from benchmarks.fork_server import ForkServer
     from benchmarks.oracle import Exam
     from tests.durability.conftest import Asker
 
@@ -27,10 +27,10 @@ HELD_BY = "SELECT DISTINCT owner FROM questions WHERE finished_at IS NULL"
 
 
 @asynccontextmanager
-async def two(folder: Path, server: str, born: Nursery) -> AsyncIterator[Cluster]:
+async def two(folder: Path, server: str, fork_server: ForkServer) -> AsyncIterator[Cluster]:
     """Two replicas over HTTP: events go to the first, until they are pointed at the other."""
     async with cluster(
-        folder, replicas=2, server=server, born=born, http=True, latency=SLOW
+        folder, replicas=2, server=server, fork_server=fork_server, http=True, latency=SLOW
     ) as around:
         for replica in around.replicas:
             await around.start(replica)
@@ -58,10 +58,10 @@ async def begun(around: Cluster, exams: list[Exam]) -> None:
 
 
 async def test_stops_edits_and_deletions_reach_the_replica_that_answers(
-    tmp_path: Path, asker: type[Asker], postgres_server: str, born: Nursery
+    tmp_path: Path, asker: type[Asker], postgres_server: str, fork_server: ForkServer
 ) -> None:
     """Without this, half of them would do nothing where two replicas stand side by side."""
-    async with two(tmp_path, postgres_server, born) as around:
+    async with two(tmp_path, postgres_server, fork_server) as around:
         asking, person = asker(around), around.slack.user(PEOPLE[0])
         stopped, edited, other = (asking.ask(WORDS, channel=channel) for channel in CHANNELS[:3])
         root = person.post(CHANNELS[3], "a thread of its own")
@@ -83,10 +83,10 @@ async def test_stops_edits_and_deletions_reach_the_replica_that_answers(
 
 
 async def test_a_question_deleted_while_no_replica_held_it_is_not_answered_after_a_takeover(
-    tmp_path: Path, asker: type[Asker], postgres_server: str, born: Nursery
+    tmp_path: Path, asker: type[Asker], postgres_server: str, fork_server: ForkServer
 ) -> None:
     """Its holder is dead and its lease still runs: the deletion has to outlive that."""
-    async with two(tmp_path, postgres_server, born) as around:
+    async with two(tmp_path, postgres_server, fork_server) as around:
         person = around.slack.user(PEOPLE[0])
         root = person.post(CHANNELS[0], "a thread of its own")
         exam = asker(around).ask(WORDS, thread=root)
@@ -101,10 +101,10 @@ async def test_a_question_deleted_while_no_replica_held_it_is_not_answered_after
 
 
 async def test_a_bot_that_is_stopping_sends_slack_elsewhere(
-    tmp_path: Path, asker: type[Asker], postgres_server: str, born: Nursery
+    tmp_path: Path, asker: type[Asker], postgres_server: str, fork_server: ForkServer
 ) -> None:
     """An event that it still took could be lost; one that it refuses comes again."""
-    async with two(tmp_path, postgres_server, born) as around:
+    async with two(tmp_path, postgres_server, fork_server) as around:
         asking, (first, _) = asker(around), around.replicas
         begin = asking.ask(200)
         await begun(around, [begin])

@@ -12,7 +12,7 @@ from forewarm_playground.claude import Latency
 from benchmarks.cluster import CHANNELS, Replica, cluster
 
 if TYPE_CHECKING:
-    from benchmarks.fork_server import Nursery
+    from benchmarks.fork_server import ForkServer
     from tests.durability.conftest import Asker
 
 BAR_SECONDS = 25
@@ -29,10 +29,10 @@ async def seen(replica: Replica, path: str) -> int:
 
 
 async def test_a_bot_that_is_asked_to_end_finishes_what_it_has_begun(
-    tmp_path: Path, asker: type[Asker], server: str | None, born: Nursery
+    tmp_path: Path, asker: type[Asker], server: str | None, fork_server: ForkServer
 ) -> None:
     """A deploy must not be seen by anybody who waits for an answer."""
-    async with cluster(tmp_path, server=server, born=born) as around:
+    async with cluster(tmp_path, server=server, fork_server=fork_server) as around:
         (replica,) = around.replicas
         await around.start(replica)
         await around.ready(replica)
@@ -49,10 +49,10 @@ async def test_a_bot_that_is_asked_to_end_finishes_what_it_has_begun(
 
 
 async def test_what_cannot_be_finished_in_time_is_handed_over(
-    tmp_path: Path, asker: type[Asker], born: Nursery
+    tmp_path: Path, asker: type[Asker], fork_server: ForkServer
 ) -> None:
     """Half an answer may stand for a moment, and the one who comes next replaces it."""
-    async with cluster(tmp_path, born=born, latency=SLOW) as around:
+    async with cluster(tmp_path, fork_server=fork_server, latency=SLOW) as around:
         (replica,) = around.replicas
         await around.start(replica)
         await around.ready(replica)
@@ -75,10 +75,10 @@ async def test_what_cannot_be_finished_in_time_is_handed_over(
 
 
 async def test_health_and_readiness_tell_the_truth(
-    tmp_path: Path, postgres_server: str, born: Nursery
+    tmp_path: Path, postgres_server: str, fork_server: ForkServer
 ) -> None:
     """A bot without its database lives and cannot answer: it is not to be killed, nor asked."""
-    async with cluster(tmp_path, server=postgres_server, born=born) as around:
+    async with cluster(tmp_path, server=postgres_server, fork_server=fork_server) as around:
         (replica,) = around.replicas
         await around.start(replica)
         await around.ready(replica)

@@ -22,7 +22,7 @@ import pytest
 from forewarm_playground.claude import Latency
 
 from benchmarks.cluster import CHANNELS, EVENTS_PATH, PEOPLE, TOKEN, Cluster, Replica, cluster
-from benchmarks.fork_server import Nursery, nursery
+from benchmarks.fork_server import ForkServer, start_fork_server
 from benchmarks.oracle import said
 from tests.durability.conftest import until
 
@@ -80,20 +80,20 @@ def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def old_born(earlier: Path) -> Iterator[Nursery]:
+def earlier_fork_server(earlier: Path) -> Iterator[ForkServer]:
     """A fork server for bots of the earlier version."""
-    with nursery("bot.commands.nursery", earlier) as opened:
+    with start_fork_server("bot.commands.nursery", earlier) as opened:
         yield opened
 
 
-class BothVersions(Nursery):
+class BothVersions(ForkServer):
     """Starts a bot as the earlier version if its log is among `old`, else as this one."""
 
-    def __init__(self, old: Nursery, new: Nursery) -> None:
+    def __init__(self, old: ForkServer, new: ForkServer) -> None:
         super().__init__(new._process)
         self.old: set[Path] = set()
         self._both = (new, old)
-        self._of: dict[int, Nursery] = {}
+        self._of: dict[int, ForkServer] = {}
 
     async def start(
         self, environment: Mapping[str, str], log: Path, arguments: Sequence[str] = ()
@@ -111,8 +111,8 @@ class BothVersions(Nursery):
 
 
 @pytest.fixture
-def versions(old_born: Nursery, born: Nursery) -> BothVersions:
-    return BothVersions(old_born, born)
+def versions(earlier_fork_server: ForkServer, fork_server: ForkServer) -> BothVersions:
+    return BothVersions(earlier_fork_server, fork_server)
 
 
 @asynccontextmanager
@@ -120,7 +120,7 @@ async def old_and_new(
     folder: Path, server: str, versions: BothVersions, **more: Any
 ) -> AsyncIterator[tuple[Cluster, Replica, Replica]]:
     """One bot of each version on one database."""
-    async with cluster(folder, replicas=2, server=server, born=versions, **more) as around:
+    async with cluster(folder, replicas=2, server=server, fork_server=versions, **more) as around:
         old, new = around.replicas
         versions.old.add(old.log)
         for replica in around.replicas:
@@ -255,7 +255,7 @@ async def test_one_file_goes_to_the_new_version_and_back(
     tmp_path: Path, asker: type[Asker], versions: BothVersions
 ) -> None:
     """An upgrade of a small installation, and the way back from it."""
-    async with cluster(tmp_path, born=versions) as around:
+    async with cluster(tmp_path, fork_server=versions) as around:
         (replica,) = around.replicas
         asking = asker(around)
         root: Exam | None = None

@@ -189,7 +189,7 @@ async def test_a_deleted_question_is_not_answered_again(product: Begin) -> None:
         running.slack.user("U0ASKER").delete(CHANNEL, ts)
         await forgotten(running, MARKER)
         asked = len(running.asked)
-        await running.bot.answerer.again(f"T0LOCAL-{CHANNEL}-{ts}", "U0ASKER")
+        await running.bot.answerer.answer_again(f"T0LOCAL-{CHANNEL}-{ts}", "U0ASKER")
         assert len(running.asked) == asked
 
 

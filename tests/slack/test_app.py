@@ -167,7 +167,7 @@ class Rooms:
     async def stop_question(self, question: str, user: str) -> None:
         self.stops.append((question, user))
 
-    async def again(self, question: str, user: str) -> None:
+    async def answer_again(self, question: str, user: str) -> None:
         self.again_for.append((question, user))
 
     async def give(
@@ -181,7 +181,7 @@ class Rooms:
     def write(self, act: str, user: str, place: str, rule: str) -> None:
         self.audits.append((act, user, place, rule))
 
-    def shown(self, context: ContextConfig) -> ContextShown:
+    def summarize(self, context: ContextConfig) -> ContextShown:
         return ContextShown(name=context.name, standing="warm <!channel>", waits="")
 
     def operator(self, contexts: Sequence[ContextConfig]) -> OperatorShown:
@@ -216,14 +216,14 @@ class Rooms:
     async def forget_everything(self) -> None:
         self.forgotten.append("everything")
 
-    async def hear(self, workspace: str, event: Mapping[str, Any]) -> None:
+    async def take_event(self, workspace: str, event: Mapping[str, Any]) -> None:
         pass
 
     # the context editor
     def decided(self, name: str) -> frozenset[str]:
         return frozenset()
 
-    async def held(self, workspace: str, channel: str) -> StoredContext:
+    async def read_context(self, workspace: str, channel: str) -> StoredContext:
         return StoredContext(channel.lower(), {}, None)
 
     def summary(self, name: str, body: Mapping[str, Any]) -> Summary:

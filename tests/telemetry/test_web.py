@@ -156,15 +156,15 @@ async def test_a_stream_that_is_watched_does_not_hold_up_the_shutdown(site: Site
         assert (await response.content.read()).strip() == b""
 
 
-async def test_an_onlooker_who_leaves_is_forgotten(site: Site, make: Any) -> None:
+async def test_a_reader_who_leaves_is_forgotten(site: Site, make: Any) -> None:
     """Open pages come and go for months."""
     async with site.get("/state/stream") as response:
         await event(response)
-        assert "1 onlookers" in repr(site.live)
+        assert "1 readers" in repr(site.live)
     for _ in range(100):
         site.live.apply(make.received())
         await asyncio.sleep(0.01)
-        if "0 onlookers" in repr(site.live):
+        if "0 readers" in repr(site.live):
             return
     raise AssertionError(repr(site.live))
 

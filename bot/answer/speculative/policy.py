@@ -47,10 +47,10 @@ def same(draft: str, submitted: str) -> bool:
 
     Only marks around words are set aside: within code, as in `a != b` or `f()`, they have meaning.
     """
-    return _words(draft) == _words(submitted)
+    return _split_words(draft) == _split_words(submitted)
 
 
-def _words(text: str) -> list[str]:
+def _split_words(text: str) -> list[str]:
     bare = (_bare(word) for word in unicodedata.normalize("NFC", text).split())
     return [word for word in bare if word]
 

@@ -122,7 +122,7 @@ class Threads:
         stamps = (str(m.get("ts")) for m in messages if is_own(m, self._own))
         return tuple(sorted(ts for ts in stamps if ts > oldest and ts != root and ts not in others))
 
-    def heard(self, workspace: str, event: Mapping[str, Any]) -> None:
+    def note_event(self, workspace: str, event: Mapping[str, Any]) -> None:
         """Take any `message` event: a new message, an edit or a deletion, in any order."""
         channel = str(event.get("channel") or "")
         if event.get("subtype") == "message_deleted":
@@ -133,7 +133,7 @@ class Threads:
         message = event.get("message") if edited else event
         if not isinstance(message, Mapping):
             return
-        thread = self._known(workspace, channel, message)
+        thread = self._find_thread(workspace, channel, message)
         if thread is None and self._limited and not edited:
             root = str(message.get("thread_ts") or message.get("ts") or "")
             thread = self._keep((workspace, channel, root))
@@ -143,9 +143,9 @@ class Threads:
             self._put(thread, message, newer=edited)
             self._trim()
 
-    async def hear(self, workspace: str, event: Mapping[str, Any]) -> None:
-        """Take any `message` event as `heard` does, and store it if Slack limits reading."""
-        self.heard(workspace, event)
+    async def take_event(self, workspace: str, event: Mapping[str, Any]) -> None:
+        """Take any `message` event as `note_event` does, and store it if Slack limits reading."""
+        self.note_event(workspace, event)
         if self._stored is None:
             return
         try:
@@ -156,7 +156,7 @@ class Threads:
     async def note_own(self, workspace: str, channel: str, root: str, ts: str) -> None:
         """Note that an answer's message stands in a thread: Slack may send no event of a stream."""
         own = {"channel": channel, "thread_ts": root, "ts": ts, "user": self._own.user}
-        await self.hear(workspace, own)
+        await self.take_event(workspace, own)
 
     async def _store(self, stored: HeardMessages, workspace: str, event: Mapping[str, Any]) -> None:
         channel = str(event.get("channel") or "")
@@ -205,12 +205,14 @@ class Threads:
         """Forget the threads of a channel, or all: a person may have written in any of them."""
         self.clear()
 
-    def _known(self, workspace: str, channel: str, message: Mapping[str, Any]) -> _Thread | None:
+    def _find_thread(
+        self, workspace: str, channel: str, message: Mapping[str, Any]
+    ) -> _Thread | None:
         root = str(message.get("thread_ts") or message.get("ts") or "")
         return self._threads.get((workspace, channel, root))
 
     def _forget(self, workspace: str, channel: str, ts: str, before: Mapping[str, Any]) -> None:
-        thread = self._known(workspace, channel, {**before, "ts": ts})
+        thread = self._find_thread(workspace, channel, {**before, "ts": ts})
         if thread is not None:
             self._replace(thread, ts, None)
 

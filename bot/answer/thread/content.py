@@ -72,7 +72,7 @@ def read_content(message: Node, own: str | None = None) -> Content:
     kinds = [block.get("type") for block in _nodes(message.get("blocks"))]
     blocks = [reader.block(block) for block in _nodes(message.get("blocks"))]
     # The same emoji stand in the text by name and in the blocks with their character.
-    text = markup.plain(str(message.get("text") or ""), own, reader.emoji) if text else ""
+    text = markup.to_plain_text(str(message.get("text") or ""), own, reader.emoji) if text else ""
     if text and not _by_software(message):
         # Slack made a person's text from the rich text.
         blocks = [b for b, n in zip(blocks, kinds, strict=True) if n != "rich_text"]
@@ -126,7 +126,7 @@ def _merged(parts: Sequence[str]) -> str:
     kept: list[str] = []
     known: list[str] = []
     for part in parts:
-        words = _words(part)
+        words = _normalize_words(part)
         if not part or any(words in other for other in known):
             continue
         for at in range(len(kept) - 1, -1, -1):
@@ -137,7 +137,7 @@ def _merged(parts: Sequence[str]) -> str:
     return "\n".join(kept)
 
 
-def _words(text: str) -> str:
+def _normalize_words(text: str) -> str:
     return " " + " ".join(re.findall(r"\w+", text.casefold())) + " "
 
 
@@ -246,7 +246,7 @@ class _Reader:
             return self._count(markup.unescape(text)) if _is_plain(value) else self.decoded(text)
         if not isinstance(value, str):
             return ""
-        return self._count(markup.plain(value, self.own, self.emoji))
+        return self._count(markup.to_plain_text(value, self.own, self.emoji))
 
     def _count(self, text: str) -> str:
         self.characters += len(text)

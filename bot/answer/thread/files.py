@@ -174,7 +174,7 @@ def _picture(media_type: str, data: bytes, size: tuple[int, int]) -> ReadFile:
     return ReadFile(picture=Picture(media_type, encoded, *size))
 
 
-def told(files: Sequence[File], read: Mapping[str, ReadFile]) -> str | None:
+def describe_files(files: Sequence[File], read: Mapping[str, ReadFile]) -> str | None:
     """Return a sentence on what was read of files, for the asker: "2 files read, 1 not: …"."""
     outcomes = [(file, read.get(file.id, _unfetched(file))) for file in files]
     if not outcomes:

@@ -19,7 +19,7 @@ _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:(?://)?", re.IGNORECASE)
 _EMOJI = re.compile(r":([a-z0-9_+'-]+):", re.IGNORECASE)
 
 
-def plain(text: str, own: str | None = None, emoji: Mapping[str, str] | None = None) -> str:
+def to_plain_text(text: str, own: str | None = None, emoji: Mapping[str, str] | None = None) -> str:
     """Return Slack's mrkdwn as a person reads it. A mention of `own` is left out.
 
     Users become `@U1`, or `@name (U1)` if Slack sent the name; channels likewise with `#`. Links

@@ -16,7 +16,7 @@ from typing import Any
 
 from bot.answer.interfaces import Turn
 from bot.answer.question import File, Question, Quoted
-from bot.answer.thread.files import Picture, ReadFile, preview_of, told
+from bot.answer.thread.files import Picture, ReadFile, describe_files, preview_of
 from bot.answer.thread.message import ThreadMessage
 from bot.answer.thread.names import Described, title, with_names, without_names
 from bot.answer.thread.redact import DELETED
@@ -61,7 +61,7 @@ class Limits:
     turns: int = 160_000
     snippet: int = 12_000
 
-    def within(self, room: int) -> Limits:
+    def fit_into(self, room: int) -> Limits:
         """Return limits that together fit into `room` characters, half of it for the question.
 
         They are halved as often as needed and never scaled finely: a prefix that grows by one
@@ -126,7 +126,7 @@ def conversation(
         {"type": "text", "text": asking},
     ]
     told_of = _notices(question, [one for one, _ in news], limits, left_out, dropped)
-    about_files = told(attached_files(turns, thread, question), writer.files)
+    about_files = describe_files(attached_files(turns, thread, question), writer.files)
     notices = (*told_of, about_files) if about_files else tuple(told_of)
     return Conversation(tuple(earlier), {"role": "user", "content": content}, notices)
 
@@ -310,14 +310,14 @@ class _Writer:
         unread: Sequence[str],
         empty: str = "",
     ) -> str:
-        parts = [self._words(text, limit) or empty]
+        parts = [self._shield_text(text, limit) or empty]
         parts += [self._quote(one) for one in quoted[:MAX_QUOTES]]
         parts += [self._file(one) for one in files]
         missing = [*unread, *_beyond(quoted)]
         parts += [tag("unread", shield("; ".join(missing)), {})] if missing else []
         return "\n".join(part for part in parts if part)
 
-    def _words(self, text: str, limit: int) -> str:
+    def _shield_text(self, text: str, limit: int) -> str:
         return shield(with_names(cut(text, limit), self.described))
 
     def _quote(self, one: Quoted) -> str:

@@ -122,7 +122,7 @@ class Clones:
             policy=size_policy(
                 config,
                 self._claude.full_name(config.full_model),
-                self._claude.known(config.full_model),
+                self._claude.known_capabilities(config.full_model),
             ),
         )
 

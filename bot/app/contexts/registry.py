@@ -146,7 +146,7 @@ class ContextRegistry:
         best: tuple[int, ContextConfig] | None = None
         for config in self.all():
             for repository in config.repositories:
-                place = _place(repository)
+                place = _repository_path(repository)
                 if place and _points_into(url, place) and (best is None or len(place) > best[0]):
                     best = (len(place), config)
         return best[1] if best else None
@@ -269,7 +269,7 @@ def _has_news_of_fetches(live: ContextState) -> bool:
     return live.stale != before
 
 
-def _place(repository: RepositoryConfig) -> str | None:
+def _repository_path(repository: RepositoryConfig) -> str | None:
     """Return `host/owner/name`, in lower case, of a repository that has a web page."""
     if repository.web is not None:
         # Permalinks of every known host name the repository first: /blob/, /-/blob/, /src/.

@@ -41,7 +41,7 @@ class ContextStatus:
         self._figures = live.figures
         self._now = now
 
-    def shown(self, context: ContextConfig) -> ContextShown:
+    def summarize(self, context: ContextConfig) -> ContextShown:
         """Return a context as people who may ask it see it."""
         today = self._summary(day_of(self._now()), context.name)
         return ContextShown(name=context.name, standing=self.describe(context), waits=_waits(today))

@@ -179,7 +179,7 @@ class SlackContexts:
 
     # --- what /codebase asks --------------------------------------------------------------------
 
-    async def held(self, workspace: str, channel: str) -> StoredContext:
+    async def read_context(self, workspace: str, channel: str) -> StoredContext:
         """Return the context set in Slack for a channel; an empty one if there is none."""
         context = self._library.for_channel(channel)
         place = f"{self._owner}-{channel}" if self._owner else channel

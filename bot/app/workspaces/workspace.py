@@ -179,8 +179,8 @@ class Workspace:
                 s.settings.slack_api_url,
                 may_read=FILES_SCOPE in me.scopes or not me.scopes,
             ),
-            window=lambda model: s.claude.known(model).max_input_tokens,
-            takes_images=lambda model: s.claude.known(model).images,
+            window=lambda model: s.claude.known_capabilities(model).max_input_tokens,
+            takes_images=lambda model: s.claude.known_capabilities(model).images,
         )
         self.answerer = Answerer(parts, Drafts(parts, s.warmth))
         self.answers = SharedAnswers(self.answerer, s.inbox, s.now)

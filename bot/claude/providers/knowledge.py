@@ -29,7 +29,7 @@ class CacheKnowledge:
         self._facts: dict[str, CacheFacts] = {}
         self._locks: dict[str, asyncio.Lock] = {}
 
-    def known(self, model: str) -> CacheFacts:
+    def known_facts(self, model: str) -> CacheFacts:
         """Return what is known of a model's cache by now, without asking."""
         name = self._connections.full_name(model)
         return self._facts.get(name) or self._before(name)
@@ -63,7 +63,7 @@ class CacheKnowledge:
     async def note(self, model: str, facts: CacheFacts) -> None:
         """Take in what a reply has shown, and remember it."""
         name = self._connections.full_name(model)
-        if self.known(model) == facts and name in self._facts:
+        if self.known_facts(model) == facts and name in self._facts:
             return
         self._facts[name] = facts
         log = _log.info if facts.caches else _log.warning

@@ -16,7 +16,7 @@ from typing import IO, NamedTuple
 from bot.context.atomic_write import write_atomically
 from bot.context.files.heuristics import ContentSigns, Look, content_signs
 from bot.context.files.kinds import Kind
-from bot.context.files.text import count_lines, needs_cuts, normalize, shown
+from bot.context.files.text import count_lines, needs_cuts, normalize, render_text
 from bot.context.git.repository import GitRepository
 from bot.context.limits import limit_process
 from bot.context.secrets.formats import ScanKind
@@ -112,7 +112,7 @@ def examine(
     notebook = look == "notebook"
     if needs_cuts(raw, notebook=notebook):
         signs = signs._replace(shortened=True)
-    text = shown(raw, spans, shorten=signs.shortened, notebook=notebook)
+    text = render_text(raw, spans, shorten=signs.shortened, notebook=notebook)
     return Facts(len(raw), len(text), count_lines(text), signs, spans)
 
 

@@ -11,23 +11,23 @@ Kind = Literal["code", "prose", "data", "markup"]
 KINDS: tuple[Kind, ...] = ("code", "prose", "data", "markup")
 
 
-def _words(text: str) -> frozenset[str]:
+def _word_set(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_PROSE = _words(
+_PROSE = _word_set(
     "md mdx markdown rst txt adoc asc asciidoc org tex textile pod po pot rdoc "
     # Names without an extension.
     "readme changelog changes news history install license licence copying authors contributors "
     "contributing maintainers notice patents copyright thanks credits todo faq"
 )
-_DATA = _words(
+_DATA = _word_set(
     "json jsonl json5 jsonc yaml yml toml ini cfg conf csv tsv xml xsd properties env ipynb "
     "geojson graphql lock sum har avsc editorconfig pbxproj xcscheme storyboard xib resx csproj "
     "fsproj vbproj vcxproj sln props targets nuspec meta map unity prefab asset webmanifest plist"
 )
-_MARKUP = _words("html htm css scss sass less svg vue svelte hbs ejs jinja j2 xhtml")
-_BINARY = _words(
+_MARKUP = _word_set("html htm css scss sass less svg vue svelte hbs ejs jinja j2 xhtml")
+_BINARY = _word_set(
     "png jpg jpeg gif bmp ico webp avif tif tiff psd heic mp3 mp4 m4a m4v avi mkv webm wav ogg "
     "flac woff woff2 ttf otf eot pdf docx xlsx pptx odt ods odp zip tar gz tgz bz2 xz 7z rar zst "
     "jar pyc pyo dylib dll exe wasm sqlite sqlite3 parquet npz safetensors gguf tflite onnx deb "

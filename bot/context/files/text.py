@@ -65,7 +65,7 @@ def normalize(raw: bytes) -> bytes:
     return data
 
 
-def shown(
+def render_text(
     raw: bytes, spans: Sequence[Span], *, shorten: bool = False, notebook: bool = False
 ) -> bytes:
     """Return the text as it may be shown: normalized, its secrets masked, its long lines cut.

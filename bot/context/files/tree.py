@@ -27,7 +27,7 @@ from bot.context.files.select import (
     settle,
     shortlist,
 )
-from bot.context.files.text import shown
+from bot.context.files.text import render_text
 from bot.context.files.vendored import VendoredFolders, may_change_folders
 from bot.context.git.repository import (
     LONG_NAME,
@@ -302,11 +302,11 @@ def texts(repository: GitRepository, files: Sequence[File]) -> Iterator[bytes]:
     blobs = repository.blobs([file.oid for file in files])
     for file, raw in zip(files, blobs, strict=True):
         notebook = file.shortened and look_of(file.path) == "notebook"
-        yield shown(raw, file.spans, shorten=file.shortened, notebook=notebook)
+        yield render_text(raw, file.spans, shorten=file.shortened, notebook=notebook)
 
 
 def uncut_texts(repository: GitRepository, files: Sequence[File]) -> Iterator[bytes]:
     """Yield each file's text with its secrets masked and its long lines whole."""
     blobs = repository.blobs([file.oid for file in files])
     for file, raw in zip(files, blobs, strict=True):
-        yield shown(raw, file.spans)
+        yield render_text(raw, file.spans)

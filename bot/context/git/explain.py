@@ -61,7 +61,7 @@ def explain(
     if _REFUSED.search(stderr):
         return AuthenticationError(name, url.host or "The file system", refusal)
     if _UNREACHABLE.search(stderr):
-        return UnreachableError(name, *_way(url, detail))
+        return UnreachableError(name, *_explain_connection(url, detail))
     return GitFailedError(name, doing, detail)
 
 
@@ -75,7 +75,7 @@ _NO_LISTENER = re.compile(r"connection refused", re.IGNORECASE)
 _TLS_FAILED = re.compile(_TLS, re.IGNORECASE)
 
 
-def _way(url: RepositoryUrl, detail: str) -> tuple[str, str]:
+def _explain_connection(url: RepositoryUrl, detail: str) -> tuple[str, str]:
     """Return what failed on the way to a host, and how to fix it."""
     detail = re.sub(r"^fatal: unable to access '[^']*': ", "", detail)
     host, proxies = url.host or "the file system", url.scheme == "https"

@@ -269,7 +269,7 @@ class GitRepository:
         self._compared[old, new] = found
         return found
 
-    def within(self, seconds: float) -> GitRepository:
+    def with_time_limit(self, seconds: float) -> GitRepository:
         """Return the same repository with another bound on time."""
         return GitRepository(self.git_dir, self.name, seconds=seconds)
 

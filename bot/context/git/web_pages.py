@@ -45,7 +45,7 @@ def page_template(host: str, port: int | None, path: str) -> str | None:
     host = host.lower()
     if not _PUBLIC.fullmatch(host):
         return None
-    found = _known(host, path)
+    found = _find_host(host, path)
     if found is None:
         return None
     template, web_host, web_path = found
@@ -54,7 +54,7 @@ def page_template(host: str, port: int | None, path: str) -> str | None:
     return template.format(base=base, path=quoted)
 
 
-def _known(host: str, path: str) -> tuple[str, str, str] | None:
+def _find_host(host: str, path: str) -> tuple[str, str, str] | None:
     """Return the template, the host of the pages and the repository's path on them."""
     names = host.split(".")
     if azure := _azure(host, path):

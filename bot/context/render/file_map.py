@@ -44,10 +44,10 @@ Cost = Callable[[int], int]
 def entry(file: File, found: Sequence[Signature]) -> bytes:
     """Return one file's signatures under its path."""
     head = f"{file.path} ({plural(file.lines, 'line')})"
-    return _lines([head, *(f" {s.line} {'  ' * s.depth}{s.text}" for s in _kept(found))])
+    return _lines([head, *(f" {s.line} {'  ' * s.depth}{s.text}" for s in _keep_outermost(found))])
 
 
-def _kept(found: Sequence[Signature]) -> Sequence[Signature]:
+def _keep_outermost(found: Sequence[Signature]) -> Sequence[Signature]:
     """Keep the outermost if there are many."""
     for deepest in (9, 1, 0):
         kept = [signature for signature in found if signature.depth <= deepest]
@@ -58,7 +58,7 @@ def _kept(found: Sequence[Signature]) -> Sequence[Signature]:
 
 def declares(found: Sequence[Signature]) -> tuple[tuple[int, str], ...]:
     """Return the declarations of a mapped file without their lines: news only when they change."""
-    return tuple((signature.depth, signature.text) for signature in _kept(found))
+    return tuple((signature.depth, signature.text) for signature in _keep_outermost(found))
 
 
 def detailed(

@@ -56,19 +56,19 @@ MOST_ENTRY_POINTS = 12
 """If more files than this have an entry point's name, only the least deep ones are entry points."""
 
 
-def _words(text: str) -> frozenset[str]:
+def _word_set(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_SOURCE_FOLDERS = _words(
+_SOURCE_FOLDERS = _word_set(
     "src source sources lib libs app apps pkg internal cmd main java kotlin scala groovy com org "
     "net io edu dev de uk fr jp cn"
 )
 """Below one of these, a folder is a package."""
-_EXAMPLES = _words("example examples demo demos tutorial tutorials sample samples playground")
-_FIXTURES = _words("fixture fixtures testdata test_data test_files cassettes __snapshots__")
-_SNAPSHOTS = _words("snapshot snapshots")
-_TRANSLATIONS = _words("locale locales i18n l10n lang langs translations")
+_EXAMPLES = _word_set("example examples demo demos tutorial tutorials sample samples playground")
+_FIXTURES = _word_set("fixture fixtures testdata test_data test_files cassettes __snapshots__")
+_SNAPSHOTS = _word_set("snapshot snapshots")
+_TRANSLATIONS = _word_set("locale locales i18n l10n lang langs translations")
 _LANGUAGE_CODES = (
     "ar bg bn bs ca cs cy da de el eo es et eu fa fi fr ga gl he hi hr hu hy id is it ja ka kk km "
     "ko lt lv mk mn ms nb nl nn no pl pt ro ru sk sl sq sr sv sw ta te th tr uk ur uz vi zh"
@@ -95,7 +95,7 @@ _LEGAL = re.compile(
     r"(?:[-_.][^/]*)?$",
     re.IGNORECASE,
 )
-_LEGAL_ENDINGS = _words("html htm lesser lib gpl lgpl mit apache bsd mpl spdx")
+_LEGAL_ENDINGS = _word_set("html htm lesser lib gpl lgpl mit apache bsd mpl spdx")
 _CHANGELOG = re.compile(
     r"(?:^|/)(?:change[-_]?log|changes|history|news|releases|release[-_]?notes?|whats[-_]?new)"
     r"(?:[-_.][^/]*)?$"
@@ -113,20 +113,20 @@ _MANIFEST = re.compile(
     re.IGNORECASE,
 )
 _ENTRY_LANGUAGES: dict[str, frozenset[str]] = {
-    "__main__": _words("py"),
-    "main": _words(
+    "__main__": _word_set("py"),
+    "main": _word_set(
         "py go rs c cc cpp cxx m mm js mjs ts tsx java kt kts swift dart cs rb php lua zig nim ml "
         "hs scala ex exs erl cr jl pl d f90"
     ),
-    "cli": _words("py js mjs cjs ts go rs rb php java kt"),
-    "app": _words("py js mjs jsx ts tsx vue svelte rb php dart kt swift go rs java"),
-    "server": _words("py js mjs cjs ts go rs rb php java kt c cpp"),
-    "manage": _words("py"),
-    "wsgi": _words("py"),
-    "asgi": _words("py"),
-    "program": _words("cs fs vb"),
-    "startup": _words("cs"),
-    "lib": _words("rs"),
+    "cli": _word_set("py js mjs cjs ts go rs rb php java kt"),
+    "app": _word_set("py js mjs jsx ts tsx vue svelte rb php dart kt swift go rs java"),
+    "server": _word_set("py js mjs cjs ts go rs rb php java kt c cpp"),
+    "manage": _word_set("py"),
+    "wsgi": _word_set("py"),
+    "asgi": _word_set("py"),
+    "program": _word_set("cs fs vb"),
+    "startup": _word_set("cs"),
+    "lib": _word_set("rs"),
 }
 _ENTRY_DEPTH = 3
 # A Java class may lie at any depth: its folders spell its package.

@@ -416,7 +416,7 @@ def _bare(
     else:
         accepted = _counts(value, strength)
     if accepted:
-        yield Candidate(at, _whole(text, at, to), label)
+        yield Candidate(at, _find_value_end(text, at, to), label)
 
 
 _SCHEMES = frozenset(["Bearer", "Basic", "Token", "token", "bearer"])
@@ -435,7 +435,7 @@ def _listed(text: str, end: int, strength: Strength, label: str) -> Iterator[Can
         item = _NEXT_LISTED.match(text, item.end())
 
 
-def _whole(text: str, at: int, to: int) -> int:
+def _find_value_end(text: str, at: int, to: int) -> int:
     """Return the end of a value that was judged by its first characters only."""
     rest = _BARE_REST.match(text, to) if to - at >= _JUDGED else None
     return rest.end() if rest else to

@@ -11,12 +11,12 @@ Strength = Literal["password", "key"]
 as `token` or `auth` have many other uses, so only values that look random count for them."""
 
 
-def _words(text: str) -> frozenset[str]:
+def _word_set(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_PASSWORDS = _words(
+_PASSWORDS = _word_set(
     "password passwords passwd passwort pwd pass passphrase passcode secret secrets psk "
     "contrasena senha credential credentials creds pw requirepass masterauth storepass keypass"
 )
@@ -39,7 +39,7 @@ _PASSWORD_ENDINGS = (
     "bindpw",
     "rootpw",
 )
-_KEYS = _words(
+_KEYS = _word_set(
     "token tokens auth authorization bearer jwt pat apikey apikeys authkey salt pepper mnemonic"
 )
 _KEY_ENDINGS = (
@@ -51,7 +51,7 @@ _KEY_ENDINGS = (
     "privatekey",
     "authkey",
 )
-_BEFORE_KEY = _words(
+_BEFORE_KEY = _word_set(
     "api secret private access auth encryption encrypt signing sign master account shared client "
     "service storage deploy session jwt hmac cookie crypt cipher security app application consumer "
     "server webhook admin aes license licence ssh instrumentation subscription integration project "
@@ -62,13 +62,13 @@ _BEFORE_KEY = _words(
     "pagerduty opsgenie bugsnag rollbar cloudflare fastly linode mapbox okta plaid braintree "
     "shopify hubspot intercom zendesk mailchimp vonage nexmo telnyx fireworks snyk wandb deepgram"
 )
-_STRONG_BEFORE_KEY = _words("secret sec private encryption signing master fernet")
-_AFTER_SECRET = _words(
+_STRONG_BEFORE_KEY = _word_set("secret sec private encryption signing master fernet")
+_AFTER_SECRET = _word_set(
     "value values string str text plain plaintext raw b64 base64 hex prod production dev "
     "development staging local default old new current previous main primary secondary data bytes "
     "confirmation confirm again base live sandbox"
 )
-_REFERENCES = _words("existing pull public pub csrf")
+_REFERENCES = _word_set("existing pull public pub csrf")
 
 
 @lru_cache(maxsize=16_384)

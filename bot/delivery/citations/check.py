@@ -230,13 +230,13 @@ def carried(source: Source, start: int, end: int) -> tuple[int, int] | None:
 
 def _names_in(names: Sequence[str], lines: Sequence[str], start: int, end: int) -> bool:
     part = lines[start - 1 : end]
-    return any(_word(name).search(line) for name in names for line in part)
+    return any(_word_pattern(name).search(line) for name in names for line in part)
 
 
 def _near(names: Sequence[str], lines: Sequence[str], start: int) -> int | None:
     """Return the one line near `start` that holds a name; None if none or several do."""
     low, high = max(1, start - NEAR), min(len(lines), start + NEAR)
-    words = [_word(name) for name in names]
+    words = [_word_pattern(name) for name in names]
     found = [
         number
         for number in range(low, high + 1)
@@ -245,5 +245,5 @@ def _near(names: Sequence[str], lines: Sequence[str], start: int) -> int | None:
     return found[0] if len(found) == 1 else None
 
 
-def _word(name: str) -> re.Pattern[str]:
+def _word_pattern(name: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![\w$]){re.escape(name)}(?![\w$])")

@@ -22,7 +22,7 @@ from bot.delivery.citations.tokens import (
     run_end,
 )
 from bot.delivery.citations.verifier import Verifier
-from bot.delivery.citations.worded import before, behind
+from bot.delivery.citations.worded import cite_before, cite_behind
 
 _LONGEST_NAME = 200
 _LEAD = re.compile(r"[ \t>]*")
@@ -175,10 +175,10 @@ class CodeSpans:
 
     def _path(self, ticks: str, content: str, after: int, raw: str, final: bool) -> int:
         """Pass on a path in code; its lines may be said before or behind it."""
-        cited, end = before(content, self._writer.outline.line), after
+        cited, end = cite_before(content, self._writer.outline.line), after
         if cited is None:
             final = final or self._verifier.forcing
-            cited, end = behind(content, raw, after, final=final)
+            cited, end = cite_behind(content, raw, after, final=final)
         if end == WAIT:
             return WAIT
         finding = self._verifier.verify(cited, self._writer.written) if cited else None

@@ -15,8 +15,8 @@ on to come. It is let go when the model has paused for `PAUSE` seconds, when it 
 would cut citations at some speed.
 
 *A whole citation waits for its file.* The paths of the snapshot are listed, and the files that
-citations name are read, in threads; `wanted` names them, `know` and `supply` hand them in. Reading
-takes milliseconds, but after a push the first reading may have to look through a whole commit.
+citations name are read, in threads; `files_to_read` names them, `know` and `supply` hand them in.
+Reading takes milliseconds, but after a push the first reading may look through a whole commit.
 `READING` seconds bound it. A citation whose file has not come by then is shown as plain code and
 counted as not found, since a link that was not checked is worse than none.
 
@@ -58,8 +58,8 @@ KEPT_SNAPSHOTS = 16
 class CitationFilter:
     """One answer's text on its way to the screen.
 
-    `wanted` names the files that have to be read before a citation can be checked; hand them in
-    with `supply`, and the paths with `know`.
+    `files_to_read` names the files that have to be read before a citation can be checked; hand
+    them in with `supply`, and the paths with `know`.
     """
 
     def __init__(
@@ -111,9 +111,9 @@ class CitationFilter:
             return self._waiting_since + READING
         return self._fed_at + PAUSE
 
-    def wanted(self) -> Sequence[FileKey]:
+    def files_to_read(self) -> Sequence[FileKey]:
         """Return the files that are needed and were not named before."""
-        return self._verifier.wanted()
+        return self._verifier.files_to_read()
 
     def know(self, index: PathIndex) -> None:
         """From now on citations can be checked."""
@@ -149,7 +149,7 @@ class CitationFilter:
             self._scan(now, final=final)
         if final:
             self._scanner.close()
-        return self._writer.taken()
+        return self._writer.take_text()
 
     def _is_overdue(self, now: float) -> bool:
         # Words behind a citation that waits for its file are no tail: they are only bound by time.
@@ -182,7 +182,7 @@ def check_text(text: str, snapshot: Snapshot) -> tuple[str, tuple[Checked, ...]]
     check.feed(text, 0.0)
     check.end()
     shown = [check.settled(0.0)]
-    while wanted := check.wanted():
+    while wanted := check.files_to_read():
         for key in wanted:
             check.supply(key, read_source(snapshot, key))
         shown.append(check.settled(0.0))
@@ -254,7 +254,7 @@ class CheckedText(CitationFilter):
 
     def work(self) -> list[Coroutine[None, None, None]]:
         """Return the reading that has to be done, each part once."""
-        work = [self._read(key) for key in self.wanted()]
+        work = [self._read(key) for key in self.files_to_read()]
         if not self._listing:
             self._listing = True
             work += [self._list(), self._checker.prepare()]

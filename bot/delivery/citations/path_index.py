@@ -87,7 +87,7 @@ def source_of(path: str, head: str | None, base: str | None = None) -> Source:
     return Source(head, base, definitions(path, head.encode("utf-8", "surrogatepass")))
 
 
-def plain(path: str) -> str:
+def normalize_path(path: str) -> str:
     """Return a path as paths are compared: one Unicode form, no leading `./` or `/`."""
     path = path.removeprefix("./").lstrip("/")
     return path if path.isascii() else unicodedata.normalize("NFC", path)
@@ -105,7 +105,7 @@ class PathIndex:
         for repository, names in paths.items():
             for path in names:
                 key = (repository, path)
-                shown = plain(path)
+                shown = normalize_path(path)
                 self._keys[shown].append(key)
                 self._by_name[shown.rsplit("/", 1)[-1]].append(key)
                 # The prompt shows a path with control characters escaped.
@@ -150,7 +150,9 @@ class PathIndex:
     def _ending_with(self, path: str) -> list[FileKey]:
         tail = "/" + path
         near = self._by_name.get(path.rsplit("/", 1)[-1], [])
-        return list(islice((key for key in near if ("/" + plain(key[1])).endswith(tail)), _FEW))
+        return list(
+            islice((key for key in near if ("/" + normalize_path(key[1])).endswith(tail)), _FEW)
+        )
 
     def _within_named(self, path: str) -> list[FileKey]:
         """Return the file whose path is given with its repository's name before it."""
@@ -164,7 +166,7 @@ class PathIndex:
 
     def begins(self, text: str) -> bool:
         """Return whether a known path, or the name of a file, begins so."""
-        text = plain(text) if text else text
+        text = normalize_path(text) if text else text
         if _has_beginning(self._sorted, text) or _has_accented(self._sorted, text):
             return True
         return any((name + "/").startswith(text) for name in self.states) or any(
@@ -183,7 +185,7 @@ class PathIndex:
             return known
         # The text is in the other Unicode form, which is longer.
         ends = range(len(known), len(text) + 1)
-        return next((text[:end] for end in ends if plain(text[:end]) == known), None)
+        return next((text[:end] for end in ends if normalize_path(text[:end]) == known), None)
 
     def _longest_odd(self, text: str) -> str | None:
         while text:
@@ -242,9 +244,9 @@ def _is_odd(path: str) -> bool:
 
 def _readings(text: str) -> Iterator[str]:
     """Yield the paths that a text may mean: as written, then without escapes."""
-    path = plain(text)
+    path = normalize_path(text)
     yield path
-    if "%" in path and (decoded := plain(unquote(path))) != path:
+    if "%" in path and (decoded := normalize_path(unquote(path))) != path:
         yield decoded
     if "\\" in path:
         yield _ESCAPED.sub(r"\1", path)

@@ -50,7 +50,7 @@ class SafeMarkdownWriter:
         """Whether the text that has left ends within a word or a path."""
         return self.last.isalnum() or self.last in ("/", ".", "_", "-")
 
-    def taken(self) -> str:
+    def take_text(self) -> str:
         """Return the text collected since the last time."""
         text = "".join(self._pieces)
         self._pieces.clear()
@@ -95,14 +95,14 @@ class SafeMarkdownWriter:
 
     def link(self, label: str, url: str) -> None:
         """Write a link whose label and address have been made safe."""
-        self._part("!", "\\")
+        self._separate("!", "\\")
         self.raw(f"[{label}]({url})")
 
     def begin_code(self, ticks: str) -> None:
-        self._part("`", "\\")
+        self._separate("`", "\\")
         self.raw(ticks)
 
-    def _part(self, *signs: str) -> None:
+    def _separate(self, *signs: str) -> None:
         """Write a space if the last character would change the meaning of the next."""
         if self.last in signs:
             self.raw(" ")
@@ -110,7 +110,7 @@ class SafeMarkdownWriter:
     def in_code(self, text: str) -> None:
         """Write a part of a code span."""
         if text.startswith("`"):
-            self._part("`")
+            self._separate("`")
         if "|" in text:
             text = self._in_cell(text)
         self.raw(text)
@@ -124,7 +124,7 @@ class SafeMarkdownWriter:
         return _BARE_PIPE.sub(r"\\|", lead + text)[len(lead) :]
 
     def end_code(self, ticks: str) -> None:
-        self._part("`")
+        self._separate("`")
         self.raw(ticks)
 
     def code(self, ticks: str, content: str) -> None:

@@ -75,7 +75,7 @@ class Scanner:
         if (after := self._odd_path(raw, at, stop, final)) is not None:
             return after
         if stop > at:
-            return self._words(raw[at:stop], at, growing=found is None and not final)
+            return self._read_words(raw[at:stop], at, growing=found is None and not final)
         match raw[at]:
             case "\n":
                 self._code.newline()
@@ -125,7 +125,7 @@ class Scanner:
                 # The name in an unfinished citation could be the beginning of another path.
                 return None
         if begin > at:
-            return self._words(raw[at:begin], at, growing=False)
+            return self._read_words(raw[at:begin], at, growing=False)
         if cited is None:
             return WAIT if end < 0 else None
         line = self._writer.outline.line
@@ -138,7 +138,7 @@ class Scanner:
             self._verifier.show(self._writer, finding, raw[at:end])
         return end
 
-    def _words(self, text: str, at: int, *, growing: bool) -> int:
+    def _read_words(self, text: str, at: int, *, growing: bool) -> int:
         """Pass on running text up to the last word if that may still become something else."""
         if growing:
             text = text[: len(text) - growing_address(text, self._writer.last)]

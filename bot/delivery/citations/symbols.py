@@ -50,7 +50,7 @@ def find_definition(
         return None
     named = [item for item in found.items if _is_named(item, parts[-1])]
     named += [] if named else [item for item in found.items if _is_named(item, symbol)]
-    within = _within(named, parts[:-1])
+    within = _find_inside(named, parts[:-1])
     chosen = within or named
     if not chosen:
         return None
@@ -99,7 +99,7 @@ def _slug(title: str) -> str:
     return _SLUG.sub("", title.lower()).strip().replace(" ", "-")
 
 
-def _within(items: Sequence[Definition], outer: Sequence[str]) -> list[Definition]:
+def _find_inside(items: Sequence[Definition], outer: Sequence[str]) -> list[Definition]:
     """Return the items whose parents are as given. A package before them is not in the file."""
     for dropped in range(max(1, len(outer))):
         if found := [item for item in items if _is_within(item, outer[dropped:])]:

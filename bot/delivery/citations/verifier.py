@@ -21,7 +21,7 @@ from bot.delivery.citations.citation import (
 from bot.delivery.citations.links import Hosts, Pages, permalink
 from bot.delivery.citations.path_index import FileKey, PathIndex, Source
 from bot.delivery.citations.safe_output import TICK, SafeMarkdownWriter
-from bot.delivery.citations.worded import may_follow, whole
+from bot.delivery.citations.worded import cite_whole, may_follow
 
 NEAR_QUOTE = 80
 """Characters between a quoted block and the citation that belongs to it."""
@@ -99,7 +99,7 @@ class Verifier:
         self._index = index
         self._pages = Pages.of(tuple(index.states.values()))
 
-    def wanted(self) -> Sequence[FileKey]:
+    def files_to_read(self) -> Sequence[FileKey]:
         """Return the files that are needed and were not named before."""
         new = [key for key, asked in self._asked.items() if not asked]
         self._asked.update(dict.fromkeys(new, True))
@@ -107,7 +107,7 @@ class Verifier:
 
     def read(self, text: str) -> Citation | None:
         """Return the citation that a whole text is, None if it is none."""
-        return read(text, self._index) or whole(text.strip(), self._index)
+        return read(text, self._index) or cite_whole(text.strip(), self._index)
 
     def names_path(self, text: str) -> bool:
         """Return whether a text is the path of a file, without lines."""

@@ -37,7 +37,7 @@ _NEAR = 60
 """Characters before a path in which its lines are looked for, and behind it."""
 
 
-def whole(text: str, paths: Paths | None) -> Citation | None:
+def cite_whole(text: str, paths: Paths | None) -> Citation | None:
     """Return the citation that a piece of code is, None if its path is not known."""
     if paths is None or len(text) > LONGEST or text[-1:] not in "0123456789)":
         return None
@@ -45,13 +45,13 @@ def whole(text: str, paths: Paths | None) -> Citation | None:
     return _cited(found, found["path"]) if found and paths.knows(found["path"]) else None
 
 
-def before(path: str, line: str) -> Citation | None:
+def cite_before(path: str, line: str) -> Citation | None:
     """Return the citation of a path behind the words `lines 5-8 of`, which end the line so far."""
     found = _BEFORE.search(line[-_NEAR:])
     return None if found is None else _cited(found, path)
 
 
-def behind(path: str, text: str, at: int, *, final: bool) -> tuple[Citation | None, int]:
+def cite_behind(path: str, text: str, at: int, *, final: bool) -> tuple[Citation | None, int]:
     """Return the citation of a path whose lines follow at a place, and where they end.
 
     The end is -1 if more text may say them.

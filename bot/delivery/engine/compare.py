@@ -73,7 +73,7 @@ def find_sent(
         ts = str(message.get("ts", ""))
         if ts in known or (floor is not None and ts <= floor) or not _by_bot(message):
             continue
-        exact = _plain(str(message.get("text") or "")) == _plain(text) and text.strip()
+        exact = _unescape(str(message.get("text") or "")) == _unescape(text) and text.strip()
         alike = letters_and_digits(visible_text(message)) == wanted
         # A message without words differs from those of other bots only by being a stream.
         if exact or (alike and (wanted or is_streaming(message) is not None)):
@@ -106,15 +106,15 @@ def compare_message(message: JsonObject, before: str, added: str) -> Verdict:
 
 def agrees(message: JsonObject, text: str) -> bool:
     """Return whether the message shows exactly this text, as far as its shape tells."""
-    if _plain(str(message.get("text") or "")) == _plain(text):
+    if _unescape(str(message.get("text") or "")) == _unescape(text):
         return True
     return bool(message.get("blocks")) and _signs(visible_text(message)) == _signs(text)
 
 
 def _signs(text: str) -> str:
     """Return a text without the signs that Slack may take as formatting, or show in another way."""
-    return _FORMATTING.sub("", _TAG.sub(r"\1", _plain(text)))
+    return _FORMATTING.sub("", _TAG.sub(r"\1", _unescape(text)))
 
 
-def _plain(text: str) -> str:
+def _unescape(text: str) -> str:
     return text.replace("&lt;", "<").replace("&gt;", ">").strip()

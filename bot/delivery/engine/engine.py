@@ -522,14 +522,14 @@ def _post_part(state: AnswerState, text: str, now: float) -> tuple[PlannedCall, 
     good = [cut for cut in cuts if cut.score >= BLOCK and text[: cut.length].strip()]
     if not good:
         return ()
-    return (_whole(state, message, MessageSlice(good[-1].length, closes=True)),)
+    return (_show_whole(state, message, MessageSlice(good[-1].length, closes=True)),)
 
 
 def _create(state: AnswerState, message: Message) -> tuple[PlannedCall, ...]:
     """Return the call that creates a message with as much of the text as it can hold."""
     part = _slice(state, message, age=0.0)
     if message.way == "edit":
-        return (_whole(state, message, part),)
+        return (_show_whole(state, message, part),)
     tasks = tuple(state.tasks.values())
     call = Start(message.content(state.pending[: part.length]), tasks)
     return (PlannedCall(call, message, part.length, seals=part.closes, tasks=tasks),)
@@ -542,7 +542,7 @@ def _go_on(state: AnswerState, message: Message, now: float) -> tuple[PlannedCal
     part = _slice(state, message, now - message.opened_at)
     if message.way == "stream":
         return _stream(state, message, part)
-    return (_whole(state, message, part),) if part.length or part.closes else ()
+    return (_show_whole(state, message, part),) if part.length or part.closes else ()
 
 
 def _stream(state: AnswerState, message: Message, part: MessageSlice) -> tuple[PlannedCall, ...]:
@@ -590,7 +590,7 @@ def _close_tasks(state: AnswerState, message: Message) -> PlannedCall:
     return PlannedCall(Append(message.ts, "", ended), message, tasks=tasks)
 
 
-def _whole(state: AnswerState, message: Message, part: MessageSlice) -> PlannedCall:
+def _show_whole(state: AnswerState, message: Message, part: MessageSlice) -> PlannedCall:
     """Return the call that shows a whole message: a new post, or an update of what stands."""
     piece = state.pending[: part.length]
     suffix, blocks = _tail(state, piece, final=part.final)
@@ -613,7 +613,7 @@ def _stop_silently(state: AnswerState, message: Message) -> PlannedCall:
 
 def _rebuild(state: AnswerState, message: Message) -> PlannedCall:
     """Return the call that replaces a message: it died, is in doubt, or lacks its end."""
-    return _whole(state, message, _slice(state, message, age=state.limits.lifetime))
+    return _show_whole(state, message, _slice(state, message, age=state.limits.lifetime))
 
 
 # The end
@@ -956,7 +956,7 @@ def _look_for(state: AnswerState, message: Message, thread: Sequence[JsonObject]
     assert planned is not None
     assert isinstance(planned.call, Start | Post)
     message.state = "opening"
-    ts = find_sent(thread, planned.call.text, _known(state), state.floor)
+    ts = find_sent(thread, planned.call.text, _known_timestamps(state), state.floor)
     if ts is None:
         _think_lost(state, message)
         return
@@ -974,7 +974,7 @@ def _may_be_a_stream(state: AnswerState, standing: JsonObject | None, post: Post
     return bool(streams) or alike
 
 
-def _known(state: AnswerState) -> set[str]:
+def _known_timestamps(state: AnswerState) -> set[str]:
     own = {message.ts for message in state.messages if message.ts is not None}
     return own | set(state.foreign) | set(state.replaces) | set(state.leftover)
 
@@ -1028,7 +1028,7 @@ def _plan_sweep(state: AnswerState, thread: Sequence[JsonObject]) -> None:
 
 def _delete_duplicates(state: AnswerState, thread: Sequence[JsonObject]) -> None:
     assert state.sweep is not None
-    known = _known(state)
+    known = _known_timestamps(state)
     for call in state.lost_calls:
         while (ts := find_sent(thread, call.text, known, state.floor)) is not None:
             known.add(ts)

@@ -141,7 +141,7 @@ def _closing_in(place: Place, text: str, least: float, limits: Limits) -> Messag
     aging = place.age >= limits.aging
     last = 0
     for cut in line_cuts(place.outline, text):
-        wanted = least if aging else _wanted(place, place.used + cut.size)
+        wanted = least if aging else _required_score(place, place.used + cut.size)
         if cut.score >= wanted and cut.length < len(text):
             return MessageSlice(cut.length, closes=True)
         last = cut.length
@@ -152,7 +152,7 @@ def _closing_in(place: Place, text: str, least: float, limits: Limits) -> Messag
     return MessageSlice(last if after.in_row or after.open_fence is not None else len(text))
 
 
-def _wanted(place: Place, size: int) -> float:
+def _required_score(place: Place, size: int) -> float:
     """Return how good a cut must be after `size` bytes: the fuller the message, the less so."""
     filled = (size - place.soft) / max(place.full - place.soft, 1)
     if filled < 0.0:

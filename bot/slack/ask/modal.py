@@ -85,7 +85,7 @@ def ask(
     """Return the full modal. `contexts` are (name, label) pairs, `chosen` one of the names."""
     blocks = [_picker(contexts, chosen), _question(draft)]
     if origin.thread is None and channel_name is not None:
-        blocks.append(_places(channel_name))
+        blocks.append(_place_input(channel_name))
     if origin.thread is not None:
         blocks.append(_note(_readers(channel_name)))
     if drafts_are_sent:
@@ -106,13 +106,13 @@ def _frame(origin: Origin, blocks: list[View], *, submit: bool) -> View:
     view: View = {
         "type": "modal",
         "callback_id": CALLBACK,
-        "title": _plain("Ask the codebase"),
-        "close": _plain("Cancel"),
+        "title": _plain_text("Ask the codebase"),
+        "close": _plain_text("Cancel"),
         "notify_on_close": True,
         "private_metadata": origin.encode(),
         "blocks": blocks,
     }
-    return view | {"submit": _plain("Ask")} if submit else view
+    return view | {"submit": _plain_text("Ask")} if submit else view
 
 
 def _picker(contexts: Sequence[tuple[str, str]], chosen: str) -> View:
@@ -122,7 +122,7 @@ def _picker(contexts: Sequence[tuple[str, str]], chosen: str) -> View:
         "type": "input",
         "block_id": CONTEXT_BLOCK,
         "dispatch_action": True,
-        "label": _plain("About"),
+        "label": _plain_text("About"),
         "element": {
             "type": "static_select",
             "action_id": CONTEXT_ACTION,
@@ -139,7 +139,7 @@ def _question(draft: str) -> View:
         "multiline": True,
         "focus_on_load": True,
         "max_length": QUESTION_LIMIT,
-        "placeholder": _plain("How does …?"),
+        "placeholder": _plain_text("How does …?"),
         "dispatch_action_config": {"trigger_actions_on": ["on_character_entered"]},
     }
     if draft:
@@ -148,17 +148,17 @@ def _question(draft: str) -> View:
         "type": "input",
         "block_id": QUESTION_BLOCK,
         "dispatch_action": True,
-        "label": _plain("Your question"),
+        "label": _plain_text("Your question"),
         "element": element,
     }
 
 
-def _places(channel_name: str) -> View:
+def _place_input(channel_name: str) -> View:
     options = [option(f"In #{channel_name}", HERE), option("Only to me, in a DM", PRIVATELY)]
     return {
         "type": "input",
         "block_id": PLACE_BLOCK,
-        "label": _plain("Answer"),
+        "label": _plain_text("Answer"),
         "element": {
             "type": "static_select",
             "action_id": PLACE_ACTION,
@@ -171,15 +171,15 @@ def _places(channel_name: str) -> View:
 def option(label: str, value: str) -> View:
     """Return a select's option; Slack takes 75 characters of text and 150 of value."""
     short = label if len(label) <= OPTION_TEXT else label[: OPTION_TEXT - 1] + "…"
-    return {"text": _plain(short), "value": value}
+    return {"text": _plain_text(short), "value": value}
 
 
-def _plain(text: str) -> View:
+def _plain_text(text: str) -> View:
     return {"type": "plain_text", "text": text, "emoji": False}
 
 
 def _note(text: str) -> View:
-    return {"type": "context", "elements": [_plain(text)]}
+    return {"type": "context", "elements": [_plain_text(text)]}
 
 
 # --- reading it back ----------------------------------------------------------------------------

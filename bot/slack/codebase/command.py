@@ -63,7 +63,7 @@ class ContextEditor(Protocol):
         """Whether a channel's creator may attach a codebase to it."""
         ...
 
-    async def held(self, workspace: str, channel: str) -> StoredContext: ...
+    async def read_context(self, workspace: str, channel: str) -> StoredContext: ...
 
     def decided(self, name: str) -> Collection[str]:
         """Return the keys of a context that a file decides; those of tables are `table.key`."""
@@ -125,7 +125,7 @@ class Codebase:
     async def _first_view(
         self, workspace: str, channel: str, user: str, words: Sequence[str]
     ) -> pieces.View:
-        held = await self._editor.held(workspace, channel)
+        held = await self._editor.read_context(workspace, channel)
         place = pieces.Place(workspace, channel, held.name)
         if words and words[0].lower() in HELP_WORDS:
             return views.help_view(place)
@@ -156,7 +156,7 @@ class Codebase:
             return
         shown = str(pushed["view"]["id"])
         denied = await self._denied(user, place.channel)
-        held = await self._editor.held(place.workspace, place.channel)
+        held = await self._editor.read_context(place.workspace, place.channel)
         verb, _, name = what.partition(":")
         if denied is not None:
             form = views.done_view(place, denied.message)
@@ -181,7 +181,7 @@ class Codebase:
         place = pieces.place_of(view)
         if await self._denied(user, place.channel) is not None:
             return
-        held = await self._editor.held(place.workspace, place.channel)
+        held = await self._editor.read_context(place.workspace, place.channel)
         edit = views.read_repository(view, place.replaces)
         body = edits.with_channel(
             edits.with_repository(held.body, edit, _name_of(edit.url)), place.channel
@@ -193,7 +193,7 @@ class Codebase:
         place = pieces.place_of(view)
         if await self._denied(user, place.channel) is not None:
             return
-        held = await self._editor.held(place.workspace, place.channel)
+        held = await self._editor.read_context(place.workspace, place.channel)
         body = edits.with_settings(
             held.body,
             read_settings(view),

@@ -75,12 +75,13 @@ def _setting(field: str, shown: SettingsEdit, defaults: SettingsEdit) -> View:
 
 def _decided(fields: Sequence[str], shown: SettingsEdit) -> str:
     lines = [
-        f"*{LABELS[field]}*: {escape_mrkdwn(_told(getattr(shown, field)))}" for field in fields
+        f"*{LABELS[field]}*: {escape_mrkdwn(_format_value(getattr(shown, field)))}"
+        for field in fields
     ]
     return "\n".join(["_Set in a file, and changed there:_", *lines])
 
 
-def _told(value: Any) -> str:
+def _format_value(value: Any) -> str:
     match value:
         case bool():
             return "yes" if value else "no"

@@ -19,7 +19,7 @@ from bot.slack.web_api import best_effort
 class Standing(Protocol):
     """Says how contexts stand and what they cost, from the journal's folds."""
 
-    def shown(self, context: ContextConfig) -> ContextShown: ...
+    def summarize(self, context: ContextConfig) -> ContextShown: ...
 
     def operator(self, contexts: Sequence[ContextConfig]) -> OperatorShown: ...
 
@@ -49,7 +49,7 @@ class Home:
     async def publish(self, workspace: str, user: str) -> None:
         """Publish the tab for one person: what they may ask, and for operators what it costs."""
         askable = await self._desk.askable(user)
-        shown = [self._standing.shown(context) for context in askable]
+        shown = [self._standing.summarize(context) for context in askable]
         seen = await self._costs_seen_by(user, askable)
         operator = self._standing.operator(seen) if seen else None
         bad = await self._standing.bad_answers(seen) if seen else ()

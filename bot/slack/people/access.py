@@ -87,7 +87,7 @@ def decide(act: Act, person: Person, place: Place, rules: AccessRules) -> Denied
     if not (person.known and place.known):
         return Denied("slack_unreachable", UNREACHABLE)
     if act in ("ask", "warm"):
-        return _kind(person, rules) or _place(person, place, rules)
+        return _kind(person, rules) or _deny_place(person, place, rules)
     if person.kind != "member":
         return Denied("outsider", "Only members of this workspace can change what I answer from.")
     if person.admin or person.id in rules.operators:
@@ -116,7 +116,7 @@ def _kind(person: Person, rules: AccessRules) -> Denied | None:
     return None
 
 
-def _place(person: Person, place: Place, rules: AccessRules) -> Denied | None:
+def _deny_place(person: Person, place: Place, rules: AccessRules) -> Denied | None:
     if place.shared and not rules.external:
         return Denied(
             "shared_channel",

@@ -176,14 +176,14 @@ class People:
         Raises `SlackUnreachable`.
         """
         none: frozenset[str] = frozenset()
-        found = await self._kept(self._members, channel, self._fetch_members, none)
+        found = await self._look_up(self._members, channel, self._fetch_members, none)
         return cast(frozenset[str], found)
 
     async def channel(self, channel: str) -> Channel:
         """Return what matters of a channel; one that Slack does not tell of counts as shared."""
         unknown = Channel(channel, channel, True, False, channel.startswith("D"), None)
         try:
-            found = await self._kept(self._channels, channel, self._fetch_channel, unknown)
+            found = await self._look_up(self._channels, channel, self._fetch_channel, unknown)
         except SlackUnreachable:
             return Channel(channel, channel, True, False, unknown.is_im, None, known=False)
         return cast(Channel, found)
@@ -212,7 +212,7 @@ class People:
 
     async def _info(self, user: str) -> Mapping[str, Any]:
         """Return Slack's facts about a user, none if it knows no such user. May raise."""
-        found = await self._kept(self._users, user, self._fetch_user, {})
+        found = await self._look_up(self._users, user, self._fetch_user, {})
         return cast(Mapping[str, Any], found)
 
     def _kind(self, info: Mapping[str, Any]) -> Kind:
@@ -236,7 +236,7 @@ class People:
             return bool(theirs == self._organisation)
         return not info.get("is_stranger") and info.get("team_id") in (None, self._team)
 
-    async def _kept(
+    async def _look_up(
         self,
         memory: Kept,
         key: str,

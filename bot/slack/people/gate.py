@@ -60,7 +60,7 @@ class Gate:
         `present`: the act itself proves that the person is in the channel, as posting there does.
         If it is False, being in one of the context's channels is looked up even in its own.
         """
-        place = await self._place(channel, context, present=present, shared=shared)
+        place = await self._find_place(channel, context, present=present, shared=shared)
         person = await self._person(user, context, place, bot=bot)
         denied = decide(act, person, place, context.access)
         if denied is not None:
@@ -119,7 +119,7 @@ class Gate:
         channels = () if place.where == "own" else context.channels
         return await self._people.person(user, channels, bot=bot)
 
-    async def _place(
+    async def _find_place(
         self, channel: str, context: ContextConfig, *, present: bool, shared: bool
     ) -> Place:
         if not channel or is_direct(channel):

@@ -67,7 +67,7 @@ class Watch:
             await self._socket.close()
             if ts:
                 await self._clients.reads.chat_delete(channel=self._channel, ts=ts)
-        return list(self._found())
+        return list(self._findings())
 
     async def _post_button(self) -> str:
         label = {"type": "plain_text", "text": "Open the probe"}
@@ -123,7 +123,7 @@ class Watch:
 
     # --- what it comes to -----------------------------------------------------------------------
 
-    def _found(self) -> Iterator[ProbeFinding]:
+    def _findings(self) -> Iterator[ProbeFinding]:
         heard = self.heard
         delays = [round(delay, 3) for delay in heard.delays]
         text = (

@@ -161,7 +161,7 @@ class SlackProbes:
         for name, arguments in tries.items():
             more = {"thread_ts": self._root} if name != "unknown channel" else {}
             call = self._calls.api_call("agents.sessions.setStatus", json={**arguments, **more})
-            found[name] = await _said(call)
+            found[name] = await _read_error(call)
         said = ", ".join(sorted({one or "ok" for one in found.values()}))
         return ProbeFinding("slack.errors of agents.sessions", "found", f"It says {said}.", found)
 
@@ -195,12 +195,12 @@ class SlackProbes:
         return self._posted[-1]
 
     async def _append(self, ts: str, text: str) -> str:
-        return await _said(
+        return await _read_error(
             self._calls.chat_appendStream(channel=self._channel, ts=ts, markdown_text=text)
         )
 
     async def _stop(self, ts: str) -> str:
-        return await _said(self._calls.chat_stopStream(channel=self._channel, ts=ts))
+        return await _read_error(self._calls.chat_stopStream(channel=self._channel, ts=ts))
 
     async def _stored(self, ts: str) -> dict[str, Any]:
         page = await self._clients.reads.conversations_replies(
@@ -209,7 +209,7 @@ class SlackProbes:
         return next((dict(m) for m in page["messages"] if m.get("ts") == ts), {})
 
 
-async def _said(call: Awaitable[Any]) -> str:
+async def _read_error(call: Awaitable[Any]) -> str:
     """Return the error that a call is answered with, or nothing."""
     try:
         await call

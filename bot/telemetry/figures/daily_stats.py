@@ -251,7 +251,7 @@ def _waits(values: Sequence[float]) -> Waits:
     return Waits(count=len(values), p50=percentile(values, 50), p95=percentile(values, 95))
 
 
-def _share(part: int, whole: int) -> float | None:
+def _ratio(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
@@ -275,8 +275,8 @@ def _summary(cells: Sequence[Cell], lapsed: int, alive: int) -> Summary:
         warm=_waits(warm),
         joined=_waits(joined),
         cold=_waits(cold),
-        hit_rate=_share(len(warm), len(warm) + len(joined) + len(cold)),
-        read_share=_share(sum(c.read for c in cells), sum(c.sent for c in cells)),
+        hit_rate=_ratio(len(warm), len(warm) + len(joined) + len(cold)),
+        read_share=_ratio(sum(c.read for c in cells), sum(c.sent for c in cells)),
         warm_ups_used=warm_ups["used"],
         warm_ups_wasted=warm_ups["wasted"] + lapsed,
         warm_ups_failed=warm_ups["failed"],

@@ -38,7 +38,7 @@ class WarmupUsage(Generic[K]):
         if record.purpose in ("warm", "refresh"):
             return self._warmed(record, key) if record.complete else [(key, "failed")]
         if record.purpose in ("question", "round") and record.usage.total_input:
-            return self._asked(record)
+            return self._count_question(record)
         return []
 
     def unread(self, now: float) -> tuple[Counter[K], Counter[K]]:
@@ -68,7 +68,7 @@ class WarmupUsage(Generic[K]):
         chain.alive_until = max(chain.alive_until, record.started_at + TTL_SECONDS[record.ttl])
         return closed
 
-    def _asked(self, record: RequestEnded) -> list[tuple[K, End]]:
+    def _count_question(self, record: RequestEnded) -> list[tuple[K, End]]:
         chain = self._chains.get(record.prefix)
         if chain is None:
             return []

@@ -91,9 +91,9 @@ async def test_a_thread_is_fetched_once_and_then_follows_events() -> None:
     replies = Replies(message(1, "root"), message(2, "old"))
     held = threads(replies)
     assert await texts(held) == ["root", "old"]
-    held.heard("T1", message(3, "new"))
-    held.heard("T1", edit(2, "old, mended"))
-    held.heard("T1", deletion(1))
+    held.note_event("T1", message(3, "new"))
+    held.note_event("T1", edit(2, "old, mended"))
+    held.note_event("T1", deletion(1))
     assert await texts(held) == ["old, mended", "new"]
     assert replies.reads == 1
 
@@ -119,9 +119,9 @@ async def test_what_events_tell_during_the_fetch_is_newer_than_what_it_finds() -
     held = threads(replies)
     reading = asyncio.create_task(texts(held))
     await asyncio.sleep(0.01)
-    held.heard("T1", edit(2, "mended"))
-    held.heard("T1", deletion(3))
-    held.heard("T1", message(4, "late"))
+    held.note_event("T1", edit(2, "mended"))
+    held.note_event("T1", deletion(3))
+    held.note_event("T1", message(4, "late"))
     replies.gate.set()
     assert await reading == ["root", "mended", "late"]
 
@@ -130,8 +130,8 @@ async def test_an_original_that_comes_after_its_edit_does_not_undo_it() -> None:
     """Slack promises no order."""
     held = threads(Replies())
     held.opened("T1", "C1", ThreadMessage(ROOT, "U1", "person", "root"))
-    held.heard("T1", edit(2, "mended"))
-    held.heard("T1", message(2, "first"))
+    held.note_event("T1", edit(2, "mended"))
+    held.note_event("T1", message(2, "first"))
     assert await texts(held) == ["root", "mended"]
 
 
@@ -140,7 +140,7 @@ async def test_a_thread_that_opens_with_a_question_is_never_fetched() -> None:
     replies = Replies()
     held = threads(replies)
     held.opened("T1", "C1", ThreadMessage(ROOT, "U1", "person", "root"))
-    held.heard("T1", message(2, "more"))
+    held.note_event("T1", message(2, "more"))
     assert await texts(held) == ["root", "more"]
     assert replies.reads == 0
 
@@ -159,7 +159,7 @@ async def test_a_failed_fetch_is_tried_again_by_the_next_question() -> None:
 async def test_threads_without_a_question_are_not_held_and_old_ones_are_forgotten() -> None:
     """A busy workspace has more threads than memory."""
     held = threads(Replies(), capacity=2)
-    held.heard("T1", message(2, "overheard"))
+    held.note_event("T1", message(2, "overheard"))
     assert repr(held) == "<Threads: 0 held, 0 whole>"
     for n in range(5):
         held.opened("T1", "C1", ThreadMessage(f"1790000000.00000{n}", "U1", "person", "root"))
@@ -178,7 +178,7 @@ async def test_events_without_what_they_should_hold_do_nothing() -> None:
         {"channel": "C1", "subtype": "message_changed", "message": "x"},
     ]
     for event in crooked:
-        held.heard("T1", event)
+        held.note_event("T1", event)
     assert await texts(held) == ["root"]
 
 
@@ -188,7 +188,7 @@ async def test_the_text_that_is_held_has_a_bound_however_long_the_threads_are() 
     for n in range(5):
         held.opened("T1", "C1", ThreadMessage(f"1790000000.00000{n}", "U1", "person", "x" * 400))
     assert repr(held) == "<Threads: 2 held, 2 whole>"
-    held.heard("T1", {**message(9, "y" * 5_000), "thread_ts": "1790000000.000004"})
+    held.note_event("T1", {**message(9, "y" * 5_000), "thread_ts": "1790000000.000004"})
     assert repr(held) == "<Threads: 1 held, 1 whole>"
 
 
@@ -212,7 +212,7 @@ async def test_a_limited_thread_is_put_together_from_what_is_stored() -> None:
     kept, replies = Kept(), Replies(message(1, "root", reply_count=3), message(2, "two"))
     before = Threads(cast(SlackCalls, replies), OWN, stored=kept)
     for event in (message(3, "three"), message(4, "four"), edit(4, "four, mended")):
-        await before.hear("T1", event)
+        await before.take_event("T1", event)
     after = Threads(cast(SlackCalls, replies), OWN, stored=kept)
     assert await texts(after) == ["root", "two", "three", "four, mended"]
     assert not after.is_partial("T1", "C1", ROOT)
@@ -222,7 +222,7 @@ async def test_a_limited_thread_is_partial_if_a_message_was_never_heard() -> Non
     """A deleted message counts neither as one that is here nor as one that is missing."""
     kept, replies = Kept(), Replies(message(1, "root", reply_count=2), message(2, "two"))
     held = Threads(cast(SlackCalls, replies), OWN, stored=kept)
-    await held.hear("T1", deletion(3))
+    await held.take_event("T1", deletion(3))
     assert await texts(held) == ["root", "two"]
     assert held.is_partial("T1", "C1", ROOT)
     assert kept.messages == {message(3, "")["ts"]: None}
@@ -230,7 +230,7 @@ async def test_a_limited_thread_is_partial_if_a_message_was_never_heard() -> Non
 
 async def test_a_limited_thread_without_an_answer_of_slack_is_what_is_stored() -> None:
     kept, replies = Kept(), Replies()
-    await Threads(cast(SlackCalls, replies), OWN, stored=kept).hear("T1", message(2, "two"))
+    await Threads(cast(SlackCalls, replies), OWN, stored=kept).take_event("T1", message(2, "two"))
     replies.fails = SlackCallError("rate_limited", "ratelimited", 30)
     held = Threads(cast(SlackCalls, replies), OWN, stored=kept)
     assert await texts(held) == ["two"]
@@ -242,9 +242,9 @@ async def test_another_replicas_deletion_is_heeded() -> None:
     one, other = (
         Threads(cast(SlackCalls, replies), OWN, shared=True, stored=kept) for _ in range(2)
     )
-    await one.hear("T1", message(2, "secret"))
+    await one.take_event("T1", message(2, "secret"))
     assert await texts(one) == ["root", "secret"]
-    await other.hear("T1", deletion(2))
+    await other.take_event("T1", deletion(2))
     assert await texts(one) == ["root"]
 
 
@@ -260,7 +260,7 @@ async def test_the_store_keeps_the_first_words_of_our_own_growing_answer() -> No
             "message": message(2, "It is", user="UBOT"),
         },
     ):
-        await held.hear("T1", event)
+        await held.take_event("T1", event)
     [one] = kept.messages.values()
     assert one is not None
     assert (one.text, one.speaker) == ("It", "own")

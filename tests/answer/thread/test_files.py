@@ -17,10 +17,10 @@ from bot.answer.thread.files import (
     NOT_READABLE,
     TOO_LARGE,
     ReadFile,
+    describe_files,
     guess,
     read_picture,
     read_text,
-    told,
 )
 
 
@@ -172,22 +172,22 @@ def test_broken_pictures_are_named_as_such() -> None:
 
 def test_the_asker_is_told_what_was_read_and_what_not() -> None:
     a, b, c, d = file("a.log"), file("b.log"), file("dump.bin"), file("shot.png", "image/png")
-    assert told([], {}) is None
+    assert describe_files([], {}) is None
     read = {
         a.id: ReadFile(text="x"),
         b.id: ReadFile(text="y"),
         c.id: ReadFile(problem="too large"),
     }
-    assert told([a, b, c], read) == "2 files read, 1 not: too large (dump.bin)."
-    assert told([a], read) == "1 file read."
-    assert told([c], read) == "0 files read, 1 not: too large (dump.bin)."
+    assert describe_files([a, b, c], read) == "2 files read, 1 not: too large (dump.bin)."
+    assert describe_files([a], read) == "1 file read."
+    assert describe_files([c], read) == "0 files read, 1 not: too large (dump.bin)."
     pictured = {d.id: read_picture(picture(9, 9))}
-    assert told([d], pictured) == "1 picture read."
-    assert told([a, d], {**read, **pictured}) == "1 file and 1 picture read."
+    assert describe_files([d], pictured) == "1 picture read."
+    assert describe_files([a, d], {**read, **pictured}) == "1 file and 1 picture read."
     part = {a.id: ReadFile(text="x", whole=False)}
-    assert told([a], part) == "1 file read (of a.log only a part)."
+    assert describe_files([a], part) == "1 file read (of a.log only a part)."
 
 
 def test_the_asker_is_told_of_a_preview_that_is_all_there_is() -> None:
     preview = file("a.log", "text/plain", preview="line 1", preview_is_truncated=True)
-    assert told([preview], {}) == "1 file read (of a.log only a part)."
+    assert describe_files([preview], {}) == "1 file read (of a.log only a part)."

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from bot.answer.thread.markup import link, plain, unescape
+from bot.answer.thread.markup import link, to_plain_text, unescape
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ from bot.answer.thread.markup import link, plain, unescape
 )
 def test_slacks_tokens_are_read_as_people_see_them(raw: str, read: str) -> None:
     """The model answers what was written, not how Slack stores it."""
-    assert plain(raw, "UBOT") == read
+    assert to_plain_text(raw, "UBOT") == read
 
 
 @pytest.mark.parametrize(
@@ -63,13 +63,13 @@ def test_slacks_tokens_are_read_as_people_see_them(raw: str, read: str) -> None:
 )
 def test_a_link_that_slack_made_of_a_name_is_the_name(raw: str, typed: str) -> None:
     """`.md`, `.py`, `.rs` and `.sh` are top level domains."""
-    assert plain(raw) == typed
+    assert to_plain_text(raw) == typed
 
 
 def test_emoji_are_the_characters_that_slack_tells_of() -> None:
     known = {"tada": "\U0001f389"}
     assert (
-        plain(":tada: and :shipit: at 12:30:45", None, known)
+        to_plain_text(":tada: and :shipit: at 12:30:45", None, known)
         == "\U0001f389 and :shipit: at 12:30:45"
     )
 
@@ -81,7 +81,7 @@ def test_an_entity_is_decoded_once_wherever_it_stands() -> None:
         typed = "".join(rng.choices("<>&;ltgamp#@! |é\U0001f389\n", k=rng.randrange(30)))
         encoded = typed.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
         assert unescape(encoded) == typed
-        assert plain(encoded) == typed.strip()
+        assert to_plain_text(encoded) == typed.strip()
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_an_entity_is_decoded_once_wherever_it_stands() -> None:
 def test_no_text_takes_long(piece: str) -> None:
     text = piece * (40_000 // len(piece))
     began = time.thread_time()
-    plain(text, "UBOT", {"a": "b"})
+    to_plain_text(text, "UBOT", {"a": "b"})
     assert time.thread_time() - began < 0.3
 
 

@@ -239,7 +239,7 @@ def test_turns_beyond_the_limit_leave_the_first_one_and_a_stable_cut() -> None:
 @given(st.integers(2_000, 1_000_000))
 def test_limits_fit_the_room_and_move_by_halves(room: int) -> None:
     """A push that grows the prefix by a little must not move where a long thread is cut."""
-    limits = Limits().within(room)
+    limits = Limits().fit_into(room)
     assert limits.question <= max(room // 2, 250)
     assert limits.thread + limits.turns <= max(room // 2, 2_000)
     whole = Limits()

@@ -15,7 +15,7 @@ from bot.context.files.text import (
     is_unicode_16_or_32,
     needs_cuts,
     normalize,
-    shown,
+    render_text,
 )
 from bot.context.secrets.mask import Span
 
@@ -70,14 +70,14 @@ def test_old_line_ends_make_no_long_line() -> None:
     """A text of the old Macintosh is one line for git, and is shown whole."""
     raw = b"\r".join(b"line %d" % n for n in range(3_000))
     assert not needs_cuts(raw)
-    assert b"line 2999" in shown(raw, ())
+    assert b"line 2999" in render_text(raw, ())
 
 
 @pytest.mark.parametrize("at", [1_990, 1_995, 2_000])
 def test_a_cut_never_halves_a_mask(at: int) -> None:
     """A label in two halves would not tell that a value is masked."""
     raw = b"x" * at + b"S" * 40 + b"y" * 9_000
-    text = shown(raw, [Span(at, at + 40, "secret")], shorten=True)
+    text = render_text(raw, [Span(at, at + 40, "secret")], shorten=True)
     assert b"S" not in text
     assert text.count(b"[masked") == text.count(b"[masked: password]")
 

@@ -138,8 +138,8 @@ def test_a_citation_waits_for_its_file_but_not_for_long() -> None:
     check = CitationFilter(HOSTS, INDEX)
     check.feed("See `src/auth.py:3` there", 0.0)
     assert check.settled(0.0) == "See "
-    assert check.wanted() == [("app", "src/auth.py")]
-    assert check.wanted() == []
+    assert check.files_to_read() == [("app", "src/auth.py")]
+    assert check.files_to_read() == []
     check.supply(("app", "src/auth.py"), SOURCES["app", "src/auth.py"])
     assert check.settled(0.01) == f"[`src/auth.py:3`]({PAGE}/src/auth.py#L3-L3) there"
     late = CitationFilter(HOSTS, INDEX)
@@ -170,7 +170,7 @@ def test_an_open_tail_is_held_no_longer_because_a_file_is_being_read(tail: str) 
     check = CitationFilter(HOSTS, INDEX)
     check.feed(f"Look at {tail}", 0.0)
     assert check.settled(0.0) == "Look at "
-    check.wanted()
+    check.files_to_read()
     assert check.due == PAUSE
     assert check.settled(PAUSE)
 

@@ -39,12 +39,12 @@ def checked(
     for piece in pieces:
         check.feed(piece, now)
         shown += check.settled(now)
-        for key in check.wanted():
+        for key in check.files_to_read():
             check.supply(key, SOURCES[key])
         now += 0.02
     check.end()
     shown += check.settled(now)
-    while wanted := check.wanted():
+    while wanted := check.files_to_read():
         for key in wanted:
             check.supply(key, SOURCES[key])
         shown += check.settled(now)

@@ -84,7 +84,7 @@ def test_thirty_right_citations_are_thirty_links(speed: int, size: int) -> None:
             then = now + size / speed
             while now < then:
                 shown += check.settled(now)
-                due += [(now + 0.02, key) for key in check.wanted()]
+                due += [(now + 0.02, key) for key in check.files_to_read()]
                 now = min([then, *(at for at, _ in due if at > now), *_limit(check, now)])
                 for _, key in [one for one in due if one[0] <= now]:
                     check.supply(key, source_of(key[1], TEXT))
@@ -92,7 +92,7 @@ def test_thirty_right_citations_are_thirty_links(speed: int, size: int) -> None:
         check.end()
         for _ in range(100):
             shown += check.settled(now)
-            for _, key in [*due, *((now, key) for key in check.wanted())]:
+            for _, key in [*due, *((now, key) for key in check.files_to_read())]:
                 check.supply(key, source_of(key[1], TEXT))
             due = []
         shown += check.settled(now, final=True)
