@@ -39,13 +39,16 @@ async def killed_and_reborn(around: Cluster) -> None:
 
 
 def held_calls(around: Cluster, asking: Asker) -> dict[str, tuple[Exam, Reached]]:
-    """Ask one question for each method; its call is accepted and its reply held."""
+    """Ask one question for each method; its call is accepted and its reply held.
+
+    In the channels of the last two methods an answer cannot stream.
+    """
     moments: dict[str, tuple[Exam, Reached]] = {}
     for channel, method in zip(CHANNELS, STREAMED + WHOLE, strict=False):
         here = {"channel": channel}
         if method in WHOLE:
             around.slack.fail_call(
-                "chat.startStream", "error", times=None, match=here, code="unknown_method"
+                "chat.startStream", "error", times=None, match=here, code="user_not_found"
             )
         held = around.slack.fail_call(method, "hold_after", match=here)
         moments[method] = (asking.ask(400, channel=channel), held.reached)
