@@ -10,7 +10,45 @@ import asyncpg  # type: ignore[import-untyped]  # ships no types
 import pytest
 import structlog
 
+LONGEST = (
+    "durability/test_kills_by_name.py",
+    "durability/test_random_kills.py",
+    "page/test_accessibility.py",
+    "durability/test_two_versions.py",
+    "page/test_surfaces.py",
+    "page/test_browser.py",
+    "durability/",
+    "safety/",
+    "benchmarks/",
+    "docs/test_first_run.py",
+    "slack/test_flows.py",
+)
+"""Files and folders whose tests mostly wait, the longest first."""
 LOCAL_SERVER = "postgresql://postgres@127.0.0.1:5432/postgres"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let each worker begin with a share of the longest tests: none of them is begun last.
+
+    A worker is given a contiguous part of the list (pytest-xdist, `--dist worksteal`).
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if workers == 1:
+        return
+    shares: list[list[pytest.Item]] = [[] for _ in range(workers)]
+    taken: set[pytest.Item] = set()
+    for number, name in enumerate(LONGEST):
+        found = [item for item in items if f"/tests/{name}" in str(item.path)]
+        shares[number % workers] += [item for item in found if item not in taken]
+        taken.update(found)
+    others = [item for item in items if item not in taken]
+    size, at = len(items) // workers, 0
+    items.clear()
+    for share in shares:
+        room = max(size - len(share), 0)
+        items += [*share, *others[at : at + room]]
+        at += room
+    items += others[at:]
 
 
 @pytest.fixture(autouse=True)
