@@ -26,7 +26,6 @@ from bot.app.contexts.registry import ContextRegistry
 from bot.app.contexts.slack_contexts import DRAFTS
 from bot.app.data_removal import keep_following
 from bot.app.excerpts import ExcerptSearch
-from bot.app.heard_messages import KIND as HEARD
 from bot.app.home_folder import prepare_home
 from bot.app.inbox import QuestionInbox
 from bot.app.operator_alerts import (
@@ -42,6 +41,7 @@ from bot.app.spending import CappedModel, SpendingLedger
 from bot.app.warmth import Warmth
 from bot.app.web import WebServer, forget_route, health_routes
 from bot.app.webhooks import PushEntry
+from bot.app.workspaces.heard_messages import KIND as HEARD
 from bot.app.workspaces.workspace import OAUTH_STATES, Shared, Workspace, log_end
 from bot.claude.client import ClaudeClient
 from bot.claude.prices import use_prices

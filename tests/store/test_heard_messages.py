@@ -7,7 +7,7 @@ import pytest
 from bot.answer.question import File
 from bot.answer.thread.message import ThreadMessage
 from bot.app.bot import RETENTION
-from bot.app.heard_messages import HeardMessages
+from bot.app.workspaces.heard_messages import HeardMessages
 from bot.store.retention import DAY
 from bot.store.store import Store
 from tests.store.conftest import Clock

@@ -32,7 +32,6 @@ from bot.app.contexts.shown_status import ContextStatus
 from bot.app.contexts.slack_contexts import SlackContexts
 from bot.app.data_removal import DataRemoval
 from bot.app.excerpts import ExcerptSearch
-from bot.app.heard_messages import HeardMessages
 from bot.app.inbox import QuestionInbox
 from bot.app.opinions import judged_since
 from bot.app.replica_actions import SharedAnswers
@@ -40,6 +39,7 @@ from bot.app.shared_memory import SharedMemory, SharedQuotas
 from bot.app.spending import CappedModel
 from bot.app.takeover import Takeovers
 from bot.app.warmth import Warmth
+from bot.app.workspaces.heard_messages import HeardMessages
 from bot.claude.client import ClaudeClient
 from bot.clock import Now
 from bot.context.config.load import LoadedContexts
