@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-import subprocess
 import sys
 import tempfile
 from contextlib import AsyncExitStack
@@ -24,6 +23,7 @@ from forewarm_playground import virtual_time
 from forewarm_playground.claude import Config, LocalClaude
 from forewarm_playground.slack.local import LocalSlack
 
+from benchmarks.made_repository import commit
 from benchmarks.overhead_bot import local_settings
 from bot.app.bot import Bot
 from bot.settings import Settings
@@ -76,8 +76,8 @@ def day(
 
 
 async def _live(folder: Path, seed: int, hours: float) -> None:
-    _commit(folder / "pay", "def retry(): ...\n" * 600)
-    _commit(folder / "web", "def page(): ...\n" * 900)
+    commit(folder / "pay", {"pay.py": "def retry(): ...\n" * 600})
+    commit(folder / "web", {"web.py": "def page(): ...\n" * 900})
     _contexts(folder)
     async with AsyncExitStack() as stack:
         slack = LocalSlack(SLACK, now=virtual_time.now)
@@ -130,7 +130,7 @@ class _Team:
         await asyncio.sleep(1.0 * HOUR)
         ann.mention(PAY, "help")
         guest.mention(PAY, "may I ask?")
-        _commit(self._folder / "pay", "def retry(): ...\n" * 601)
+        commit(self._folder / "pay", {"pay.py": "def retry(): ...\n" * 601})
         await asyncio.sleep(1.0 * HOUR)
         for _ in range(12):
             self._claude.fault("overloaded")
@@ -156,21 +156,6 @@ class _Team:
         headers = {"X-GitHub-Event": "push", "X-Hub-Signature-256": f"sha256={'0' * 64}"}
         async with aiohttp.ClientSession() as session:
             await session.post(url, data=b"{}", headers=headers)
-
-
-def _commit(code: Path, text: str) -> None:
-    """Write a version of a repository and commit it."""
-
-    def git(*arguments: str) -> None:
-        identity = ("-c", "user.name=T", "-c", "user.email=t@example.com")
-        subprocess.run(["git", *identity, *arguments], cwd=code, check=True, capture_output=True)
-
-    if not code.exists():
-        code.mkdir(parents=True)
-        git("init", "-q", "-b", "main")
-    (code / f"{code.name}.py").write_text(text)
-    git("add", "-A")
-    git("commit", "-q", "-m", "change")
 
 
 def _contexts(folder: Path) -> None:

@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 import sqlite3
-import subprocess
 import time
 import uuid
 from collections.abc import AsyncIterator, Mapping
@@ -24,6 +23,7 @@ from forewarm_playground.slack.local import LocalSlack
 
 from benchmarks.balancer import Balancer, balancer
 from benchmarks.fork_server import ForkServer, start_fork_server
+from benchmarks.made_repository import commit
 from benchmarks.oracle import reply
 from benchmarks.tcp_proxy import Wire, wire
 from bot.errors import ForewarmError
@@ -252,13 +252,9 @@ def _write_context(folder: Path) -> Path:
     """Write a repository and the context that reads it."""
     code, contexts = folder / "code", folder / "contexts"
     if not code.exists():
-        code.mkdir(parents=True)
         contexts.mkdir()
         lines = "".join(f"def step_{n}():\n    return {n}\n\n\n" for n in range(300))
-        (code / "pay.py").write_text(lines)
-        _git(code, "init", "-q", "-b", "main")
-        _git(code, "add", "-A")
-        _git(code, "commit", "-q", "-m", "first")
+        commit(code, {"pay.py": lines}, "first")
         names = ", ".join(f'"{channel}"' for channel in CHANNELS)
         (contexts / "pay.toml").write_text(
             f'channels = [{names}]\nmodel = "claude-sonnet-5-5"\n\n'
@@ -267,11 +263,6 @@ def _write_context(folder: Path) -> Path:
             "user_per_hour = 1000000\nchannel_per_hour = 1000000\n"
         )
     return contexts
-
-
-def _git(folder: Path, *arguments: str) -> None:
-    identity = ("-c", "user.name=Forewarm", "-c", "user.email=forewarm@localhost")
-    subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True)
 
 
 @asynccontextmanager

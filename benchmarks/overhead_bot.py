@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -12,6 +11,7 @@ from typing import Any
 
 from benchmarks.answer_rig import BOUNDLESS, LINE
 from benchmarks.fake_services import CHANNEL, SECRET
+from benchmarks.made_repository import commit
 from bot.app.bot import Bot
 from bot.claude.prefix import Prefix
 from bot.settings import Settings
@@ -91,11 +91,9 @@ def local_settings(home: Path, more: Mapping[str, Any]) -> Settings:
 
 def code(folder: Path, size: int) -> None:
     """Commit about `size` bytes of made-up Python in a new repository."""
-    folder.mkdir()
     each = 40_000
+    files = {}
     for number in range(max(1, size // each)):
         lines = (LINE.format(n=number * each + n) for n in range(each // len(LINE)))
-        (folder / f"module_{number}.py").write_text("".join(lines))
-    identity = ("-c", "user.name=Bench", "-c", "user.email=bench@example.com")
-    for command in (("init", "-q", "-b", "main"), ("add", "-A"), ("commit", "-q", "-m", "Code")):
-        subprocess.run(["git", *identity, *command], cwd=folder, check=True, capture_output=True)
+        files[f"module_{number}.py"] = "".join(lines)
+    commit(folder, files, "Code")

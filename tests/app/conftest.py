@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from forewarm_playground.claude.request_log import RequestRecord
 from forewarm_playground.slack.local import LocalSlack
 from pydantic import SecretStr
 
+from benchmarks.made_repository import commit
 from bot.app.bot import Bot
 from bot.settings import Settings
 from tests.running import Running, local_settings
@@ -31,23 +31,6 @@ SLACK: dict[str, Any] = {
     ),
     "limits": {"rates": False},
 }
-
-
-def git(folder: Path, *arguments: str) -> None:
-    identity = ("-c", "user.name=T", "-c", "user.email=t@example.com")
-    subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True)
-
-
-def commit(folder: Path, files: dict[str, str], message: str = "change") -> None:
-    """Write files and commit them; the folder becomes a repository if it is none."""
-    if not (folder / ".git").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        git(folder, "init", "-q", "-b", "main")
-    for name, text in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
-    git(folder, "add", "-A")
-    git(folder, "commit", "-q", "-m", message)
 
 
 @dataclass

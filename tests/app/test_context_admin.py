@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from benchmarks.made_repository import commit
 from bot.app.contexts.slack_contexts import NotAllowed, SlackContexts, warm_day_usd
 from bot.context.git.urls import parse_url
 from bot.slack.codebase import edits
 from bot.slack.codebase.command import Draft, StoredContext
 from bot.slack.home.views import home_view
-from tests.app.conftest import BARE, CHANNEL, commit
+from tests.app.conftest import BARE, CHANNEL
 
 if TYPE_CHECKING:
     from tests.app.conftest import Begin, Product

@@ -15,10 +15,10 @@ from forewarm_playground.slack.config import ALL_SCOPES
 from forewarm_playground.slack.local import LocalSlack
 from pydantic import SecretStr
 
+from benchmarks.made_repository import commit
 from bot.app.installation_check import Finding, InstallationCheck
 from bot.clock import system_now
 from bot.settings import Settings
-from tests.app.conftest import commit
 from tests.context.git.github_host import APP_ID, GitHubHost, private_key
 from tests.context.git.ssh_host import make_key, ssh_host
 from tests.running import local_settings

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from pydantic import SecretStr
 
-from tests.app.conftest import commit
+from benchmarks.made_repository import commit
 
 if TYPE_CHECKING:
     from tests.app.conftest import Begin

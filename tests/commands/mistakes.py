@@ -24,7 +24,7 @@ from forewarm_playground.slack.local import LocalSlack
 
 from benchmarks.cluster import free_port
 from benchmarks.fork_server import ForkServer
-from tests.app.conftest import commit
+from benchmarks.made_repository import commit
 from tests.slack.githost import certificate, serving_tls
 
 KEY = "sk-ant-local"

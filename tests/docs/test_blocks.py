@@ -15,11 +15,11 @@ import pytest
 from forewarm_playground.claude import config as claude_config
 from typer.testing import CliRunner
 
+from benchmarks.made_repository import commit
 from bot.claude.prices import price_list_of, use_prices
 from bot.cli import build
 from bot.context.config.load import parse_context
 from bot.warm.replay.traces import read_trace
-from tests.app.conftest import commit
 from tests.docs.test_commands import PAGES, ROOT
 
 BLOCK = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)

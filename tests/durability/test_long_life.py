@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
 import threading
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -15,6 +14,7 @@ from forewarm_playground import virtual_time
 from forewarm_playground.claude import Config, LocalClaude
 from forewarm_playground.slack.local import LocalSlack
 
+from benchmarks.made_repository import commit
 from benchmarks.oracle import Exam, judge, reply, wording
 from bot.app.bot import Bot
 from bot.settings import Settings
@@ -113,18 +113,8 @@ async def begun(settings: Settings) -> Bot:
 
 def written(code: Path, number: int) -> None:
     """Write a version of the repository and commit it."""
-
-    def git(*arguments: str) -> None:
-        identity = ("-c", "user.name=T", "-c", "user.email=t@example.com")
-        subprocess.run(["git", *identity, *arguments], cwd=code, check=True, capture_output=True)
-
-    if not code.exists():
-        code.mkdir(parents=True)
-        git("init", "-q", "-b", "main")
     lines = "".join(f"def step_{n}():\n    return {n + number}\n\n\n" for n in range(50))
-    (code / "pay.py").write_text(lines)
-    git("add", "-A")
-    git("commit", "-q", "-m", f"change {number}")
+    commit(code, {"pay.py": lines}, f"change {number}")
 
 
 def settings_of(folder: Path, slack: LocalSlack, claude: str) -> Settings:

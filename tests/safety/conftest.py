@@ -17,6 +17,7 @@ from forewarm_playground.slack.local import LocalSlack
 from forewarm_playground.slack.models import Message
 from pydantic import SecretStr
 
+from benchmarks.made_repository import commit
 from bot.app.bot import Bot
 from bot.claude.prefix import Prefix
 from bot.delivery.rate_limit.budget import Rate, Rates
@@ -131,7 +132,7 @@ def attacked(tmp_path: Path) -> Begin:
         vault = Repository(tmp_path / "vault")
         vault.commit({"vault.md": f"{planted.VAULT_CANARY}\n"}, "the vault")
         planted.contexts(tmp_path / "contexts", code.folder, vault.folder)
-        githost.commit(tmp_path / "host" / "acme" / "form", {"form.py": "def form(): ...\n"})
+        commit(tmp_path / "host" / "acme" / "form", {"form.py": "def form(): ...\n"})
         certificate = githost.certificate(tmp_path)
         async with AsyncExitStack() as stack:
             environment = stack.enter_context(pytest.MonkeyPatch.context())

@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 from forewarm_playground.slack.errors import SlackError
 
-from tests.app.conftest import CHANNEL, Begin, Product, commit
+from benchmarks.made_repository import commit
+from tests.app.conftest import CHANNEL, Begin, Product
 from tests.running import Running
 from tests.samples import samples
 

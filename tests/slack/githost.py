@@ -7,30 +7,12 @@ import os
 import shutil
 import ssl
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from aiohttp import web
-
-IDENTITY = ("-c", "user.name=T", "-c", "user.email=t@example.com")
-
-
-def commit(folder: Path, files: Mapping[str, str], message: str = "change") -> None:
-    """Write files and commit them; the folder becomes a repository if it is none."""
-    if not (folder / ".git").exists():
-        folder.mkdir(parents=True)
-        _git(folder, "init", "-q", "-b", "main")
-    for name, text in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
-    _git(folder, "add", "-A")
-    _git(folder, "commit", "-q", "-m", message)
-
-
-def _git(folder: Path, *arguments: str) -> None:
-    subprocess.run(["git", *IDENTITY, *arguments], cwd=folder, check=True, capture_output=True)
 
 
 def certificate(folder: Path) -> Path:

@@ -21,6 +21,7 @@ from forewarm_playground.slack.models import Message
 from pydantic import SecretStr
 
 from benchmarks.cluster import free_port
+from benchmarks.made_repository import commit
 from bot.answer.feedback import Opinion
 from bot.app.bot import Bot
 from bot.settings import Settings
@@ -100,8 +101,8 @@ async def open_shop(
 
     `mount` is given the bot's address and returns what adds routes to the local Slack's server.
     """
-    githost.commit(folder / "payments", PAYMENTS, "begin")
-    githost.commit(folder / "host" / "acme" / "front", FRONT, "begin")
+    commit(folder / "payments", PAYMENTS, "begin")
+    commit(folder / "host" / "acme" / "front", FRONT, "begin")
     _write_context(folder / "contexts", folder / "payments", keys, tables)
     port = free_port()
     bot_url = f"http://127.0.0.1:{port}"

@@ -18,10 +18,11 @@ from forewarm_playground.slack.local import LocalSlack
 from pydantic import SecretStr
 from yarl import URL
 
+from benchmarks.made_repository import commit
 from bot.app.bot import Bot
 from bot.settings import Settings
 from bot.slack.manifest import Features, manifest
-from tests.app.conftest import QUICK, commit
+from tests.app.conftest import QUICK
 from tests.running import Running, local_settings
 
 ONE, TWO, EAST, WEST, GRID = "T0ONE0", "T0TWO0", "T0EAST0", "T0WEST0", "E0GRID0"

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from benchmarks.made_repository import commit
 from bot.context.git.clone import Clone, Secrets
 from bot.context.git.credentials import Credential, Credentials
 from bot.context.git.urls import parse_url
@@ -125,7 +126,7 @@ async def test_git_sends_what_the_host_takes(
     certificate = githost.certificate(tmp_path)
     monkeypatch.setenv("GIT_SSL_CAINFO", str(certificate))
     monkeypatch.setenv("no_proxy", "localhost")
-    githost.commit(tmp_path / "host" / path, {"a.py": "x = 1\n"})
+    commit(tmp_path / "host" / path, {"a.py": "x = 1\n"})
     seen: list[str] = []
 
     async def serve(request: web.Request) -> web.Response:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.made_repository import commit
 from bot.context.errors import AuthenticationError, RepositoryError, TokenError
 from bot.context.git.clone import Clone, Secrets, Sources
 from bot.context.git.credentials import Credentials
@@ -51,7 +52,7 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with two repositories and a certificate, for all tests of this module."""
     folder = tmp_path_factory.mktemp("material")
     for name in ("payments", "open"):
-        githost.commit(folder / "host" / "acme" / name, {"a.py": "x = 1\n"})
+        commit(folder / "host" / "acme" / name, {"a.py": "x = 1\n"})
     githost.certificate(folder)
     return folder
 

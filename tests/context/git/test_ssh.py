@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.made_repository import commit
 from bot.context.errors import AuthenticationError, HostKeyError
 from bot.context.git.clone import Clone, Secrets, Sources
 from bot.context.git.credentials import Credentials
 from bot.context.git.ssh import host_key_name, ssh_command
 from bot.context.git.urls import parse_url
 from tests.context.git.ssh_host import make_key, ssh_host
-from tests.slack import githost
 
 pytestmark = pytest.mark.skipif(shutil.which("ssh") is None, reason="there is no ssh client")
 
@@ -54,7 +54,7 @@ class Setup:
 
 @pytest.fixture
 def setup(tmp_path: Path) -> Setup:
-    githost.commit(tmp_path / "host" / "acme" / "payments", {"a.py": "x = 1\n"})
+    commit(tmp_path / "host" / "acme" / "payments", {"a.py": "x = 1\n"})
     return Setup(tmp_path, make_key(tmp_path / "host key"), make_key(tmp_path / "deploy key"))
 
 
