@@ -124,32 +124,19 @@ class Threads:
 
     def note_event(self, workspace: str, event: Mapping[str, Any]) -> None:
         """Take any `message` event: a new message, an edit or a deletion, in any order."""
-        channel = str(event.get("channel") or "")
-        if event.get("subtype") == "message_deleted":
-            before = event.get("previous_message") or {}
-            self._forget(workspace, channel, str(event.get("deleted_ts") or ""), before)
-            return
-        edited = event.get("subtype") == "message_changed"
-        message = event.get("message") if edited else event
-        if not isinstance(message, Mapping):
-            return
-        thread = self._find_thread(workspace, channel, message)
-        if thread is None and self._limited and not edited:
-            root = str(message.get("thread_ts") or message.get("ts") or "")
-            thread = self._keep((workspace, channel, root))
-            # Nothing stands before the root, and what comes after it is heard.
-            thread.whole = root == message.get("ts") and not self._shared
-        if thread is not None:
-            self._put(thread, message, newer=edited)
-            self._trim()
+        if (change := _read_event(event)) is not None:
+            self._note(workspace, change)
 
     async def take_event(self, workspace: str, event: Mapping[str, Any]) -> None:
         """Take any `message` event as `note_event` does, and store it if Slack limits reading."""
-        self.note_event(workspace, event)
+        change = _read_event(event)
+        if change is None:
+            return
+        self._note(workspace, change)
         if self._stored is None:
             return
         try:
-            await self._store(self._stored, workspace, event)
+            await self._store(self._stored, workspace, change)
         except ForewarmError as error:
             log.warning("heard_message_not_stored", why=str(error))
 
@@ -158,28 +145,33 @@ class Threads:
         own = {"channel": channel, "thread_ts": root, "ts": ts, "user": self._own.user}
         await self.take_event(workspace, own)
 
-    async def _store(self, stored: HeardMessages, workspace: str, event: Mapping[str, Any]) -> None:
-        channel = str(event.get("channel") or "")
-        if event.get("subtype") == "message_deleted":
-            ts = str(event.get("deleted_ts") or "")
-            before = event.get("previous_message") or {}
-            await stored.remove(workspace, channel, str(before.get("thread_ts") or ts), ts)
+    def _note(self, workspace: str, change: _Change) -> None:
+        key = (workspace, change.channel, change.root)
+        thread = self._threads.get(key)
+        if change.message is None:
+            if thread is not None:
+                self._replace(thread, change.ts, None)
             return
-        edited = event.get("subtype") == "message_changed"
-        message = event.get("message") if edited else event
-        if not isinstance(message, Mapping):
-            return
-        root = str(message.get("thread_ts") or message.get("ts") or "")
-        one = thread_message(message, self._own)
-        if one is None and is_own(message, self._own):
+        if thread is None and self._limited and not change.edited:
+            thread = self._keep(key)
+            # Nothing stands before the root, and what comes after it is heard.
+            thread.whole = change.root == change.ts != "" and not self._shared
+        if thread is not None:
+            self._put(thread, change.message, newer=change.edited)
+            self._trim()
+
+    async def _store(self, stored: HeardMessages, workspace: str, change: _Change) -> None:
+        place = (workspace, change.channel, change.root)
+        one = None if change.message is None else thread_message(change.message, self._own)
+        if one is None and change.message is not None and is_own(change.message, self._own):
             # An answer begins without words. It counts as a reply all the same.
-            one = ThreadMessage(str(message.get("ts")), self._own.user, "own", "")
+            one = ThreadMessage(change.ts, self._own.user, "own", "")
         if one is not None:
             # An answer that grows is edited many times, and its turn holds its words.
-            replaces = edited and one.speaker != "own"
-            await stored.keep(workspace, channel, root, one, edited=replaces)
-        elif edited:
-            await stored.remove(workspace, channel, root, str(message.get("ts") or ""))
+            replaces = change.edited and one.speaker != "own"
+            await stored.keep(*place, one, edited=replaces)
+        elif change.message is None or change.edited:
+            await stored.remove(*place, change.ts)
 
     async def _recall(self, thread: _Thread, key: Key) -> None:
         """Put what the store holds of a thread to it. Other replicas may have heard more."""
@@ -204,17 +196,6 @@ class Threads:
     ) -> None:
         """Forget the threads of a channel, or all: a person may have written in any of them."""
         self.clear()
-
-    def _find_thread(
-        self, workspace: str, channel: str, message: Mapping[str, Any]
-    ) -> _Thread | None:
-        root = str(message.get("thread_ts") or message.get("ts") or "")
-        return self._threads.get((workspace, channel, root))
-
-    def _forget(self, workspace: str, channel: str, ts: str, before: Mapping[str, Any]) -> None:
-        thread = self._find_thread(workspace, channel, {**before, "ts": ts})
-        if thread is not None:
-            self._replace(thread, ts, None)
 
     def _put(self, thread: _Thread, message: Mapping[str, Any], *, newer: bool) -> None:
         one = thread_message(message, self._own)
@@ -260,6 +241,32 @@ class Threads:
         replies = sum(one is not None and ts != root for ts, one in thread.messages.items())
         thread.whole = not self._limited or replies >= _reply_count(messages)
         self._trim()
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What an event says of one message of a thread. `message` is None if it was deleted."""
+
+    channel: str
+    root: str
+    ts: str
+    message: Mapping[str, Any] | None
+    edited: bool = False
+
+
+def _read_event(event: Mapping[str, Any]) -> _Change | None:
+    """Return what a `message` event says; None if it carries no message."""
+    channel = str(event.get("channel") or "")
+    if event.get("subtype") == "message_deleted":
+        ts = str(event.get("deleted_ts") or "")
+        before = event.get("previous_message") or {}
+        return _Change(channel, str(before.get("thread_ts") or ts), ts, None)
+    edited = event.get("subtype") == "message_changed"
+    message = event.get("message") if edited else event
+    if not isinstance(message, Mapping):
+        return None
+    ts = str(message.get("ts") or "")
+    return _Change(channel, str(message.get("thread_ts") or ts), ts, message, edited)
 
 
 def _reply_count(messages: Sequence[JsonObject]) -> int:

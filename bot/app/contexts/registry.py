@@ -206,16 +206,12 @@ class ContextRegistry:
                 live.problem, live.failures = None, 0
                 live.ready.set()
             except ForewarmError as error:
-                live.problem, live.failures = error.user_message, live.failures + 1
+                _note_failure(live, error.user_message)
                 log.warning("context_not_refreshed", context=live.config.name, why=str(error))
-                if live.prefix is not None or live.failures >= TRIES:
-                    live.ready.set()
             except Exception:
                 # A fault of ours in one repository must not end the work on all the others.
-                live.problem, live.failures = _FAULT, live.failures + 1
+                _note_failure(live, _FAULT)
                 log.exception("context_refresh_crashed", context=live.config.name)
-                if live.prefix is not None or live.failures >= TRIES:
-                    live.ready.set()
 
     async def _rebuild(self, live: ContextState, began: float) -> None:
         assert live.pack is not None
@@ -256,6 +252,13 @@ class ContextRegistry:
                 )
             raise NotReady(name, "it is still being built; ask again in a minute.")
         return Current(live.prefix, live.pack, live.snapshot)
+
+
+def _note_failure(live: ContextState, problem: str) -> None:
+    """Keep the problem; after some tries, questions are told of it instead of waiting."""
+    live.problem, live.failures = problem, live.failures + 1
+    if live.prefix is not None or live.failures >= TRIES:
+        live.ready.set()
 
 
 def _has_news_of_fetches(live: ContextState) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from bot.context.errors import too_many_files
 from bot.context.files.blob_cache import FactsCache, Progress, Wanted, gather
 from bot.context.files.gitattributes import LARGEST as LARGEST_ATTRIBUTES
 from bot.context.files.gitattributes import MOST_BYTES as MOST_ATTRIBUTE_BYTES
@@ -30,7 +29,6 @@ from bot.context.files.select import (
 from bot.context.files.text import render_text
 from bot.context.files.vendored import VendoredFolders, may_change_folders
 from bot.context.git.repository import (
-    LONG_NAME,
     SUBMODULE,
     SYMLINK,
     Entry,
@@ -155,9 +153,7 @@ def survey_next(
         if change.new is not None:
             touched[change.path] = change.new
     tree.update(touched)
-    most = last.rules.max_files
-    if len(tree) > most or sum(map(len, tree)) > most * LONG_NAME:
-        raise too_many_files(repository.name, most)
+    repository.bound_tree(len(tree), sum(map(len, tree)), last.rules.max_files)
     vendored = last.vendored
     if any(map(may_change_folders, _paths(changes))):
         vendored = VendoredFolders.of(tree)

@@ -41,7 +41,7 @@ MOST_OUTPUT = 128_000_000
 MOST_MEMORY = 2_000_000_000
 """Bytes of memory that one git command may take: an expression or a delta can ask for any."""
 _MOST_HISTORY = 30_000_000
-LONG_NAME = 300
+_LONG_NAME = 300
 """Bytes that the paths of a tree may have, for each file that it may have."""
 _MOST_CHANGES = 400_000
 _PIECE = 1 << 20
@@ -217,9 +217,17 @@ class GitRepository:
             mode, _, oid = meta.split(b" ")
             tree[decode_path(raw)] = Entry(int(mode, 8), oid.decode("ascii"))
             names += len(raw)
-            if most is not None and (len(tree) > most or names > most * LONG_NAME):
-                raise too_many_files(self.name, most)
+            if most is not None:
+                self.bound_tree(len(tree), names, most)
         return tree
+
+    def bound_tree(self, files: int, names: int, most: int) -> None:
+        """Raise `TooLargeError` if a tree has more than `most` files, or names as long as theirs.
+
+        `names` is the length of all its paths together.
+        """
+        if files > most or names > most * _LONG_NAME:
+            raise too_many_files(self.name, most)
 
     def _records(self, arguments: Sequence[str], doing: str) -> Iterator[bytes]:
         """Yield the NUL-terminated records that git prints, as they come."""
