@@ -1,7 +1,10 @@
 """Bare clones on disk: fetched in bounded time and size, safe among processes, never checked out.
 
-A clone holds objects and one ref of ours per followed ref; no remote is stored, so no address is.
+A clone holds objects and refs of ours for each followed ref; no remote is stored, so no address is.
 Objects are never pruned: what a base was built from stays readable when history is rewritten.
+
+A context whose address no operator named has refs of its own. It sees the commits that the host
+gives to anybody, and none that another context fetched with a token.
 """
 
 from __future__ import annotations
@@ -61,6 +64,8 @@ _NETWORK_OPTIONS = (
     "-c",
     "maintenance.auto=false",
 )
+_NO_TICKETS = ("-c", "http.emptyAuth=false")
+"""Keeps curl from showing the Kerberos tickets of the bot's user."""
 _PROTOCOL = {"https": "https", "ssh": "ssh", "local": "file"}
 _LOOK_EVERY = 0.5
 _SERVE_ANY_OWNERS = "--upload-pack=git -c 'safe.directory=*' upload-pack"
@@ -148,7 +153,6 @@ class Clone:
         identity = hashlib.sha256(url.identity.encode("utf-8", "surrogateescape")).hexdigest()
         slug = re.sub(r"[^A-Za-z0-9._-]", "-", url.name)[:60]
         self.git_dir = home / "clones" / f"{slug}-{identity[:12]}.git"
-        self._local_ref = f"refs/forewarm/{hashlib.sha256(ref.encode()).hexdigest()[:16]}"
         self._sources = sources or Sources()
         self._secrets = secrets or Secrets()
         self._credential = Credential("")
@@ -160,6 +164,16 @@ class Clone:
 
     def repository(self) -> GitRepository:
         return GitRepository(self.git_dir, self.name)
+
+    @property
+    def _is_named(self) -> bool:
+        """Whether a context file or an operator named the address."""
+        return self._sources.trusts(self.url)
+
+    @property
+    def _local_ref(self) -> str:
+        kind = "" if self._is_named else "open-"
+        return f"refs/forewarm/{kind}{hashlib.sha256(self.ref.encode()).hexdigest()[:16]}"
 
     def head(self) -> str | None:
         """Return the commit of the last good fetch, or None before the first. Blocks briefly."""
@@ -265,7 +279,7 @@ class Clone:
             return await work()
 
     async def _find_credential(self) -> Credential:
-        if not self._sources.trusts(self.url):
+        if not self._is_named:
             return Credential(_NOT_NAMED)
         secrets = self._secrets
         return await secrets.credentials.find(self.url, secrets.token, self.name)
@@ -276,7 +290,12 @@ class Clone:
             return ()
         if network.is_proxied(self.url, os.environ):
             return ()
-        return await asyncio.to_thread(network.pinned, self.url, self._resolve)
+        try:
+            return await asyncio.to_thread(network.pinned, self.url, self._resolve)
+        except OSError:
+            # git must not ask again: the second answer would not be checked.
+            said = f"fatal: Could not resolve host: {self.url.host}"
+            raise explain(self.name, self.url, self.ref, "fetching", said, "") from None
 
     async def _fetch(self) -> None:
         """Fetch the ref: the branch of this name, else the tag, else the ref that git takes it for.
@@ -347,6 +366,7 @@ class Clone:
         protocol = _PROTOCOL[self.url.scheme]
         return [
             *_NETWORK_OPTIONS,
+            *(() if self._is_named else _NO_TICKETS),
             "-c",
             f"protocol.{protocol}.allow=always",
             *self._credential.options(self.url),
@@ -450,19 +470,20 @@ class Clone:
     def _environment(self) -> dict[str, str]:
         return {
             **hardened_environment(),
+            # curl reads the user's .netrc there, whatever git is told.
+            **({"HOME": os.devnull} if self.url.scheme == "https" else {}),
             "GIT_SSH_COMMAND": self._ssh_command(),
             "GIT_ALLOW_PROTOCOL": _PROTOCOL[self.url.scheme],
             **self._credential.environment(self.url),
         }
 
     def _ssh_command(self) -> str:
-        trusted = self._sources.trusts(self.url)
         return ssh_command(
             self.url,
             self._pins,
-            key=self._secrets.ssh_key if trusted else None,
+            key=self._secrets.ssh_key if self._is_named else None,
             known_hosts=self._secrets.credentials.known_hosts,
-            own_keys=trusted,
+            own_keys=self._is_named,
         )
 
     def _explained(self, doing: str, stderr: bytes) -> RepositoryError:
@@ -472,8 +493,7 @@ class Clone:
         if "host key verification failed" in text.lower():
             why, fix = host_key_problem(self.url, self._secrets.credentials.known_hosts, text)
             return HostKeyError(self.name, self.url.host, why, fix)
-        trusted = self._sources.trusts(self.url)
-        refusal = key_refusal(self._secrets.ssh_key, text) if trusted else _NOT_NAMED
+        refusal = key_refusal(self._secrets.ssh_key, text) if self._is_named else _NOT_NAMED
         return explain(self.name, self.url, self.ref, doing, text, refusal)
 
 

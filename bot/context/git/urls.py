@@ -14,7 +14,10 @@ from bot.context.git.web_pages import AZURE_SSH, page_template
 Scheme = Literal["https", "ssh", "local"]
 
 _SCP = re.compile(r"(?:(?P<user>[\w.-]+)@)?(?P<host>[\w.-]+):(?P<path>[^/\\].*|/.+)")
-_HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?", re.IGNORECASE)
+_HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?", re.IGNORECASE | re.ASCII)
+_USER = re.compile(r"[a-z0-9_][a-z0-9_.+-]*", re.IGNORECASE | re.ASCII)
+"""No percent sign: git decodes an address before it looks for the host, so the user name
+`git%40evil.example%2F` would make it connect to evil.example."""
 _CREDENTIALS = re.compile(r"//[^/@]*@")
 DEFAULT_PORTS = {"https": 443, "ssh": 22}
 _SSH_DOORS = {
@@ -140,10 +143,14 @@ def _checked(url: RepositoryUrl, shown: str) -> RepositoryUrl:
     if url.scheme == "https" and (repository := _repository_of_page(url)):
         better = f"https://{url.server}/{repository}"
         raise UrlError(shown, f"it is the address of a page, not of a repository; write {better}")
-    if not _HOST.fullmatch(url.host) or (url.user or "").startswith("-"):
+    if not _HOST.fullmatch(url.host):
         raise UrlError(shown, "it names no valid host")
+    if url.user and not _USER.fullmatch(url.user):
+        raise UrlError(shown, "it names no valid user")
     path = url.path
-    if not path or ".." in path.split("/") or "%" in path or not path.isprintable():
+    # Some servers take a backslash for a slash.
+    parts = path.replace("\\", "/").split("/")
+    if not path or ".." in parts or "%" in path or not path.isprintable():
         raise UrlError(shown, "it names no valid path")
     return url
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from bot.context.errors import RepositoryError, UrlError
+from bot.context.errors import RepositoryError, UnreachableError, UrlError
 from bot.context.git.clone import Clone, Secrets, Sources
 from bot.context.git.credentials import Credentials
 from bot.context.git.network import curl_option, is_proxied, is_public, pinned
 from bot.context.git.ssh import ssh_command
-from bot.context.git.urls import parse_url
+from bot.context.git.urls import RepositoryUrl, parse_url
 from tests.slack import githost
 
 
@@ -42,8 +42,27 @@ SSH = parse_url("ssh://git@git.example.com/acme/payments")
         "::ffff:10.0.0.1",
         "::ffff:169.254.169.254",
         "224.0.0.1",
+        "255.255.255.255",
         "ff02::1",
         "192.0.2.1",
+        "192.0.0.192",
+        "198.18.0.1",
+        "168.63.129.16",
+        "100.100.100.200",
+        "::",
+        "::127.0.0.1",
+        "::ffff:0:10.0.0.1",
+        "::ffff:168.63.129.16",
+        "64:ff9b::127.0.0.1",
+        "64:ff9b::169.254.169.254",
+        "64:ff9b:1::10.0.0.1",
+        "2002:7f00:1::",
+        "2002:a9fe:a9fe::1",
+        "2001::1",
+        "2001:db8::1",
+        "3fff::1",
+        "fec0::1",
+        "5f00::1",
     ],
 )
 def test_private_addresses_are_refused_in_every_spelling(address: str) -> None:
@@ -53,7 +72,16 @@ def test_private_addresses_are_refused_in_every_spelling(address: str) -> None:
             pinned(HOST, partial(_answer, answer))
 
 
-@pytest.mark.parametrize("address", ["140.82.121.4", "2606:50c0:8000::153", "::ffff:140.82.121.4"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "140.82.121.4",
+        "2606:50c0:8000::153",
+        "::ffff:140.82.121.4",
+        "64:ff9b::140.82.121.4",
+        "2a04:4e42::485",
+    ],
+)
 def test_public_addresses_are_used_as_checked(address: str) -> None:
     assert is_public(address)
     assert pinned(HOST, lambda host, port: [address]) == [address]
@@ -65,11 +93,22 @@ def test_public_addresses_are_used_as_checked(address: str) -> None:
     assert "HostKeyAlias=git.example.com" in command
 
 
-def test_a_host_that_is_not_found_is_left_to_gits_own_words() -> None:
-    def nothing(host: str, port: int) -> Sequence[str]:
-        raise OSError
+@pytest.mark.parametrize("first", [OSError(), UnicodeError(), []])
+@pytest.mark.parametrize("url", [HOST, SSH])
+async def test_a_host_that_is_not_found_is_not_asked_for_again_by_git(
+    tmp_path: Path, first: Exception | Sequence[str], url: RepositoryUrl
+) -> None:
+    """A name server could fail once and name the machine itself the second time."""
 
-    assert pinned(HOST, nothing) == ()
+    def resolver(host: str, port: int) -> Sequence[str]:
+        if isinstance(first, Exception):
+            raise first
+        return first
+
+    strange = Sources(trusts=lambda url: False, may_be_private=lambda url: False)
+    clone = Clone("x", url, "main", tmp_path, sources=strange, resolve=resolver)
+    with pytest.raises(UnreachableError, match=r"git\.example\.com"):
+        await clone.fetch()
     assert curl_option(HOST, ()) == []
 
 
