@@ -17,12 +17,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
+from yarl import URL
 
 from bot.clock import Now
 from bot.context.errors import TokenError
 from bot.context.git.credentials import Credential
+from bot.context.git.network import proxy_for
 from bot.context.git.urls import RepositoryUrl
 
 REFRESH_SECONDS = 900.0
@@ -105,12 +108,15 @@ class GitHubApp:
 
     async def _issue(self, url: RepositoryUrl, repository: str) -> tuple[str, float]:
         """Return a new token and its end in Unix seconds; ("", 0) without an installation."""
-        reply = await self._ask("GET", f"/repos/{url.path}/installation", repository)
+        # A path may hold `?` and `#`, which would cut the address short.
+        reply = await self._ask("GET", f"/repos/{quote(url.path)}/installation", repository)
         if reply.status == 404 and reply.message == "Not Found":
             return "", 0.0
         if reply.status != 200:
             raise self._refusal(reply, repository)
-        number = int(reply.body["id"])
+        number = reply.body.get("id")
+        if not isinstance(number, int):
+            raise self._refusal(reply, repository)
         wanted = {"repositories": [url.name], "permissions": {"contents": "read"}}
         path = f"/app/installations/{number}/access_tokens"
         reply = await self._ask("POST", path, repository, wanted)
@@ -118,8 +124,14 @@ class GitHubApp:
             raise self._without_permission(repository)
         if reply.status != 201:
             raise self._refusal(reply, repository)
-        expires_at = datetime.fromisoformat(str(reply.body["expires_at"])).timestamp()
-        return str(reply.body["token"]), expires_at
+        token = reply.body.get("token")
+        try:
+            expires_at = datetime.fromisoformat(str(reply.body.get("expires_at"))).timestamp()
+        except ValueError:
+            raise self._refusal(reply, repository) from None
+        if not isinstance(token, str):
+            raise self._refusal(reply, repository)
+        return token, expires_at
 
     async def _ask(self, method: str, path: str, repository: str, body: object = None) -> _Reply:
         headers = {
@@ -137,10 +149,12 @@ class GitHubApp:
                     capath=os.environ.get("GIT_SSL_CAPATH"),
                 )
             async with (
-                aiohttp.ClientSession(timeout=_TIMEOUT, trust_env=True) as session,
+                # With `trust_env` the user's .netrc would be read too.
+                aiohttp.ClientSession(timeout=_TIMEOUT) as session,
                 session.request(
                     method,
-                    api_address(self.host) + path,
+                    address := URL(api_address(self.host) + path, encoded=True),
+                    proxy=proxy_for(address.host or "", os.environ),
                     json=body,
                     headers=headers,
                     ssl=self._authorities,

@@ -75,14 +75,18 @@ def _inner_ipv4(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
 
 def is_proxied(url: RepositoryUrl, environ: Mapping[str, str]) -> bool:
     """Tell whether git reaches the host through a proxy, which then resolves the name itself."""
-    if url.scheme != "https":
-        return False
+    return url.scheme == "https" and proxy_for(url.host, environ) is not None
+
+
+def proxy_for(host: str, environ: Mapping[str, str]) -> str | None:
+    """Return the address of the proxy on the way to a host by https, None if there is none."""
     proxies = _proxies(environ)
-    if not (proxies.get("https") or proxies.get("all")):
-        return False
+    proxy = proxies.get("https") or proxies.get("all")
+    if not proxy:
+        return None
     # typeshed declares it for some platforms only.
     bypass: Callable[[str, Mapping[str, str]], bool] = getattr(request, "proxy_bypass_environment")  # noqa: B009
-    return not bypass(url.host, proxies)
+    return None if bypass(host, proxies) else proxy
 
 
 def _proxies(environ: Mapping[str, str]) -> dict[str, str]:

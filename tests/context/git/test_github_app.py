@@ -10,6 +10,7 @@ from functools import cache, partial
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from benchmarks.made_repository import commit
 from bot.context.errors import AuthenticationError, RepositoryError, TokenError
@@ -210,3 +211,40 @@ async def test_the_app_itself_can_be_asked_for(setup: Setup) -> None:
 )
 def test_every_kind_of_host_has_its_api(host: str, address: str) -> None:
     assert api_address(host) == address
+
+
+async def test_the_users_netrc_does_not_stand_in_the_way_of_the_apps_signature(
+    setup: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The HTTP library reads it if it takes proxies from the environment."""
+    file = tmp_path / "netrc"
+    file.write_text("machine localhost login me password theirs\n")
+    file.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(file))
+    assert len(await setup.clone(setup.app()).fetch()) == 40
+
+
+@pytest.mark.parametrize("path", ["acme/payments%3Fx=/y", "acme/payments%23"])
+async def test_a_path_with_signs_of_an_address_gets_no_token_of_another_repository(
+    setup: Setup, path: str
+) -> None:
+    """`/repos/acme/payments?x=/installation` is the address of another answer, with another id."""
+    with pytest.raises(RepositoryError):
+        await setup.clone(setup.app(), path).fetch()
+    assert setup.host.asked == []
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"id": "77"}, {"id": 77, "token": 5}, {"id": 77, "token": "t", "expires_at": "x"}]
+)
+async def test_an_unexpected_reply_is_a_fault_of_the_host(
+    setup: Setup, body: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy or a page for signing in may answer in the host's place."""
+
+    async def answer(request: web.Request, path: str) -> web.Response:
+        return web.json_response(body, status=201 if path.endswith("tokens") else 200)
+
+    monkeypatch.setattr(setup.host, "_api", answer)
+    with pytest.raises(TokenError):
+        await setup.clone(setup.app()).fetch()
