@@ -323,8 +323,8 @@ class Settings(BaseSettings):
     creators_attach: bool = Field(
         False,
         alias="forewarm_creators_attach",
-        description="Lets a channel's creator attach repositories to it. By default only operators"
-        " and workspace admins may.",
+        description="Lets a channel's creator attach repositories to it, without tokens and keys,"
+        " and change what was attached so. By default only operators and workspace admins may.",
         examples=["true"],
     )
     operators: Annotated[tuple[str, ...], NoDecode] = Field(

@@ -375,7 +375,7 @@ class InstallationCheck:
             sources = Clones(settings, store, client, self._now, Tasks())
             for context in loaded.contexts:
                 named = (repository.url for repository in context.repositories)
-                sources.trust(named, context.workspace)
+                sources.trust(named, context.name, context.workspace)
                 for finding in await self._context(context, sources, client):
                     yield finding
         finally:

@@ -221,17 +221,18 @@ async def test_a_token_is_used_for_addresses_that_files_or_operators_named(produ
         body = {"repositories": [{"url": url, "name": "x"}], "channels": [BARE]}
         held = await admin.read_context(TEAM, BARE)
         assert await admin.save(TEAM, WHO, Draft(held, body))
-        assert not clones.trusts(parse_url(url))
+        assert not clones.trusts(parse_url(url), held.name)
         held = await admin.read_context(TEAM, BARE)
         assert await admin.save(TEAM, WHO, Draft(held, body), by_operator=True)
-        assert clones.trusts(parse_url(url))
-        assert clones.trusts(parse_url(url + ".git"))
+        assert clones.trusts(parse_url(url), held.name)
+        assert clones.trusts(parse_url(url + ".git"), held.name)
+        assert not clones.trusts(parse_url(url), "slack-c0other")
         for other in (
             f"{url}2",
             "https://git.example.com:8443/acme/x",
             "ssh://git.example.com/acme/x",
         ):
-            assert not clones.trusts(parse_url(other))
+            assert not clones.trusts(parse_url(other), held.name)
 
 
 async def test_what_another_replica_changes_is_followed_and_what_it_removes_is_dropped(

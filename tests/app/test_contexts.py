@@ -79,7 +79,7 @@ class FileRegistry(ContextRegistry):
         for one in configs:
             self.put(one)
 
-    def _source(self, config: ContextConfig) -> Codebase:
+    def _source(self, config: ContextConfig, *, by_operator: bool = False) -> Codebase:
         return cast(Codebase, self.sources.setdefault(config.name, Source(config)))
 
     def _moved(self, move: PrefixChanged) -> None:

@@ -30,7 +30,7 @@ async def test_a_crash_in_one_context_does_not_end_the_refresh(tmp_path: Path) -
     )
     faulty: Any = _Faulty()
 
-    def opened(_: object) -> Codebase:
+    def opened(config: object, *, by_operator: bool = False) -> Codebase:
         return faulty  # type: ignore[no-any-return]  # stands for one
 
     async def build(*_: object) -> Any:

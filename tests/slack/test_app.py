@@ -229,7 +229,9 @@ class Rooms:
     def summary(self, name: str, body: Mapping[str, Any]) -> Summary:
         return Summary(name=name)
 
-    async def preview(self, held: StoredContext, body: Mapping[str, Any]) -> Preview:
+    async def preview(
+        self, held: StoredContext, body: Mapping[str, Any], *, by_operator: bool = False
+    ) -> Preview:
         omitted = [("secrets/<!here>.env", "it holds secrets")]
         return Preview(tokens=1234, files=5, warm_day_usd=0.5, omitted=omitted)
 

@@ -86,25 +86,33 @@ class Clones:
         self._claude = claude
         self._now = now
         self._credentials = git_credentials(settings, now)
-        self._trusted: defaultdict[str, set[str]] = defaultdict(set)
+        self._trusted: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         self.uses = FileUses(store.state, now)
         self.speeds = ModelSpeeds(store.state, tasks)
 
-    def trust(self, urls: Iterable[str], workspace: str = "") -> None:
-        """Note addresses that a context file or an operator named for contexts of a workspace."""
-        self._trusted[workspace].update(urls)
+    def trust(self, urls: Iterable[str], context: str, workspace: str = "") -> None:
+        """Note addresses that a context file or an operator named for a context."""
+        self._trusted[workspace, context].update(urls)
 
-    def trusts(self, url: RepositoryUrl, workspace: str = "") -> bool:
-        """Tell whether an operator stands behind this very address, host and port included."""
-        return any(url == _parsed(one) for one in self._trusted[workspace])
+    def trusts(self, url: RepositoryUrl, context: str, workspace: str = "") -> bool:
+        """Tell whether an operator stands behind this very address, host and port included.
 
-    def _may_be_private(self, url: RepositoryUrl, workspace: str) -> bool:
+        For this context alone: people who may ask another one may not ask this one.
+        """
+        return any(url == _parsed(one) for one in self._trusted[workspace, context])
+
+    def _may_be_private(self, url: RepositoryUrl) -> bool:
         """The default hosts are public. An operator who lists another one knows its network."""
         host = host_and_port(url)
         listed = {one.lower().partition("/")[0] for one in self._settings.repository_hosts}
-        return self.trusts(url, workspace) or (host in listed and host not in PUBLIC_HOSTS)
+        return host in listed and host not in PUBLIC_HOSTS
 
-    def open(self, config: ContextConfig) -> Codebase:
+    def open(self, config: ContextConfig, *, by_operator: bool = False) -> Codebase:
+        """Return the code of a context. `by_operator`: an operator names its addresses now."""
+
+        def trusts(url: RepositoryUrl) -> bool:
+            return by_operator or self.trusts(url, config.name, config.workspace)
+
         return Codebase(
             config,
             _folder(self._settings.home, config),
@@ -114,8 +122,8 @@ class Clones:
             credentials=self._credentials,
             sources=AllowedSources(
                 local=self._settings.local_repositories,
-                trusts=lambda url: self.trusts(url, config.workspace),
-                may_be_private=lambda url: self._may_be_private(url, config.workspace),
+                trusts=trusts,
+                may_be_private=lambda url: trusts(url) or self._may_be_private(url),
             ),
             sessions=in_children(limits_of(config.limits)),
             experience=partial(self._experience, config),

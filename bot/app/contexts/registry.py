@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import structlog
 
@@ -72,6 +73,12 @@ class Current:
     snapshot: Snapshot
 
 
+class OpenSource(Protocol):
+    """Opens the code of a context. `by_operator`: an operator names its addresses now."""
+
+    def __call__(self, config: ContextConfig, *, by_operator: bool = False) -> Codebase: ...
+
+
 BuildPrefix = Callable[[ContextConfig, Pack, str], Awaitable[Prefix]]
 """Makes a context's prefix from its pack and the salt of the installation."""
 
@@ -105,7 +112,7 @@ class ContextRegistry:
 
     def __init__(
         self,
-        open_source: Callable[[ContextConfig], Codebase],
+        open_source: OpenSource,
         build: BuildPrefix,
         *,
         salt: str = "",
@@ -231,9 +238,9 @@ class ContextRegistry:
                 if live.pack is not None:
                     await self._rebuild(live, asyncio.get_running_loop().time())
 
-    async def try_out(self, config: ContextConfig) -> Current:
+    async def try_out(self, config: ContextConfig, *, by_operator: bool = False) -> Current:
         """Build a context without using it. Raises a `ForewarmError` if it cannot be built."""
-        source = self._open(config)
+        source = self._open(config, by_operator=by_operator)
         await source.sync()
         pack = await source.pack()
         prefix = await self._build(config, pack, self._contents.salt)

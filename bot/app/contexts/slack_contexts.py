@@ -65,13 +65,14 @@ class SlackContexts:
         library: ContextRegistry,
         workspace: str,
         detached: Callable[[str], None] = lambda name: None,
-        trust: Callable[[Iterable[str], str], None] = lambda urls, owner: None,
+        trust: Callable[[Iterable[str], str, str], None] = lambda urls, context, owner: None,
         *,
         owner: str = "",
     ) -> None:
         """`detached` is called with each context that is taken away; `trust` with the addresses
-        that a context file or an operator named, and `owner`. That is the workspace again if the
-        app is installed with OAuth: then contexts, trust and operators are this workspace's."""
+        that a context file or an operator named, the context, and `owner`. That is the workspace
+        again if the app is installed with OAuth: then contexts, trust and operators are this
+        workspace's."""
         self._owner = owner
         self._settings = settings
         self._detached = detached
@@ -99,7 +100,7 @@ class SlackContexts:
         self._files = _dumped(contexts)
         self._slack = await self._stored()
         for config in contexts:
-            self._trust((repository.url for repository in config.repositories), self._owner)
+            self._trust_file(config)
             self._library.put(config)
         for name in self._slack:
             self._use(name)
@@ -118,7 +119,7 @@ class SlackContexts:
         kept = {name: before[name] for name in broken & before.keys()}
         self._files = {**fresh, **kept}
         for config in loaded.contexts:
-            self._trust((repository.url for repository in config.repositories), self._owner)
+            self._trust_file(config)
         for name in before.keys() - self._files.keys():
             if name not in self._slack or not self._use(name):
                 self._library.drop(name)
@@ -130,6 +131,10 @@ class SlackContexts:
             if config.name not in self._slack or not self._use(config.name):
                 self._library.put(config)
         return [config.name for config in changed]
+
+    def _trust_file(self, config: ContextConfig) -> None:
+        urls = (repository.url for repository in config.repositories)
+        self._trust(urls, config.name, self._owner)
 
     async def keep_following(self) -> None:
         """Take over and build what was changed at another replica, until cancelled."""
@@ -153,18 +158,19 @@ class SlackContexts:
         return [name for name in changed if self._use(name)]
 
     async def _stored(self) -> dict[str, _Known]:
-        operators_named = await self._store.state.all(TRUSTED)
-        named = (
-            kept.value.decode()
-            for key, kept in operators_named.items()
-            if not self._owner or key.startswith(f"{self._owner}:")
-        )
-        self._trust(named, self._owner)
-        return {
+        named = (await self._store.state.all(TRUSTED)).keys()
+        found = {
             kept.name: _Known(kept.workspace, kept.body, kept.version)
             for kept in await self._store.contexts.all()
             if kept.workspace == self._workspace
         }
+        for name, known in found.items():
+            urls = [str(one.get("url") or "") for one in known.body.get("repositories") or ()]
+            # Version 0.1.0 kept which addresses an operator named, but not for which context.
+            keys = ((url, {self._trust_key(url, name), self._trust_key(url)}) for url in urls)
+            trusted = [url for url, ways in keys if not ways.isdisjoint(named)]
+            self._trust(trusted, name, self._owner)
+        return found
 
     def _use(self, name: str) -> bool:
         try:
@@ -214,14 +220,19 @@ class SlackContexts:
             problem=live.problem,
         )
 
-    async def preview(self, held: StoredContext, body: Mapping[str, Any]) -> Preview:
-        """Build what a change would come to, beside what is in use."""
+    async def preview(
+        self, held: StoredContext, body: Mapping[str, Any], *, by_operator: bool = False
+    ) -> Preview:
+        """Build what a change would come to, beside what is in use.
+
+        For an operator, tokens are used for the addresses that it names.
+        """
         before = held.body
         if not self._repositories(held.name, body):
             return Preview(tokens=0, files=0, warm_day_usd=0.0, changed=["the codebase is removed"])
         config = self._merged(held.name, body)
         self._check_hosts(config)
-        current = await self._library.try_out(config)
+        current = await self._library.try_out(config, by_operator=by_operator)
         return Preview(
             tokens=current.prefix.tokens,
             files=current.pack.files,
@@ -266,7 +277,7 @@ class SlackContexts:
         if not saved:
             return False
         if by_operator:
-            await self._note_trust([repository.url for repository in config.repositories])
+            await self._note_trust(held.name, [one.url for one in config.repositories])
         await self._audit(
             workspace, user, "changed", held.name, edits.changed_keys(held.body, body)
         )
@@ -275,12 +286,16 @@ class SlackContexts:
         await self._library.refresh([held.name])
         return True
 
-    async def _note_trust(self, urls: Sequence[str]) -> None:
+    async def _note_trust(self, context: str, urls: Sequence[str]) -> None:
         for url in urls:
-            key = hashlib.sha256(url.encode()).hexdigest()
-            own = f"{self._owner}:{key}" if self._owner else key
-            await self._store.state.put(TRUSTED, own, url.encode())
-        self._trust(urls, self._owner)
+            await self._store.state.put(TRUSTED, self._trust_key(url, context), url.encode())
+        self._trust(urls, context, self._owner)
+
+    def _trust_key(self, url: str, context: str = "") -> str:
+        """Return the key under which it is kept that an operator named an address."""
+        named = f"{context}\0{url}" if context else url
+        key = hashlib.sha256(named.encode()).hexdigest()
+        return f"{self._owner}:{key}" if self._owner else key
 
     async def _detach(self, workspace: str, user: str, held: StoredContext) -> bool:
         if held.version is None:

@@ -70,7 +70,9 @@ class ContextEditor(Protocol):
 
     def summary(self, name: str, body: Mapping[str, Any]) -> Summary: ...
 
-    async def preview(self, held: StoredContext, body: Mapping[str, Any]) -> Preview:
+    async def preview(
+        self, held: StoredContext, body: Mapping[str, Any], *, by_operator: bool = False
+    ) -> Preview:
         """Build the context without using it. Raises a `ForewarmError` if it fails."""
 
     async def keep_draft(self, key: str, draft: Draft) -> None: ...
@@ -161,7 +163,8 @@ class Codebase:
         if denied is not None:
             form = views.done_view(place, denied.message)
         elif verb == "detach":
-            await self._preview(shown, place, held, edits.without_repository(held.body, name))
+            body = edits.without_repository(held.body, name)
+            await self._preview(user, shown, place, held, body)
             return
         else:
             form = self._form(place, held, verb, name)
@@ -186,7 +189,7 @@ class Codebase:
         body = edits.with_channel(
             edits.with_repository(held.body, edit, _name_of(edit.url)), place.channel
         )
-        await self._preview(shown, place, held, body)
+        await self._preview(user, shown, place, held, body)
 
     async def submit_settings(self, user: str, view: Mapping[str, Any], shown: str) -> None:
         """The form of the settings was sent: preview what it would come to."""
@@ -204,7 +207,7 @@ class Codebase:
         if body == held.body:
             await self._say(shown, place, "Nothing was changed: everything stands as it stood.")
         else:
-            await self._preview(shown, place, held, body)
+            await self._preview(user, shown, place, held, body)
 
     def _settings(self, name: str) -> edits.SettingsEdit:
         """Return the settings in force, from files or from Slack."""
@@ -212,13 +215,19 @@ class Codebase:
         return DEFAULTS if context is None else settings_of(context)
 
     async def _preview(
-        self, view_id: str, place: pieces.Place, held: StoredContext, body: Mapping[str, Any]
+        self,
+        user: str,
+        view_id: str,
+        place: pieces.Place,
+        held: StoredContext,
+        body: Mapping[str, Any],
     ) -> None:
         # The view that says "working" travels in the acknowledgement, which leaves on its own
         # connection: an update that overtook it would be painted over by it.
         await asyncio.sleep(SETTLE_SECONDS)
+        by_operator = await self._denied(user, place.channel, as_operator=True) is None
         try:
-            preview = await self._editor.preview(held, body)
+            preview = await self._editor.preview(held, body, by_operator=by_operator)
         except ForewarmError as error:
             view = views.problem_view(place, error.user_message)
             await best_effort("codebase", self._client.views_update(view_id=view_id, view=view))
@@ -261,9 +270,24 @@ class Codebase:
         operators = (*(context.access.operators if context else ()), *self._editor.operators)
         person = await self._people.person(user, ())
         facts = await self._people.channel(channel)
-        creator = facts.creator if self._editor.creators_attach and not as_operator else None
+        creator = None if as_operator else self._creator(channel, context, facts.creator)
         place = Place("own", facts.shared, creator, known=facts.known)
         return decide("configure", person, place, _Rules(operators=operators))
+
+    def _creator(
+        self, channel: str, context: ContextConfig | None, creator: str | None
+    ) -> str | None:
+        """Return the channel's creator if that person may change its codebase.
+
+        A context of a file, or one that serves other channels too, is not the creator's own: who
+        may see it is not theirs to say.
+        """
+        if not self._editor.creators_attach:
+            return None
+        is_own = context is None or (
+            set(context.channels) == {channel} and not self._editor.decided(context.name)
+        )
+        return creator if is_own else None
 
 
 def settings_of(context: ContextConfig) -> edits.SettingsEdit:

@@ -188,9 +188,10 @@ async def test_a_trusted_address_is_trusted_for_its_own_workspace(estate: Found)
         for place in (ONE, TWO):
             await running.browser.install(place)
         await running.open(ONE, TWO)
-        address = running.bot.workspaces[ONE].library.all()[0].repositories[0].address
-        assert clones.trusts(address, ONE)
-        assert not clones.trusts(address, TWO)
+        (context,) = running.bot.workspaces[ONE].library.all()
+        address = context.repositories[0].address
+        assert clones.trusts(address, context.name, ONE)
+        assert not clones.trusts(address, context.name, TWO)
 
 
 async def test_a_file_without_a_workspace_is_left_out(estate: Found) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ STRANGE = Sources(trusts=lambda url: False)
 
 
 @pytest.fixture
-def netrc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def netrc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Give the bot's user a `.netrc` with the token, as a developer's machine has one."""
     home = tmp_path / "user"
     home.mkdir()
@@ -32,7 +31,6 @@ def netrc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     file.write_text(f"machine localhost login x-access-token password {TOKEN}\n")
     file.chmod(0o600)
     monkeypatch.setenv("HOME", str(home))
-    yield
 
 
 @pytest.mark.usefixtures("netrc")
@@ -58,7 +56,9 @@ async def test_a_private_clone_is_no_answer_to_a_fetch_without_its_token(
     secrets = Secrets(Credentials(ENVIRON))
 
     def clone(sources: Sources) -> Clone:
-        return Clone("r", parse_url(url), "main", tmp_path / "home", secrets=secrets, sources=sources)
+        return Clone(
+            "r", parse_url(url), "main", tmp_path / "home", secrets=secrets, sources=sources
+        )
 
     assert await clone(Sources()).fetch() == commit
     stranger = clone(STRANGE)
