@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 
 from bot.context.secrets.candidate import Candidate, places
+from bot.context.secrets.passwords import is_marked_password
 from bot.context.secrets.values import is_mixed, is_random, without_templates
 
 _ADDRESS_END = re.compile(r"[^\s\"'`<>\\]{1,2000}")
@@ -60,7 +61,7 @@ def addresses(text: str, kind: str) -> Iterator[Candidate]:
     if kind in {"config", "prose"}:
         for pattern in (_PGPASS, _USER_LIST):
             for match in pattern.finditer(text):
-                if is_mixed(match["value"]):
+                if is_marked_password(match["value"]):
                     yield _candidate(match)
     if kind in {"java", "kotlin", "scala"}:
         for at in places(text, "getConnection"):
@@ -71,13 +72,39 @@ def addresses(text: str, kind: str) -> Iterator[Candidate]:
             found = _CHARACTERS.search(text, max(0, at - 200), at)
             if found and is_mixed(found["value"]):
                 yield _candidate(found)
+    if kind not in {"prose", "json"}:
+        for at in (
+            place for anchor in ("ogin: ", "redentials: ") for place in places(text, anchor)
+        ):
+            found = _LOGIN_IN_PROSE.match(text, at)
+            if found and is_marked_password(found["value"]):
+                yield Candidate(*found.span("value"), "password")
     if kind == "prose":
         for at in (place for anchor in _LOGIN_ANCHORS for place in places(text, anchor)):
             found = _LOGIN_IN_PROSE.match(text, at)
             if found and is_mixed(found["value"]):
                 yield _candidate(found)
+        yield from _in_spans(text)
         yield from _in_tables(text)
         yield from _in_separated_values(text)
+
+
+_SPANS = re.compile(r"`(?P<user>[\w.@+-]{2,60})` ?/ ?`(?P<value>[^`\s]{6,80})`")
+
+
+def _in_spans(text: str) -> Iterator[Candidate]:
+    """Yield the password of a user in a document: `` `demo@acme.com` / `…` ``."""
+    for anchor in ("` / `", "`/`"):
+        for at in places(text, anchor):
+            floor = max(text.rfind("\n", max(0, at - 300), at) + 1, at - 300, 0)
+            found = _SPANS.search(text, max(floor, at - 62), at + 90)
+            if found is None or not is_marked_password(found["value"]):
+                continue
+            if "@" in found["user"] or _OF_LOGINS.search(text, floor, at):
+                yield _candidate(found)
+
+
+_OF_LOGINS = re.compile(r"(?i)log(?:ged)?[ -]?in|sign[ -]?in|credential|account|user")
 
 
 def _candidate(match: re.Match[str], label: str = "password") -> Candidate:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
+from typing import Literal, NamedTuple
 
 from bot.context.secrets.candidate import Candidate, places
-from bot.context.secrets.names import Strength, secret_strength
+from bot.context.secrets.names import Strength, is_password_name, secret_strength
 from bot.context.secrets.nearby import KEY_AFTER, USER, in_login, in_statement, is_login
+from bot.context.secrets.passwords import is_marked_password, is_password
 from bot.context.secrets.values import (
     is_dense,
     is_harmless,
@@ -22,7 +24,6 @@ from bot.context.secrets.values import (
     is_random,
     is_typed,
     is_uuid,
-    is_word_password,
 )
 
 _WORDS = (
@@ -41,6 +42,8 @@ _WORDS = (
     b"salt",
     b"pepper",
     b"mnemonic",
+    b"sessid",
+    b"sessionid",
 )
 _NAME_CHARACTERS = (string.ascii_letters + string.digits + "_-$.").encode()
 _NAME_SHAPE = bytes(0x61 if byte in _NAME_CHARACTERS else 0x20 for byte in range(256))
@@ -53,7 +56,7 @@ _SPACE = r"[ \t]{0,40}"
 _TYPE = r"[&*\w\[][\w.<>\[\]|?'&,;* ]{0,60}?"
 _ASSIGN = rf"[ \t]{{0,20}}=(?![=>]){_GAP}"
 _SIGNS = r"\|\|=?|\?\?=?|:=|:-|=>|<-|={1,3}|!={1,2}|\?=|\+=|\*{0,3}:{1,2}\*{0,3}|\?:|->|<<<"
-_VALUE_KEY = r"""["']?\w{0,20}(?i:value)["']?[ \t]{0,4}[:=][ \t]{0,4}"""
+_VALUE_KEY = r"""["']?\w{0,20}(?i:value)["']?[ \t]{0,40}[:=][ \t]{0,4}"""
 _OPERATOR = re.compile(
     rf"""
     (?P<close>{_QUOTE})?
@@ -106,7 +109,8 @@ _BARE_OPERATOR = re.compile(
     r"""(?P<close>\\{0,4}["'`])?[)\]*]{0,3}[ \t]{0,40}"""
     r"""(?:(?:=>|<-|<<<|\?=|={1,2}|(?P<cell>\|)|:[=:-]?)\*{0,3}[ \t]{0,40}"""
     r"""(?:[&!]{1,2}\w{1,40}[ \t]{1,4}(?=\S))?(?:(?:[|>][+-]?\d?)?\n[ \t]{1,80})?"""
-    r"""|(?P<space>[ \t]{1,40}(?:is[ \t:]{1,4})?\*{0,3}))"""
+    r"""|(?P<space>[ \t]{1,40}(?:(?:(?:for|of|on|to)[ ](?:[\w.-]{1,30}[ ]){1,6})?"""
+    r"""(?:is|was)[ \t:]{1,4})?\*{0,3}))"""
     r"""(?P<scheme>(?:Basic|Bearer|Token|ApiKey|token|bearer|basic)[ \t]{1,4})?"""
 )
 _BARE_PAIR = re.compile(
@@ -147,6 +151,18 @@ _QUOTE_LIKE = re.compile(
     r"|<<<?[~-]?[\"']?\w{1,40}[\"']?[^\n]{0,40}\n[ \t]{0,80}(?P<row>\S{4,400})\n)"
 )
 """Literals without quotes in Ruby, Perl and Lua, and the one line of a heredoc."""
+_BYTES = re.compile(
+    r"(?:\[[^\]\n]{0,20}\]){0,2}[ \t]{0,20}(?::[ ]?[\[\]\w; ]{1,20})?(?::?=|:)"
+    r"[ \t]{0,20}\n?[ \t]{0,40}(?:[\w.!\[\] ]{1,30})?[\[{(]{1,2}\s{0,40}"
+    r"(?P<value>(?:0x[0-9A-Fa-f]{1,2}|\d{1,3})"
+    r"(?:\s{0,40},\s{0,40}(?:0x[0-9A-Fa-f]{1,2}|\d{1,3})){15,4000})"
+)
+"""A key as a list of bytes."""
+_DISTINCT_BYTES = 10
+_GROUPS = re.compile(
+    r"[\"']?[ \t]{0,8}[:=][ \t]{0,8}(?P<value>[a-z]{4}(?: [a-z]{4}){3})[ \t]{0,8}(?:\n|\Z)"
+)
+"""A password that Google makes for one program."""
 _DEFAULT_BEFORE = re.compile(
     r'\bdefault(?:_value)?\s{0,4}=\s{0,4}"(?P<value>[^"\n]{4,200})"'
     r'[^"\n]{0,20}\]\s{0,80}(?:pub )?\Z'
@@ -212,17 +228,24 @@ def assigned(text: str, hits: list[int], kind: str) -> Iterator[Candidate]:
         if text.endswith("checksum/", max(0, start - 9), start):
             continue
         done = max(end, hit + 1)
-        name, strength, takes_login, is_key = _meaning(text[start:end])
+        name, strength, takes_login, is_key, is_password_name = _meaning(text[start:end])
         if takes_login:
             yield from in_login(text, end, name)
         if strength is None and is_key:
-            strength = _strength_in_prose(text, start)
+            strength = _strength_in_prose(text, start) or _strength_of_parent(text, start, end)
+            if strength is None:
+                yield from _decoded_key(text, end)
         if strength is None or _RESULT_COMPARED.match(text, end):
             continue
         label = _label(name, strength)
+        proof: Proof = "typed"
+        if strength == "password" and (is_password_name or kind != "yaml"):
+            proof = "likely" if is_password_name else "marked"
         literal = _literal(text, end, name)
         if literal is not None:
-            at, to = literal
+            at, to, is_assigned = literal
+            if proof == "likely" and not is_assigned:
+                proof = "marked"
             value = text[at:to]
             scheme = _SCHEME.match(value)
             prefix = scheme or _ENCODER.match(value)
@@ -231,16 +254,18 @@ def assigned(text: str, hits: list[int], kind: str) -> Iterator[Candidate]:
             if prefix:
                 at += prefix.end()
                 value = text[at:to]
-            certain = bool(scheme) or (len(value) >= 12 and _is_own(name) and is_mixed(value))
-            if _counts(value, strength, certain) or _is_seed_phrase(value, name):
+            certain = bool(scheme) or (
+                len(value) >= _shortest(name) and _is_own(name) and is_mixed(value)
+            )
+            if _counts(value, strength, proof, certain) or _is_seed_phrase(value, name):
                 yield Candidate(at, to, label, "quotes")
                 yield from _following(text, end, at, to, strength, label)
                 continue
             if value.strip() in _SCHEMES and (part := _NEXT_PART.match(text, to)):
                 yield Candidate(*part.span("value"), label, "quotes")
                 continue
-        bare = [*_unusual(text, start, end, strength, kind, label)]
-        bare = bare or [*_bare(text, start, end, name, strength, kind, label)]
+        bare = [*_unusual(text, start, end, strength, proof, kind, label)]
+        bare = bare or [*_bare(text, start, end, name, strength, proof, kind, label)]
         if kind == "yaml" and name.endswith("s"):
             bare += _listed(text, end, strength, label)
         if not bare and kind not in _WITHOUT_STATEMENTS:
@@ -263,11 +288,23 @@ def _name_at(text: str, shape: bytes, hit: int) -> tuple[int, int]:
     return start, end
 
 
+class _Meaning(NamedTuple):
+    """What a name says: the name without a method, and which values it may have."""
+
+    name: str
+    strength: Strength | None
+    takes_login: bool
+    is_key: bool
+    is_password: bool
+
+
 @lru_cache(maxsize=16_384)
-def _meaning(written: str) -> tuple[str, Strength | None, bool, bool]:
-    """Return the name without a method, its strength, and if it is a login's or the word key."""
+def _meaning(written: str) -> _Meaning:
     name = _METHOD.sub("", written)
-    return name, secret_strength(name), is_login(name), name.lower() in {"key", "keys"}
+    strength = secret_strength(name)
+    is_key = name.lower() in {"key", "keys"}
+    is_password = strength == "password" and is_password_name(name)
+    return _Meaning(name, strength, is_login(name), is_key, is_password)
 
 
 def _strength_in_prose(text: str, start: int) -> Strength | None:
@@ -277,6 +314,42 @@ def _strength_in_prose(text: str, start: int) -> Strength | None:
     head = text[max(0, start - 20) : start - 1]
     before = head[len(head.rstrip(string.ascii_letters)) :]
     return secret_strength(f"{before}_key") if before else None
+
+
+_PARENT = re.compile(r"""["']?(\w{1,60})["']?[ \t]{0,8}[:=]?[ \t]{0,8}\Z""")
+
+
+_MEMBER = re.compile(r"""["']?[ \t]{0,8}[:=][ \t]{0,8}["'](?P<value>[^"'\s]{8,400})["']""")
+
+
+def _strength_of_parent(text: str, start: int, end: int) -> Strength | None:
+    """Judge the `key` of `"Jwt": {"Issuer": "…", "Key": "…"}` by the name of its object."""
+    member = _MEMBER.match(text, end)
+    if member is None or not is_marked_password(member["value"]):
+        return None
+    floor = max(0, start - _LINE_SIDE)
+    opening = text.rfind("{", floor, start)
+    closing = text.rfind("}", floor, start)
+    while closing > opening >= 0:
+        closing = text.rfind("}", floor, opening)
+        opening = text.rfind("{", floor, opening)
+    parent = _PARENT.search(text, max(floor, opening - 80), opening) if opening >= 0 else None
+    return secret_strength(f"{parent[1]}_key") if parent else None
+
+
+_DECODED = re.compile(
+    r"""[ \t]{0,20}:?={1,2}[ \t]{0,20}[\w.]{0,40}"""
+    r"""(?:Buffer\.from|fromhex|unhexlify|DecodeString|b64decode|FromBase64String|FromHexString"""
+    r"""|decodeHex|parseHex|hex::decode|hex2bin|base64_decode)"""
+    r"""\([ ]?(?P<quote>["'])(?P<value>[A-Za-z0-9+/=_-]{24,400})(?P=quote)"""
+)
+
+
+def _decoded_key(text: str, end: int) -> Iterator[Candidate]:
+    """Yield a key that is decoded from base64 or from hexadecimal digits: `KEY = fromhex("…")`."""
+    found = _DECODED.match(text, end)
+    if found and is_random(found["value"]):
+        yield Candidate(*found.span("value"), "key", "quotes")
 
 
 def _label(name: str, strength: Strength) -> str:
@@ -291,8 +364,8 @@ def _label(name: str, strength: Strength) -> str:
     return "key"
 
 
-def _literal(text: str, end: int, name: str) -> tuple[int, int] | None:
-    """Return the span of the literal that the name at `end` is given, if there is one."""
+def _literal(text: str, end: int, name: str) -> tuple[int, int, bool] | None:
+    """Return the span of the literal that the name at `end` is given, and if a sign assigns it."""
     match = _OPERATOR.match(text, end)
     if match is None:
         return None
@@ -316,11 +389,12 @@ def _literal(text: str, end: int, name: str) -> tuple[int, int] | None:
     compared = (match["sign"] or "").startswith(("==", "!="))
     if not compared and KEY_AFTER.match(text, to + len(quote)):
         return None
+    is_assigned = match["comma"] is None and match["call"] is None
     if text.startswith("\\", at) and text.endswith(text[at : at + 2], at + 2, to):
-        return at + 2, to - 2
+        return at + 2, to - 2, is_assigned
     if to - at > 2 and text[at] in "\"'" and text[to - 1] == text[at]:
-        return at + 1, to - 1
-    return at, to
+        return at + 1, to - 1, is_assigned
+    return at, to, is_assigned
 
 
 def _closing(text: str, at: int, quote: str) -> int | None:
@@ -338,14 +412,29 @@ def _closing(text: str, at: int, quote: str) -> int | None:
 def _is_own(name: str) -> bool:
     """Tell whether a name means a credential of an interface, of any length."""
     letters = name.lower().replace("_", "").replace("-", "").replace(".", "")
-    return letters.endswith(("apikey", "accesskey", "apitoken", "accesstoken", "authtoken"))
+    return letters.endswith(
+        ("apikey", "accesskey", "apitoken", "accesstoken", "authtoken", "signingsalt")
+    )
 
 
-def _counts(value: str, strength: Strength, certain: bool = False) -> bool:
+Proof = Literal["typed", "marked", "likely"]
+"""How well a place proves that it holds a password. A `likely` one needs a digit only."""
+_TESTS: dict[Proof, Callable[[str], bool]] = {
+    "typed": is_typed,
+    "marked": is_marked_password,
+    "likely": is_password,
+}
+
+
+def _shortest(name: str) -> int:
+    return 8 if name.lower().endswith("salt") else 12
+
+
+def _counts(value: str, strength: Strength, proof: Proof = "typed", certain: bool = False) -> bool:
     if len(value) > _LONGEST:
         value = value[:_LONGEST]
     if strength == "password" or certain:
-        return is_typed(value) or (
+        return _TESTS[proof](value) or (
             is_uuid(value) and strength == "password" and not is_harmless(value)
         )
     return is_random(value) or is_dense(value)
@@ -372,10 +461,17 @@ def _following(
 
 
 def _unusual(
-    text: str, start: int, end: int, strength: Strength, kind: str, label: str
+    text: str, start: int, end: int, strength: Strength, proof: Proof, kind: str, label: str
 ) -> Iterator[Candidate]:
     """Yield a value in a language's own way of writing: heredocs, `%q(…)`, `${name:…}`."""
     found = None
+    if strength == "password" and (bytes_found := _BYTES.match(text, end)):
+        if len(set(bytes_found["value"].split(","))) >= _DISTINCT_BYTES:
+            yield Candidate(*bytes_found.span("value"), label, "form")
+        return
+    if proof == "likely" and (groups := _GROUPS.match(text, end)):
+        yield Candidate(*groups.span("value"), label)
+        return
     if text.endswith("${", max(0, start - 2), start):
         found = _REFERENCE.match(text, end)
     elif kind in _WITH_QUOTE_LIKE:
@@ -385,17 +481,24 @@ def _unusual(
     if found:
         named = found.groupdict()
         group = next(name for name in ("value", "row", "long") if named.get(name))
-        if _counts(found[group], strength):
+        if _counts(found[group], strength, proof):
             yield Candidate(*found.span(group), label, "form")
 
 
 def _bare(
-    text: str, start: int, end: int, name: str, strength: Strength, kind: str, label: str
+    text: str,
+    start: int,
+    end: int,
+    name: str,
+    strength: Strength,
+    proof: Proof,
+    kind: str,
+    label: str,
 ) -> Iterator[Candidate]:
     """Yield a value that stands without quotes, if the kind of text writes values so."""
     loose = kind not in _BARE_KINDS
     if kind != "prose" and (before := _value_before(text, start)) is not None:
-        if _counts(before[2], strength):
+        if _counts(before[2], strength, proof):
             yield Candidate(before[0], before[1], label)
         return
     found = _bare_span(text, start, end, name, kind)
@@ -405,16 +508,26 @@ def _bare(
     value = text[at:to]
     if how == "scheme":
         accepted = is_typed(value) and len(value) >= 8
+    elif how == "pair":
+        accepted = is_marked_password(value)
     elif strength == "key":
-        accepted = is_random(value) or (_is_own(name) and len(value) >= 12 and is_mixed(value))
+        accepted = is_random(value) or (
+            _is_own(name) and len(value) >= _shortest(name) and is_mixed(value)
+        )
+    elif how == "verb":
+        accepted = is_mixed(value) and any(map(str.isdigit, value))
     elif how == "space" and not name.startswith("-") and name not in _DIRECTIVES:
         accepted = is_mixed(value) and not _SETTING.match(value)
     elif loose or kind == "prose":
-        certain = is_typed(value) and "(" not in value and _is_connection(text, start, to)
-        of_words = kind in {"prose", "xml"} and label == "password" and how == "sign"
-        accepted = is_mixed(value) or certain or (of_words and is_word_password(value))
+        accepted = is_mixed(value)
+        if not accepted and how == "sign" and "(" not in value:
+            is_told = kind == "xml" or _is_connection(text, start, to)
+            test = _TESTS[proof] if is_told else is_marked_password
+            accepted = proof == "likely" and test(value)
     else:
-        accepted = _counts(value, strength)
+        accepted = _counts(value, strength, proof) and not (
+            how == "space" and _SETTING.match(value)
+        )
     if accepted:
         yield Candidate(at, _find_value_end(text, at, to), label)
 
@@ -468,13 +581,14 @@ def _bare_span(
         if match["scheme"]:
             how = "scheme"
         elif match["space"]:
-            how = "space"
+            how = "verb" if match["space"].strip("\t *") else "space"
     at = match.end()
     if how != "scheme" and (scheme := _SCHEME.match(text, at, at + 20)):
         at = scheme.end()
         how = "scheme"
     if name.startswith("-") and name.endswith("auth") and (user := USER.match(text, at)):
         at = user.end()
+        how = "pair"
     run = _BARE_VALUE.match(text, at)
     if run is None:
         return None

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from bot.context.secrets.candidate import Candidate, places
 from bot.context.secrets.nearby import STRING, USER
+from bot.context.secrets.passwords import is_marked_password, is_password
 from bot.context.secrets.values import is_mixed, is_random
 
 _CALLS = (
@@ -24,6 +25,8 @@ _CALLS = (
     ("ipheriv(", r"\("),
     ("AES.new(", r"\("),
     ("TOTP(", r"\("),
+    ("NewStaticV", r"\d\("),
+    ("NewStaticCredentials(", r"\("),
 )
 _OPENINGS = tuple(
     (anchor, len(anchor.rstrip("(.")), re.compile(opening)) for anchor, opening in _CALLS
@@ -41,8 +44,37 @@ def keys_in_calls(text: str) -> Iterator[Candidate]:
             newline = text.find("\n", found.end(), found.end() + _SIDE)
             stop = newline if newline >= 0 else found.end() + _SIDE
             for literal in STRING.finditer(text, found.end(), stop):
-                if is_random(literal["value"]):
+                if is_random(literal["value"]) or _is_argument(text, found.end(), literal, anchor):
                     yield Candidate(*literal.span("value"), "key", "quotes")
+    for anchor in ("omniauth", "provider"):
+        for at in places(text, anchor):
+            found = _PROVIDER.match(text, at)
+            if found and is_random(found["value"]):
+                yield Candidate(*found.span("value"), "secret", "quotes")
+
+
+_PROVIDER = re.compile(
+    r"(?:omniauth|provider)[ (]{1,4}:\w{1,40},\s{0,80}['\"][^'\"\n]{1,200}['\"],\s{0,80}"
+    r"['\"](?P<value>[^'\"\n]{16,200})['\"]"
+)
+"""`provider :github, "id", "…"` of OmniAuth."""
+_BEFORE_ARGUMENT = re.compile(r"(?:[(,]|\A)\s{0,40}(?:b|\[\]byte\()?\Z")
+_ALGORITHM = re.compile(
+    r"(?i)(?:a?es|des|3des|rsa|[hrep]s|sha|md|utf|ecdsa|ed|hmac|base|chacha|id-|gcm|p)[-_]?\d.*|hmac.*"
+)
+
+
+def _is_argument(text: str, start: int, literal: re.Match[str], anchor: str) -> bool:
+    """Tell whether a literal is an argument of its own that a person made up as a key."""
+    value = literal["value"]
+    # A parser of cookies takes nothing but keys.
+    proof = is_password if anchor == "ookieParser(" else is_marked_password
+    if len(value) < 8 or _ALGORITHM.fullmatch(value) or not proof(value):
+        return False
+    head = text[max(start, literal.start() - 60) : literal.start()]
+    return "{" not in text[start : literal.start()].rpartition("}")[2] and bool(
+        _BEFORE_ARGUMENT.search(head)
+    )
 
 
 _ENCODERS = ("btoa(", "Buffer.from(", "64encode(", "64_encode(")

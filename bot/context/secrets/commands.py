@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bot.context.secrets.candidate import Candidate
-from bot.context.secrets.values import is_typed
+from bot.context.secrets.candidate import Candidate, places
+from bot.context.secrets.passwords import is_password
 
 _VALUE = r"""(?P<quote>["']?)(?P<value>[^\s"'`;|&<>]{4,200})(?P=quote)"""
 _PAIR = r"""(?P<quote>["']?)[^\s:"'$]{1,100}:(?P<value>[^\s"'`|<>]{3,200})"""
@@ -23,7 +23,7 @@ def _command(anchor: str, pattern: str) -> tuple[str, re.Pattern[str]]:
 
 _COMMANDS = (
     _command("sshpass", rf"sshpass[ \t]+-p[ \t]*{_VALUE}"),
-    _command("mysql", rf"mysql(?:dump|admin|import|show)?\b{_ANY}-p{_VALUE}"),
+    _command("mysql", rf"mysql(?:dump|admin|import|show)?\b{_ANY}[\"']?-p{_VALUE}"),
     _command("mariadb", rf"mariadb(?:-dump|-admin)?\b{_ANY}-p{_VALUE}"),
     _command("login", rf"\blogin\b{_ANY}-p[ \t=]+{_VALUE}"),
     _command("redis-cli", rf"redis-cli\b{_ANY}(?:-a|--pass)[ \t]+{_VALUE}"),
@@ -53,6 +53,8 @@ _COMMANDS = (
         r"[ \t]*(?:sudo[ \t]+)?chpasswd",
     ),
     _command("ConvertTo-SecureString", rf"ConvertTo-SecureString[ \t]+(?:-String[ \t]+)?{_VALUE}"),
+    _command("schtasks", rf"(?i:schtasks)\b{_ANY}(?i:/rp)[ \t]+{_VALUE}"),
+    _command("psexec", rf"(?i:psexec)(?:64)?(?:\.exe)?\b{_ANY}-p[ \t]+{_VALUE}"),
     _command("zip", rf"\bzip\b{_ANY}-P[ \t]*{_VALUE}"),
     _command("vault login", rf"vault login[ \t]+(?:-\S+[ \t]+)*(?:token=)?{_VALUE}"),
     _command("net use", rf"net use[ \t]{_ANY}/user:\S{{1,100}}[ \t]+{_VALUE}"),
@@ -67,12 +69,32 @@ _SIDE = 300
 
 def in_commands(text: str) -> Iterator[Candidate]:
     """Yield passwords on command lines; each line is looked at once for each program."""
+    yield from _in_user_lists(text)
     for anchor, pattern in _COMMANDS:
         at = text.find(anchor)
         while at >= 0:
             start = max(text.rfind("\n", max(0, at - _SIDE), at) + 1, at - _SIDE, 0)
             match = pattern.search(text, start, at + 2 * _SIDE)
-            if match and is_typed(match["value"]):
+            if match and is_password(match["value"]):
                 yield Candidate(match.start("value"), match.end("value"), "password")
             newline = text.find("\n", at, at + 2 * _SIDE)
             at = text.find(anchor, newline if newline >= 0 else at + 2 * _SIDE)
+
+
+_USERS = re.compile(
+    r"chpasswd:[ \t]*\n(?:[ \t]+expire:[^\n]{0,40}\n)?[ \t]+list:[ \t]*[|>]?[-+]?[ \t]*\n"
+)
+_USER = re.compile(
+    r"[ \t]+(?:- )?[\"']?[\w.-]{1,40}:(?P<value>[^\s\"']{4,200})[\"']?[ \t]*(?:\n|\Z)"
+)
+
+
+def _in_user_lists(text: str) -> Iterator[Candidate]:
+    """Yield the passwords of the users that cloud-init creates: `chpasswd: list:`."""
+    for at in places(text, "chpasswd:"):
+        head = _USERS.match(text, at)
+        row = _USER.match(text, head.end()) if head else None
+        while row:
+            if is_password(row["value"]):
+                yield Candidate(*row.span("value"), "password")
+            row = _USER.match(text, row.end())

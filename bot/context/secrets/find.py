@@ -21,6 +21,7 @@ from bot.context.secrets.line_syntax import is_text_on_line
 from bot.context.secrets.mask import Span
 from bot.context.secrets.private_keys import private_keys, web_keys
 from bot.context.secrets.rules import preload, provider_tokens
+from bot.context.secrets.table_rows import in_rows
 
 __all__ = ["find_secrets", "preload"]
 
@@ -54,6 +55,8 @@ def _by_syntax(data: bytes, kind: ScanKind) -> Iterator[Span]:
     found: list[Candidate] = list(addresses(text, kind))
     if kind not in _COMPILED_LANGUAGES:
         found += in_commands(text)
+    if b"into" in data.lower():
+        found += in_rows(text)
     if kind not in _TEXT_KINDS:
         found += keys_in_calls(text)
         found += pairs_in_calls(text)

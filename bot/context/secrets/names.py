@@ -40,7 +40,8 @@ _PASSWORD_ENDINGS = (
     "rootpw",
 )
 _KEYS = _word_set(
-    "token tokens auth authorization bearer jwt pat apikey apikeys authkey salt pepper mnemonic"
+    "token tokens auth authorization bearer jwt pat apikey apikeys authkey salt pepper mnemonic "
+    "sessionid phpsessid jsessionid"
 )
 _KEY_ENDINGS = (
     "apikey",
@@ -55,14 +56,14 @@ _BEFORE_KEY = _word_set(
     "api secret private access auth encryption encrypt signing sign master account shared client "
     "service storage deploy session jwt hmac cookie crypt cipher security app application consumer "
     "server webhook admin aes license licence ssh instrumentation subscription integration project "
-    "preshared user functions function write read ingest sec fernet "
+    "preshared validation decryption nonce in user functions function write read ingest sec fernet "
     # Services whose keys are known by the service's name alone.
     "datadog twilio algolia mailgun mailjet sendgrid sparkpost postmark stripe openai anthropic "
     "gemini cohere mistral groq deepl pusher mixpanel amplitude segment newrelic honeycomb "
     "pagerduty opsgenie bugsnag rollbar cloudflare fastly linode mapbox okta plaid braintree "
     "shopify hubspot intercom zendesk mailchimp vonage nexmo telnyx fireworks snyk wandb deepgram"
 )
-_STRONG_BEFORE_KEY = _word_set("secret sec private encryption signing master fernet")
+_STRONG_BEFORE_KEY = _word_set("secret sec private encryption signing master fernet jwt aes hmac")
 _AFTER_SECRET = _word_set(
     "value values string str text plain plaintext raw b64 base64 hex prod production dev "
     "development staging local default old new current previous main primary secondary data bytes "
@@ -91,6 +92,28 @@ def secret_strength(name: str) -> Strength | None:
         return "password" if before in _STRONG_BEFORE_KEY and last != "keyid" else "key"
     if last in {"word", "phrase", "code"} and before == "pass":
         return "password"
-    if last in _KEYS or last.endswith(_KEY_ENDINGS):
+    if last in _KEYS or last.endswith(_KEY_ENDINGS) or (before, last) == ("sonar", "login"):
         return "key"
     return None
+
+
+_OF_PASSWORDS = _word_set(
+    "password passwords passwd passwort pwd pass passphrase passcode psk contrasena senha pw "
+    "requirepass masterauth"
+)
+
+
+@lru_cache(maxsize=16_384)
+def is_password_name(name: str) -> bool:
+    """Tell whether a name that holds a secret holds a password: a short text that a person made.
+
+    The value of `client_secret` is often the name of a secret, that of `password` hardly ever.
+    """
+    words = [word.lower() for word in _WORD.findall(name)]
+    while words and (words[-1] in _AFTER_SECRET or words[-1].isdigit()):
+        words.pop()
+    if not words:
+        return False
+    return words[-1] in _OF_PASSWORDS or (
+        words[-1].endswith(_PASSWORD_ENDINGS) and not words[-1].endswith("secret")
+    )

@@ -8,6 +8,7 @@ from itertools import islice
 
 from bot.context.secrets.candidate import Candidate
 from bot.context.secrets.names import Strength
+from bot.context.secrets.passwords import is_marked_password
 from bot.context.secrets.values import is_mixed, is_random
 
 STRING = re.compile(r"""(?P<quote>\\{0,2}["'`])(?P<value>[^"'`\n]{0,400})(?P=quote)""")
@@ -77,6 +78,10 @@ def in_login(text: str, end: int, name: str) -> Iterator[Candidate]:
     alone = name.lower().endswith("auth") and "(" in opening.group()
     if not literals or not (alone or "," in text[opening.end() : literals[-1].start()]):
         return
-    last = next((it for it in reversed(literals) if is_mixed(it["value"])), None)
+    # Databases and brokers are connected to by host names too, and these hold digits.
+    proof = (
+        is_mixed if name.lower().endswith("connect") and len(literals) < 3 else is_marked_password
+    )
+    last = next((it for it in reversed(literals) if proof(it["value"])), None)
     if last is not None and not _is_key(text, last):
         yield Candidate(*last.span("value"), "password", "quotes")

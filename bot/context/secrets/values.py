@@ -13,7 +13,7 @@ _TEMPLATE = re.compile(
     r"\\\([^()]{0,200}(?:\([^()]{0,200}\)[^()]{0,200}){0,4}\)|\$\{[^}]{0,200}\}?|\{\{.{0,200}?\}\}|<%.{0,200}?%>|\$\([^)]{0,200}\)|%\([^)]{0,60}\)[sdr]"
     r"|#\{[^}]{0,200}\}|%[-+#0 ]?\d{0,4}[sdvqxfi]\b|\{[\w.:!$]{0,60}\}|<[^<>]{1,80}>"
     r"|\[\[.{0,200}?\]\]|%[\w.:()-]{2,80}%|@[A-Z_.]{2,}@|__[A-Z_]{2,}__"
-    r"|\$[A-Za-z_]\w*(?:[.:\[][\w.:'\"\]-]*)?"
+    r"|(?:(?<![A-Za-z0-9])\$[A-Za-z_]|\$[A-Z_]{2})\w*(?:[.:\[][\w.:'\"\]-]*)?"
 )
 """Parts of a value that a program fills in."""
 _WHOLE_TEMPLATE = re.compile(
@@ -23,8 +23,12 @@ _WHOLE_TEMPLATE = re.compile(
 _PLACEHOLDER_PARTS = re.compile(
     r"example|placeholder|changeme|change[-_ .]?(?:it|this|me|in)\b|replace|redact|\byour|your[-_ ]"
     r"|dummy|insert|todo\b|fixme|\.\.\.|\*\*\*|x{5}|(?:^|[-_])xxx|x-x-x|not[-_]?(?:a[-_]?)?real"
-    r"|goes[-_]here|supersecret$|mysecret$|\[masked|s[3e]cr[3e]t[-_]?(?:key|pass(?:word)?)?$",
+    r"|goes[-_]here|(?:password|secret|token|key|value)[-_]?here|\[masked",
     re.IGNORECASE,
+)
+_ENDS_IN_SECRET = re.compile(r"s[3e]cr[3e]t[-_]?(?:key|pass(?:word)?)?$", re.IGNORECASE)
+_OF_AN_EXAMPLE = re.compile(
+    r"(?:my|super|very|top|this|is|a|the|some|really|so|[-_])*", re.IGNORECASE
 )
 _RUN_OF_KEYS = re.compile(r"0000000|1234567|abcdefg|deadbeef|qwerty", re.IGNORECASE)
 _TERM = (
@@ -58,7 +62,9 @@ _MARKUP = re.compile(
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 _HEX = re.compile(r"(?:0x)?[0-9a-f]+", re.IGNORECASE)
 _DIGEST = re.compile(r"(?:sha(?:1|224|256|384|512)|md5)[-:=]", re.IGNORECASE)
-_PATTERN = re.compile(r"\\[dwsSWDb]|\[\^?[a-zA-Z0-9]-|\(\?|\.\*|\.\+|^\^|\$$|\\\.|\|\w+\||\]\{")
+_PATTERN = re.compile(
+    r"\\[dwsSWDb]|\[\^?[a-zA-Z0-9]-|\(\?|\.\*|\.\+|^\^|[\])}*+?]\$$|\\\.|\|\w+\||\]\{"
+)
 _ADDRESS = re.compile(
     r"[a-z][a-z0-9+.-]*://|(?:\.{0,2}|~|[A-Za-z]:)[/\\]{1,2}(?:[\w.@-]+[/\\])+", re.IGNORECASE
 )
@@ -117,16 +123,17 @@ def _are_words(humps: list[str]) -> bool:
     )
 
 
-_DIGIT_TERM = re.compile(
+DIGIT_TERM = re.compile(
     r"OAuth2?|[oO]auth[12]|(?i:sha(?:1|224|256|384|512)|base64|b64|x509|ipv[46]|utf-?8|md5|ed25519|argon2)"
     r"|K8[sS]|S3(?=[A-Z]|$)|(?<![A-Za-z])s3|(?:(?<=[a-z]{3})|(?<![A-Za-z]))[vV]\d{1,2}(?=[A-Z]|$)|(?<=[a-z]{3})2(?=[A-Z][a-z])"
 )
 """Terms with digits that stand in names: `OAuth2AccessToken`, `V1SecretReference`."""
 
 
+@lru_cache(maxsize=65_536)
 def _is_name_part(part: str) -> bool:
     if not part.isalpha():
-        part = _DIGIT_TERM.sub("Term", part)
+        part = DIGIT_TERM.sub("Term", part)
     return not part or (_NAME.fullmatch(part) is not None and _is_plausible(part))
 
 
@@ -142,7 +149,18 @@ def is_name(value: str) -> bool:
 
 def is_placeholder(token: str) -> bool:
     """Tell whether a text in a token's form is an example: it says so, or it is made of words."""
-    return _PLACEHOLDER_PARTS.search(token) is not None or is_name(token)
+    return _is_example(token) or is_name(token)
+
+
+def _is_example(value: str) -> bool:
+    """Tell whether a value says that it is none: `changeme`, `your-token`, `my-app-secret`."""
+    if _PLACEHOLDER_PARTS.search(value):
+        return True
+    ending = _ENDS_IN_SECRET.search(value)
+    if ending is None:
+        return False
+    rest = value[: ending.start()]
+    return is_name(rest) if ending.group().isalpha() else _OF_AN_EXAMPLE.fullmatch(rest) is not None
 
 
 def entropy(value: str) -> float:
@@ -173,6 +191,18 @@ def _is_translation(value: str) -> bool:
 @lru_cache(maxsize=8_192)
 def is_harmless(value: str) -> bool:
     """Tell whether a value is certainly no secret."""
+    if is_reference(value):
+        return True
+    if len(value) > _LONGEST_NAME:
+        return False
+    if value[0] in "#$!&*" and is_name(value.strip("#$!&*-")):
+        return True
+    return is_name(without_templates(value).strip())
+
+
+@lru_cache(maxsize=8_192)
+def is_reference(value: str) -> bool:
+    """Tell whether a value is a template, a path, a pattern, markup, prose or an example."""
     if len(value) < _SHORTEST or value[0].isspace() or value[-1].isspace():
         return True
     if len(value) > _LONGEST_NAME:
@@ -185,22 +215,23 @@ def is_harmless(value: str) -> bool:
         return True
     if _WHOLE_TEMPLATE.fullmatch(value) or _DIGEST.match(value) or _is_sequence(value):
         return True
-    if value.startswith(PUBLIC) or (value[0] in "#$!&*" and is_name(value.strip("#$!&*-"))):
-        return True
-    if _PLACEHOLDER_PARTS.search(value) or _RUN_OF_KEYS.search(value):
+    if value.startswith(PUBLIC) or _is_example(value) or _RUN_OF_KEYS.search(value):
         return True
     rest = without_templates(value).strip()
-    if len(rest) < _SHORTEST or is_name(rest):
+    if len(rest) < _SHORTEST or (rest != value and not is_random(rest.split()[-1])):
         return True
-    if rest != value and not is_random(rest.split()[-1]):
+    if " " in value or _PATTERN.search(value):
         return True
-    return bool(" " in value or _PATTERN.search(value) or _ADDRESS.match(value)) and not (
-        _looks_like_aws(value)
+    return _ADDRESS.match(value) is not None and not _is_base64(value)
+
+
+def _is_base64(value: str) -> bool:
+    """Tell whether a value that looks like a path is random: a part of it is, or it is AWS's."""
+    if not is_random(value):
+        return False
+    return len(value) == 40 or any(
+        len(part) >= 10 and not _is_name_part(part) for part in re.split(r"[/.+-]", value)
     )
-
-
-def _looks_like_aws(value: str) -> bool:
-    return len(value) == 40 and is_random(value)
 
 
 def is_typed(value: str) -> bool:
@@ -239,8 +270,8 @@ def is_dense(value: str) -> bool:
     """Tell whether a long value mixes all kinds of characters, as generated salts do."""
     kinds = (str.isdigit, str.isupper, str.islower, lambda char: not char.isalnum())
     return (
-        len(value) >= 40
-        and all(sum(map(kind, value)) >= 4 for kind in kinds)
+        len(value) >= 32
+        and all(sum(map(kind, value)) >= 3 for kind in kinds)
         and not is_harmless(value)
     )
 
@@ -264,8 +295,8 @@ def is_word_password(value: str) -> bool:
     return bool(
         form
         and not _WORDS_OF_NAMES.search(value.lower())
-        and not _PLACEHOLDER_PARTS.search(value)
-        and not _DIGIT_TERM.search(value)
+        and not _is_example(value)
+        and not DIGIT_TERM.search(value)
     )
 
 
@@ -296,6 +327,6 @@ def is_random(value: str) -> bool:
         return len(value) >= 20 and 3 <= digits < len(value) and entropy(value) > 2.8
     if len(value) <= _LONGEST_NAME and is_name(value):
         return False
-    if _PLACEHOLDER_PARTS.search(value) or _DIGEST.match(value):
+    if _is_example(value) or _DIGEST.match(value):
         return False
     return (digits >= 2 or len(value) >= 32) and entropy(value) > 3.2

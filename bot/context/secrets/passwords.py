@@ -1,0 +1,84 @@
+"""Passwords that people make up: words with digits and signs, which resemble names.
+
+Such a value is judged together with its place. `calvin99` is a password as the value of `password`,
+and a name anywhere else.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from bot.context.secrets.values import DIGIT_TERM, is_reference, is_typed
+
+_SHORTEST = 6
+_LONGEST = 80
+_TERM = re.compile(
+    r"(?<![A-Za-z0-9])(?:v\d+|i18n|l10n|e2e|web3|neo4j|auth0|log4j2?|http2?|x64|x86|utf16|[rhe]s\d{3}"
+    r"|aes\d{3}|rfc\d+|pbkdf2|bcrypt\d?|pkcs\d+|tls1\d?|(?-i:[a-z]{1,2}\d))(?![A-Za-z0-9])",
+    re.IGNORECASE,
+)
+"""Words with a digit that stand in names."""
+_OF_A_NAME = re.compile(
+    r"field|input|column|param|label|header|error|valid|message|required|prompt|type|attr|form"
+    r"|title|text|string|button|view|page|path|file|config|class|[_-]name|namespace|hash"
+)
+"""Words of names that hold something about a password."""
+_OF_A_SECRET = re.compile(r"passw|pwd|secret|token|cred|auth|key")
+_LEET = re.compile(r"[A-Za-z]\d{1,2}[A-Za-z]|(?<![A-Za-z0-9])\d[a-z]{2,}")
+"""A digit in place of a letter: `s3kret`, `3va`."""
+_SIGN = re.compile(r"[A-Za-z0-9][!@#$%^&*+~]|[!@#$%^&*+~][A-Za-z0-9]")
+_FILE = re.compile(
+    r".*\.(?:txt|json|ya?ml|toml|ini|env|key|pem|crt|com|net|org|io|local|svc|py|js|ts|go)"
+)
+_DOTTED_NAME = re.compile(r"[a-z_]+(?:\.[a-z_]+)*\.[a-z_]+\d?|[\w.]*\[\w*\][\w.]*")
+_HOSTS = re.compile(r"(?:[\w.-]{1,80}:\d{2,5},?)+")
+_GROUPS = re.compile(r"[a-z]{4}(?: [a-z]{4}){3}")
+"""A password that Google makes for one program."""
+_WORDS = re.compile(r"[^\s]{2,20}(?: [^\s]{2,20}){1,3}")
+_NO_START = "/.~-{<([|"
+
+
+@lru_cache(maxsize=8_192)
+def is_password(value: str) -> bool:
+    """Tell whether a password's name can have this value. A word and a digit suffice."""
+    if is_typed(value) or _GROUPS.fullmatch(value):
+        return True
+    digits, has_leet, of_a_name = _marks(value)
+    if of_a_name or not digits:
+        return has_leet
+    return has_leet or digits > 1 or not _OF_A_SECRET.search(value.lower())
+
+
+@lru_cache(maxsize=8_192)
+def is_marked_password(value: str) -> bool:
+    """Tell whether a value looks like a password even if its place only suggests one.
+
+    It has a digit in place of a letter, two digits, or a digit and a sign.
+    """
+    if is_typed(value):
+        return True
+    digits, has_leet, of_a_name = _marks(value)
+    if of_a_name or not digits:
+        return has_leet
+    return has_leet or digits > 1 or _SIGN.search(value) is not None
+
+
+def _marks(value: str) -> tuple[int, bool, bool]:
+    """Return how many digits no term explains, if one stands for a letter, and if it is a name."""
+    if not _SHORTEST <= len(value) <= _LONGEST or not value.isascii() or value[0] in _NO_START:
+        return 0, False, False
+    plain = _TERM.sub("", DIGIT_TERM.sub("", value))
+    has_leet = _LEET.search(plain) is not None
+    if " " in value:
+        return 0, has_leet and _WORDS.fullmatch(value) is not None, False
+    lower = value.lower()
+    if (
+        is_reference(value)
+        or _FILE.fullmatch(lower)
+        or _HOSTS.fullmatch(value)
+        or not any(map(str.isalpha, plain))
+    ):
+        return 0, False, False
+    of_a_name = _OF_A_NAME.search(lower) or _DOTTED_NAME.fullmatch(value)
+    return sum(map(str.isdigit, plain)), has_leet, of_a_name is not None

@@ -1,0 +1,84 @@
+"""Passwords in the rows of a table: `INSERT INTO users (…, password) VALUES (…)`, `COPY … FROM`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Iterator
+
+from bot.context.secrets.candidate import Candidate, places
+from bot.context.secrets.names import Strength, secret_strength
+from bot.context.secrets.passwords import is_password
+from bot.context.secrets.values import is_random
+
+_INTO = re.compile(
+    r"(?:INTO|into|Into)\s{1,8}[\w.`\"\[\]\\]{1,120}\s{0,8}\((?P<columns>[^()]{1,4000})\)"
+    r"\s{0,40}(?:VALUES|values|Values)\s{0,40}(?=\()"
+)
+_COPY = re.compile(
+    r"COPY[ ][\w.\"]{1,120}[ ]\((?P<columns>[^()\n]{1,4000})\)[ ]FROM[ ]stdin[^\n]{0,80}\n",
+    re.IGNORECASE,
+)
+_PIECE = re.compile(r"'(?P<value>(?:[^'\\]|''|\\.){0,2000})'|[^'(),]{1,2000}|[(),]")
+_NEXT_ROW = re.compile(r"\s{0,40},(?:\s{0,40}(?:--[^\n]{0,200}\n)?){0,4}(?=\()")
+
+Columns = dict[int, Strength]
+
+
+def in_rows(text: str) -> Iterator[Candidate]:
+    """Yield the values of columns whose names hold secrets."""
+    for anchor in ("INTO", "into", "Into"):
+        done = 0
+        for at in places(text, anchor):
+            head = _INTO.match(text, at) if at >= done else None
+            if head and (columns := _secret_columns(head["columns"])):
+                done = yield from _inserted(text, head.end(), columns)
+    for anchor in ("COPY ", "copy "):
+        for at in places(text, anchor):
+            head = _COPY.match(text, at)
+            if head and (columns := _secret_columns(head["columns"])):
+                yield from _copied(text, head.end(), columns)
+
+
+def _secret_columns(written: str) -> Columns:
+    names = [name.strip(" \t\n\r\"'`[]\\") for name in written.split(",")]
+    found = {at: secret_strength(name) for at, name in enumerate(names)}
+    return {at: strength for at, strength in found.items() if strength is not None}
+
+
+def _counts(value: str, strength: Strength) -> bool:
+    return is_password(value) if strength == "password" else is_random(value)
+
+
+def _inserted(text: str, at: int, columns: Columns) -> Generator[Candidate, None, int]:
+    """Yield the secrets of rows in parentheses; return the place behind the last row."""
+    column = depth = 0
+    while piece := _PIECE.match(text, at):
+        at = piece.end()
+        sign = piece.group()
+        if sign == "(":
+            depth += 1
+        elif sign == ")":
+            depth -= 1
+        elif sign == "," and depth == 1:
+            column += 1
+        elif piece["value"] and column in columns and _counts(piece["value"], columns[column]):
+            yield Candidate(*piece.span("value"), "password", "quotes")
+        if depth == 0:
+            following = _NEXT_ROW.match(text, at)
+            if following is None:
+                return at
+            at = following.end()
+            column = 0
+    return at
+
+
+def _copied(text: str, at: int, columns: Columns) -> Iterator[Candidate]:
+    """Yield the secrets of rows that tabs divide, up to the line with `\\.`."""
+    while at < len(text) and not text.startswith("\\.", at):
+        newline = text.find("\n", at)
+        end = newline if newline >= 0 else len(text)
+        for number, cell in enumerate(text[at:end].split("\t")):
+            if number in columns and _counts(cell, columns[number]):
+                yield Candidate(at, at + len(cell), "password", "form")
+            at += len(cell) + 1
+        at = end + 1
