@@ -21,7 +21,7 @@ from bot.settings import Settings
 class Running:
     """A running bot and its neighbours."""
 
-    patience: ClassVar[float] = 20.0
+    patience: ClassVar[float] = 60.0
     """Seconds after which something is said not to have happened."""
 
     slack: LocalSlack

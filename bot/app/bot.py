@@ -374,15 +374,16 @@ class Bot:
             workspace.answerer.lost(question_id)
 
     async def _take_over(self, claimed: Claimed, question: Question) -> None:
+        workspace: Workspace | None
         if self.installations is None:
             # Slack may name the workspace of another organisation in a shared channel.
             (workspace,) = self._here()
-        elif (found := self.workspaces.get(question.workspace)) is not None:
-            workspace = found
         else:
+            workspace = await self.installations.open_known(question.workspace)
+        if workspace is None:
             log.info("question_without_workspace", question=question.id)
-            return
-        await workspace.takeovers.take(claimed, question)
+        else:
+            await workspace.takeovers.take(claimed, question)
 
     def _works_on(self, question_id: str) -> bool:
         return any(workspace.works_on(question_id) for workspace in self._here())

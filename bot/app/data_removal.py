@@ -185,6 +185,8 @@ class DataRemoval:
             await self._forget_here(user=removal.user)
             await self._journal.flush()
             await self._store.erase.user(removal.workspace, removal.user)
+        # A git or a child that still works would write the clone anew.
+        await self._library.wait_for_ends()
         await asyncio.to_thread(delete_clones, self._home, before, self._library.all())
 
     async def _forget_here(

@@ -267,7 +267,7 @@ async def test_the_look_ups_of_one_round_run_at_once(
     files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each waits until all have begun: one after the other would never end."""
-    together = threading.Barrier(LOOK_UP_THREADS, timeout=20)
+    together = threading.Barrier(LOOK_UP_THREADS, timeout=240)
 
     def search(*_: Any, **__: Any) -> Any:
         together.wait()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
 
+import asyncpg  # type: ignore[import-untyped]  # ships no types
 import pytest
 from forewarm_playground.claude import Config, Latency, LocalClaude
 from forewarm_playground.claude.request_log import RequestRecord
@@ -50,6 +54,24 @@ class Product(Running):
 
 
 Begin = Callable[..., Any]
+
+
+@pytest.fixture
+def database(postgres_server: str) -> Iterator[str]:
+    """Return the URL of an empty database that lasts for one test."""
+    name = f"forewarm_test_{uuid4().hex[:12]}"
+    parts = urlsplit(postgres_server)
+    asyncio.run(_on_server(postgres_server, f'CREATE DATABASE "{name}"'))
+    yield urlunsplit((parts.scheme, parts.netloc, f"/{name}", parts.query, ""))
+    asyncio.run(_on_server(postgres_server, f'DROP DATABASE "{name}" WITH (FORCE)'))
+
+
+async def _on_server(server: str, statement: str) -> None:
+    connection = await asyncpg.connect(server)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
 
 
 @pytest.fixture

@@ -133,6 +133,73 @@ async def test_what_was_good_stays_when_the_repository_is_away() -> None:
     assert (await registry.current("pay")).prefix == before
 
 
+class Slow(Source):
+    """A repository whose packing does not end by itself."""
+
+    def __init__(self, config: ContextConfig) -> None:
+        super().__init__(config)
+        self.packing = asyncio.Event()
+        self.cancelled = False
+
+    async def pack(self, *, cold: bool = False) -> Pack:
+        self.packing.set()
+        never: asyncio.Future[Pack] = asyncio.get_running_loop().create_future()
+        try:
+            return await never
+        except asyncio.CancelledError:
+            # The end of a child takes a while.
+            await asyncio.sleep(0)
+            self.cancelled = True
+            raise
+
+
+async def test_a_context_that_is_taken_away_is_not_built_to_its_end() -> None:
+    """Its clone would come back after it was deleted, and its prefix would be warmed."""
+    library = FileRegistry()
+    slow = library.sources["pay"] = Slow(config("pay"))
+    library.put(config("pay"))
+    building = asyncio.ensure_future(library.refresh())
+    asked = asyncio.ensure_future(library.current("pay"))
+    await slow.packing.wait()
+    library.drop("pay")
+    await library.wait_for_ends()
+    assert slow.cancelled
+    with pytest.raises(NotReady, match="taken away"):
+        await asked
+    await building
+    assert library.moves == []
+    assert not library.all()
+
+
+async def test_a_context_that_is_replaced_while_it_is_built_is_answered_from_the_new_one() -> None:
+    library = FileRegistry()
+    slow = library.sources["pay"] = Slow(config("pay"))
+    library.put(config("pay"))
+    building = asyncio.ensure_future(library.refresh())
+    asked = asyncio.ensure_future(library.current("pay"))
+    await slow.packing.wait()
+    changed = config("pay", instructions="Be brief.")
+    library.sources["pay"] = Source(changed)
+    library.put(changed)
+    await library.refresh()
+    current = await asked
+    await building
+    assert slow.cancelled
+    assert [move[2] for move in library.moves] == [current.prefix.fingerprint]
+
+
+async def test_an_end_of_the_refresh_itself_ends_the_building() -> None:
+    library = FileRegistry()
+    slow = library.sources["pay"] = Slow(config("pay"))
+    library.put(config("pay"))
+    building = asyncio.ensure_future(library.refresh())
+    await slow.packing.wait()
+    building.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await building
+    assert slow.cancelled
+
+
 async def test_a_push_moves_the_prefix_once_and_keeps_its_key() -> None:
     registry = FileRegistry(config("pay"))
     await registry.refresh()

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
-from uuid import uuid4
 
-import asyncpg  # type: ignore[import-untyped]  # ships no types
 import pytest
 
 from bot.app.bot import Bot
@@ -22,24 +18,6 @@ if TYPE_CHECKING:
     from tests.app.conftest import Begin, Product
 
 CHANNEL = "C0PAY"
-
-
-@pytest.fixture
-def database(postgres_server: str) -> Iterator[str]:
-    """Return the URL of an empty database that lasts for one test."""
-    name = f"forewarm_test_{uuid4().hex[:12]}"
-    parts = urlsplit(postgres_server)
-    asyncio.run(_on_server(postgres_server, f'CREATE DATABASE "{name}"'))
-    yield urlunsplit((parts.scheme, parts.netloc, f"/{name}", parts.query, ""))
-    asyncio.run(_on_server(postgres_server, f'DROP DATABASE "{name}" WITH (FORCE)'))
-
-
-async def _on_server(server: str, statement: str) -> None:
-    connection = await asyncpg.connect(server)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
 
 
 @asynccontextmanager

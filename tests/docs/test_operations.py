@@ -43,7 +43,7 @@ def run(text: str, folder: Path, **more: str) -> str:
         cwd=folder,
         env=environment,
         capture_output=True,
-        timeout=120,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stderr.decode()

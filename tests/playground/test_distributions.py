@@ -178,7 +178,7 @@ def started(python: Path, module: str, *arguments: str, **more: str) -> Iterator
         yield process.stdout
     finally:
         process.terminate()
-        process.communicate(timeout=60)
+        process.communicate(timeout=240)
     assert process.returncode == 0
 
 
@@ -191,7 +191,7 @@ def test_the_playground_runs_alone(alone: Path, command: str, keys: set[str]) ->
     assert process.stdout is not None
     shown = process.stdout.readline()
     process.terminate()
-    _, complaints = process.communicate(timeout=30)
+    _, complaints = process.communicate(timeout=240)
     assert (process.returncode, complaints) == (0, "")
     assert json.loads(shown).keys() == keys
 
@@ -208,7 +208,7 @@ def test_an_error_is_one_sentence(
     alone: Path, command: str, arguments: tuple[str, ...], part: str
 ) -> None:
     process = run(alone, command, *arguments)
-    _, complaints = process.communicate(timeout=30)
+    _, complaints = process.communicate(timeout=240)
     assert process.returncode == 1
     assert complaints.startswith("forewarm-playground: ")
     assert part in complaints

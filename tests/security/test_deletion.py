@@ -231,7 +231,7 @@ def run_forget(home: Path, *options: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "FOREWARM_HOME": str(home), "DATABASE_URL": ""}
     command = [sys.executable, "-m", "bot", "forget", *options]
     return subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=60, check=False
+        command, env=environment, capture_output=True, text=True, timeout=240, check=False
     )
 
 

@@ -45,7 +45,8 @@ class ContextState:
     """One context, alive. `prefix` is what warm-ups and questions are made from right now.
 
     `failures` counts attempts to build it since the last that succeeded. `stale` are the
-    repositories whose newest fetch failed.
+    repositories whose newest fetch failed. `update` is the work under way that brings it up to
+    date; it ends with the context.
     """
 
     config: ContextConfig
@@ -58,6 +59,8 @@ class ContextState:
     stale: dict[str, Stale] = field(default_factory=dict)
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    update: asyncio.Future[None] | None = None
+    is_dropped: bool = False
 
     def __repr__(self) -> str:
         state = repr(self.prefix) if self.prefix else (self.problem or "being built")
@@ -102,6 +105,7 @@ class _Contents:
     lives: dict[str, ContextState] = field(default_factory=dict)
     moved: list[Callable[[PrefixChanged], None]] = field(default_factory=list)
     packed: list[Callable[[str, Codebase], None]] = field(default_factory=list)
+    ending: set[asyncio.Future[None]] = field(default_factory=set)
 
 
 class ContextRegistry:
@@ -173,11 +177,30 @@ class ContextRegistry:
         """Add a context or replace the one of its name; it is built at the next refresh."""
         known = self._contents.lives.get(config.name)
         if known is None or known.config != config:
+            if known is not None:
+                self._end(known)
             self._contents.lives[config.name] = ContextState(config, self._open(config))
 
     def drop(self, name: str) -> None:
-        if self.live(name) is not None:
+        """Take a context away; a build that is under way is cancelled."""
+        live = self.live(name)
+        if live is not None:
             del self._contents.lives[name]
+            self._end(live)
+
+    def _end(self, live: ContextState) -> None:
+        """End the work on a context that is not used any more, and wake those who wait for it."""
+        live.is_dropped = True
+        live.ready.set()
+        if live.update is not None and not live.update.done():
+            live.update.cancel()
+            self._contents.ending.add(live.update)
+            live.update.add_done_callback(self._contents.ending.discard)
+
+    async def wait_for_ends(self) -> None:
+        """Return when nothing works any more on contexts that were taken away or replaced."""
+        if self._contents.ending:
+            await asyncio.wait(tuple(self._contents.ending))
 
     def live(self, name: str) -> ContextState | None:
         found = self._contents.lives.get(name)
@@ -201,24 +224,35 @@ class ContextRegistry:
 
     async def _refresh(self, live: ContextState) -> None:
         async with live.lock:
-            began = asyncio.get_running_loop().time()
+            if live.is_dropped:
+                return
+            # Work of its own: what takes the context away cancels it, and not its caller.
+            live.update = asyncio.ensure_future(self._update(live))
             try:
-                moved = await live.source.sync()
-                if _has_news_of_fetches(live) or moved or live.pack is None or live.prefix is None:
-                    live.pack = await live.source.pack()
-                    live.snapshot = live.source.snapshot()
-                    for packed in self._contents.packed:
-                        packed(live.config.name, live.source)
-                    await self._rebuild(live, began)
-                live.problem, live.failures = None, 0
-                live.ready.set()
-            except ForewarmError as error:
-                _note_failure(live, error.user_message)
-                log.warning("context_not_refreshed", context=live.config.name, why=str(error))
-            except Exception:
-                # A fault of ours in one repository must not end the work on all the others.
-                _note_failure(live, _FAULT)
-                log.exception("context_refresh_crashed", context=live.config.name)
+                await asyncio.wait([live.update])
+            finally:
+                live.update.cancel()
+                await asyncio.wait([live.update])
+
+    async def _update(self, live: ContextState) -> None:
+        began = asyncio.get_running_loop().time()
+        try:
+            moved = await live.source.sync()
+            if _has_news_of_fetches(live) or moved or live.pack is None or live.prefix is None:
+                live.pack = await live.source.pack()
+                live.snapshot = live.source.snapshot()
+                for packed in self._contents.packed:
+                    packed(live.config.name, live.source)
+                await self._rebuild(live, began)
+            live.problem, live.failures = None, 0
+            live.ready.set()
+        except ForewarmError as error:
+            _note_failure(live, error.user_message)
+            log.warning("context_not_refreshed", context=live.config.name, why=str(error))
+        except Exception:
+            # A fault of ours in one repository must not end the work on all the others.
+            _note_failure(live, _FAULT)
+            log.exception("context_refresh_crashed", context=live.config.name)
 
     async def _rebuild(self, live: ContextState, began: float) -> None:
         assert live.pack is not None
@@ -252,6 +286,8 @@ class ContextRegistry:
         if live is None:
             raise NotReady(name, "it has been taken away.")
         await live.ready.wait()
+        if live.is_dropped:
+            return await self.current(name)
         if live.prefix is None or live.pack is None or live.snapshot is None:
             if live.problem:
                 raise NotReady(

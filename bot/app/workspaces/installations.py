@@ -119,8 +119,8 @@ class Installations:
             return False
         if kind == "tokens_revoked":
             revoked = _ids((event.get("tokens") or {}).get("bot"))
-            ours = {w.me.user for w in self._workspaces.values() if w.me.enterprise == organisation}
-            if not ours & set(revoked):
+            whole = await self._rows_of_organisation(organisation)
+            if not {row.bot_user_id for row in whole} & set(revoked):
                 return False
         elif kind != "app_uninstalled":
             return False
@@ -150,8 +150,12 @@ class Installations:
         own = next((row for row in rows if row.team_id == team), None)
         if own is not None or not organisation:
             return own
-        whole = (row for row in rows if not row.team_id and row.enterprise_id == organisation)
-        return next(whole, None)
+        return next(iter(await self._rows_of_organisation(organisation)), None)
+
+    async def _rows_of_organisation(self, organisation: str) -> list[BotRow]:
+        """Return the installation of a whole organisation, if there is one."""
+        rows: Sequence[BotRow] = await self._rows.all()
+        return [row for row in rows if not row.team_id and row.enterprise_id == organisation]
 
     def _not_installed(self, team: str, body: Mapping[str, Any]) -> BoltResponse:
         sentence = (
@@ -170,19 +174,31 @@ class Installations:
 
     async def start(self) -> None:
         """Open every workspace that has the app. Raises `StoreError`."""
-        known = await self._shared.store.state.all(KNOWN)
         for row in await self._rows.all():
-            teams = [row.team_id] if row.team_id else []
-            if not teams:
-                teams = [
-                    key.partition(":")[0]
-                    for key, kept in known.items()
-                    if kept.value.decode() == row.enterprise_id
-                ]
-            for team in teams:
+            own = [row.team_id] if row.team_id else await self._known_of(row.enterprise_id)
+            for team in own:
                 async with self._opening:
                     if team not in self._workspaces:
                         await self._open(row, team)
+
+    async def open_known(self, team: str) -> Workspace | None:
+        """Return a workspace, opened if another replica has opened it; None if it has left.
+
+        A question that is taken over names its workspace, but not the organisation.
+        """
+        if (found := self._workspaces.get(team)) is not None:
+            return found
+        known = await self._shared.store.state.get(KNOWN, f"{team}:")
+        return await self._find(team, None if known is None else known.decode())
+
+    async def _known_of(self, organisation: str) -> list[str]:
+        """Return the workspaces that some replica has opened with an organisation's token."""
+        known = await self._shared.store.state.all(KNOWN)
+        return [
+            key.partition(":")[0]
+            for key, kept in known.items()
+            if kept.value.decode() == organisation
+        ]
 
     async def _installed(self, installation: Installation) -> None:
         """Open a workspace that has just installed the app, or give it its new token."""
@@ -244,12 +260,11 @@ class Installations:
 
     async def _lost_access(self, organisation: str, teams: Sequence[str]) -> None:
         """Erase the data of workspaces that the organisation's token does not reach any more."""
-        for team in teams:
-            workspace = self._workspaces.get(team)
-            if workspace is not None and workspace.me.enterprise == organisation:
+        for workspace in await self._open_known(organisation):
+            if workspace.me.workspace in teams:
                 log.warning(
                     "workspace_access_revoked",
-                    workspace=team,
+                    workspace=workspace.me.workspace,
                     why="the organisation took the app out of it, or it has left the organisation:"
                     f" install the app at {self._url}",
                 )
@@ -258,10 +273,19 @@ class Installations:
     async def _organisation_uninstalled(self, organisation: str) -> None:
         """Erase the data of every workspace of an organisation that removed the app."""
         log.warning("app_uninstalled", organisation=organisation)
-        for workspace in tuple(self._workspaces.values()):
-            if workspace.me.enterprise == organisation:
-                await workspace.removal.forget_everything()
+        for workspace in await self._open_known(organisation):
+            await workspace.removal.forget_everything()
         await self._rows.async_delete_all(enterprise_id=organisation, team_id=None)
+
+    async def _open_known(self, organisation: str) -> list[Workspace]:
+        """Return all workspaces of an organisation's installation, opened if another replica did.
+
+        Slack tells one replica of a removal, and it may have opened none of them. The data must go
+        all the same.
+        """
+        for team in await self._known_of(organisation):
+            await self._find(team, organisation)
+        return [w for w in self._workspaces.values() if w.me.enterprise == organisation]
 
     def _of(self, row: BotRow) -> list[Workspace]:
         """Return the open workspaces that use an installation's token."""
