@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, select
 
 from bot.clock import Now
 from bot.store.sql import dialect
@@ -54,10 +53,8 @@ class Audit:
             "claim": uuid.uuid4().hex,
         }
 
-        async def work(connection: AsyncConnection) -> None:
-            await connection.execute(
-                dialect.insert(connection, audit).on_conflict_do_nothing(), row
-            )
+        def work(connection: Connection) -> None:
+            connection.execute(dialect.insert(connection, audit).on_conflict_do_nothing(), row)
 
         await self._database.change("write the audit log", work)
 
@@ -69,7 +66,7 @@ class Audit:
             query = query.where(c.workspace == workspace)
         query = query.order_by(c.id.desc()).limit(limit)
 
-        async def work(connection: AsyncConnection) -> Sequence[AuditEntry]:
-            return [AuditEntry(*row) for row in await connection.execute(query)]
+        def work(connection: Connection) -> Sequence[AuditEntry]:
+            return [AuditEntry(*row) for row in connection.execute(query)]
 
         return await self._database.read("read the audit log", work)

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, delete, select, update
 
 from bot.clock import Now
 from bot.store.sql.database import Database
@@ -38,8 +37,8 @@ class Contexts:
         """Return every context, by workspace and name."""
         query = select(contexts).order_by(contexts.c.workspace, contexts.c.name)
 
-        async def work(connection: AsyncConnection) -> Sequence[SlackContext]:
-            return [SlackContext(**row) for row in (await connection.execute(query)).mappings()]
+        def work(connection: Connection) -> Sequence[SlackContext]:
+            return [SlackContext(**row) for row in connection.execute(query).mappings()]
 
         return await self._database.read("read contexts", work)
 
@@ -82,12 +81,12 @@ class Contexts:
         gone = delete(contexts).where(*where, contexts.c.version == expected)
         there = select(contexts.c.name).where(*where)
 
-        async def work(connection: AsyncConnection) -> bool:
+        def work(connection: Connection) -> bool:
             nonlocal tries
             tries += 1
-            if (await connection.execute(gone)).rowcount == 1:
+            if connection.execute(gone).rowcount == 1:
                 return True
             # A try may have been committed although its reply was lost.
-            return tries > 1 and await connection.scalar(there) is None
+            return tries > 1 and connection.scalar(there) is None
 
         return await self._database.change("remove a context", work)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
-from sqlalchemy import MetaData, Table, func, insert, select, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, MetaData, Table, func, insert, select, text
 
 from bot.clock import system_now
 from bot.errors import ForewarmError
@@ -19,6 +19,9 @@ ROWS = 500
 """Rows of one statement and one step of progress."""
 PATIENCE = 3600.0
 
+T = TypeVar("T")
+Look = Callable[[Callable[[Connection], Any]], Any]
+"""Runs a unit of work on the source and returns its result."""
 Report = Callable[[str, int, int], None]
 """Is told a table's name, how many of its rows are copied, and how many there are."""
 
@@ -51,48 +54,50 @@ async def copy_database(source_url: str, target_url: str, report: Report) -> dic
 
 
 async def _copy(source: Database, target: Database, report: Report) -> dict[str, int]:
-    async def work(writing: AsyncConnection) -> dict[str, int]:
-        await _require_empty(writing, target.location.place)
-        return await source.read("copy", lambda reading: _tables(reading, writing, report))
+    def look(work: Callable[[Connection], T]) -> T:
+        return wait(source.read("copy", work))
 
+    def work(writing: Connection) -> dict[str, int]:
+        _require_empty(writing, target.location.place)
+        counts = {}
+        for table in _all():
+            counts[table.name] = _table(table, look, writing, report)
+            _continue_serial(table, writing)
+        return counts
+
+    wait = target.waiter()
     return await target.write("copy", work, patience=PATIENCE)
 
 
-async def _require_empty(connection: AsyncConnection, place: str) -> None:
+def _require_empty(connection: Connection, place: str) -> None:
     for table in _all():
-        if (await connection.execute(select(table).limit(1))).first() is not None:
+        if connection.execute(select(table).limit(1)).first() is not None:
             raise NotEmpty(place, table.name)
 
 
-async def _tables(
-    reading: AsyncConnection, writing: AsyncConnection, report: Report
-) -> dict[str, int]:
-    counts = {}
-    for table in _all():
-        counts[table.name] = await _table(table, reading, writing, report)
-        await _continue_serial(table, writing)
-    return counts
-
-
-async def _table(
-    table: Table, reading: AsyncConnection, writing: AsyncConnection, report: Report
-) -> int:
-    total = (await reading.execute(select(func.count()).select_from(table))).scalar_one()
+def _table(table: Table, look: Look, writing: Connection, report: Report) -> int:
+    count = select(func.count()).select_from(table)
+    total = look(lambda reading: reading.execute(count).scalar_one())
     report(table.name, 0, total)
     done = 0
     keys = list(table.primary_key.columns)
     after: Sequence[Any] | None = None
-    while True:
-        query = select(table).order_by(*keys).limit(ROWS)
-        if after is not None:
-            query = query.where(_beyond(keys, after))
-        rows = (await reading.execute(query)).mappings().all()
-        if not rows:
-            return done
-        await writing.execute(insert(table), [dict(row) for row in rows])
+    while rows := look(partial(_page, table, keys, after)):
+        writing.execute(insert(table), [dict(row) for row in rows])
         after = [rows[-1][key.name] for key in keys]
         done += len(rows)
         report(table.name, done, total)
+    return done
+
+
+def _page(
+    table: Table, keys: Sequence[Any], after: Sequence[Any] | None, reading: Connection
+) -> Sequence[Any]:
+    """Return the rows that come after a key."""
+    query = select(table).order_by(*keys).limit(ROWS)
+    if after is not None:
+        query = query.where(_beyond(keys, after))
+    return reading.execute(query).mappings().all()
 
 
 def _beyond(keys: Sequence[Any], after: Sequence[Any]) -> Any:
@@ -107,16 +112,16 @@ def _beyond(keys: Sequence[Any], after: Sequence[Any]) -> Any:
     )
 
 
-async def _continue_serial(table: Table, connection: AsyncConnection) -> None:
+def _continue_serial(table: Table, connection: Connection) -> None:
     """Let PostgreSQL's next number come after the copied ones; SQLite looks by itself."""
     serial = table.autoincrement_column
     if serial is None or connection.dialect.name != "postgresql":
         return
-    highest = (await connection.execute(select(func.max(serial)))).scalar_one()
+    highest = connection.execute(select(func.max(serial))).scalar_one()
     if highest is not None:
         statement = text("SELECT setval(pg_get_serial_sequence(:table, :column), :highest)")
         given = {"table": f'"{table.name}"', "column": serial.name, "highest": highest}
-        await connection.execute(statement, given)
+        connection.execute(statement, given)
 
 
 def _all() -> Iterator[Table]:

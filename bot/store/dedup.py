@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, select
 
 from bot.clock import Now
 from bot.store.sql import dialect
@@ -25,14 +24,14 @@ class Events:
         claim = uuid.uuid4().hex
         row = {"id": id, "at": self._now(), "claim": claim}
 
-        async def work(connection: AsyncConnection) -> bool:
-            added = await connection.execute(
+        def work(connection: Connection) -> bool:
+            added = connection.execute(
                 dialect.insert(connection, events).on_conflict_do_nothing(), row
             )
             if added.rowcount == 1:
                 return True
             # The first try may have been committed although its reply was lost.
-            found = await connection.scalar(select(events.c.claim).where(events.c.id == id))
+            found = connection.scalar(select(events.c.claim).where(events.c.id == id))
             return bool(found == claim)
 
         return await self._database.change("remember an event", work)

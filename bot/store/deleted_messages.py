@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, or_, select, update
 
 from bot.answer.thread.redact import (
     stamps,
@@ -29,14 +28,14 @@ _WORDS = ("text", "files", "quoted", "unread")
 """The words of a stored question. The other fields tell when and in which place it was asked."""
 
 
-async def forget_message(
-    connection: AsyncConnection, workspace: str, channel: str, thread: str, ts: str
+def forget_message(
+    connection: Connection, workspace: str, channel: str, thread: str, ts: str
 ) -> None:
     """Take a message out of everything that is kept of its thread, in one transaction.
 
     The rows are locked: two deletions at the same time must not undo each other.
     """
-    kept = await connection.execute(
+    kept = connection.execute(
         select(turns.c.id, turns.c.question, turns.c.messages)
         .where(turns.c.workspace == workspace, turns.c.channel == channel)
         .where(turns.c.thread == thread)
@@ -48,12 +47,10 @@ async def forget_message(
         asked.append(question)
         cleaned = without_message(sent, ts)
         if cleaned is not None:
-            await connection.execute(
-                update(turns).where(turns.c.id == id).values(messages=list(cleaned))
-            )
+            connection.execute(update(turns).where(turns.c.id == id).values(messages=list(cleaned)))
     c = questions.c
     concerned = or_(c.ts == ts, c.id.in_(asked), c.finished_at.is_(None))
-    rows = await connection.execute(
+    rows = connection.execute(
         select(c.id, c.ts, c.question, c.answer)
         .where(c.workspace == workspace, c.channel == channel, concerned)
         .order_by(c.id)
@@ -61,16 +58,16 @@ async def forget_message(
     )
     for id, own, question, answer in rows.all():
         if changed := _cleaned(question if own == ts else None, answer, ts):
-            await connection.execute(update(questions).where(c.id == id).values(**changed))
+            connection.execute(update(questions).where(c.id == id).values(**changed))
 
 
-async def forget_answer(connection: AsyncConnection, workspace: str, channel: str, ts: str) -> None:
+def forget_answer(connection: Connection, workspace: str, channel: str, ts: str) -> None:
     """Take an answer out of its turn if `ts` was the last of its messages that stood in Slack.
 
     An answer that is under way may delete messages of its own, so only one that has ended counts.
     """
     c = questions.c
-    asked = await connection.scalar(
+    asked = connection.scalar(
         select(c.id)
         .join(messages, messages.c.question == c.id)
         .where(messages.c.ts == ts, c.workspace == workspace, c.channel == channel)
@@ -78,20 +75,20 @@ async def forget_answer(connection: AsyncConnection, workspace: str, channel: st
     )
     if asked is None:
         return
-    noted = await connection.scalars(select(messages.c.ts).where(messages.c.question == asked))
+    noted = connection.scalars(select(messages.c.ts).where(messages.c.question == asked))
     keys = {f"{workspace}:{channel}:{one}" for one in noted.all()}
-    gone = await connection.scalars(
+    gone = connection.scalars(
         select(state.c.key).where(state.c.kind == DELETED_MESSAGES, state.c.key.in_(keys))
     )
     if set(gone.all()) != keys:
         return
-    kept = await connection.execute(
+    kept = connection.execute(
         select(turns.c.id, turns.c.messages).where(turns.c.question == asked).with_for_update()
     )
     for id, sent in kept.all():
         left = [dict(message) for message in without_answer(sent)]
-        await connection.execute(update(turns).where(turns.c.id == id).values(messages=left))
-    await connection.execute(update(questions).where(c.id == asked).values(answer=None))
+        connection.execute(update(turns).where(turns.c.id == id).values(messages=left))
+    connection.execute(update(questions).where(c.id == asked).values(answer=None))
 
 
 def _cleaned(question: Any, answer: Any, ts: str) -> dict[str, Any]:
@@ -106,8 +103,8 @@ def _cleaned(question: Any, answer: Any, ts: str) -> dict[str, Any]:
     return changed
 
 
-async def remember_deletion(
-    connection: AsyncConnection, workspace: str, channel: str, ts: str, now: float
+def remember_deletion(
+    connection: Connection, workspace: str, channel: str, ts: str, now: float
 ) -> None:
     """Remember that a message is gone, for what is kept of it later."""
     row = {
@@ -117,17 +114,17 @@ async def remember_deletion(
         "version": 1,
         "at": now,
     }
-    await connection.execute(dialect.insert(connection, state).on_conflict_do_nothing(), row)
+    connection.execute(dialect.insert(connection, state).on_conflict_do_nothing(), row)
 
 
-async def without_deleted(
-    connection: AsyncConnection, workspace: str, channel: str, sent: Sequence[JsonObject]
+def without_deleted(
+    connection: Connection, workspace: str, channel: str, sent: Sequence[JsonObject]
 ) -> list[JsonObject]:
     """Return a turn without the messages of which it is remembered that they were deleted."""
     found = {f"{workspace}:{channel}:{ts}": ts for ts in stamps(sent)}
     if not found:
         return list(sent)
-    gone = await connection.scalars(
+    gone = connection.scalars(
         select(state.c.key).where(state.c.kind == DELETED_MESSAGES, state.c.key.in_(found))
     )
     for key in gone.all():

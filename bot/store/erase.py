@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import uuid
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Connection,
     Table,
     Text,
     and_,
@@ -30,7 +31,6 @@ from sqlalchemy import (
     type_coerce,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import Now
 from bot.store.sql.database import Database
@@ -76,19 +76,19 @@ class Eraser:
             exists(select(contexts.c.name).where(contexts.c.workspace != workspace)),
         )
 
-        async def work(connection: AsyncConnection) -> Gone:
+        def work(connection: Connection) -> Gone:
             gone = _Deletions(connection)
-            await gone.questions(mine)
+            gone.questions(mine)
             for table in (turns, feedback, contexts, audit):
-                await gone.delete(table, table.c.workspace == workspace)
-            await gone.delete(events, _starts(events.c.id, f"{workspace}-"))
-            await gone.delete(events, _explained(f":{workspace}:"))
-            await gone.delete(journal, named)
-            await gone.delete(state, _starts(state.c.key, f"{workspace}:"))
-            await _delete_state_naming(connection, f'"{workspace}"')
-            await _delete_installations(connection, workspace)
-            if not await connection.scalar(select(others)):
-                await gone.delete(state, state.c.kind.in_(shared_state))
+                gone.delete(table, table.c.workspace == workspace)
+            gone.delete(events, _starts(events.c.id, f"{workspace}-"))
+            gone.delete(events, _explained(f":{workspace}:"))
+            gone.delete(journal, named)
+            gone.delete(state, _starts(state.c.key, f"{workspace}:"))
+            _delete_state_naming(connection, f'"{workspace}"')
+            _delete_installations(connection, workspace)
+            if not connection.scalar(select(others)):
+                gone.delete(state, state.c.kind.in_(shared_state))
             return gone.counts
 
         return await self._erase("forget a workspace", work)
@@ -106,28 +106,28 @@ class Eraser:
         asked = select(questions.c.id).where(there)
         later = select(questions.c.id).where(here, not_(there))
 
-        async def work(connection: AsyncConnection) -> Gone:
+        def work(connection: Connection) -> Gone:
             gone = _Deletions(connection)
             given = or_(feedback.c.question.in_(asked), _starts(feedback.c.question, place))
-            await gone.delete(feedback, given, feedback.c.question.not_in(later))
-            await gone.questions(there)
+            gone.delete(feedback, given, feedback.c.question.not_in(later))
+            gone.questions(there)
             spoken = (turns.c.workspace == workspace, turns.c.channel == channel)
-            await gone.delete(turns, *spoken, turns.c.question.not_in(later))
-            await gone.delete(events, _starts(events.c.id, place), events.c.id.not_in(later))
-            await gone.delete(events, _explained(f":{workspace}:{channel}:"))
-            await gone.delete(state, _starts(state.c.key, f"{workspace}:{channel}:"))
-            for name in await _contexts_of(connection, workspace, channel):
+            gone.delete(turns, *spoken, turns.c.question.not_in(later))
+            gone.delete(events, _starts(events.c.id, place), events.c.id.not_in(later))
+            gone.delete(events, _explained(f":{workspace}:{channel}:"))
+            gone.delete(state, _starts(state.c.key, f"{workspace}:{channel}:"))
+            for name in _contexts_of(connection, workspace, channel):
                 mine = (contexts.c.workspace == workspace, contexts.c.name == name)
-                await gone.delete(contexts, *mine)
+                gone.delete(contexts, *mine)
                 for beginning in (f"{name}.", f"{workspace}:{name}."):
-                    await gone.delete(state, _starts(state.c.key, beginning))
-                await _delete_state_naming(connection, f'"{name}"')
-            await connection.execute(
+                    gone.delete(state, _starts(state.c.key, beginning))
+                _delete_state_naming(connection, f'"{name}"')
+            connection.execute(
                 update(audit)
                 .where(audit.c.workspace == workspace, audit.c.subject == channel)
                 .values(actor=UNKNOWN_USER, subject="")
             )
-            await _rewrite_journal(connection, channel, place)
+            _rewrite_journal(connection, channel, place)
             return gone.counts
 
         return await self._erase("forget a channel", work)
@@ -145,24 +145,24 @@ class Eraser:
         named = or_(_mentions(questions.c.question, user), _mentions(questions.c.answer, user))
         asked = select(questions.c.id).where(here(questions), named)
 
-        async def work(connection: AsyncConnection) -> Gone:
+        def work(connection: Connection) -> Gone:
             gone = _Deletions(connection)
             own = or_(feedback.c.user == user, feedback.c.question.in_(asked))
-            await gone.delete(feedback, here(feedback), own)
+            gone.delete(feedback, here(feedback), own)
             spoken = or_(_mentions(turns.c.messages, user), turns.c.question.in_(asked))
-            await gone.delete(turns, here(turns), spoken)
-            await gone.questions(and_(here(questions), named))
+            gone.delete(turns, here(turns), spoken)
+            gone.questions(and_(here(questions), named))
             for column in (contexts.c.changed_by, audit.c.actor, audit.c.subject):
                 change = update(column.table).where(here(column.table), column == user)
-                await connection.execute(change.values({column: UNKNOWN_USER}))
+                connection.execute(change.values({column: UNKNOWN_USER}))
             before, after = f'"user":"{user}"', f'"user":"{UNKNOWN_USER}"'
-            await connection.execute(
+            connection.execute(
                 update(journal)
                 .where(_mentions(journal.c.body, before))
                 .values(body=func.replace(journal.c.body, before, after))
             )
-            await gone.delete(events, _explained(f":{user}:"))
-            await _delete_state_naming(connection, user)
+            gone.delete(events, _explained(f":{user}:"))
+            _delete_state_naming(connection, user)
             return gone.counts
 
         return await self._erase("forget a person", work)
@@ -175,16 +175,14 @@ class Eraser:
 
         heard = select(state.c.key).where(_mentions(state.c.key, f":{channel}:")).distinct()
 
-        async def work(connection: AsyncConnection) -> Sequence[str]:
-            found = set(await connection.scalars(asked.union(spoken, shown)))
-            keys = await connection.scalars(heard)
+        def work(connection: Connection) -> Sequence[str]:
+            found = set(connection.scalars(asked.union(spoken, shown)))
+            keys = connection.scalars(heard)
             return sorted(found | {key.partition(":")[0] for key in keys})
 
         return await self._database.read("find a channel's workspace", work)
 
-    async def _erase(
-        self, operation: str, work: Callable[[AsyncConnection], Awaitable[Gone]]
-    ) -> Gone:
+    async def _erase(self, operation: str, work: Callable[[Connection], Gone]) -> Gone:
         gone = await self._database.write(operation, work)
         await self._database.shrink()
         await self._database.empty_log()
@@ -194,20 +192,20 @@ class Eraser:
 class _Deletions:
     """Deletes within one transaction and counts the rows by table."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.counts: Counter[str] = Counter()
 
-    async def delete(self, table: Table, *which: ColumnElement[bool]) -> None:
-        found = await self._connection.execute(delete(table).where(*which))
+    def delete(self, table: Table, *which: ColumnElement[bool]) -> None:
+        found = self._connection.execute(delete(table).where(*which))
         self.counts[table.name] += found.rowcount
 
-    async def questions(self, which: ColumnElement[bool]) -> None:
+    def questions(self, which: ColumnElement[bool]) -> None:
         """Delete questions with all that hangs on them."""
         asked = select(questions.c.id).where(which)
-        await self.delete(messages, messages.c.question.in_(asked))
-        await self.delete(turns, turns.c.question.in_(asked))
-        await self.delete(questions, which)
+        self.delete(messages, messages.c.question.in_(asked))
+        self.delete(turns, turns.c.question.in_(asked))
+        self.delete(questions, which)
 
 
 def _asked_until(until: str) -> ColumnElement[bool]:
@@ -235,25 +233,25 @@ def _starts(column: Any, beginning: str) -> ColumnElement[bool]:
     return type_coerce(column, Text).startswith(beginning, autoescape=True)
 
 
-async def _contexts_of(connection: AsyncConnection, workspace: str, channel: str) -> Sequence[str]:
+def _contexts_of(connection: Connection, workspace: str, channel: str) -> Sequence[str]:
     """Return the contexts set in Slack whose only channel this is."""
     c = contexts.c
-    kept = await connection.execute(select(c.name, c.body).where(c.workspace == workspace))
+    kept = connection.execute(select(c.name, c.body).where(c.workspace == workspace))
     return [name for name, body in kept if body.get("channels") == [channel]]
 
 
-async def _delete_installations(connection: AsyncConnection, workspace: str) -> None:
+def _delete_installations(connection: Connection, workspace: str) -> None:
     """Delete the tokens that slack_sdk's own tables keep for a workspace, if there are any."""
-    there = await connection.run_sync(lambda sync: inspect(sync).get_table_names())
+    there = inspect(connection).get_table_names()
     for name in ("slack_bots", "slack_installations"):
         if name in there:
-            await connection.execute(
+            connection.execute(
                 text(f"DELETE FROM {name} WHERE team_id = :team"),  # noqa: S608 - a constant
                 {"team": workspace},
             )
 
 
-async def _rewrite_journal(connection: AsyncConnection, channel: str, place: str) -> None:
+def _rewrite_journal(connection: Connection, channel: str, place: str) -> None:
     """Take a channel and its people out of the journal, page by page.
 
     The ids of its questions get another beginning, the same for all: their records still belong
@@ -263,7 +261,7 @@ async def _rewrite_journal(connection: AsyncConnection, channel: str, place: str
     c = journal.c
     while True:
         page = (
-            await connection.execute(
+            connection.execute(
                 select(c.seq, c.body)
                 .where(c.seq > after, _mentions(c.body, quoted, f'"{place}'))
                 .order_by(c.seq)
@@ -277,18 +275,18 @@ async def _rewrite_journal(connection: AsyncConnection, channel: str, place: str
                     is_question = key == "question"
                     record[key] = alias + record[key].removeprefix(place) if is_question else ""
             changed = json.dumps(record, separators=(",", ":"))
-            await connection.execute(update(journal).where(c.seq == seq).values(body=changed))
+            connection.execute(update(journal).where(c.seq == seq).values(body=changed))
         if len(page) < PAGE:
             return
         after = page[-1].seq
 
 
-async def _delete_state_naming(connection: AsyncConnection, word: str) -> None:
+def _delete_state_naming(connection: Connection, word: str) -> None:
     """Delete small state with a word in it: drafts, actions for other replicas, rates."""
     c = state.c
     small = select(c.kind, c.key, c.value).where(
         c.kind.not_in(("pack", REMOVALS)), func.length(c.value) < SMALL_BYTES
     )
-    for kind, key, value in (await connection.execute(small)).all():
+    for kind, key, value in connection.execute(small).all():
         if word in key or word.encode() in bytes(value):
-            await connection.execute(delete(state).where(c.kind == kind, c.key == key))
+            connection.execute(delete(state).where(c.kind == kind, c.key == key))

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, select
 
 from bot.delivery.slack_api import JsonObject
 from bot.store.sql.database import Database
@@ -61,10 +60,10 @@ class History:
             questions.c.channel == channel,
         )
 
-        async def work(connection: AsyncConnection) -> Collection[JsonObject]:
-            found = [one for one in await connection.scalars(unanswered) if one]
+        def work(connection: Connection) -> Collection[JsonObject]:
+            found = [one for one in connection.scalars(unanswered) if one]
             found = [one for one in found if one.get("thread") == thread]
-            return [*found, *(one for one in await connection.scalars(answered) if one)]
+            return [*found, *(one for one in connection.scalars(answered) if one)]
 
         found = await self._database.read("find who asked in a thread", work)
         return frozenset(str(one["user"]) for one in found if one.get("surface") != "thread")
@@ -78,8 +77,8 @@ class History:
             .order_by(questions.c.at, questions.c.id)
         )
 
-        async def work(connection: AsyncConnection) -> Sequence[Answered]:
-            rows = (await connection.execute(query)).all()
+        def work(connection: Connection) -> Sequence[Answered]:
+            rows = connection.execute(query).all()
             return [
                 Answered(row.id, str(row.question.get("text", "")), tuple(row.messages))
                 for row in rows
@@ -93,11 +92,11 @@ class History:
         asked = select(questions.c.question, questions.c.outcome).where(questions.c.id == id)
         noted = select(messages.c.ts).where(messages.c.question == id).order_by(messages.c.ts)
 
-        async def work(connection: AsyncConnection) -> Asked | None:
-            row = (await connection.execute(asked)).one_or_none()
+        def work(connection: Connection) -> Asked | None:
+            row = connection.execute(asked).one_or_none()
             if row is None or row.question is None:
                 return None
-            return Asked(row.question, tuple(await connection.scalars(noted)), row.outcome)
+            return Asked(row.question, tuple(connection.scalars(noted)), row.outcome)
 
         return await self._database.read("find an earlier question", work)
 
@@ -116,7 +115,7 @@ class History:
             )
         )
 
-        async def work(connection: AsyncConnection) -> frozenset[str]:
-            return frozenset(await connection.scalars(query))
+        def work(connection: Connection) -> frozenset[str]:
+            return frozenset(connection.scalars(query))
 
         return await self._database.read("find messages of others", work)

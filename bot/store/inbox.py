@@ -11,8 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Double, and_, literal, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Connection, Double, and_, literal, or_, select, update
 
 from bot.answer.events import Outcome
 from bot.answer.interfaces import SavedAnswer
@@ -100,14 +99,14 @@ class Inbox:
             "claims": 1,
         }
 
-        async def work(connection: AsyncConnection) -> bool:
-            added = await connection.execute(
+        def work(connection: Connection) -> bool:
+            added = connection.execute(
                 dialect.insert(connection, questions).on_conflict_do_nothing(), row
             )
             if added.rowcount == 1:
                 return True
             # The first try may have been committed although its reply was lost.
-            found = await connection.scalar(select(questions.c.claim).where(questions.c.id == id))
+            found = connection.scalar(select(questions.c.claim).where(questions.c.id == id))
             return bool(found == claim)
 
         return await self._database.change(
@@ -131,11 +130,11 @@ class Inbox:
             .with_for_update(skip_locked=True)
         )
 
-        async def work(connection: AsyncConnection) -> Sequence[Claimed]:
-            ids = list(await connection.scalars(wanted))
+        def work(connection: Connection) -> Sequence[Claimed]:
+            ids = list(connection.scalars(wanted))
             if not ids:
                 return []
-            taken = await connection.execute(
+            taken = connection.execute(
                 update(questions)
                 .where(questions.c.id.in_(ids))
                 .values(
@@ -147,7 +146,7 @@ class Inbox:
                 .returning(questions)
             )
             rows = sorted(taken.mappings().all(), key=lambda row: (row["at"], row["id"]))
-            noted = await _noted(connection, ids)
+            noted = _noted(connection, ids)
             return [_claimed(row, noted.get(row["id"], ()), now) for row in rows]
 
         return await self._database.write("take questions over", work)
@@ -156,8 +155,8 @@ class Inbox:
         """Hold the questions for longer; return those that `owner` holds no more."""
         until = self._now() + lease_seconds
 
-        async def work(connection: AsyncConnection) -> frozenset[str]:
-            held = await connection.scalars(
+        def work(connection: Connection) -> frozenset[str]:
+            held = connection.scalars(
                 update(questions)
                 .where(questions.c.id.in_(ids), questions.c.owner == owner)
                 .values(lease_until=until)
@@ -194,8 +193,8 @@ class Inbox:
             )
         )
 
-        async def work(connection: AsyncConnection) -> bool:
-            return (await connection.execute(change)).rowcount == 1
+        def work(connection: Connection) -> bool:
+            return connection.execute(change).rowcount == 1
 
         return await self._database.change("open a question anew", work)
 
@@ -209,11 +208,11 @@ class Inbox:
             .with_for_update(read=True)
         )
 
-        async def work(connection: AsyncConnection) -> bool:
+        def work(connection: Connection) -> bool:
             added = dialect.insert(connection, messages).from_select(["question", "ts", "at"], held)
-            if (await connection.execute(added.on_conflict_do_nothing())).rowcount == 1:
+            if connection.execute(added.on_conflict_do_nothing()).rowcount == 1:
                 return True
-            return await connection.scalar(held) is not None
+            return connection.scalar(held) is not None
 
         if not await self._database.change("note a message", work):
             raise LeaseLost(id)
@@ -223,21 +222,21 @@ class Inbox:
         c = questions.c
         row = _answer_row(answer)
 
-        async def work(connection: AsyncConnection) -> bool:
+        def work(connection: Connection) -> bool:
             place = (
-                await connection.execute(select(c.workspace, c.channel).where(*_held(id, owner)))
+                connection.execute(select(c.workspace, c.channel).where(*_held(id, owner)))
             ).one_or_none()
             if place is None:
                 return False
-            sent = await without_deleted(connection, *place, answer.messages)
+            sent = without_deleted(connection, *place, answer.messages)
             written: Sequence[JsonObject] | None = None
             while sent != written:
                 row["messages"] = sent
                 change = update(questions).where(*_held(id, owner)).values(answer=row)
-                if (await connection.execute(change)).rowcount != 1:
+                if connection.execute(change).rowcount != 1:
                     return False
                 # A deletion that came meanwhile has not seen the row.
-                written, sent = sent, await without_deleted(connection, *place, sent)
+                written, sent = sent, without_deleted(connection, *place, sent)
             return True
 
         if not await self._database.change("save an answer", work):
@@ -258,8 +257,8 @@ class Inbox:
             select(c.id, c.at, c.owner, c.lease_until).where(c.finished_at.is_(None)).order_by(c.at)
         )
 
-        async def work(connection: AsyncConnection) -> Sequence[Waiting]:
-            return [Waiting(*row) for row in await connection.execute(query)]
+        def work(connection: Connection) -> Sequence[Waiting]:
+            return [Waiting(*row) for row in connection.execute(query)]
 
         return await self._database.read("list the waiting questions", work)
 
@@ -279,8 +278,8 @@ class Inbox:
             or_(c.owner.is_(None), c.owner != owner),
         )
 
-        async def work(connection: AsyncConnection) -> bool:
-            return await connection.scalar(query) is not None
+        def work(connection: Connection) -> bool:
+            return connection.scalar(query) is not None
 
         return await self._database.read("find who holds a question", work)
 
@@ -292,12 +291,12 @@ class Inbox:
             questions.c.id == id, questions.c.owner == owner, questions.c.finished_at.is_not(None)
         )
 
-        async def work(connection: AsyncConnection) -> bool:
-            changed = await connection.execute(change)
+        def work(connection: Connection) -> bool:
+            changed = connection.execute(change)
             if changed.rowcount == 1:
                 return True
             # Finished by this owner: by the try whose reply was lost, or twice.
-            return await connection.scalar(ended) is not None
+            return connection.scalar(ended) is not None
 
         if not await self._database.change(operation, work) and must:
             raise LeaseLost(id)
@@ -307,8 +306,8 @@ def _held(id: str, owner: str) -> tuple[ColumnElement[bool], ...]:
     return (questions.c.id == id, questions.c.owner == owner, questions.c.finished_at.is_(None))
 
 
-async def _noted(connection: AsyncConnection, ids: Collection[str]) -> dict[str, tuple[str, ...]]:
-    found = await connection.execute(
+def _noted(connection: Connection, ids: Collection[str]) -> dict[str, tuple[str, ...]]:
+    found = connection.execute(
         select(messages.c.question, messages.c.ts)
         .where(messages.c.question.in_(ids))
         .order_by(messages.c.question, messages.c.ts)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Sequence
 
-from sqlalchemy import ColumnElement, func, select, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Connection, func, select, text
 
 from bot.store.sql import dialect
 from bot.store.sql.database import Database
@@ -30,14 +29,12 @@ class JournalTable:
             for n in lines
         ]
 
-        async def work(connection: AsyncConnection) -> None:
+        def work(connection: Connection) -> None:
             if connection.dialect.name == "postgresql":
                 # Sequence numbers are drawn before the commit: without this, a reader could pass
                 # a number that becomes visible later, and never see it.
-                await connection.execute(text(f"SELECT pg_advisory_xact_lock({_APPENDING})"))
-            await connection.execute(
-                dialect.insert(connection, journal).on_conflict_do_nothing(), rows
-            )
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({_APPENDING})"))
+            connection.execute(dialect.insert(connection, journal).on_conflict_do_nothing(), rows)
 
         if rows:
             await self._database.write("append to the journal", work)
@@ -67,8 +64,8 @@ class JournalTable:
             wanted.append(journal.c.source != not_from)
         query = select(journal).where(*wanted).order_by(journal.c.seq).limit(limit)
 
-        async def work(connection: AsyncConnection) -> Sequence[Entry]:
-            return [Entry(*row) for row in await connection.execute(query)]
+        def work(connection: Connection) -> Sequence[Entry]:
+            return [Entry(*row) for row in connection.execute(query)]
 
         return await self._database.read("read the journal", work)
 
@@ -88,7 +85,7 @@ class JournalTable:
     async def last(self) -> int:
         """Return the newest sequence number, 0 if the journal is empty."""
 
-        async def work(connection: AsyncConnection) -> int:
-            return await connection.scalar(select(func.max(journal.c.seq))) or 0
+        def work(connection: Connection) -> int:
+            return connection.scalar(select(func.max(journal.c.seq))) or 0
 
         return await self._database.read("read the journal", work)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, delete, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Connection, delete, select, update
 
 from bot.clock import Now
 from bot.store.sql import dialect
@@ -40,8 +39,8 @@ class State:
         """Return the value with its version, for `swap`."""
         query = select(state.c.value, state.c.version, state.c.at).where(*_at(kind, key))
 
-        async def work(connection: AsyncConnection) -> Versioned | None:
-            row = (await connection.execute(query)).one_or_none()
+        def work(connection: Connection) -> Versioned | None:
+            row = connection.execute(query).one_or_none()
             return Versioned(*row) if row else None
 
         return await self._database.read("read state", work)
@@ -54,8 +53,8 @@ class State:
             .order_by(state.c.key)
         )
 
-        async def work(connection: AsyncConnection) -> Mapping[str, Versioned]:
-            return {key: Versioned(*rest) for key, *rest in await connection.execute(query)}
+        def work(connection: Connection) -> Mapping[str, Versioned]:
+            return {key: Versioned(*rest) for key, *rest in connection.execute(query)}
 
         return await self._database.read("read state", work)
 
@@ -63,9 +62,9 @@ class State:
         """Set the value, also if there is one."""
         row = {"kind": kind, "key": key, "value": value, "version": 1, "at": self._now()}
 
-        async def work(connection: AsyncConnection) -> None:
+        def work(connection: Connection) -> None:
             added = dialect.insert(connection, state)
-            await connection.execute(
+            connection.execute(
                 added.on_conflict_do_update(
                     index_elements=["kind", "key"],
                     set_={
@@ -104,8 +103,8 @@ class State:
     async def remove(self, kind: str, key: str) -> None:
         """Forget the value."""
 
-        async def work(connection: AsyncConnection) -> None:
-            await connection.execute(delete(state).where(*_at(kind, key)))
+        def work(connection: Connection) -> None:
+            connection.execute(delete(state).where(*_at(kind, key)))
 
         await self._database.change("remove state", work)
 

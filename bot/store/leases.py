@@ -11,8 +11,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, or_, select, update
 
 from bot.clock import Now
 from bot.store.sql import dialect
@@ -68,11 +67,9 @@ class Leases:
             .returning(*_COLUMNS)
         )
 
-        async def work(connection: AsyncConnection) -> Lease | None:
-            await connection.execute(
-                dialect.insert(connection, leases).on_conflict_do_nothing(), fresh
-            )
-            row = (await connection.execute(take)).one_or_none()
+        def work(connection: Connection) -> Lease | None:
+            connection.execute(dialect.insert(connection, leases).on_conflict_do_nothing(), fresh)
+            row = connection.execute(take).one_or_none()
             return Lease(*row) if row else None
 
         return await self._database.change("take a lease", work)
@@ -90,8 +87,8 @@ class Leases:
         """Return the state of the lease, or None if there never was one."""
         query = select(*_COLUMNS).where(leases.c.name == name)
 
-        async def work(connection: AsyncConnection) -> Lease | None:
-            row = (await connection.execute(query)).one_or_none()
+        def work(connection: Connection) -> Lease | None:
+            row = connection.execute(query).one_or_none()
             return Lease(*row) if row else None
 
         return await self._database.read("look at a lease", work)
@@ -120,8 +117,8 @@ class Leases:
             .values(**values, at=self._now())
         )
 
-        async def work(connection: AsyncConnection) -> bool:
-            return (await connection.execute(change)).rowcount == 1
+        def work(connection: Connection) -> bool:
+            return connection.execute(change).rowcount == 1
 
         return await self._database.change(operation, work)
 

@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Column, ColumnElement, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Column, ColumnElement, Connection, select, update
 
 from bot.clock import Now
 from bot.store.sql import dialect
@@ -78,11 +77,11 @@ class Ledger:
             "until": now + seconds,
         }
 
-        async def work(connection: AsyncConnection) -> None:
+        def work(connection: Connection) -> None:
             added = dialect.insert(connection, reservations).on_conflict_do_nothing()
-            if (await connection.execute(added, row)).rowcount == 0:
+            if connection.execute(added, row).rowcount == 0:
                 return
-            taken = await _take(connection, day, sorted(limits), amount)
+            taken = _take(connection, day, sorted(limits), amount)
             over = [s for s in sorted(taken) if sum(taken[s]) > limits[s]]
             if over:
                 first, limit = over[0], limits[over[0]]
@@ -106,8 +105,8 @@ class Ledger:
             c.id == id, c.settled.is_(None), c.amount > amount
         )
 
-        async def work(connection: AsyncConnection) -> None:
-            row = (await connection.execute(held)).one_or_none()
+        def work(connection: Connection) -> None:
+            row = connection.execute(held).one_or_none()
             if row is None:
                 return
             lowered = (
@@ -115,8 +114,8 @@ class Ledger:
                 .where(c.id == id, c.settled.is_(None), c.amount == row.amount)
                 .values(amount=amount)
             )
-            if (await connection.execute(lowered)).rowcount:
-                await _add(connection, row.day, row.scopes, reserved=amount - row.amount)
+            if connection.execute(lowered).rowcount:
+                _add(connection, row.day, row.scopes, reserved=amount - row.amount)
 
         await self._database.write("reduce a reservation", work)
 
@@ -139,8 +138,8 @@ class Ledger:
             .order_by(c.scope)
         )
 
-        async def work(connection: AsyncConnection) -> Mapping[str, tuple[float, float]]:
-            found = await connection.execute(query)
+        def work(connection: Connection) -> Mapping[str, tuple[float, float]]:
+            found = connection.execute(query)
             return {scope: (usd(spent), usd(reserved)) for scope, spent, reserved in found}
 
         return await self._database.read("read the ledger", work)
@@ -156,9 +155,9 @@ class Ledger:
             .returning(c.day, c.scopes, c.amount, c.settled)
         )
 
-        async def work(connection: AsyncConnection) -> None:
-            for day, scopes, amount, settled in (await connection.execute(change)).all():
-                await _add(connection, day, scopes, reserved=-amount, spent=settled)
+        def work(connection: Connection) -> None:
+            for day, scopes, amount, settled in connection.execute(change).all():
+                _add(connection, day, scopes, reserved=-amount, spent=settled)
 
         await self._database.write(operation, work)
 
@@ -171,8 +170,8 @@ class _Refused(Exception):
         self.refusal = refusal
 
 
-async def _take(
-    connection: AsyncConnection, day: str, scopes: Sequence[str], amount: int
+def _take(
+    connection: Connection, day: str, scopes: Sequence[str], amount: int
 ) -> dict[str, tuple[int, int]]:
     """Add to what is reserved; return what each scope has spent and reserved then."""
     c = spending.c
@@ -180,8 +179,8 @@ async def _take(
     if connection.dialect.name == "postgresql":
         # In the order of the names: two replicas cannot lock crosswise.
         locked = select(c.scope).where(*today).order_by(c.scope).with_for_update()
-        await connection.execute(locked)
-    found = await connection.execute(
+        connection.execute(locked)
+    found = connection.execute(
         update(spending)
         .where(*today)
         .values(reserved=c.reserved + amount)
@@ -191,15 +190,13 @@ async def _take(
     missing = [scope for scope in scopes if scope not in taken]
     if missing:
         rows = [{"scope": scope, "day": day, "spent": 0, "reserved": 0} for scope in missing]
-        await connection.execute(
-            dialect.insert(connection, spending).on_conflict_do_nothing(), rows
-        )
-        taken |= await _take(connection, day, missing, amount)
+        connection.execute(dialect.insert(connection, spending).on_conflict_do_nothing(), rows)
+        taken |= _take(connection, day, missing, amount)
     return taken
 
 
-async def _add(
-    connection: AsyncConnection,
+def _add(
+    connection: Connection,
     day: str,
     scopes: Collection[str],
     *,
@@ -207,7 +204,7 @@ async def _add(
     spent: int = 0,
 ) -> None:
     c = spending.c
-    await connection.execute(
+    connection.execute(
         update(spending)
         .where(c.day == day, c.scope.in_(sorted(scopes)))
         .values(spent=c.spent + spent, reserved=c.reserved + reserved)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, inspect, text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store.errors import Reason, StoreError
 from bot.store.sql.database import Database
@@ -43,10 +42,7 @@ async def require_current(database: Database) -> None:
 
 
 async def _revision(database: Database) -> str | None:
-    async def look(connection: AsyncConnection) -> str | None:
-        return await connection.run_sync(_current)
-
-    return await database.read("read the version", look)
+    return await database.read("read the version", _current)
 
 
 def _current(connection: Connection) -> str | None:
@@ -56,13 +52,13 @@ def _current(connection: Connection) -> str | None:
     return found.scalar_one_or_none()
 
 
-async def _upgrade(connection: AsyncConnection) -> bool:
+def _upgrade(connection: Connection) -> bool:
     # SQLite's BEGIN IMMEDIATE is already exclusive; both locks end with the transaction.
     if connection.dialect.name == "postgresql":
-        await connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
-    if await connection.run_sync(_current) == REVISION:
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+    if _current(connection) == REVISION:
         return False
-    await connection.run_sync(_run_alembic)
+    _run_alembic(connection)
     return True
 
 

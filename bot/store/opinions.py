@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, select
 
 from bot.answer.feedback import Opinion
 from bot.clock import Now
@@ -35,9 +34,9 @@ class Feedback:
         }
         kept = ("value", "at", *(k for k in ("comment", "context", "fingerprint") if row[k]))
 
-        async def work(connection: AsyncConnection) -> None:
+        def work(connection: Connection) -> None:
             added = dialect.insert(connection, feedback)
-            await connection.execute(
+            connection.execute(
                 added.on_conflict_do_update(
                     index_elements=["question", "user"],
                     set_={name: added.excluded[name] for name in kept},
@@ -51,7 +50,7 @@ class Feedback:
         """Return the opinions given since a Unix time, oldest first."""
         query = select(feedback).where(feedback.c.at >= at).order_by(feedback.c.at)
 
-        async def work(connection: AsyncConnection) -> Sequence[Opinion]:
-            return [Opinion(**row) for row in (await connection.execute(query)).mappings()]
+        def work(connection: Connection) -> Sequence[Opinion]:
+            return [Opinion(**row) for row in connection.execute(query).mappings()]
 
         return await self._database.read("read feedback", work)

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sqlalchemy import ColumnElement, Table, and_, delete, or_, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, or_, select, tuple_
 
 from bot.clock import Now
 from bot.store.sql.database import Database
@@ -82,8 +81,8 @@ class Purge:
         batch = delete(table).where(tuple_(*key).in_(select(*key).where(old).limit(BATCH)))
         total = 0
 
-        async def work(connection: AsyncConnection) -> int:
-            return (await connection.execute(batch)).rowcount
+        def work(connection: Connection) -> int:
+            return connection.execute(batch).rowcount
 
         while gone := await self._database.write("purge", work):
             total += gone

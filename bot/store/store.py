@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, text
 
 from bot.clock import Now, system_now
 from bot.store.audit import Audit
@@ -94,8 +93,8 @@ class Store:
     async def ping(self) -> float:
         """Return the seconds that a look at the database takes; raise `StoreError` at once."""
 
-        async def work(connection: AsyncConnection) -> None:
-            await connection.execute(text("SELECT 1"))
+        def work(connection: Connection) -> None:
+            connection.execute(text("SELECT 1"))
 
         started = time.perf_counter()
         await self._database.read("ping", work, patience=0.0)

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, select, update
 
 from bot.answer.interfaces import Turn
 from bot.clock import Now
@@ -46,8 +45,8 @@ class Turns:
             .order_by(turns.c.id)
         )
 
-        async def work(connection: AsyncConnection) -> Sequence[Turn]:
-            found = await connection.execute(query)
+        def work(connection: Connection) -> Sequence[Turn]:
+            found = connection.execute(query)
             return [
                 Turn(id, tuple(messages), (asked or {}).get("context"))
                 for id, messages, asked in found
@@ -73,26 +72,24 @@ class Turns:
             "at": self._now(),
         }
 
-        async def work(connection: AsyncConnection) -> None:
+        def work(connection: Connection) -> None:
             added = dialect.insert(connection, turns)
             keeping = added.on_conflict_do_update(
                 index_elements=["workspace", "channel", "thread", "question"],
                 set_={"messages": added.excluded.messages, "at": added.excluded.at},
             )
-            sent = await without_deleted(connection, workspace, channel, messages)
+            sent = without_deleted(connection, workspace, channel, messages)
             written: Sequence[JsonObject] | None = None
             while sent != written:
                 row["messages"] = [dict(message) for message in sent]
-                await connection.execute(keeping, row)
+                connection.execute(keeping, row)
                 # A deletion that came meanwhile has not seen the row.
-                written, sent = sent, await without_deleted(connection, workspace, channel, sent)
+                written, sent = sent, without_deleted(connection, workspace, channel, sent)
             c = questions.c
-            asked = await connection.scalar(select(c.question).where(c.id == question))
+            asked = connection.scalar(select(c.question).where(c.id == question))
             if asked is not None and asked.get("context") != context:
                 named = {**asked, "context": context}
-                await connection.execute(
-                    update(questions).where(c.id == question).values(question=named)
-                )
+                connection.execute(update(questions).where(c.id == question).values(question=named))
 
         await self._database.change("keep a turn", work)
 
@@ -100,12 +97,12 @@ class Turns:
         """Take a message that was deleted in Slack out of all that is kept of its thread."""
         now = self._now()
 
-        async def remember(connection: AsyncConnection) -> None:
-            await remember_deletion(connection, workspace, channel, ts, now)
+        def remember(connection: Connection) -> None:
+            remember_deletion(connection, workspace, channel, ts, now)
 
-        async def forget(connection: AsyncConnection) -> None:
-            await forget_message(connection, workspace, channel, thread, ts)
-            await forget_answer(connection, workspace, channel, ts)
+        def forget(connection: Connection) -> None:
+            forget_message(connection, workspace, channel, thread, ts)
+            forget_answer(connection, workspace, channel, ts)
 
         await self._database.change("remember a deletion", remember)
         await self._database.write("forget a message", forget)

@@ -49,7 +49,6 @@ EPOCH = 1_795_424_400.0
 _DRIVERS = frozenset(
     f"{package}.{module}"
     for package, modules in {
-        "aiosqlite": ("core",),
         "asyncpg": ("connection", "connect_utils", "cursor", "prepared_stmt", "transaction"),
     }.items()
     for module in modules

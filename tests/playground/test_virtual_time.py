@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import aiosqlite
 import asyncpg  # type: ignore[import-untyped]  # ships no types
 import httpx2
 import pytest
@@ -420,19 +419,6 @@ def test_a_child_that_cannot_start_leaves_nothing_held() -> None:
         return loop().time()
 
     assert virtual_time.run(scenario()) == HOUR
-
-
-def test_a_statement_in_sqlite_holds_the_clock(tmp_path: Path) -> None:
-    """The driver's thread is its own, unknown to the loop; a lease must not expire during a
-    commit that takes a few real milliseconds."""
-
-    async def scenario() -> list[float]:
-        async with aiosqlite.connect(tmp_path / "db") as database, ticking(0.001) as ticks:
-            await database.create_function("pause", 0, lambda: time.sleep(0.05))
-            await database.execute("select pause()")
-            return list(ticks)
-
-    assert virtual_time.run(scenario()) == []
 
 
 def test_a_statement_in_postgresql_holds_the_clock(postgres_server: str) -> None:

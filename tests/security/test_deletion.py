@@ -35,8 +35,8 @@ async def everything(running: Running) -> str:
     found: list[str] = []
     for table in metadata.sorted_tables:
 
-        async def work(connection: Any, table: Any = table) -> list[Any]:
-            return list(await connection.execute(select(table)))
+        def work(connection: Any, table: Any = table) -> list[Any]:
+            return list(connection.execute(select(table)))
 
         rows = await running.bot.store._database.read("look", work)
         found += [f"{table.name}: {row!r}" for row in rows]

@@ -82,12 +82,14 @@ async def test_a_deletion_between_the_look_and_the_write_is_seen(
     store, other = [await Store.open(postgres_url, now=system_now) for _ in range(2)]
     looked = 0
 
-    async def look_then_delete(*arguments: Any) -> list[Any]:
+    wait = store.database.waiter()
+
+    def look_then_delete(*arguments: Any) -> list[Any]:
         nonlocal looked
-        found = await without_deleted(*arguments)
+        found: list[Any] = without_deleted(*arguments)
         looked += 1
         if looked == 1:
-            await other.turns.forget_message(*THREAD, "2.0")
+            wait(other.turns.forget_message(*THREAD, "2.0"))
         return found
 
     monkeypatch.setattr(f"bot.store.{module}.without_deleted", look_then_delete)

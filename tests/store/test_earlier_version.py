@@ -12,7 +12,7 @@ from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]  # ships no types
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from bot.app.inbox import question_of
 from bot.app.replica_actions import RemoteAction
@@ -134,12 +134,14 @@ async def old(old_url: str, clock: Clock) -> AsyncIterator[Store]:
 
 async def test_every_row_is_there(old: Store) -> None:
     """A migration that drops rows shows here."""
-    async with old._database.engine.connect() as connection:
-        found = {
-            table: await connection.scalar(text(f"SELECT count(*) FROM {table}"))  # noqa: S608 - constants
+
+    def count(connection: Connection) -> dict[str, int]:
+        return {
+            table: connection.scalar(text(f"SELECT count(*) FROM {table}"))  # noqa: S608 - constants
             for table in ROWS
         }
-    assert found == ROWS
+
+    assert await old.database.read("count", count) == ROWS
 
 
 async def records(store: Store) -> list[tuple[str, Any]]:
@@ -319,9 +321,9 @@ async def test_what_replicas_told_each_other_is_heard(old: Store) -> None:
 
 
 async def test_questions_keep_what_was_asked_and_how_it_ended(old: Store) -> None:
-    async with old._database.engine.connect() as connection:
-        rows = await connection.execute(text("SELECT id, outcome FROM questions"))
-        outcomes = {row.id: row.outcome for row in rows}
+    query = text("SELECT id, outcome FROM questions")
+    rows = await old.database.read("look", lambda connection: connection.execute(query).all())
+    outcomes = {row.id: row.outcome for row in rows}
     assert Counter(outcomes.values()) == {
         None: 4,
         "answered": 4,

@@ -81,8 +81,8 @@ async def everything(store: Store) -> str:
     found: list[str] = []
     for table in metadata.sorted_tables:
 
-        async def work(connection: Any, table: Any = table) -> list[Any]:
-            return list(await connection.execute(select(table)))
+        def work(connection: Any, table: Any = table) -> list[Any]:
+            return list(connection.execute(select(table)))
 
         found += [f"{table.name}: {row!r}" for row in await store._database.read("look", work)]
     return "\n".join(found)

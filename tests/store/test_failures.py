@@ -37,7 +37,7 @@ async def test_a_full_disk_is_said_and_leaves_what_was_there_intact(
     def shrink(connection: Any, record: object) -> None:
         connection.execute("PRAGMA max_page_count = 60")
 
-    event.listen(database.engine.sync_engine, "connect", shrink)
+    event.listen(database.connections.engine, "connect", shrink)
     store = Store(database, clock)
 
     async def fill() -> None:

@@ -12,7 +12,6 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, String, Text, text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store.errors import StoreError
 from bot.store.installations import slack_tables
@@ -57,11 +56,8 @@ async def test_the_migrated_tables_are_those_that_the_code_declares(store: Store
         )
         return list(compare_metadata(context, declared))
 
-    async def work(connection: AsyncConnection) -> list[Any]:
-        return await connection.run_sync(compare)
-
     database = Database(locate(url))
-    assert await database.read("compare", work) == []
+    assert await database.read("compare", compare) == []
     await database.close()
 
 
@@ -77,8 +73,8 @@ async def test_a_database_of_a_newer_version_is_refused_untouched(
     await (await Store.open(empty_url, now=clock)).close()
     database = Database(locate(empty_url))
 
-    async def pretend(connection: AsyncConnection) -> None:
-        await connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))  # noqa: S608 - a constant
+    def pretend(connection: Connection) -> None:
+        connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))  # noqa: S608 - a constant
 
     await database.write("pretend", pretend)
     await database.close()
@@ -107,8 +103,9 @@ async def test_looking_at_an_empty_server_sets_nothing_up(empty_postgres: str, c
 async def test_the_file_writes_ahead_and_syncs_fully(tmp_path: Path, clock: Any) -> None:
     """A committed question has to outlive the machine, not only the process."""
     store = await Store.open(str(tmp_path / "f.db"), now=clock)
-    async with store._database.engine.connect() as connection:
-        synchronous = await connection.scalar(text("PRAGMA synchronous"))
+    synchronous = await store.database.change(
+        "look", lambda connection: connection.scalar(text("PRAGMA synchronous"))
+    )
     await store.close()
     with sqlite3.connect(tmp_path / "f.db") as look:
         mode, vacuum = (

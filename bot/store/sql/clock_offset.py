@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, text
 
 from bot.clock import Now
 from bot.store.sql.database import Database
@@ -26,11 +25,11 @@ async def clock_of(database: Database, now: Now) -> Now:
 async def offset_of(database: Database, now: Now) -> float:
     """Return by how many seconds the server's clock is ahead, as the quickest look shows it."""
 
-    async def work(connection: AsyncConnection) -> float:
+    def work(connection: Connection) -> float:
         looks = []
         for _ in range(TRIES):
             before = now()
-            server = await connection.scalar(
+            server = connection.scalar(
                 text("SELECT CAST(extract(epoch FROM clock_timestamp()) AS double precision)")
             )
             after = now()

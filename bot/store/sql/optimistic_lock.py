@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Select, Table, Update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Select, Table, Update
 
 from bot.store.sql import dialect
 from bot.store.sql.database import Database
@@ -27,14 +26,14 @@ async def swap(
     """
     tries = 0
 
-    async def work(connection: AsyncConnection) -> bool:
+    def work(connection: Connection) -> bool:
         nonlocal tries
         tries += 1
         if change is None:
             added = dialect.insert(connection, table).on_conflict_do_nothing()
-            done = (await connection.execute(added, dict(row))).rowcount == 1
+            done = connection.execute(added, dict(row)).rowcount == 1
         else:
-            done = (await connection.execute(change)).rowcount == 1
-        return done or (tries > 1 and await connection.scalar(mine) is not None)
+            done = connection.execute(change).rowcount == 1
+        return done or (tries > 1 and connection.scalar(mine) is not None)
 
     return await database.change(operation, work)
