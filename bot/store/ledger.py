@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Column, ColumnElement, Connection, select, update
+from sqlalchemy import Column, ColumnElement, Connection, bindparam, select, update
 
 from bot.clock import Now
 from bot.store.sql import dialect
@@ -170,22 +170,27 @@ class _Refused(Exception):
         self.refusal = refusal
 
 
+# Built once: a user waits while it is executed.
+_C = spending.c
+_TODAY = (_C.day == bindparam("today"), _C.scope.in_(bindparam("scopes", expanding=True)))
+_LOCK = select(_C.scope).where(*_TODAY).order_by(_C.scope).with_for_update()
+_TAKE = (
+    update(spending)
+    .where(*_TODAY)
+    .values(reserved=_C.reserved + bindparam("more"))
+    .returning(_C.scope, _C.spent, _C.reserved)
+)
+
+
 def _take(
     connection: Connection, day: str, scopes: Sequence[str], amount: int
 ) -> dict[str, tuple[int, int]]:
     """Add to what is reserved; return what each scope has spent and reserved then."""
-    c = spending.c
-    today = (c.day == day, c.scope.in_(scopes))
+    given = {"today": day, "scopes": scopes, "more": amount}
     if connection.dialect.name == "postgresql":
         # In the order of the names: two replicas cannot lock crosswise.
-        locked = select(c.scope).where(*today).order_by(c.scope).with_for_update()
-        connection.execute(locked)
-    found = connection.execute(
-        update(spending)
-        .where(*today)
-        .values(reserved=c.reserved + amount)
-        .returning(c.scope, c.spent, c.reserved)
-    )
+        connection.execute(_LOCK, given)
+    found = connection.execute(_TAKE, given)
     taken = {scope: (spent, reserved) for scope, spent, reserved in found}
     missing = [scope for scope in scopes if scope not in taken]
     if missing:
