@@ -273,7 +273,7 @@ class Bot:
             live=self.live,
             inbox=self.inbox,
             claude=self.claude,
-            model=CappedModel(self.claude, self.ledger, self._answers_cap),
+            model=CappedModel(self.claude, self.ledger, self._answers_cap, self._answers_left),
             library=self.library,
             clones=self.clones,
             warmth=self.warmth,
@@ -301,6 +301,10 @@ class Bot:
     def _answers_cap(self, context: str) -> float | None:
         live = self.library.live(context)
         return None if live is None else live.config.limits.answers_daily_usd
+
+    def _answers_left(self, context: str, usd: float) -> bool:
+        live = self.library.live(context)
+        return live is not None and self.limits.leaves(live.config, usd)
 
     def _workspace_cap(self, context: str) -> Cap | None:
         live = self.library.live(context)

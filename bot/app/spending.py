@@ -6,6 +6,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
+from functools import partial
 
 import structlog
 
@@ -29,6 +30,7 @@ PATIENCE = 0.5
 """Seconds to wait for a store that does not answer: a user waits for the answer."""
 WAIT_SECONDS, POLL_SECONDS = 15.0, 0.25
 """A cold prefix of 400,000 tokens takes longer than this; its reservation is then too large."""
+ENDLESS_USD = 1e9
 MARGIN = 1.1
 """Tokens are an estimate until a reply has measured the prefix."""
 
@@ -41,6 +43,9 @@ class SpendingLedger:
     The journal tells what was spent only when a request has ended: without reservations, forty
     questions at once would each find the day's last dollar. `daily_usd` caps everything together,
     `workspace_cap` the contexts of a context's workspace.
+
+    A store that does not answer stops no answer. Meanwhile this process counts the most that its
+    own requests under way can cost, and the store learns of them when they end.
     """
 
     def __init__(
@@ -52,15 +57,48 @@ class SpendingLedger:
         self._ledger = ledger
         self._whole = Cap("all/*", daily_usd)
         self._workspace_cap = workspace_cap
+        self._under_way: dict[str, float] = {}
+        self._not_stored: dict[str, Sequence[Cap]] = {}
 
-    async def reserve(self, usd: float, caps: Sequence[Cap], context: str = "") -> str | Refusal:
-        """Return what names the reservation, or the cap that refused. Raises `StoreError`."""
+    async def reserve(
+        self,
+        usd: float,
+        caps: Sequence[Cap],
+        context: str = "",
+        *,
+        leaves: Callable[[float], bool] | None = None,
+    ) -> str | Refusal:
+        """Return what names the reservation, or the cap that refused.
+
+        `leaves` tells whether this process's own caps leave an amount in USD. It decides if the
+        store does not answer. Raises `StoreError` then, if there is no `leaves`.
+        """
         id, workspace = uuid.uuid4().hex, self._workspace_cap(context)
         held = [self._whole, *caps] if workspace is None else [self._whole, workspace, *caps]
-        return await self._ledger.reserve(id, usd, held, patience=PATIENCE) or id
+        try:
+            refused = await self._ledger.reserve(id, usd, held, patience=PATIENCE)
+        except StoreError as error:
+            if leaves is None:
+                raise
+            refused = self._refuse_here(usd, leaves)
+            _log.warning("money_not_reserved", error=str(error), refused=refused is not None)
+            if refused is None:
+                self._not_stored[id] = held
+        if refused is None:
+            self._under_way[id] = usd
+        return refused or id
+
+    def _refuse_here(self, usd: float, leaves: Callable[[float], bool]) -> Refusal | None:
+        """Return None if the caps leave so much beside all requests of this process under way."""
+        if leaves(sum(self._under_way.values()) + usd):
+            return None
+        return Refusal("this process, without the store", self._whole.usd, 0.0, leaves(usd))
 
     async def reduce(self, id: str, usd: float) -> None:
         """Lower a reservation to the most that its request can still cost, in USD."""
+        self._under_way[id] = usd
+        if id in self._not_stored:
+            return
         try:
             await self._ledger.reduce(id, usd)
         except StoreError as error:
@@ -69,10 +107,16 @@ class SpendingLedger:
 
     async def settle(self, id: str, usd: float) -> None:
         """Replace the reservation by the amount spent, even if the caller is cancelled."""
+        self._under_way.pop(id, None)
         await asyncio.shield(self._settle(id, usd))
 
     async def _settle(self, id: str, usd: float) -> None:
+        late = self._not_stored.pop(id, None)
         try:
+            if late is not None:
+                # It is spent, whatever the caps say.
+                endless = [Cap(cap.scope, ENDLESS_USD) for cap in late]
+                await self._ledger.reserve(id, usd, endless)
             await self._ledger.settle(id, usd)
         except StoreError as error:
             # The reservation counts as spent when its time is over.
@@ -136,15 +180,21 @@ class CappedModel:
     that only other reservations keep out waits for that, at most `WAIT_SECONDS`.
 
     `cap_of` names a context's cap on answers in USD, or None if it has none. A store that cannot
-    be reached stops no answer: this process's own caps hold all the same.
+    be reached stops no answer: then `leaves` tells whether the caps leave a context an amount in
+    USD, as far as this process knows.
     """
 
     def __init__(
-        self, model: Model, ledger: SpendingLedger, cap_of: Callable[[str], float | None]
+        self,
+        model: Model,
+        ledger: SpendingLedger,
+        cap_of: Callable[[str], float | None],
+        leaves: Callable[[str, float], bool],
     ) -> None:
         self._model = model
         self._ledger = ledger
         self._cap_of = cap_of
+        self._leaves = leaves
 
     async def stream(
         self, request: Request, *, label: Label | None = None
@@ -176,17 +226,15 @@ class CappedModel:
             if id is not None:
                 await self._ledger.settle(id, spent)
 
-    async def _reserve(self, request: Request, usd: float, label: Label | None) -> str | None:
+    async def _reserve(self, request: Request, usd: float, label: Label | None) -> str:
         context = label.context if label else ""
         own = self._cap_of(context)
         caps = [] if own is None else [Cap(f"answers/{context}", own)]
         deadline = asyncio.get_running_loop().time() + WAIT_SECONDS
         while True:
-            try:
-                reserved = await self._ledger.reserve(usd, caps, context)
-            except StoreError as error:
-                _log.warning("money_not_reserved", error=str(error))
-                return None
+            reserved = await self._ledger.reserve(
+                usd, caps, context, leaves=partial(self._leaves, context)
+            )
             if not isinstance(reserved, Refusal):
                 return reserved
             if not reserved.may_pass or asyncio.get_running_loop().time() >= deadline:

@@ -19,6 +19,8 @@ from bot.claude.request import Request, question_request
 from bot.claude.stream import Ended, Event, Started
 from bot.claude.usage import Usage
 from bot.clock import system_now
+from bot.store.errors import StoreError
+from bot.store.ledger import Ledger
 from bot.store.sql.url import default_url
 from bot.store.store import Store
 from tests.app.conftest import CHANNEL, Begin
@@ -96,6 +98,11 @@ async def test_a_cancelled_warm_up_counts_at_its_most(tmp_path: Path) -> None:
     await store.close()
 
 
+def refused(context: str, usd: float) -> bool:
+    """Decides for a store that is away: in these tests it is not."""
+    raise AssertionError(f"the store did not answer: {context}, {usd}")
+
+
 def asked() -> Request:
     return question_request(prefix("c"), "5m", [{"role": "user", "content": "why?"}])
 
@@ -167,7 +174,8 @@ async def test_forty_questions_at_once_never_spend_more_than_the_cap(
     cap = 3.1 * most()
     whole, own = (cap, None) if scope == "installation" else (1_000.0, cap)
     models = [
-        CappedModel(claude, SpendingLedger(store.ledger, whole), lambda _: own) for _ in range(2)
+        CappedModel(claude, SpendingLedger(store.ledger, whole), lambda _: own, refused)
+        for _ in range(2)
     ]
     ends = await asyncio.gather(*(answer(model) for _ in range(20) for model in models))
     spent, reserved = (await store.ledger.spent())["all/*" if own is None else "answers/c"]
@@ -189,7 +197,7 @@ async def test_the_first_event_of_a_reply_frees_the_rest_of_its_reservation(
 ) -> None:
     """A second question need not wait for the first answer's last word."""
     store, claude = await Store.open(default_url(tmp_path), now=system_now), Answers()
-    model = CappedModel(claude, SpendingLedger(store.ledger, 1.2 * most()), lambda _: None)
+    model = CappedModel(claude, SpendingLedger(store.ledger, 1.2 * most()), lambda _: None, refused)
     claude.held = held = asyncio.Event()
     first = asyncio.create_task(answer(model))
     await claude.begun.wait()
@@ -204,7 +212,9 @@ async def test_the_first_event_of_a_reply_frees_the_rest_of_its_reservation(
 async def test_an_answer_is_settled_at_what_it_cost(tmp_path: Path) -> None:
     """The reserve that was not needed is free again at once: short answers are the rule."""
     store, claude = await Store.open(default_url(tmp_path), now=system_now), Answers()
-    model = CappedModel(claude, SpendingLedger(store.ledger, 1_000.0), lambda _: 1.2 * most())
+    model = CappedModel(
+        claude, SpendingLedger(store.ledger, 1_000.0), lambda _: 1.2 * most(), refused
+    )
     assert await answer(model) == "answered"
     spent, reserved = (await store.ledger.spent())["answers/c"]
     assert reserved == 0
@@ -219,7 +229,7 @@ async def test_a_reply_that_never_began_costs_nothing(
 ) -> None:
     """One that broke off has read the prefix: its end is unknown, so that the most counts."""
     store, claude = await Store.open(default_url(tmp_path), now=system_now), Answers()
-    model = CappedModel(claude, SpendingLedger(store.ledger, 1_000.0), lambda _: 10.0)
+    model = CappedModel(claude, SpendingLedger(store.ledger, 1_000.0), lambda _: 10.0, refused)
     claude.error = ClaudeError("overloaded", status=status)
     assert await answer(model) == "overloaded"
     spent, reserved = (await store.ledger.spent())["answers/c"]
@@ -228,14 +238,69 @@ async def test_a_reply_that_never_began_costs_nothing(
     await store.close()
 
 
-async def test_a_store_that_is_away_stops_no_answer(tmp_path: Path) -> None:
-    """The replica's own caps hold all the same."""
+class Away:
+    """A ledger that does not answer while it `is_away`."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.is_away = True
+
+    def __getattr__(self, name: str) -> Any:
+        if self.is_away:
+            raise StoreError("unreachable", "reserve money")
+        return getattr(self.ledger, name)
+
+
+async def test_a_store_that_is_away_stops_no_answer_and_learns_of_it_later(tmp_path: Path) -> None:
     store, claude = await Store.open(default_url(tmp_path), now=system_now), Answers()
-    model = CappedModel(claude, SpendingLedger(store.ledger, 1_000.0), lambda _: 10.0)
-    await store.close()
-    (tmp_path / "forewarm.db").unlink()
-    (tmp_path / "forewarm.db").mkdir()
+    away: Any = Away(store.ledger)
+    model = CappedModel(claude, SpendingLedger(away, 0.5), lambda _: 0.1, lambda *_: True)
+    claude.held = held = asyncio.Event()
+    asked = asyncio.create_task(answer(model))
+    await claude.begun.wait()
+    away.is_away = False
+    held.set()
+    assert await asked == "answered"
+    spent = await store.ledger.spent()
+    for scope in ("all/*", "answers/c"):
+        settled, reserved = spent[scope]
+        assert settled == pytest.approx(cost("claude-sonnet-5-5", claude.usage))
+        assert reserved == 0
+    away.is_away = True
     assert await answer(model) == "answered"
+    await store.close()
+
+
+@pytest.mark.parametrize("hit", [True, False])
+async def test_forty_questions_at_once_keep_the_cap_if_the_store_does_not_answer(
+    tmp_path: Path, hit: bool
+) -> None:
+    """Each of them would find the day's last dollar: nothing is spent before a reply has ended."""
+    store, claude = await Store.open(default_url(tmp_path), now=system_now), Answers()
+    if not hit:
+        claude.usage = Usage(write_5m=165_000, output=asked().max_tokens)
+    cap, one = 3.1 * most(), cost("claude-sonnet-5-5", claude.usage)
+    ended: list[str] = []
+    away: Any = Away(store.ledger)
+    model = CappedModel(
+        claude,
+        SpendingLedger(away, cap),
+        lambda _: None,
+        lambda _, usd: len(ended) * one + usd <= cap,
+    )
+
+    async def ask() -> str:
+        end = await answer(model)
+        if end == "answered":
+            ended.append(end)
+        return end
+
+    ends = await asyncio.gather(*(ask() for _ in range(40)))
+    assert len(ended) >= 3
+    assert len(ended) + ends.count("spend_limit") == 40
+    assert claude.sent * one <= cap
+    assert hit is (set(ends) == {"answered"})
+    await store.close()
 
 
 def test_the_reservation_covers_a_prefix_that_must_be_written_and_the_longest_answer() -> None:
@@ -251,9 +316,9 @@ async def test_look_ups_edits_and_answer_again_reserve_before_each_call(
     sent: list[int] = []
     reserve = SpendingLedger.reserve
 
-    async def noted(ledger: SpendingLedger, *what: Any) -> Any:
+    async def noted(ledger: SpendingLedger, *what: Any, **more: Any) -> Any:
         sent.append(len(running.asked))
-        return await reserve(ledger, *what)
+        return await reserve(ledger, *what, **more)
 
     async with product() as running:
         monkeypatch.setattr(SpendingLedger, "reserve", noted)
