@@ -89,12 +89,15 @@ def addresses(text: str, kind: str) -> Iterator[Candidate]:
         yield from _in_separated_values(text)
 
 
-_SPANS = re.compile(r"`(?P<user>[\w.@+-]{2,60})` ?/ ?`(?P<value>[^`\s]{6,80})`")
+_SPANS = re.compile(
+    r"(?P<mark>`|\*\*)(?P<user>[\w.@+-]{2,60})(?P=mark) ?/ ?"
+    r"(?P=mark)(?P<value>[^`*\s]{6,80})(?P=mark)"
+)
 
 
 def _in_spans(text: str) -> Iterator[Candidate]:
     """Yield the password of a user in a document: `` `demo@acme.com` / `…` ``."""
-    for anchor in ("` / `", "`/`"):
+    for anchor in ("` / `", "`/`", "** / **"):
         for at in places(text, anchor):
             floor = max(text.rfind("\n", max(0, at - 300), at) + 1, at - 300, 0)
             found = _SPANS.search(text, max(floor, at - 62), at + 90)
@@ -219,12 +222,12 @@ def _in_tables(text: str) -> Iterator[Candidate]:
         if hit < done or newline < 0 or not text.startswith("|", start):
             continue
         rule = _RULE_LINE.match(text, newline + 1)
-        if rule is None:
+        if rule is None and not text.endswith("|===\n", 0, start):
             continue
         heads = text[start:newline].lower().split("|")
         columns = [at for at, head in enumerate(heads) if _is_column(head)]
-        done = rule.end()
-        while text.startswith("|", done):
+        done = rule.end() if rule else newline + 1
+        while text.startswith("|", done) and not text.startswith("|===", done):
             newline = text.find("\n", done)
             end = newline if newline >= 0 else len(text)
             yield from _cells(text[done:end], done, columns)

@@ -42,8 +42,8 @@ _WORDS = (
     b"salt",
     b"pepper",
     b"mnemonic",
-    b"sessid",
     b"sessionid",
+    b"erlang_cookie",
 )
 _NAME_CHARACTERS = (string.ascii_letters + string.digits + "_-$.").encode()
 _NAME_SHAPE = bytes(0x61 if byte in _NAME_CHARACTERS else 0x20 for byte in range(256))
@@ -60,7 +60,7 @@ _VALUE_KEY = r"""["']?\w{0,20}(?i:value)["']?[ \t]{0,40}[:=][ \t]{0,4}"""
 _OPERATOR = re.compile(
     rf"""
     (?P<close>{_QUOTE})?
-    (?:\)|\]|\}}|\?|!|\*{{1,3}}|\[\w{{0,10}}\]){{0,3}}
+    (?:\)|\]['"]?|\}}|\?|!|\*{{1,3}}|\[\w{{0,10}}\]){{0,3}}
     (?:
         {_SPACE}:{{1,2}}[ \t]{{0,8}}{_TYPE}{_ASSIGN}          # password: str = "…"
       | (?(close)(?!))[ \t]{{1,40}}(?:[Aa]s[ \t])?[*\w.\[\]]{{1,40}}{_ASSIGN}
@@ -71,7 +71,9 @@ _OPERATOR = re.compile(
         [ \t]{{0,4}}(?:\|\||\?\?|or)[ \t]{{0,4}}             # secret = options.x || "…"
       | [ \t]{{1,4}}(?:or|eq|is|As|AS|BY|by)[ \t:]{{1,4}}   # getenv("PASSWORD") or "…"
       | \.(?:orElse|getOrElse|unwrap_or|ifEmpty)\w{{0,8}}\(\{{?[ ]?  # getenv("SECRET").orElse("…")
-      | {_GAP},?{_GAP}(?:-[ ])?{_VALUE_KEY}                 # name: PASSWORD, value: "…"
+      | {_GAP},?{_GAP}
+        (?:[ \t]{{0,40}}["']?\w{{1,30}}["']?[ \t]{{0,20}}[:=][^\n{{}}]{{0,100}}\n){{0,3}}
+        [ \t]{{0,60}}(?:-[ ])?{_VALUE_KEY}                 # name: PASSWORD, value: "…"
       | (?P<comma>,){_GAP}                                  # setenv("PASSWORD", "…")
       | (?P<call>\(){_GAP}                                  # setPassword("…")
       | (?P<space>[ \t]{{1,40}})(?=[@"'`])                  # #define PASSWORD "…"
@@ -181,13 +183,15 @@ _DSN = re.compile(
     re.IGNORECASE,
 )
 _LOGINS = {
-    "php": ("PDO", "mysqli", "mysqli_connect"),
-    "cpp": ("WiFi.begin",),
-    "python": ("FTP", "FTP_TLS", "simple_bind", "simple_bind_s"),
-    "javascript": ("new Sequelize",),
-    "typescript": ("new Sequelize",),
+    "php": {"PDO": 2, "mysqli": 2, "mysqli_connect": 2, "ftp_login": 2},
+    "c": {"mysql_real_connect": 3, "WiFi.begin": 1},
+    "cpp": {"mysql_real_connect": 3, "WiFi.begin": 1},
+    "python": {"FTP": 2, "FTP_TLS": 2, "simple_bind": 1, "simple_bind_s": 1},
+    "javascript": {"new Sequelize": 2},
+    "typescript": {"new Sequelize": 2},
 }
-"""Calls that take a user and a password although no word of their names says so."""
+"""Calls that take a user and a password although no word of their names says so, and the place of
+the password among their arguments."""
 _ENCODER = re.compile(r"\{(?:noop|plain|cipher|pbkdf2|scrypt|sha256|ldap|MD5)\}")
 _WITHOUT_STATEMENTS = frozenset(["prose", "xml", "config", "yaml"])
 _LINE_SIDE = 400
@@ -197,24 +201,29 @@ _JUDGED = 400
 _CUT_IN_TEXT = re.compile(r"[;,&)}\\|]|:$")
 
 
-def name_hits(data: bytes) -> list[int]:
-    """Return the places of the words of secrets' names, in order."""
-    lower = data.lower()
+def name_hits(lower: bytes) -> tuple[list[int], frozenset[str]]:
+    """Return the places of the words of secrets' names, in order, and which words these are.
+
+    `lower` is the text in small letters.
+    """
     hits: list[int] = []
+    present: list[str] = []
     for word in _WORDS:
         at = lower.find(word)
+        if at >= 0:
+            present.append(word.decode())
         while at >= 0:
             hits.append(at)
             at = lower.find(word, at + len(word))
     hits.sort()
-    return hits
+    return hits, frozenset(present)
 
 
 def in_logins(text: str, kind: str) -> Iterator[Candidate]:
     """Yield passwords among the arguments of the calls that log in, in the languages with such."""
-    for word in _LOGINS.get(kind, ()):
+    for word, place in _LOGINS.get(kind, {}).items():
         for at in places(text, word):
-            yield from in_login(text, at + len(word), word)
+            yield from in_login(text, at + len(word), word, place)
 
 
 def assigned(text: str, hits: list[int], kind: str) -> Iterator[Candidate]:
@@ -234,7 +243,7 @@ def assigned(text: str, hits: list[int], kind: str) -> Iterator[Candidate]:
         if strength is None and is_key:
             strength = _strength_in_prose(text, start) or _strength_of_parent(text, start, end)
             if strength is None:
-                yield from _decoded_key(text, end)
+                yield from _decoded_key(text, end, kind)
         if strength is None or _RESULT_COMPARED.match(text, end):
             continue
         label = _label(name, strength)
@@ -340,16 +349,25 @@ def _strength_of_parent(text: str, start: int, end: int) -> Strength | None:
 _DECODED = re.compile(
     r"""[ \t]{0,20}:?={1,2}[ \t]{0,20}[\w.]{0,40}"""
     r"""(?:Buffer\.from|fromhex|unhexlify|DecodeString|b64decode|FromBase64String|FromHexString"""
-    r"""|decodeHex|parseHex|hex::decode|hex2bin|base64_decode)"""
-    r"""\([ ]?(?P<quote>["'])(?P<value>[A-Za-z0-9+/=_-]{24,400})(?P=quote)"""
+    r"""|decodeHex|parseHex|hex::decode|hex2bin|base64_decode|[gG]etBytes)"""
+    r"""\([ ]?(?P<quote>["'])(?P<value>[A-Za-z0-9+/=_-]{12,400})(?P=quote)"""
+)
+_OWN_KEY = re.compile(
+    r"""(?::[ ]?&?\[u8;[ ]?\d+\])?[ \t]{0,20}[:=]{1,2}[ \t]{0,8}(?:b?["']|`{0,2})"""
+    r"""(?P<value>[A-Za-z0-9+/_-]{24,100}={0,2})(?:["'`]|[ \t]*(?:\n|\Z))"""
 )
 
 
-def _decoded_key(text: str, end: int) -> Iterator[Candidate]:
+def _decoded_key(text: str, end: int, kind: str) -> Iterator[Candidate]:
     """Yield a key that is decoded from base64 or from hexadecimal digits: `KEY = fromhex("…")`."""
     found = _DECODED.match(text, end)
-    if found and is_random(found["value"]):
+    if found and is_marked_password(found["value"]):
         yield Candidate(*found.span("value"), "key", "quotes")
+    elif kind not in {"json", "yaml"} and (own := _OWN_KEY.match(text, end)):
+        value = own["value"]
+        both_cases = all(sum(map(case, value)) >= 3 for case in (str.isupper, str.islower))
+        if both_cases and is_random(value):
+            yield Candidate(*own.span("value"), "key", "quotes" if kind != "config" else "bare")
 
 
 def _label(name: str, strength: Strength) -> str:
@@ -369,7 +387,9 @@ def _literal(text: str, end: int, name: str) -> tuple[int, int, bool] | None:
     match = _OPERATOR.match(text, end)
     if match is None:
         return None
-    if match["comma"] and not match["close"] and text[end - len(name) - 1 : end - len(name)] != "{":
+    is_option = name.startswith("CURLOPT_")
+    before = text[end - len(name) - 1 : end - len(name)]
+    if match["comma"] and not match["close"] and not is_option and before != "{":
         return None
     if match["call"] and match["close"]:
         return None
@@ -389,7 +409,7 @@ def _literal(text: str, end: int, name: str) -> tuple[int, int, bool] | None:
     compared = (match["sign"] or "").startswith(("==", "!="))
     if not compared and KEY_AFTER.match(text, to + len(quote)):
         return None
-    is_assigned = match["comma"] is None and match["call"] is None
+    is_assigned = match["call"] is None and (match["comma"] is None or is_option)
     if text.startswith("\\", at) and text.endswith(text[at : at + 2], at + 2, to):
         return at + 2, to - 2, is_assigned
     if to - at > 2 and text[at] in "\"'" and text[to - 1] == text[at]:
@@ -520,8 +540,8 @@ def _bare(
         accepted = is_mixed(value) and not _SETTING.match(value)
     elif loose or kind == "prose":
         accepted = is_mixed(value)
-        if not accepted and how == "sign" and "(" not in value:
-            is_told = kind == "xml" or _is_connection(text, start, to)
+        if not accepted and how == "sign" and not _CODE_SIGN.search(value):
+            is_told = kind == "xml" or _is_alone(text, start, to) or _is_connection(text, start, to)
             test = _TESTS[proof] if is_told else is_marked_password
             accepted = proof == "likely" and test(value)
     else:
@@ -532,6 +552,7 @@ def _bare(
         yield Candidate(at, _find_value_end(text, at, to), label)
 
 
+_CODE_SIGN = re.compile(r"[({]")
 _SCHEMES = frozenset(["Bearer", "Basic", "Token", "token", "bearer"])
 _WITH_QUOTE_LIKE = frozenset(["ruby", "code", "shell", "php"])
 _LISTED = r"[ \t]*\n[ \t]{0,80}-[ \t]{1,8}[\"']?(?P<value>[^\s\"'#]{4,400})[\"']?"
@@ -586,7 +607,10 @@ def _bare_span(
     if how != "scheme" and (scheme := _SCHEME.match(text, at, at + 20)):
         at = scheme.end()
         how = "scheme"
-    if name.startswith("-") and name.endswith("auth") and (user := USER.match(text, at)):
+    takes_pair = (name.endswith("auth") and name.startswith("-")) or (
+        kind == "config" and name == "auth"
+    )
+    if takes_pair and (user := USER.match(text, at)):
         at = user.end()
         how = "pair"
     run = _BARE_VALUE.match(text, at)
@@ -632,6 +656,15 @@ def _is_connection(text: str, at: int, to: int) -> bool:
     newline = text.find("\n", to, to + _LINE_SIDE)
     stop = newline if newline >= 0 else to + _LINE_SIDE
     return _DSN.search(text, start, stop) is not None
+
+
+def _is_alone(text: str, start: int, to: int) -> bool:
+    """Tell whether a name and its value have the line for themselves, as in a listing."""
+    line = text[max(0, text.rfind("\n", max(0, start - 80), start)) : start]
+    return not line.strip(" \t\n+-*>#/`\"'<") and text[to : to + 2].strip(" \t`\"',;*")[:1] in (
+        "",
+        "\n",
+    )
 
 
 def _value_before(text: str, start: int) -> tuple[int, int, str] | None:

@@ -12,6 +12,7 @@ from bot.context.secrets.values import is_mixed, is_random
 
 _CALLS = (
     ("jwt.", r"\.(?:sign|verify|encode|decode)\w{0,12}\("),
+    ("JWT::", r"(?:encode|decode)\("),
     ("JWT.", r"\.(?:sign|verify|encode|decode)\w{0,12}\("),
     ("Hmac(", r"\("),
     ("hmac.", r"\.[nN]ew\("),
@@ -25,18 +26,35 @@ _CALLS = (
     ("ipheriv(", r"\("),
     ("AES.new(", r"\("),
     ("TOTP(", r"\("),
+    ("algoliasearch(", r"\("),
     ("NewStaticV", r"\d\("),
     ("NewStaticCredentials(", r"\("),
 )
 _OPENINGS = tuple(
     (anchor, len(anchor.rstrip("(.")), re.compile(opening)) for anchor, opening in _CALLS
 )
+_WORDS = ("jwt", "key", "secret", "mac", "MAC", "ipher", "NewStatic")
+_WORD_OF = {
+    anchor: next((word for word in _WORDS if word in anchor or word in anchor.lower()), None)
+    for anchor, _ in _CALLS
+}
+"""A word that a text must hold if it holds the anchor; those of names in any case."""
 _SIDE = 240
 
 
-def keys_in_calls(text: str) -> Iterator[Candidate]:
-    """Yield the literals among a call's arguments that look random."""
+def keys_in_calls(text: str, words: frozenset[str]) -> Iterator[Candidate]:
+    """Yield the literals among a call's arguments that look random.
+
+    `words` are those of secrets' names that the text holds.
+    """
+    present = {
+        None,
+        *words,
+        *(word for word in ("mac", "MAC", "ipher", "NewStatic") if word in text),
+    }
     for anchor, size, opening in _OPENINGS:
+        if _WORD_OF[anchor] not in present:
+            continue
         for at in places(text, anchor):
             found = opening.match(text, at + size)
             if found is None:
@@ -46,7 +64,9 @@ def keys_in_calls(text: str) -> Iterator[Candidate]:
             for literal in STRING.finditer(text, found.end(), stop):
                 if is_random(literal["value"]) or _is_argument(text, found.end(), literal, anchor):
                     yield Candidate(*literal.span("value"), "key", "quotes")
-    for anchor in ("omniauth", "provider"):
+    if "jwt" in words:
+        yield from _keys_of_parsers(text)
+    for anchor in ("omniauth", "provider") if "auth" in words else ():
         for at in places(text, anchor):
             found = _PROVIDER.match(text, at)
             if found and is_random(found["value"]):
@@ -58,15 +78,19 @@ _PROVIDER = re.compile(
     r"['\"](?P<value>[^'\"\n]{16,200})['\"]"
 )
 """`provider :github, "id", "…"` of OmniAuth."""
+_MADE = frozenset(["algoliasearch(", "NewStaticV", "NewStaticCredentials("])
+"""Calls whose keys are made by a machine."""
 _BEFORE_ARGUMENT = re.compile(r"(?:[(,]|\A)\s{0,40}(?:b|\[\]byte\()?\Z")
 _ALGORITHM = re.compile(
-    r"(?i)(?:a?es|des|3des|rsa|[hrep]s|sha|md|utf|ecdsa|ed|hmac|base|chacha|id-|gcm|p)[-_]?\d.*|hmac.*"
+    r"(?i)(?:a?es|des|3des|rsa|[hrep]s|sha|md|utf|ecdsa|ed|hmac|base|chacha|id-|gcm|p)[-_]?\d.*|hmac(?:[-_]?(?:sha|md)\w*)?"
 )
 
 
 def _is_argument(text: str, start: int, literal: re.Match[str], anchor: str) -> bool:
     """Tell whether a literal is an argument of its own that a person made up as a key."""
     value = literal["value"]
+    if anchor in _MADE:
+        return False
     # A parser of cookies takes nothing but keys.
     proof = is_password if anchor == "ookieParser(" else is_marked_password
     if len(value) < 8 or _ALGORITHM.fullmatch(value) or not proof(value):
@@ -75,6 +99,18 @@ def _is_argument(text: str, start: int, literal: re.Match[str], anchor: str) -> 
     return "{" not in text[start : literal.start()].rpartition("}")[2] and bool(
         _BEFORE_ARGUMENT.search(head)
     )
+
+
+_RETURNED = re.compile(r'return \[\]byte\("(?P<value>[^"\n]{8,400})"\)')
+_NEAR = 600
+
+
+def _keys_of_parsers(text: str) -> Iterator[Candidate]:
+    """Yield the key that a function returns to Go's parser of JSON web tokens."""
+    for at in places(text, "return []byte("):
+        found = _RETURNED.match(text, at)
+        if found and "jwt." in text[max(0, at - _NEAR) : at] and is_password(found["value"]):
+            yield Candidate(*found.span("value"), "key", "quotes")
 
 
 _ENCODERS = ("btoa(", "Buffer.from(", "64encode(", "64_encode(")

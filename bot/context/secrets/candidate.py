@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import AnyStr, Literal, NamedTuple
 
+Written = Literal["bare", "quotes", "form"]
+
 
 class Candidate(NamedTuple):
     """Characters `start:end` of a text and the kind of the secret, in a word or two.
@@ -16,7 +18,7 @@ class Candidate(NamedTuple):
     start: int
     end: int
     label: str
-    written: Literal["bare", "quotes", "form"] = "bare"
+    written: Written = "bare"
 
 
 def places(text: AnyStr, word: AnyStr) -> Iterator[int]:

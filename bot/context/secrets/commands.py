@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bot.context.secrets.candidate import Candidate, places
+from bot.context.secrets.candidate import Candidate, Written, places
 from bot.context.secrets.passwords import is_password
 
 _VALUE = r"""(?P<quote>["']?)(?P<value>[^\s"'`;|&<>]{4,200})(?P=quote)"""
@@ -55,28 +55,55 @@ _COMMANDS = (
     _command("ConvertTo-SecureString", rf"ConvertTo-SecureString[ \t]+(?:-String[ \t]+)?{_VALUE}"),
     _command("schtasks", rf"(?i:schtasks)\b{_ANY}(?i:/rp)[ \t]+{_VALUE}"),
     _command("psexec", rf"(?i:psexec)(?:64)?(?:\.exe)?\b{_ANY}-p[ \t]+{_VALUE}"),
+    _command("sudo -S", rf"echo[ \t]+{_VALUE}[ \t]*\|[ \t]*sudo[ \t]+-S"),
+    _command(
+        "assword",
+        r"assword[^\n]{0,40}\n?[ \t]{0,20}send[ \t]+(?:--[ \t]+)?"
+        r"[\"](?P<value>[^\"\\\n]{4,200})\\[rn][\"]",
+    ),
+    _command(
+        "rabbitmqctl",
+        rf"rabbitmqctl[ \t]+(?:add_user|change_password)[ \t]+[\w.-]{{1,60}}[ \t]+{_VALUE}",
+    ),
     _command("zip", rf"\bzip\b{_ANY}-P[ \t]*{_VALUE}"),
     _command("vault login", rf"vault login[ \t]+(?:-\S+[ \t]+)*(?:token=)?{_VALUE}"),
     _command("net use", rf"net use[ \t]{_ANY}/user:\S{{1,100}}[ \t]+{_VALUE}"),
     _command("sqlcmd", rf"\bsqlcmd\b{_ANY}-P[ \t]*{_VALUE}"),
     _command("net user", rf"net user[ \t]+[\w.-]{{1,60}}[ \t]+{_VALUE}[ \t]+/"),
     _command("IDENTIFIED", rf"IDENTIFIED[ \t]+{_IDENTIFIED}"),
+    _command("IDENTIFIED BY", r"IDENTIFIED BY (?P<value>[A-Za-z][\w#$]{5,60})(?![\w'\"])"),
     _command("identified", rf"identified[ \t]+{_IDENTIFIED}"),
 )
 _SIDE = 300
 """Characters of a command that are looked at before its anchor; twice as many behind it."""
 
 
-def in_commands(text: str) -> Iterator[Candidate]:
-    """Yield passwords on command lines; each line is looked at once for each program."""
-    yield from _in_user_lists(text)
+_WORDS = ("pass", "login", "sql")
+_WORD_OF = {
+    anchor: next((word for word in _WORDS if word in anchor), None) for anchor, _ in _COMMANDS
+}
+"""A word that a text must hold, in any case, if it holds the anchor."""
+
+
+def in_commands(text: str, words: frozenset[str]) -> Iterator[Candidate]:
+    """Yield passwords on command lines; each line is looked at once for each program.
+
+    `words` are those of secrets' names that the text holds.
+    """
+    present = {None, *words, *(("sql",) if "sql" in text else ())}
+    if "pass" in present:
+        yield from _in_user_lists(text)
     for anchor, pattern in _COMMANDS:
+        if _WORD_OF[anchor] not in present:
+            continue
         at = text.find(anchor)
         while at >= 0:
             start = max(text.rfind("\n", max(0, at - _SIDE), at) + 1, at - _SIDE, 0)
             match = pattern.search(text, start, at + 2 * _SIDE)
             if match and is_password(match["value"]):
-                yield Candidate(match.start("value"), match.end("value"), "password")
+                # SQL is no text of another language if it stands in a file of its own.
+                how: Written = "form" if anchor == "IDENTIFIED BY" else "bare"
+                yield Candidate(match.start("value"), match.end("value"), "password", how)
             newline = text.find("\n", at, at + 2 * _SIDE)
             at = text.find(anchor, newline if newline >= 0 else at + 2 * _SIDE)
 

@@ -52,16 +52,17 @@ def _tokens(data: bytes) -> Iterator[Span]:
 def _by_syntax(data: bytes, kind: ScanKind) -> Iterator[Span]:
     # One character a byte, so that places in the text are places in the data.
     text = data.decode("latin-1")
+    lower = data.lower()
+    hits, words = name_hits(lower)
     found: list[Candidate] = list(addresses(text, kind))
     if kind not in _COMPILED_LANGUAGES:
-        found += in_commands(text)
-    if b"into" in data.lower():
+        found += in_commands(text, words)
+    if words and b"into" in lower:
         found += in_rows(text)
     if kind not in _TEXT_KINDS:
-        found += keys_in_calls(text)
+        found += keys_in_calls(text, words)
         found += pairs_in_calls(text)
         found += in_logins(text, kind)
-    hits = name_hits(data)
     if hits:
         found += assigned(text, hits, kind)
         if "Secret" in text:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from bot.context.secrets.mask import Span
-from bot.context.secrets.values import entropy, is_harmless, is_placeholder
+from bot.context.secrets.values import entropy, is_camel_case, is_harmless, is_placeholder
 
 _A = rb"[A-Za-z0-9]"
 _U = rb"[A-Za-z0-9_-]"
@@ -231,6 +231,8 @@ def _is_whole(data: bytes, start: int, label: str) -> bool:
     """Tell whether a token begins here: not in the middle of a word, except behind an escape."""
     if start == 0 or label in _LOOSE_START:
         return True
+    if label == "Telegram token" and data.endswith(b"/bot", 0, start):
+        return True
     before = data[start - 1 : start]
     if not (before.isalnum() or before in b"_") or before in b"=":
         return True
@@ -256,7 +258,7 @@ def prefixed_tokens(data: bytes) -> Iterator[Span]:
         longest = max(re.split(rb"[_-]", body), key=len)
         if _HEX.fullmatch(longest) and not _OF_A_KEY.search(head.group()):
             continue
-        if entropy(text) >= 3.8 and not is_harmless(text):
+        if entropy(text) >= 3.8 and not is_harmless(text) and not is_camel_case(text):
             yield Span(head.start(), rest.end(), "token")
 
 

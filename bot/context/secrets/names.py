@@ -56,12 +56,16 @@ _BEFORE_KEY = _word_set(
     "api secret private access auth encryption encrypt signing sign master account shared client "
     "service storage deploy session jwt hmac cookie crypt cipher security app application consumer "
     "server webhook admin aes license licence ssh instrumentation subscription integration project "
-    "preshared validation decryption nonce in user functions function write read ingest sec fernet "
+    "preshared validation decryption nonce enc in user functions function write read ingest sec "
+    "fernet "
     # Services whose keys are known by the service's name alone.
     "datadog twilio algolia mailgun mailjet sendgrid sparkpost postmark stripe openai anthropic "
     "gemini cohere mistral groq deepl pusher mixpanel amplitude segment newrelic honeycomb "
     "pagerduty opsgenie bugsnag rollbar cloudflare fastly linode mapbox okta plaid braintree "
     "shopify hubspot intercom zendesk mailchimp vonage nexmo telnyx fireworks snyk wandb deepgram"
+)
+_KEY_PAIRS = frozenset(
+    [("sonar", "login"), ("erlang", "cookie"), ("password", "hash"), ("password", "digest")]
 )
 _STRONG_BEFORE_KEY = _word_set("secret sec private encryption signing master fernet jwt aes hmac")
 _AFTER_SECRET = _word_set(
@@ -92,7 +96,7 @@ def secret_strength(name: str) -> Strength | None:
         return "password" if before in _STRONG_BEFORE_KEY and last != "keyid" else "key"
     if last in {"word", "phrase", "code"} and before == "pass":
         return "password"
-    if last in _KEYS or last.endswith(_KEY_ENDINGS) or (before, last) == ("sonar", "login"):
+    if last in _KEYS or last.endswith(_KEY_ENDINGS) or (before, last) in _KEY_PAIRS:
         return "key"
     return None
 

@@ -8,7 +8,7 @@ from itertools import islice
 
 from bot.context.secrets.candidate import Candidate
 from bot.context.secrets.names import Strength
-from bot.context.secrets.passwords import is_marked_password
+from bot.context.secrets.passwords import is_marked_password, is_password
 from bot.context.secrets.values import is_mixed, is_random
 
 STRING = re.compile(r"""(?P<quote>\\{0,2}["'`])(?P<value>[^"'`\n]{0,400})(?P=quote)""")
@@ -24,7 +24,7 @@ _MOST = 4
 _IMPORT = re.compile(r"\b(?:import|require|from|include|use|using|package|module|class|href|src)\b")
 _LOGIN = re.compile(
     r"(?:[aA]uth|AUTH|[cC]redentials?|CREDENTIALS?|Password(?:Token)?|PasswordAuthentication|authenticate\w*|[lL]ogin"
-    r"|[cC]onnect|getConnection|UserPass|Basic)$"
+    r"|[cC]onnect|getConnection|UserPass|Basic|OAuthHandler|OAuth1|OAuth1Session)$"
 )
 _DIGEST = re.compile(r"\bDigest[ \t]")
 """A header whose values are hashes: `Authorization: Digest username="…", uri="…"`."""
@@ -66,14 +66,22 @@ def is_login(name: str) -> bool:
     return _LOGIN.search(name) is not None
 
 
-def in_login(text: str, end: int, name: str) -> Iterator[Candidate]:
-    """Yield the last mixed literal of a call that takes a user and a password."""
+def in_login(text: str, end: int, name: str, place: int | None = None) -> Iterator[Candidate]:
+    """Yield the password of a call that takes a user and a password.
+
+    It is the argument at the `place`, if that is known, or the last literal that looks like one.
+    """
     opening = _OPENING.match(text, end)
     if opening is None:
         return
     last_character = "\n" if opening.group().isspace() else ")"
     closing = text.find(last_character, opening.end(), opening.end() + _SIDE)
     stop = closing if closing >= 0 else opening.end() + _SIDE
+    if place is not None:
+        argument = _argument(text, opening.end(), stop, place)
+        if argument and is_password(argument["value"]):
+            yield Candidate(*argument.span("value"), "password", "quotes")
+            return
     literals = [*STRING.finditer(text, opening.end(), stop)]
     alone = name.lower().endswith("auth") and "(" in opening.group()
     if not literals or not (alone or "," in text[opening.end() : literals[-1].start()]):
@@ -85,3 +93,12 @@ def in_login(text: str, end: int, name: str) -> Iterator[Candidate]:
     last = next((it for it in reversed(literals) if proof(it["value"])), None)
     if last is not None and not _is_key(text, last):
         yield Candidate(*last.span("value"), "password", "quotes")
+
+
+def _argument(text: str, at: int, stop: int, place: int) -> re.Match[str] | None:
+    """Return the literal that is the argument at a place, if no argument before holds a comma."""
+    for _ in range(place):
+        at = text.find(",", at, stop) + 1
+        if at == 0:
+            return None
+    return STRING.match(text, at + len(text[at:stop]) - len(text[at:stop].lstrip()), stop)

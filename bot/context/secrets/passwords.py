@@ -15,7 +15,7 @@ _SHORTEST = 6
 _LONGEST = 80
 _TERM = re.compile(
     r"(?<![A-Za-z0-9])(?:v\d+|i18n|l10n|e2e|web3|neo4j|auth0|log4j2?|http2?|x64|x86|utf16|[rhe]s\d{3}"
-    r"|aes\d{3}|rfc\d+|pbkdf2|bcrypt\d?|pkcs\d+|tls1\d?|(?-i:[a-z]{1,2}\d))(?![A-Za-z0-9])",
+    r"|aes\d{3}|rfc\d+|pbkdf2|bcrypt\d?|pkcs\d+|tls1\d?|s3|h2|ec2|d3|r2|l[2347]|x\d+|id\d|db\d|v\d)(?![A-Za-z0-9])",
     re.IGNORECASE,
 )
 """Words with a digit that stand in names."""
@@ -24,6 +24,7 @@ _OF_A_NAME = re.compile(
     r"|title|text|string|button|view|page|path|file|config|class|[_-]name|namespace|hash"
 )
 """Words of names that hold something about a password."""
+_IDENTIFIER = re.compile(r"[a-z][a-z0-9]*(?:[A-Z][a-z0-9]+)*|[a-z0-9_.]+|[a-z0-9-]+")
 _OF_A_SECRET = re.compile(r"passw|pwd|secret|token|cred|auth|key")
 _LEET = re.compile(r"[A-Za-z]\d{1,2}[A-Za-z]|(?<![A-Za-z0-9])\d[a-z]{2,}")
 """A digit in place of a letter: `s3kret`, `3va`."""
@@ -33,6 +34,9 @@ _FILE = re.compile(
 )
 _DOTTED_NAME = re.compile(r"[a-z_]+(?:\.[a-z_]+)*\.[a-z_]+\d?|[\w.]*\[\w*\][\w.]*")
 _HOSTS = re.compile(r"(?:[\w.-]{1,80}:\d{2,5},?)+")
+_SETTING = re.compile(r"[A-Za-z_]+=\w")
+_RULES = re.compile(r"\w+(?::[\w,.]+)?(?:\|\w+(?::[\w,.]+)?)+")
+"""What a validator asks of a value: `required|min:8`."""
 _GROUPS = re.compile(r"[a-z]{4}(?: [a-z]{4}){3}")
 """A password that Google makes for one program."""
 _WORDS = re.compile(r"[^\s]{2,20}(?: [^\s]{2,20}){1,3}")
@@ -77,8 +81,12 @@ def _marks(value: str) -> tuple[int, bool, bool]:
         is_reference(value)
         or _FILE.fullmatch(lower)
         or _HOSTS.fullmatch(value)
+        or _SETTING.match(value)
+        or _RULES.fullmatch(value)
         or not any(map(str.isalpha, plain))
     ):
         return 0, False, False
-    of_a_name = _OF_A_NAME.search(lower) or _DOTTED_NAME.fullmatch(value)
-    return sum(map(str.isdigit, plain)), has_leet, of_a_name is not None
+    of_a_name = _DOTTED_NAME.fullmatch(value) is not None or (
+        _IDENTIFIER.fullmatch(value) is not None and _OF_A_NAME.search(lower) is not None
+    )
+    return sum(map(str.isdigit, plain)), has_leet, of_a_name

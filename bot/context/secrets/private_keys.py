@@ -127,6 +127,8 @@ def _row(data: bytes, start: int, end: int, prefix: bytes, begun: bool) -> Span 
     match = _ROW.match(data, at, end)
     if match is None:
         return None
+    if data[at - 1 : at] == b"\\" and match.group() in (b"n", b"r"):
+        return True
     trailer = _TRAILER.match(data, match.end(), end)
     whole = trailer is not None and trailer.end() >= end
     size = match.end() - at

@@ -13,7 +13,7 @@ _TEMPLATE = re.compile(
     r"\\\([^()]{0,200}(?:\([^()]{0,200}\)[^()]{0,200}){0,4}\)|\$\{[^}]{0,200}\}?|\{\{.{0,200}?\}\}|<%.{0,200}?%>|\$\([^)]{0,200}\)|%\([^)]{0,60}\)[sdr]"
     r"|#\{[^}]{0,200}\}|%[-+#0 ]?\d{0,4}[sdvqxfi]\b|\{[\w.:!$]{0,60}\}|<[^<>]{1,80}>"
     r"|\[\[.{0,200}?\]\]|%[\w.:()-]{2,80}%|@[A-Z_.]{2,}@|__[A-Z_]{2,}__"
-    r"|(?:(?<![A-Za-z0-9])\$[A-Za-z_]|\$[A-Z_]{2})\w*(?:[.:\[][\w.:'\"\]-]*)?"
+    r"|(?:(?<![A-Za-z0-9$])\$[A-Za-z_]|\$[A-Z_]{2})\w*(?:[.:\[][\w.:'\"\]-]*)?"
 )
 """Parts of a value that a program fills in."""
 _WHOLE_TEMPLATE = re.compile(
@@ -123,6 +123,12 @@ def _are_words(humps: list[str]) -> bool:
     )
 
 
+def is_camel_case(value: str) -> bool:
+    """Tell whether a long text is words in camelCase, whatever signs and digits divide them."""
+    humps = _HUMP.findall(value)
+    return len(humps) > 4 and sum(map(len, humps)) >= 4 * len(humps)
+
+
 DIGIT_TERM = re.compile(
     r"OAuth2?|[oO]auth[12]|(?i:sha(?:1|224|256|384|512)|base64|b64|x509|ipv[46]|utf-?8|md5|ed25519|argon2)"
     r"|K8[sS]|S3(?=[A-Z]|$)|(?<![A-Za-z])s3|(?:(?<=[a-z]{3})|(?<![A-Za-z]))[vV]\d{1,2}(?=[A-Z]|$)|(?<=[a-z]{3})2(?=[A-Z][a-z])"
@@ -160,7 +166,9 @@ def _is_example(value: str) -> bool:
     if ending is None:
         return False
     rest = value[: ending.start()]
-    return is_name(rest) if ending.group().isalpha() else _OF_AN_EXAMPLE.fullmatch(rest) is not None
+    if ending.group().isalpha():
+        return is_name(rest) and not any(map(str.isdigit, rest))
+    return _OF_AN_EXAMPLE.fullmatch(rest) is not None
 
 
 def entropy(value: str) -> float:
