@@ -25,6 +25,8 @@ from bot.log_context import about_question
 log = structlog.get_logger(__name__)
 
 EDIT_SECONDS = 60.0
+EDIT_PAUSE_SECONDS = 1.0
+"""After a second edit within one answer: who edits twice is often not done, and a request costs."""
 """An edit this long after the first words is still answered anew; later the answer stands."""
 END_SECONDS = 20.0
 """Longer than it takes to end an answer that was cut short, if Slack takes the last calls."""
@@ -185,8 +187,10 @@ class Answerer:
             del self._edits[place]
 
     async def _apply_edits(self, place: Place) -> bool:
-        answered = False
+        answered, text = False, ""
         while True:
+            if answered and self._edits[place] != text:
+                await asyncio.sleep(EDIT_PAUSE_SECONDS)
             text, found = self._edits[place], self._asked_by(*place)
             if found is None:
                 self._keep_early(place, text)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bot.answer import service
 from bot.answer.events import FirstWords, QuestionEnded, QuestionReceived
 from bot.answer.interfaces import NotOurs, Past, SavedAnswer, Takeover
 from bot.answer.prepare import UNREAD_THREAD
@@ -330,6 +331,33 @@ async def test_a_question_edited_while_it_is_answered_is_answered_anew_in_place(
     assert "New?" in texts(turn.messages[0])[-1]
     assert room.store.revised[0].text == "New?"
     room.record(QuestionReceived)
+
+
+async def test_many_edits_cost_three_requests_and_the_last_words_count(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The question, its first edit, and the words that stand when the edits have paused."""
+    monkeypatch.setattr(service, "EDIT_PAUSE_SECONDS", 3.0)
+    room.model.says("Old words", asyncio.Event())
+    room.model.says("First edit", asyncio.Event())
+    for _ in range(10):
+        room.model.says("Last words")
+    question, answerer = room.question("Old?"), room.answerer()
+    task = await start(room, answerer, question)
+    edits = [asyncio.create_task(answerer.edited("T1", "C1", question.ts, "Edit 0?"))]
+    await room.until(lambda: len(room.model.requests) == 2)
+    for number in range(1, 10):
+        edits.append(
+            asyncio.create_task(answerer.edited("T1", "C1", question.ts, f"Edit {number}?"))
+        )
+        # Long enough that each of them would have begun a request.
+        await asyncio.sleep(0.02)
+    assert all(await asyncio.gather(*edits))
+    await task
+    assert len(room.model.requests) == 3
+    assert room.shown[-1].text == "Last words"
+    [turn] = room.store.turns["T1", "C1", question.ts].values()
+    assert "Edit 9?" in texts(turn.messages[0])[-1]
 
 
 async def test_an_edit_whose_access_is_looked_up_while_the_answer_ends_is_answered(
