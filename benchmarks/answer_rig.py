@@ -26,7 +26,7 @@ from bot.claude.models import ModelSettings
 from bot.claude.prefix import Prefix, build_prefix
 from bot.clock import system_now
 from bot.context.config.load import ContextConfig, RepositoryConfig
-from bot.context.pack import Block, Change, Match, Pack, RepositoryState
+from bot.context.pack import Block, Change, Match, Pack, RepositoryState, Snapshot
 from bot.delivery.delivery import Deliveries
 from bot.delivery.rate_limit.budget import Rate, Rates
 from bot.delivery.rate_limit.limiter import RateLimiter
@@ -50,7 +50,7 @@ BOUNDLESS = Rates(**{kind: Rate(1e9) for kind in Rates.__dataclass_fields__})
 
 
 @dataclass(frozen=True)
-class Ground:
+class Ground(Snapshot):
     """The source of answers: a prefix of a given size, and the files that it shows."""
 
     prefix: Prefix

@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 MOST_MEGABYTES = 200.0
 """Growth of the bot's own process, at its highest, that is allowed."""
 MOST_PAUSE = 0.1
-"""Seconds that `/healthz` may take."""
+"""Seconds that `/healthz` may take, without those in which the bot waited for a processor."""
+MOST_LOST = 1.0
+"""Seconds by which the longest answer to another person may be longer than without the code."""
+QUIET_SECONDS = 8.0
+"""Time for which other people's answers are measured before each repository."""
 BUILD_SECONDS = 1_800.0
 ANSWER_SECONDS = 180.0
 HOSTILE_CHANNEL, OTHER_CHANNEL = "C0SHIP", "C0PAY"
@@ -55,10 +59,12 @@ def hostile(
     """Give a running bot one hostile repository after the other, and ask about each.
 
     Prints the growth of the bot's own memory at its highest, the longest time in which `/healthz`
-    answered, the same of a process beside it that does nothing (the machine's part), the longest
-    answer to another person, and the bot's sentence if it refused. Exits with 1 if the bot's memory
-    grew by more than 200 MB, if `/healthz` took more than 100 ms and twice the time of the process
-    beside it, or if a program of the repository ran.
+    answered, how much of that the bot waited for a processor that others used, the same of a
+    process beside it that does nothing, the longest answer to another person, the same before the
+    bot had the repository, and the bot's sentence if it refused. Exits with 1 if the bot's memory
+    grew by more than 200 MB, if `/healthz` took more than 100 ms (without the wait for a processor)
+    and twice the time of the process beside it, if another person's answer took a second longer
+    than before, if the bot did not answer about the code, or if a program of the repository ran.
     """
     from benchmarks.hostile_repositories import REPOSITORIES
 
@@ -79,13 +85,21 @@ def hostile(
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One repository. Times in seconds; `others` is the longest answer to another person."""
+    """One repository. Times in seconds.
+
+    `pause` is the longest answer of `/healthz`, `own_pause` the longest without the time in which a
+    thread of the bot was ready and had no processor, `machine_pause` that of an idle process.
+    `others` is the longest answer to another person, `quiet` the longest that was measured without
+    a hostile repository.
+    """
 
     name: str
     megabytes: float
     pause: float
+    own_pause: float
     machine_pause: float
     others: float
+    quiet: float
     built: float
     looked: float | None
     refusal: str
@@ -93,16 +107,21 @@ class Result:
 
     @property
     def is_good(self) -> bool:
-        paused = self.pause > max(MOST_PAUSE, 2 * self.machine_pause)
-        return self.megabytes <= MOST_MEGABYTES and not paused and not self.ran
+        paused = self.own_pause > MOST_PAUSE and self.pause > 2 * self.machine_pause
+        lost = self.others - self.quiet > MOST_LOST
+        answered = bool(self.refusal) or self.looked is not None
+        small = self.megabytes <= MOST_MEGABYTES
+        return small and answered and not (paused or lost or self.ran)
 
     @property
     def line(self) -> str:
         looked = "not answered" if self.looked is None else f"answered in {self.looked:.1f} s"
         return (
             f"{'good' if self.is_good else 'BAD '} {self.name:32} +{self.megabytes:5.0f} MB,"
-            f" pause {self.pause * 1000:4.0f} ms (machine {self.machine_pause * 1000:.0f}),"
-            f" others {self.others:.1f} s, built in {self.built:.1f} s, {looked}"
+            f" pause {self.own_pause * 1000:4.0f} ms (with waits {self.pause * 1000:.0f},"
+            f" machine {self.machine_pause * 1000:.0f}),"
+            f" others {self.others:.1f} s (quiet {self.quiet:.1f}),"
+            f" built in {self.built:.1f} s, {looked}"
             f"{'. ' + self.refusal if self.refusal else ''}{' A PROGRAM RAN' if self.ran else ''}"
         )
 
@@ -163,6 +182,7 @@ class _Run:
         self._repositories = repositories
         self._paths: list[str] = []
         self._asked = 0
+        self._quiet = 0.0
         self.bot: Replica = around.replicas[0]
 
     def reply(self, asked: Any) -> Any:
@@ -200,12 +220,13 @@ class _Run:
         if not path.exists():
             await asyncio.to_thread(build, name, path)
         self._paths = await asyncio.to_thread(_some_paths, path)
+        self._quiet = max(self._quiet, await self._ask_others_for(QUIET_SECONDS))
         pid = self._pid()
         before = _megabytes(pid, "VmRSS")
         _reset_peak(pid)
         others = asyncio.ensure_future(self._ask_others())
         began = time.monotonic()
-        with _watched(self.bot.port) as watched:
+        with _watched(self.bot.port, pid) as watched:
             if name in PUSHES:
                 await self._push(name, path)
             else:
@@ -222,7 +243,9 @@ class _Run:
             _megabytes(pid, "VmHWM") - before,
             pauses[0],
             pauses[1],
+            pauses[2],
             slowest if isinstance(slowest, float) else ANSWER_SECONDS,
+            self._quiet,
             built,
             looked,
             refusal,
@@ -288,6 +311,12 @@ class _Run:
         found = self._c.slack.bot_messages(channel, ts)
         return "".join(f"{one.text}{one.blocks}" for one in found)
 
+    async def _ask_others_for(self, seconds: float) -> float:
+        others = asyncio.ensure_future(self._ask_others())
+        await asyncio.sleep(seconds)
+        others.cancel()
+        return await others
+
     async def _ask_others(self) -> float:
         """Ask the friendly context every second; return the longest wait for an answer."""
         longest, person = 0.0, self._c.slack.user("U0P2")
@@ -333,27 +362,28 @@ def _reset_peak(pid: int) -> None:
 
 
 @contextmanager
-def _watched(port: int) -> Iterator[Any]:
-    """Ask `/healthz`, and a server that does nothing, from two other processes.
+def _watched(port: int, pid: int) -> Iterator[Any]:
+    """Ask `/healthz` of process `pid`, and a server that does nothing, from two other processes.
 
-    Calling the yielded function afterwards returns the longest time of each, in seconds.
+    Calling the yielded function afterwards returns, in seconds, the longest time, the longest
+    without the waits for a processor, and the longest of the server that does nothing.
     """
     context = multiprocessing.get_context("spawn")
     end, results = context.Event(), context.SimpleQueue()
     idle = context.SimpleQueue()
     beside = context.Process(target=_serve_idle, args=(idle,), daemon=True)
     beside.start()
-    ports = (port, idle.get())
-    asking = [context.Process(target=_ask_health, args=(at, end, results)) for at in ports]
+    asked = ((port, pid), (idle.get(), None))
+    asking = [context.Process(target=_ask_health, args=(*one, end, results)) for one in asked]
     for process in asking:
         process.start()
-    longest: dict[int, float] = {}
+    longest: dict[int, list[float]] = {}
     try:
-        yield lambda: (longest[ports[0]], longest[ports[1]])
+        yield lambda: (*longest[port], longest[asked[1][0]][0])
     finally:
         end.set()
         for _ in asking:
-            at, seconds = results.get()
+            at, *seconds = results.get()
             longest[at] = seconds
         for process in asking:
             process.join()
@@ -377,19 +407,35 @@ def _serve_idle(ports: Any) -> None:
     asyncio.run(run())
 
 
-def _ask_health(port: int, end: Any, results: Any) -> None:
+def _ask_health(port: int, pid: int | None, end: Any, results: Any) -> None:
     import http.client
 
-    longest = 0.0
+    longest = own = 0.0
     while not end.is_set():
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        waited = _waits(pid)
         began = time.perf_counter()
         try:
             connection.request("GET", "/healthz")
             connection.getresponse().read()
         except OSError:
             pass
-        longest = max(longest, time.perf_counter() - began)
+        took = time.perf_counter() - began
+        longest = max(longest, took)
+        if took > own:
+            since = (seconds - waited.get(at, seconds) for at, seconds in _waits(pid).items())
+            own = max(own, took - max(since, default=0.0))
         connection.close()
         time.sleep(0.01)
-    results.put((port, longest))
+    results.put((port, longest, own))
+
+
+def _waits(pid: int | None) -> dict[str, float]:
+    """Return for how many seconds each thread of a process was ready and had no processor."""
+    found: dict[str, float] = {}
+    for path in Path(f"/proc/{pid}/task").glob("*/schedstat") if pid is not None else ():
+        try:
+            found[path.parent.name] = int(path.read_text().split()[1]) / 1e9
+        except (OSError, ValueError, IndexError):
+            continue
+    return found

@@ -889,6 +889,7 @@ def _push_of_every_line(w: Writer) -> None:
     new = [b"a%d\n" % (n % 5) for n in range(150_000)]
     first = {b"f%d.py" % n: b"".join(old) for n in range(20)}
     second = {b"f%d.py" % n: b"".join(new) + b"# %d\n" % n for n in range(20)}
+    second[b"src/pay.py"] = CODE + b"# 2\n"
     w.history([(b"1", first), (b"2", second)])
 
 
@@ -900,6 +901,7 @@ def _push_of_renames(w: Writer) -> None:
         for n in range(FULL_TREE):
             stdin.write(_file(b"old/f%05d.py" % n, body + b"# %d\n" % n))
         stdin.write(b"\n" + _commit_head(1, b"2") + b"D old\n")
+        stdin.write(_file(b"src/pay.py", CODE + b"# 2\n"))
         for n in range(FULL_TREE):
             stdin.write(_file(b"new/f%05d.py" % n, body + b"# %d!\n" % n))
         stdin.write(b"\n")

@@ -15,18 +15,25 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextvars import copy_context
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from functools import partial
+from itertools import zip_longest
 from typing import Any, Final
 
 import structlog
 
-from bot.context.files.text import text_lines
+from bot.answer.look_ups.file_parts import (
+    MAX_LINES,
+    FilePart,
+    WantedPart,
+    cut_line,
+    enclosing_definitions,
+    read_part,
+)
+from bot.context.errors import LookUpLimitError
 from bot.context.pack import Change, Match, Snapshot
 from bot.context.render.blocks import plural
-from bot.context.render.definitions import Definition, Definitions, definitions, is_known
+from bot.context.render.definitions import Definition, is_known
 from bot.delivery.citations.links import permalink
-from bot.delivery.citations.symbols import find_definition
 from bot.delivery.slack_api import JsonObject
 from bot.errors import ForewarmError
 from bot.retrieval.search import ContextSearch
@@ -36,14 +43,15 @@ log = structlog.get_logger(__name__)
 MAX_RANKED: Final = 150
 MAX_DEFINED: Final = 5
 MAX_MATCHES: Final = 60
-MAX_LINES: Final = 400
 MAX_PATHS: Final = 200
 MAX_CHANGES: Final = 20
 MAX_CHARACTERS: Final = 20_000
-MAX_LINE: Final = 400
 MAX_PATTERN: Final = 300
 DEFINITIONS_SECONDS: Final = 2.0
 """Seconds after which a search no longer looks up the definitions around its lines."""
+
+_LAST: Final = 1 << 40
+"""Stands for the last line of a file."""
 
 _REPOSITORY = {
     "type": "string",
@@ -259,8 +267,8 @@ def _search(
     parts = []
     for (name, path), matches in by_file.items():
         shown = f"{name}/{path}{mark}" if several else f"{path}{mark}"
-        known = _definitions(snapshot, name, path) if time.monotonic() < until else None
-        parts.append("\n".join([shown, *_matches(matches, known)]))
+        around = _around(snapshot, name, path, matches) if time.monotonic() < until else []
+        parts.append("\n".join([shown, *_matches(matches, around)]))
     if len(found) > MAX_MATCHES:
         parts.append("[… there are more; narrow the pattern or the directory …]")
     if code is not None and wanted.get("regex") is not True and not mark:
@@ -292,24 +300,31 @@ def _ranked(
     return ["\n".join(["[files that fit these words best]", *names])]
 
 
-def _matches(matches: Sequence[Match], known: Definitions | None) -> list[str]:
-    """Return the lines found in one file, each definition before the first line in it."""
+def _matches(matches: Sequence[Match], around: Sequence[Definition | None]) -> list[str]:
+    """Return the lines found in one file, each definition before the first line in it.
+
+    `around` holds the definition around each line, or nothing if they are not known.
+    """
     shown: list[str] = []
     last: Definition | None = None
-    for one in matches:
-        inside = known.enclosing(one.line) if known is not None else None
+    for one, inside in zip_longest(matches, around):
         if inside is not None and inside != last and inside.line != one.line:
-            shown.append(f"  in {_cut_line(inside.qualified)}, lines {inside.first}-{inside.last}:")
+            shown.append(f"  in {cut_line(inside.qualified)}, lines {inside.first}-{inside.last}:")
         last = inside
-        shown.append(f"  {one.line}: {_cut_line(one.text.strip())}")
+        shown.append(f"  {one.line}: {cut_line(one.text.strip())}")
     return shown
 
 
-def _definitions(snapshot: Snapshot, repository: str, path: str) -> Definitions | None:
+def _around(
+    snapshot: Snapshot, repository: str, path: str, matches: Sequence[Match]
+) -> Sequence[Definition | None]:
     if not is_known(path):
-        return None
-    text = snapshot.read(repository, path)
-    return None if text is None else definitions(path, text.encode("utf-8", "surrogatepass"))
+        return []
+    lines = [one.line for one in matches]
+    try:
+        return snapshot.ask(repository, path, enclosing_definitions, lines) or []
+    except LookUpLimitError:
+        return []
 
 
 def _read(snapshot: Snapshot, wanted: Mapping[str, Any], code: ContextSearch | None) -> ToolResult:
@@ -344,57 +359,21 @@ def _read_anywhere(
 def _read_file(snapshot: Snapshot, wanted: Mapping[str, Any]) -> ToolResult:
     repository, path = _repository(snapshot, wanted), _path(wanted)
     snapshot, mark = _at(snapshot, {**wanted, "repository": repository})
-    text = snapshot.read(repository, path)
-    if text is None:
+    wanted_part = WantedPart(
+        _text(wanted, "name").strip(),
+        _number(wanted, "start", 1),
+        _number(wanted, "end", _LAST),
+        mark,
+    )
+    part = snapshot.ask(repository, path, read_part, wanted_part)
+    if part is None:
         near = _like(snapshot, repository, path)
         raise _Refused(f"There is no readable file {path!r} in {repository}{mark}.{near}")
-    lines = text_lines(text)
-    name = _text(wanted, "name").strip()
-    if name:
-        start, end, note = _find_definition(path + mark, text, name)
-    else:
-        start = max(1, _number(wanted, "start", 1))
-        if start > len(lines):
-            raise _Refused(f"{path} has only {len(lines)} lines.")
-        end = max(start, _number(wanted, "end", len(lines)))
-        note = mark and f"; cite it as {path}{mark}:LINE"
-    end = min(len(lines), start + MAX_LINES - 1, end)
-    place = ShownLines.of(snapshot, repository, path, start, end, mark)
-    output = f"lines {start}-{end} of {len(lines)}"
-    return ToolResult(_numbered(lines, start, end, note), output=output, shown=(place,))
-
-
-def _find_definition(path: str, text: str, name: str) -> tuple[int, int, str]:
-    """Return first and last line of a definition, and a note on what is near it."""
-    known = definitions(path.partition("@")[0], text.encode("utf-8", "surrogatepass"))
-    if known is None:
-        raise _Refused(f"The definitions of {path} are not known here: read it by lines.")
-    chosen = find_definition(known, name)
-    if chosen is None:
-        raise _Refused(f"{path} has no definition {name!r}.{_close_names(known, name)}")
-    item = chosen[0]
-    beside = [one for one in known.items if one.parent == item.parent and one.kind != "field"]
-    at = beside.index(item) if item in beside else 0
-    around = [*beside[max(0, at - 2) : at], *beside[at + 1 : at + 3]]
-    notes = [f"{_cut_line(one.name)} (lines {one.first}-{one.last})" for one in around]
-    also = [str(one.line) for one in known.items if one.name == item.name and one != item]
-    note = f"; {_cut_line(item.qualified)}" + (f"; beside it: {', '.join(notes)}" if notes else "")
-    note += f"; {_cut_line(item.name)} also on lines {', '.join(also[:10])}" if also else ""
-    note += f"; cite it as {path}#{_cut_line(item.qualified)}" if "@" in path else ""
-    return item.first, item.last, note
-
-
-def _close_names(known: Definitions, name: str) -> str:
-    names = list(dict.fromkeys(item.qualified for item in known.items))[:2_000]
-    last = name.rpartition(".")[2]
-    near = get_close_matches(last, names, 5, 0.5) or names[:10]
-    return f" It has: {', '.join(map(_cut_line, near))}." if near else ""
-
-
-def _numbered(lines: Sequence[str], start: int, end: int, note: str) -> str:
-    """Return the lines with their numbers, then what was shown of how many."""
-    shown = [f"{at}\t{_cut_line(lines[at - 1])}" for at in range(start, end + 1)]
-    return "\n".join([*shown, f"[lines {start}-{end} of {len(lines)}{note}]"])
+    if not isinstance(part, FilePart):
+        raise _Refused(part)
+    place = ShownLines.of(snapshot, repository, path, part.first, part.last, mark)
+    output = f"lines {part.first}-{part.last} of {part.count}"
+    return ToolResult(part.text, output=output, shown=(place,))
 
 
 def _at(snapshot: Snapshot, wanted: Mapping[str, Any]) -> tuple[Snapshot, str]:
@@ -433,7 +412,7 @@ def _history(snapshot: Snapshot, wanted: Mapping[str, Any], _: ContextSearch | N
 
 def _change(one: Change) -> str:
     day = time.strftime("%Y-%m-%d", time.gmtime(one.at))
-    return f"{one.commit[:12]} {day} {_cut_line(one.author)}: {_cut_line(one.subject)}"
+    return f"{one.commit[:12]} {day} {cut_line(one.author)}: {cut_line(one.subject)}"
 
 
 _TOOLS: Final[
@@ -496,10 +475,6 @@ def _number(wanted: Mapping[str, Any], key: str, default: int) -> int:
         # Models write numbers as text now and then.
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else default
-
-
-def _cut_line(text: str) -> str:
-    return text if len(text) <= MAX_LINE else text[:MAX_LINE] + "…"
 
 
 def _bounded(text: str) -> str:

@@ -208,6 +208,7 @@ class Bot:
         settings = self.settings
         prefixes = Prefixes(self.claude)
         self.clones = clones = Clones(settings, self.store, self.claude, self.now, self.tasks)
+        self._opened.callback(clones.readers.stop)
         self.library = ContextRegistry(clones.open, prefixes.build, salt=settings.salt)
         self.excerpts = ExcerptSearch(settings.home)
         self._opened.push_async_callback(self.excerpts.close)
@@ -297,6 +298,7 @@ class Bot:
     def _context_dropped(self, name: str) -> None:
         note_dropped(self.journal, self.now, name)
         self.excerpts.drop(name)
+        self.clones.readers.stop(name)
 
     def _answers_cap(self, context: str) -> float | None:
         live = self.library.live(context)

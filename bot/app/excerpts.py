@@ -131,7 +131,9 @@ class ExcerptSearch:
             _ = view.corpus, view.resolver
             self._views[key] = view
             complete = len(shown) == len(found.files)
-            parts.append(Searchable(source.repository, found, shown, complete, view))
+            parts.append(
+                Searchable(source.repository, found, shown, complete, view, codebase.reader)
+            )
         return tuple(part.survey.commit for part in parts), ContextSearch(parts)
 
     def _check(self, done: int, total: int) -> None:

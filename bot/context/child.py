@@ -8,7 +8,8 @@ in a way that lets other threads run.
 
 The child is `python -m bot.context.child`. It reads frames (a length and a pickle) from its
 standard input: a function of a module and its arguments. It answers each with one frame. One child
-serves one `ChildSession`, and ends with it.
+serves one `ChildSession`, and ends with it. Those that answer look-ups live on: see
+`bot.context.reader`.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from itertools import islice
 from typing import IO, Any, Protocol, TypeVar, cast
 
 from bot.context.errors import LimitError
-from bot.context.limits import limit_process
+from bot.context.limits import allow_processor_seconds, limit_process
 from bot.context.workers import child_environment
 from bot.errors import ForewarmError
 from bot.garbage_collection import set_aside
@@ -40,7 +41,8 @@ _PIECE = 2_000
 """Entries of a mapping that are read at once, in some ten milliseconds."""
 _LARGE = 4_000_000
 """Bytes of a result that is kept out of garbage collections."""
-_DONE, _FAILED, _MEMORY, _CRASHED = range(4)
+DONE, FAILED, MEMORY, CRASHED = range(4)
+"""The kinds of an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +98,13 @@ class ChildSession:
             raise LimitError(self._name, f"{self._limits.seconds:g} seconds") from None
         except (asyncio.IncompleteReadError, ConnectionError):
             raise await self._death() from None
-        if kind == _MEMORY:
+        if kind == MEMORY:
             self.stop()
             raise LimitError(self._name, f"{self._limits.memory_bytes / 1e6:,.0f} MB of memory")
         result = await asyncio.to_thread(loads, data)
-        if kind == _FAILED:
-            raise _rebuilt(*result)
-        if kind == _CRASHED:
+        if kind == FAILED:
+            raise rebuild_error(*result)
+        if kind == CRASHED:
             raise RuntimeError(f"the child process failed: {result}")
         return cast(R, result)
 
@@ -261,7 +263,7 @@ def _read(data: bytes) -> Any:
     return reader.load()
 
 
-def _rebuilt(kind: type[ForewarmError], text: str, facts: dict[str, Any]) -> ForewarmError:
+def rebuild_error(kind: type[ForewarmError], text: str, facts: dict[str, Any]) -> ForewarmError:
     """Make an error anew: its own constructor wants other arguments than its text."""
     error = kind.__new__(kind)
     error.args = (text,)
@@ -272,9 +274,20 @@ def _rebuilt(kind: type[ForewarmError], text: str, facts: dict[str, Any]) -> For
 # --- in the child --------------------------------------------------------------------------------
 
 
-def serve(asked: IO[bytes], answered: IO[bytes]) -> None:
-    """Answer each call in turn until the parent closes its end."""
-    while len(head := asked.read(_LENGTH.size)) == _LENGTH.size:
+def serve(asked: IO[bytes], answered: IO[bytes], idle: int = 0, processor: int = 0) -> None:
+    """Answer each call in turn until the parent closes its end.
+
+    With `idle` the process ends after so many seconds without a call, by SIGALRM, and each call may
+    take `processor` seconds of processor time.
+    """
+    while True:
+        signal.alarm(idle)
+        head = asked.read(_LENGTH.size)
+        signal.alarm(0)
+        if len(head) < _LENGTH.size:
+            return
+        if idle:
+            allow_processor_seconds(processor)
         data = asked.read(_LENGTH.unpack(head)[0])
         kind, result = _answer(data)
         answered.write(bytes([kind]) + _LENGTH.pack(len(result)))
@@ -286,23 +299,24 @@ def _answer(data: bytes) -> tuple[int, bytes]:
     try:
         function, arguments = loads(data)
         del data
-        return _DONE, dumps(function(*arguments))
+        return DONE, dumps(function(*arguments))
     except ForewarmError as error:
-        return _FAILED, dumps((type(error), str(error), error.__dict__))
+        return FAILED, dumps((type(error), str(error), error.__dict__))
     except MemoryError:
-        return _MEMORY, b""
+        return MEMORY, b""
     except Exception as error:
-        return _CRASHED, dumps(f"{type(error).__name__}: {error}"[:2_000])
+        return CRASHED, dumps(f"{type(error).__name__}: {error}"[:2_000])
 
 
 def main() -> None:
-    memory_bytes, processor_seconds = map(int, sys.argv[1:3])
+    """Serve. A third argument is for a child that lives on: see `serve`."""
+    memory_bytes, processor_seconds, *idle = map(int, sys.argv[1:])
     limit_process(memory_bytes, processor_seconds)
     os.nice(5)
     answered = os.fdopen(os.dup(1), "wb")
     # Nothing that is called may write between the frames.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    serve(sys.stdin.buffer, answered)
+    serve(sys.stdin.buffer, answered, idle[0] if idle else 0, processor_seconds)
 
 
 if __name__ == "__main__":

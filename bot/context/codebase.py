@@ -31,6 +31,7 @@ from bot.context.pack import Omission, Pack, RepositoryState
 from bot.context.pack_builder import Assembly, Member, Source, omissions, used_files
 from bot.context.pack_store import MemoryState, PackState
 from bot.context.packer import Packer, ReadExperience
+from bot.context.reader import Reader
 from bot.context.render.blocks import plural
 from bot.context.render.token_estimate import CountTokens, Estimator
 from bot.context.sizing import Size, SizePolicy
@@ -56,8 +57,8 @@ class Codebase:
     `home` is the folder of clones and caches, `now` the wall clock, `estimator` the first estimate
     of tokens, `count` the server's own counter if it has one, `state` the store in which base and
     overlays outlive the process, `credentials` the secrets for private repositories, `sources` the
-    addresses that may be fetched. `sessions` opens the process that reads and packs. `experience`
-    reads what earlier answers have taught.
+    addresses that may be fetched. `sessions` opens the process that reads and packs, `reader` has
+    the one that looks up. `experience` reads what earlier answers have taught.
     """
 
     def __init__(
@@ -76,8 +77,10 @@ class Codebase:
         sessions: Sessions = in_threads,
         policy: SizePolicy | None = None,
         experience: ReadExperience | None = None,
+        reader: Reader | None = None,
     ) -> None:
         self.config = config
+        self.reader = reader
         self._policy = policy or SizePolicy(max_wait=config.max_wait)
         self._now = now
         self._followed = [
@@ -248,7 +251,14 @@ class Codebase:
         assert self._pack is not None
         return GitSnapshot(
             [
-                View(followed.source, state, member.standing.survey, member.base_commit)
+                View(
+                    followed.source,
+                    state,
+                    member.standing.survey,
+                    member.base_commit,
+                    self.reader,
+                    None if member.origin is None else member.origin.survey,
+                )
                 for followed, member, state in zip(
                     self._followed, assembly.members, self._pack.repositories, strict=True
                 )

@@ -200,6 +200,16 @@ class LimitError(RepositoryError):
         self.limit = limit
 
 
+class LookUpLimitError(RepositoryError):
+    """A look-up in a context's repositories took more than its limits. `limit` says which one."""
+
+    def __init__(self, name: str, limit: str) -> None:
+        super().__init__(
+            name, f"Reading {name} took more than {limit}, so it was stopped: ask for less of it."
+        )
+        self.limit = limit
+
+
 class BusyError(RepositoryError):
     """Another process has held the clone's lock for too long."""
 

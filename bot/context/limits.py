@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import resource
 import sys
+import time
 
 
 def limit_process(memory_bytes: int, processor_seconds: int) -> None:
@@ -23,6 +24,15 @@ def limit_process(memory_bytes: int, processor_seconds: int) -> None:
             resource.setrlimit(kind, (allowed, hard))
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def allow_processor_seconds(seconds: int) -> None:
+    """Let this process take so many seconds of processor time from now on."""
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    wanted = int(time.process_time()) + 1 + seconds
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_CPU, (allowed, hard))
 
 
 def limit_started(pid: int, memory_bytes: int) -> None:

@@ -7,9 +7,11 @@ commit, same configuration and same uses by answers give the same bytes on every
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
+
+R = TypeVar("R")
 
 BlockKind = Literal["base", "overlay"]
 
@@ -118,6 +120,11 @@ class Change:
     subject: str
 
 
+SMALL_BYTES = 64_000
+SMALL_LINES = 2_000
+"""The most that a file may have that is split and parsed in the bot's own process."""
+
+
 class Snapshot(Protocol):
     """The context's files at the pack's head commits: inside its globs, secrets masked.
 
@@ -129,11 +136,41 @@ class Snapshot(Protocol):
 
     def paths(self, repository: str) -> Sequence[str]: ...
 
+    def has(self, repository: str, path: str) -> bool:
+        """Tell whether `paths` has this one."""
+        return path in self.paths(repository)
+
     def read(self, repository: str, path: str) -> str | None:
         """Return the masked text at the head, or None if no such readable file exists."""
 
     def read_base(self, repository: str, path: str) -> str | None:
         """Return the masked text at the base commit, for citations of lines that have moved."""
+
+    def ask(
+        self, repository: str, path: str, function: Callable[..., R], /, *arguments: Any
+    ) -> R | None:
+        """Return `function(path, text, *arguments)`; None if no such readable file exists.
+
+        The text of a large file may stay in another process: the function is that of a module, and
+        its result is small.
+        """
+        text = self.read(repository, path)
+        return None if text is None else function(path, text, *arguments)
+
+    def ask_versions(
+        self, repository: str, path: str, function: Callable[..., R], /, *arguments: Any
+    ) -> R | None:
+        """Do as `ask`, with a function that takes path, text at the head and text at the base.
+
+        The last is None if there is none, or if the base is the head.
+        """
+        head = self.read(repository, path)
+        moved = any(
+            state.name == repository and state.commit != state.base_commit
+            for state in self.repositories()
+        )
+        base = self.read_base(repository, path) if moved and head is not None else None
+        return None if head is None else function(path, head, base, *arguments)
 
     def search(
         self, pattern: str, *, regex: bool, repository: str | None, under: str | None, limit: int

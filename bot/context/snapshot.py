@@ -4,24 +4,42 @@ from __future__ import annotations
 
 import re
 import subprocess
-import tempfile
-import threading
-from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import islice
-from pathlib import Path
+from typing import Any, TypeVar
 
+from bot.context.asking import (
+    Hit,
+    LeftOut,
+    MaskedLines,
+    Place,
+    ask_about,
+    ask_file,
+    ask_versions,
+    base_text,
+    is_small,
+    place_in,
+    run_in,
+    search_rewritten,
+    show_left_out,
+    small_text,
+    split_names,
+)
 from bot.context.errors import GitMissingError, RefMissingError, RepositoryError
+from bot.context.files.blob_cache import Wanted
 from bot.context.files.select import File
-from bot.context.files.tree import MOST_HERE, Survey, read_left_out, survey, texts, uncut_texts
-from bot.context.git.repository import GitRepository, decode_path, encode_path, unix_time
+from bot.context.files.tree import Survey, survey
+from bot.context.git.repository import GitRepository, encode_path, unix_time
 from bot.context.git.safety import hardened_environment
-from bot.context.pack import Change, Match, RepositoryState
+from bot.context.pack import Change, Match, RepositoryState, Snapshot
 from bot.context.pack_builder import Source
+from bot.context.reader import Reader
 from bot.context.secrets.find import find_secrets
 from bot.context.secrets.mask import mask
+
+R = TypeVar("R")
 
 SEARCH_SECONDS = 10.0
 HISTORY_SECONDS = 10.0
@@ -34,6 +52,8 @@ _KEPT_SCOPES = 8
 _MOST_LEFT_OUT_FILES = 50
 _MOST_OF_ONE = 10
 """The files outside the prompt that a search looks into, and the lines that it takes of each."""
+_LONGEST_HIT = 100_000
+"""Bytes of a line of such a file that are looked at."""
 _LONGEST_WORDS = 500
 _MOST_HISTORY = 8_000_000
 """Bytes of a history that are looked through. Names and subjects are cut before that."""
@@ -42,11 +62,6 @@ _MOST_COMMITS = 1_000
 # No name is empty, so that two null bytes come before a record alone. `_NAMES` is its place.
 _COMMIT = re.compile(rb"\0\0+h(?=[0-9a-f]{40,64}\0)")
 _NAMES = 4
-_LARGE_READ = 1_000_000
-_large_reads = threading.Lock()
-_MOST_OTHERS = 4
-_MOST_OTHER_FILES = 50_000
-"""Other commits that one snapshot keeps in memory, and the files in all of them."""
 # A name of a ref or a commit, and how many commits before it: no search through the history.
 _REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/@+-]{0,199}(?:[~^]\d{0,4}){0,3}")
 
@@ -74,28 +89,27 @@ class _Scope:
 
 @dataclass(frozen=True)
 class View:
-    """One repository as a snapshot sees it."""
+    """One repository as a snapshot sees it.
+
+    `reader` answers questions about large files in another process; without one they are answered
+    here. `base` is the survey of the base commit if it is known.
+    """
 
     source: Source
     state: RepositoryState
     head: Survey
     base_commit: str
-    _base: list[Survey] = field(default_factory=list, repr=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+    reader: Reader | None = field(default=None, repr=False)
+    base: Survey | None = field(default=None, repr=False)
     _scopes: dict[str, _Scope] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def repository(self) -> GitRepository:
         return self.source.repository
 
-    def base(self) -> Survey:
-        """Survey the base commit, once."""
-        if self.base_commit == self.head.commit:
-            return self.head
-        with self._lock:
-            if not self._base:
-                self._base.append(self.survey(self.base_commit))
-            return self._base[0]
+    def run(self, function: Callable[..., R], /, *arguments: Any) -> R:
+        """Call a function in the process that reads large files."""
+        return run_in(self.reader, function, *arguments)
 
     def scope(self, folder: str) -> _Scope:
         """Return the files of a folder, "" for all. Those of the last few folders are kept."""
@@ -106,19 +120,17 @@ class View:
             found = self._scopes[folder] = _Scope.of(self.head, folder)
         return found
 
-    def survey(self, commit: str) -> Survey:
-        """Look at another commit by the same rules."""
-        rules, cache = self.source.rules, self.source.cache
-        return survey(self.repository, commit, rules, cache, in_children_from=MOST_HERE)
+    def base_place(self, path: str) -> Place | str | None:
+        """Return a file as the base has it, or the base's commit if its files are not known."""
+        base = self.head if self.base_commit == self.head.commit else self.base
+        return self.base_commit if base is None else place_in(base, path)
 
 
-class GitSnapshot:
-    """Implements `bot.context.pack.Snapshot`. Safe to call from several threads."""
+class GitSnapshot(Snapshot):
+    """The files of a pack's commits. Safe to call from several threads."""
 
     def __init__(self, views: Sequence[View]) -> None:
         self._views = {view.state.name: view for view in views}
-        self._lock = threading.Lock()
-        self._others: OrderedDict[tuple[str, str], GitSnapshot] = OrderedDict()
 
     def repositories(self) -> Sequence[RepositoryState]:
         return [view.state for view in self._views.values()]
@@ -131,13 +143,53 @@ class GitSnapshot:
         paths = [*view.head.files, *view.head.readable]
         return sorted(paths, key=encode_path)
 
-    def read(self, repository: str, path: str) -> str | None:
+    def has(self, repository: str, path: str) -> bool:
         view = self._views.get(repository)
-        return None if view is None else _read(view, view.head, path)
+        return view is not None and place_in(view.head, path) is not None
+
+    def read(self, repository: str, path: str) -> str | None:
+        return self.ask(repository, path, _whole)
 
     def read_base(self, repository: str, path: str) -> str | None:
         view = self._views.get(repository)
-        return None if view is None else _read(view, view.base(), path)
+        place = None if view is None else view.base_place(path)
+        if view is None or place is None:
+            return None
+        if isinstance(place, File) and is_small(place):
+            return small_text(view.repository, place)
+        return view.run(base_text, view.source, path, place)
+
+    def ask(
+        self, repository: str, path: str, function: Callable[..., R], /, *arguments: Any
+    ) -> R | None:
+        view = self._views.get(repository)
+        place = None if view is None else place_in(view.head, path)
+        if view is None or place is None:
+            return None
+        if isinstance(place, File):
+            return ask_about(view.reader, view.repository, place, function, *arguments)
+        return view.run(ask_file, view.repository, path, place, function, arguments)
+
+    def ask_versions(
+        self, repository: str, path: str, function: Callable[..., R], /, *arguments: Any
+    ) -> R | None:
+        view = self._views.get(repository)
+        head = None if view is None else place_in(view.head, path)
+        if view is None or head is None:
+            return None
+        moved = view.base_commit != view.head.commit
+        base = view.base_place(path) if moved else None
+        if isinstance(head, File) and is_small(head):
+            if base is None:
+                return function(path, small_text(view.repository, head), None, *arguments)
+            if isinstance(base, File) and is_small(base):
+                return function(
+                    path,
+                    small_text(view.repository, head),
+                    small_text(view.repository, base),
+                    *arguments,
+                )
+        return view.run(ask_versions, view.source, path, (head, base), function, arguments)
 
     def search(
         self, pattern: str, *, regex: bool, repository: str | None, under: str | None, limit: int
@@ -157,11 +209,11 @@ class GitSnapshot:
         ]
         found: list[Match] = []
         for view in views:
-            if len(found) < limit:
-                found += islice(_search(view, under, pattern, regex), limit - len(found))
+            if (left := limit - len(found)) > 0:
+                found += islice(_search(view, under, pattern, regex, left), left)
         return found
 
-    def at(self, repository: str, ref: str) -> GitSnapshot:
+    def at(self, repository: str, ref: str) -> Snapshot:
         """Return one repository at another branch, tag or commit that its clone has.
 
         The first look at a commit reads the files that differ from those seen before.
@@ -173,27 +225,11 @@ class GitSnapshot:
         if view is None or _REF.fullmatch(ref) is None or ".." in ref:
             raise RefMissingError(repository, ref)
         commit = view.repository.resolve(ref)
-        with self._lock:
-            key = (repository, commit)
-            if key not in self._others:
-                found = view.survey(commit)
-                state = replace(
-                    view.state,
-                    ref=ref,
-                    commit=commit,
-                    base_commit=commit,
-                    committed_at=found.committed_at,
-                )
-                other = View(view.source, state, found, commit)
-                self._others[key] = GitSnapshot([other])
-                while len(self._others) > 1 and self._keeps_too_many():
-                    self._others.popitem(last=False)
-            self._others.move_to_end(key)
-            return self._others[key]
-
-    def _keeps_too_many(self) -> bool:
-        files = sum(len(v.head.tree) for o in self._others.values() for v in o._views.values())
-        return len(self._others) > _MOST_OTHERS or files > _MOST_OTHER_FILES
+        committed_at = view.repository.commit_time(commit)
+        state = replace(
+            view.state, ref=ref, commit=commit, base_commit=commit, committed_at=committed_at
+        )
+        return CommitSnapshot(view, state)
 
     def history(self, repository: str, path: str, limit: int) -> Sequence[Change]:
         """Return the latest commits that touched a readable path or folder, newest first.
@@ -218,16 +254,118 @@ class GitSnapshot:
         ]
         git = view.repository.with_time_limit(HISTORY_SECONDS)
         out = git.start_of_output("reading the history of", _MOST_HISTORY, arguments)
-        found = _COMMIT.split(out)[1:]
-        whole = found if len(out) < _MOST_HISTORY else found[:-1]
-        records = (record.split(b"\0") for record in whole)
-        shown = (_change(record) for record in records if _touches(view, record[_NAMES:]))
+        shown = (_change(fields) for fields in _records(out) if _touches(view, fields[_NAMES:]))
         return list(islice(shown, min(limit, 200)))
 
 
+class CommitSnapshot(Snapshot):
+    """One repository at another commit. All of it is read in another process.
+
+    `view` is the repository as the pack has it, `state` what it is at that commit.
+    """
+
+    def __init__(self, view: View, state: RepositoryState) -> None:
+        self._view = view
+        self._state = state
+
+    def repositories(self) -> Sequence[RepositoryState]:
+        return [self._state]
+
+    def paths(self, repository: str) -> Sequence[str]:
+        return self._call(GitSnapshot.paths, repository)
+
+    def has(self, repository: str, path: str) -> bool:
+        return self._call(GitSnapshot.has, repository, path)
+
+    def read(self, repository: str, path: str) -> str | None:
+        return self._call(GitSnapshot.read, repository, path)
+
+    def read_base(self, repository: str, path: str) -> str | None:
+        return self.read(repository, path)
+
+    def ask(
+        self, repository: str, path: str, function: Callable[..., R], /, *arguments: Any
+    ) -> R | None:
+        return self._call(_ask_at, repository, path, function, arguments)
+
+    def ask_versions(
+        self, repository: str, path: str, function: Callable[..., R], /, *arguments: Any
+    ) -> R | None:
+        return self._call(_ask_versions_at, repository, path, function, arguments)
+
+    def search(
+        self, pattern: str, *, regex: bool, repository: str | None, under: str | None, limit: int
+    ) -> Sequence[Match]:
+        return self._call(_search_at, pattern, regex, repository, under, limit)
+
+    def history(self, repository: str, path: str, limit: int) -> Sequence[Change]:
+        return self._call(GitSnapshot.history, repository, path, limit)
+
+    def at(self, repository: str, ref: str) -> Snapshot:
+        return GitSnapshot([self._view]).at(repository, ref)
+
+    def _call(self, method: Callable[..., R], /, *arguments: Any) -> R:
+        found: R = self._view.run(_call_at, self._view.source, self._state, method, arguments)
+        return found
+
+
+def _call_at(
+    source: Source, state: RepositoryState, method: Callable[..., R], arguments: Sequence[Any]
+) -> R:
+    return method(_snapshot_at(source, state), *arguments)
+
+
+@lru_cache(maxsize=2)
+def _snapshot_at(source: Source, state: RepositoryState) -> GitSnapshot:
+    found = survey(source.repository, state.commit, source.rules, source.cache)
+    source.cache.forget()
+    return GitSnapshot([View(source, state, found, state.commit)])
+
+
+def _ask_at(
+    snapshot: GitSnapshot,
+    repository: str,
+    path: str,
+    function: Callable[..., R],
+    arguments: Sequence[Any],
+) -> R | None:
+    return snapshot.ask(repository, path, function, *arguments)
+
+
+def _ask_versions_at(
+    snapshot: GitSnapshot,
+    repository: str,
+    path: str,
+    function: Callable[..., R],
+    arguments: Sequence[Any],
+) -> R | None:
+    return snapshot.ask_versions(repository, path, function, *arguments)
+
+
+def _search_at(
+    snapshot: GitSnapshot,
+    pattern: str,
+    regex: bool,
+    repository: str | None,
+    under: str | None,
+    limit: int,
+) -> Sequence[Match]:
+    return snapshot.search(pattern, regex=regex, repository=repository, under=under, limit=limit)
+
+
+def _records(out: bytes) -> Iterator[Sequence[bytes]]:
+    """Yield the fields of each commit of a history; the last are its paths, not divided yet."""
+    starts = [(found.start(), found.end()) for found in _COMMIT.finditer(out)]
+    ends = [start for start, _ in starts[1:]]
+    # A history that was cut ends within a commit.
+    ends += [len(out)] if len(out) < _MOST_HISTORY else []
+    for (_, start), end in zip(starts, ends, strict=False):
+        yield out[start:end].split(b"\0", _NAMES)
+
+
 def _touches(view: View, names: Sequence[bytes]) -> bool:
-    paths = (decode_path(name.removeprefix(b"\n")) for name in names)
-    return any(path in view.head.files or path in view.head.readable for path in paths)
+    paths = (path for raw in names for path in split_names(raw))
+    return any(place_in(view.head, path) is not None for path in paths)
 
 
 def _knows(view: View, path: str) -> bool:
@@ -240,23 +378,17 @@ def _knows(view: View, path: str) -> bool:
     return any(name.startswith(f"{folder}/") for paths in known for name in paths)
 
 
-def _read(view: View, found: Survey, path: str) -> str | None:
-    file = found.files.get(path)
-    if file is None and path in found.readable:
-        left_out = read_left_out(view.repository, found, [path], view.source.cache)
-        file = left_out.get(path)
-    if file is None:
-        return None
-    # The text of a notebook of 10 MB takes five times as much while it is made: one at a time.
-    with _large_reads if file.shortened or file.size > _LARGE_READ else nullcontext():
-        return next(texts(view.repository, [file])).decode("utf-8")
+def _whole(path: str, text: str) -> str:
+    return text
 
 
 def _is_under(path: str, folder: str) -> bool:
     return not folder or path == folder or path.startswith(f"{folder}/")
 
 
-def _search(view: View, under: str | None, pattern: str, regex: bool) -> Iterator[Match]:
+def _search(
+    view: View, under: str | None, pattern: str, regex: bool, limit: int
+) -> Iterator[Match]:
     """Yield the lines that match, as they may be shown: files of the prompt first, then the others.
 
     git finds the lines. A masked line must not tell if a hidden value matches: so a literal has to
@@ -267,16 +399,13 @@ def _search(view: View, under: str | None, pattern: str, regex: bool) -> Iterato
     files = scope.files
     if scope.common is None:
         return
-    left_out: list[tuple[str, int, bytes]] = []
-    counts: dict[str, int] = {}
-    masked = _MaskedLines(view)
-    rewritten = _search_rewritten(view, scope.differing, pattern, regex)
+    left_out: dict[str, list[Hit]] = {}
+    masked = MaskedLines(view.repository)
+    rewritten = _search_rewritten(view, scope.differing, pattern, regex, limit)
     for path, number, line in _grep(view, pattern, regex, scope.common):
         file = files.get(path)
         if file is None:
-            counts[path] = counts.get(path, 0) + 1
-            if path in view.head.readable and counts[path] <= _MOST_OF_ONE:
-                left_out.append((path, number, line))
+            _note_left_out(view, left_out, (path, number, line))
             continue
         while rewritten and _before(rewritten[0], path):
             yield rewritten.pop(0)
@@ -286,60 +415,40 @@ def _search(view: View, under: str | None, pattern: str, regex: bool) -> Iterato
         if text is not None:
             yield Match(view.state.name, path, number, _cut_line(text))
     yield from rewritten
-    yield from _search_left_out(view, left_out, masked, pattern, regex)
+    yield from _search_left_out(view, left_out, pattern, regex)
 
 
 def _before(match: Match, path: str) -> bool:
     return encode_path(match.path) < encode_path(path)
 
 
-class _MaskedLines:
-    """The lines of masked files, read when one of them is found."""
-
-    def __init__(self, view: View) -> None:
-        self._view = view
-        self._lines: dict[str, list[bytes]] = {}
-
-    def line(self, file: File, number: int, raw: bytes, pattern: str | None) -> bytes | None:
-        """Return a found line as it may be shown, None if only its hidden value was found.
-
-        `pattern` is the literal that was sought, None for an expression.
-        """
-        if file.path not in self._lines:
-            self._lines[file.path] = next(uncut_texts(self._view.repository, [file])).split(b"\n")
-        lines = self._lines[file.path]
-        if number > len(lines):
-            return None
-        text = lines[number - 1]
-        if text == raw.rstrip(b"\r") or (pattern is not None and pattern.encode() in text):
-            return text
-        return None
+def _note_left_out(view: View, noted: dict[str, list[Hit]], hit: Hit) -> None:
+    """Keep a line of a file that the prompt leaves out, if few are kept yet."""
+    path, number, line = hit
+    if path not in view.head.readable:
+        return
+    if path not in noted and len(noted) == _MOST_LEFT_OUT_FILES:
+        return
+    own = noted.setdefault(path, [])
+    if len(own) < _MOST_OF_ONE:
+        own.append((path, number, line[:_LONGEST_HIT]))
 
 
 def _search_left_out(
-    view: View,
-    found: Sequence[tuple[str, int, bytes]],
-    masked: _MaskedLines,
-    pattern: str,
-    regex: bool,
+    view: View, found: Mapping[str, Sequence[Hit]], pattern: str, regex: bool
 ) -> Iterator[Match]:
-    paths = list(dict.fromkeys(path for path, _, _ in found))[:_MOST_LEFT_OUT_FILES]
-    if not paths:
+    if not found:
         return
-    files = read_left_out(view.repository, view.head, paths, view.source.cache)
-    for path, number, line in found:
-        file = files.get(path)
-        if file is None or file.recoded:
-            continue
-        text: bytes | None = line
-        if file.spans:
-            text = masked.line(file, number, line, None if regex else pattern)
-        if text is not None:
-            yield Match(view.state.name, path, number, _cut_line(text))
+    places: dict[str, Wanted] = {path: view.head.readable[path] for path in found}
+    hits = [hit for own in found.values() for hit in own]
+    for path, number, text in view.run(
+        show_left_out, view.repository, LeftOut(places, hits), pattern, regex
+    ):
+        yield Match(view.state.name, path, number, _cut_line(text))
 
 
 def _search_rewritten(
-    view: View, files: Mapping[str, File], pattern: str, regex: bool
+    view: View, files: Mapping[str, File], pattern: str, regex: bool, limit: int
 ) -> list[Match]:
     """Search the files whose shown text git does not have: masked ones and those in UTF-16.
 
@@ -355,20 +464,11 @@ def _search_rewritten(
             "Too many files hold masked values for this search: name a directory in `under`, or "
             "search for plain text.",
         )
-    with tempfile.TemporaryDirectory(prefix="forewarm-search-") as name:
-        folder = Path(name)
-        for number, text in enumerate(uncut_texts(view.repository, chosen)):
-            (folder / str(number)).write_bytes(text)
-        kind = [_dialect(view.repository)] if regex else ["--fixed-strings"]
-        arguments = [*_GREP, "--no-index", *kind, "-e", pattern, "--", "."]
-        repository = view.repository.with_time_limit(SEARCH_SECONDS)
-        hits = list(repository.grep(arguments, _MOST_SEARCHED_BYTES, folder))
-    matches = [
-        Match(view.state.name, chosen[int(at)].path, number, _cut_line(line))
-        for at, number, line in hits
-        if at.isdigit()
-    ]
-    return sorted(matches, key=lambda match: (encode_path(match.path), match.line))
+    kind = [_dialect(view.repository)] if regex else ["--fixed-strings"]
+    arguments = [*_GREP, "--no-index", *kind, "-e", pattern, "--", "."]
+    repository = view.repository.with_time_limit(SEARCH_SECONDS)
+    hits = view.run(search_rewritten, repository, chosen, arguments, _MOST_SEARCHED_BYTES, limit)
+    return [Match(view.state.name, path, number, _cut_line(line)) for path, number, line in hits]
 
 
 def _cut_line(text: bytes) -> str:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from zlib import crc32
 
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from bot.context.files.select import File
 from bot.context.git.repository import GitRepository
 from bot.context.render.groups import group_of
-from bot.context.render.references import Resolver
+from bot.context.render.references import MOST_RESOLVED, Resolver
 from bot.context.render.token_estimate import Ratios
 from bot.retrieval.build import Progress, build_rows
 from bot.retrieval.document import Document
@@ -64,6 +65,8 @@ largest files are not indexed: the tools still search and read them.
 """
 _POSTING_BYTES = 42
 """Memory of a posting whose term comes once."""
+_MOST_LINKS = 300
+"""Files that one file is linked with: one that everything imports tells nothing of any of them."""
 _WORTH_MERGING = 0.2
 """Share of files that are no more, beyond which a view is put together anew."""
 
@@ -228,14 +231,21 @@ class Links:
         must not cost a second.
         """
         added: dict[str, set[str]] = {}
-        for path, wanted in references.items():
-            for reference in wanted:
-                for target in self.resolver.resolve(path, reference):
-                    added.setdefault(path, set()).add(target)
-                    added.setdefault(target, set()).add(path)
+        pairs = (
+            (path, target)
+            for path, wanted in references.items()
+            for reference in wanted
+            for target in self.resolver.resolve(path, reference)
+        )
+        for path, target in islice(pairs, MOST_RESOLVED):
+            for one, other in ((path, target), (target, path)):
+                own = added.setdefault(one, set())
+                if len(own) < _MOST_LINKS:
+                    own.add(other)
         by_path = dict(self.by_path)
         for path, linked in added.items():
-            by_path[path] = sorted(linked.union(by_path.get(path, ())) - {path})
+            both = sorted(linked.union(by_path.get(path, ())) - {path})
+            by_path[path] = both[:_MOST_LINKS]
         return Links(self.resolver, by_path)
 
 

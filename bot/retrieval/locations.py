@@ -17,6 +17,8 @@ MOST_LOCATIONS = 20
 MOST_TEXT = 200_000
 """Characters of a text that are searched for places."""
 _MOST_FILES = 3
+_MOST_NAMESAKES = 5_000
+"""Files of one name among which one is looked for by the folders before it."""
 """A name that means more files than this means none."""
 _MOST_LINES = 200
 
@@ -126,7 +128,7 @@ class PathResolver:
         if named in self._paths:
             return [named]
         candidates = self._by_name.get(named.rpartition("/")[2], ())
-        if not candidates:
+        if not candidates or len(candidates) > _MOST_NAMESAKES:
             return []
         shared = {path: _shared_end(path, named) for path in candidates}
         longest = max(shared.values())

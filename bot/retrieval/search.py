@@ -8,13 +8,16 @@ marked like the prefix's text too, and every excerpt says its lines, so that it 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple
 
+from bot.context.asking import ask_about
 from bot.context.files.text import split_lines
 from bot.context.files.tree import Survey, texts
 from bot.context.git.repository import GitRepository
+from bot.context.reader import Reader
 from bot.context.render.blocks import NUMBER_EVERY, escaped, marker, plural
 from bot.context.render.definitions import definitions
 from bot.retrieval.excerpts import Excerpt
@@ -24,6 +27,8 @@ from bot.retrieval.move_lines import line_mover
 _HEAD = "excerpts of"
 _OPEN = re.compile(r"^@@@ excerpts of (.+) at commit ([0-9a-f]{7,64}):", re.MULTILINE)
 _LINES = re.compile(r"^@@@ lines (\d+)-(\d+) of (.+) \(\d+ lines?\)$", re.MULTILINE)
+_MOST_HERE = 1_000_000
+"""Bytes of a file whose lines are read in the bot's own process."""
 _SHORT = 12
 """Digits of a commit's id in a marker."""
 
@@ -40,6 +45,8 @@ class Searchable:
     shown: frozenset[str]
     complete: bool
     view: View = field(repr=False)
+    reader: Reader | None = field(default=None, repr=False)
+    """Reads large files in another process; without one they are read here."""
 
     @property
     def name(self) -> str:
@@ -127,33 +134,59 @@ class ContextSearch:
         for part in self._parts:
             paths = part.view.defining_files(name, limit)
             files = [part.survey.files[path] for path in paths]
-            for file, text in zip(files, texts(part.repository, files), strict=True):
-                defined = definitions(file.path, text)
-                found += [
-                    DefinedName(part.name, file.path, one.first, one.last)
-                    for one in (defined.items if defined is not None else ())
-                    if one.name == name
-                ]
+            for file in files:
+                lines = ask_about(part.reader, part.repository, file, _lines_of, name, limit)
+                found += [DefinedName(part.name, file.path, *pair) for pair in lines or ()]
         return found[:limit]
 
     def _read(self, chosen: Sequence[tuple[int, Excerpt]]) -> list[FoundExcerpt]:
         found: list[FoundExcerpt] = []
         for at, part in enumerate(self._parts):
             own = [one for owner, one in chosen if owner == at]
-            files = [part.survey.files[path] for path in dict.fromkeys(one.path for one in own)]
-            read = zip(files, texts(part.repository, files), strict=True)
-            lines = {file.path: split_lines(text) for file, text in read}
-            found += [
-                FoundExcerpt(
-                    part.name,
-                    part.survey.commit,
-                    one,
-                    len(lines[one.path]),
-                    tuple(lines[one.path][one.first - 1 : one.last]),
-                )
-                for one in own
-            ]
+            ranges: dict[str, list[tuple[int, int]]] = {}
+            for one in own:
+                ranges.setdefault(one.path, []).append((one.first, one.last))
+            read = _read_ranges(part, ranges)
+            for one in own:
+                count, lines = read[one.path]
+                text = lines[one.first, one.last]
+                found.append(FoundExcerpt(part.name, part.survey.commit, one, count, text))
         return found
+
+
+Ranges = Sequence[tuple[int, int]]
+_Read = tuple[int, Mapping[tuple[int, int], tuple[bytes, ...]]]
+"""The number of a file's lines, and the lines of some ranges."""
+
+
+def _read_ranges(part: Searchable, ranges: Mapping[str, Ranges]) -> dict[str, _Read]:
+    """Read ranges of lines of files. One file at a time is in memory."""
+    files = [part.survey.files[path] for path in ranges]
+    here = [file for file in files if file.size <= _MOST_HERE and not file.shortened]
+    found: dict[str, _Read] = {}
+    for file, raw in zip(here, texts(part.repository, here), strict=True):
+        found[file.path] = _pick(raw, ranges[file.path])
+    for file in files:
+        if file.path not in found:
+            arguments = (part.repository, file, _pick_text, ranges[file.path])
+            found[file.path] = ask_about(part.reader, *arguments) or (0, {})
+    return found
+
+
+def _pick_text(path: str, text: str, ranges: Ranges) -> _Read:
+    return _pick(text.encode("utf-8", "surrogatepass"), ranges)
+
+
+def _pick(text: bytes, ranges: Ranges) -> _Read:
+    lines = split_lines(text)
+    return len(lines), {(first, last): tuple(lines[first - 1 : last]) for first, last in ranges}
+
+
+def _lines_of(path: str, text: str, name: str, limit: int) -> list[tuple[int, int]]:
+    """Return the first and last lines of what defines a name."""
+    found = definitions(path, text.encode("utf-8", "surrogatepass"))
+    own = (one for one in (found.items if found is not None else ()) if one.name == name)
+    return [(one.first, one.last) for one in islice(own, limit)]
 
 
 def _fit(chosen: Sequence[tuple[int, Excerpt]], tokens: int) -> list[tuple[int, Excerpt]]:

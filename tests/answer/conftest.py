@@ -87,7 +87,7 @@ class Clock:
         return self.offset + asyncio.get_running_loop().time()
 
 
-class Files:
+class Files(Snapshot):
     """A snapshot of files in memory, by path."""
 
     def __init__(self, files: Mapping[str, str], state: RepositoryState) -> None:

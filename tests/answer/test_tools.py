@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.answer.look_ups.file_parts import MAX_LINES
 from bot.answer.loop import Allowance
 from bot.answer.tools import (
     DECLARATIONS,
     MAX_CHARACTERS,
-    MAX_LINES,
     MAX_MATCHES,
     look_up,
     look_up_in,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.context import child, snapshot
+from bot.context import child, pack_builder, snapshot
 from bot.context.child import dumps, loads
 from bot.context.errors import RepositoryError, TooLargeError
 from bot.context.files import blob_cache, select, tree
@@ -18,10 +18,10 @@ from bot.context.files.select import Rules
 from bot.context.files.tree import survey_next
 from bot.context.limits import limit_started
 from bot.context.pack import RepositoryState
-from bot.context.pack_builder import Source
 from bot.context.render import definitions
 from bot.context.snapshot import GitSnapshot, View
 from bot.delivery.citations import filter as filter_module
+from bot.delivery.citations.path_index import Source
 from bot.garbage_collection import set_aside
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def test_a_history_is_cut_before_it_is_read(bench: Bench, repo: Repo) -> None:
 
 def _snapshot(bench: Bench, repo: Repo) -> GitSnapshot:
     found = bench.look(repo)
-    source = Source(Rules("repo"), repo.repository(), FactsCache(None))
+    source = pack_builder.Source(Rules("repo"), repo.repository(), FactsCache(None))
     state = RepositoryState("repo", "x", "main", repo.head, 0.0, repo.head, None)
     return GitSnapshot([View(source, state, found, repo.head)])
 
@@ -159,5 +159,7 @@ async def test_files_that_are_kept_for_citations_are_bounded_in_their_text(
     repo.commit({f"f{n}.py": CODE for n in range(9)})
     checker = filter_module.Checker(_snapshot(bench, repo))
     for n in range(9):
-        assert (await checker.source(("repo", f"f{n}.py"))).head == CODE.decode()
+        source = await checker.source(("repo", f"f{n}.py"))
+        assert isinstance(source, Source)
+        assert source.head == CODE.decode()
     assert len(checker._sources) == 3

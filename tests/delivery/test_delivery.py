@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from forewarm_playground import virtual_time
 
-from bot.context.pack import Change, Match, RepositoryState
+from bot.context.pack import Change, Match, RepositoryState, Snapshot
 from bot.delivery.citations.filter import PAUSE, CheckedText, Checker, Checkers
-from bot.delivery.citations.path_index import FileKey, Source
+from bot.delivery.citations.path_index import FileKey, LargeFile, Source
 from bot.delivery.delivery import Deliveries, Delivery
 from bot.delivery.engine.commands import Append, Start, Stop, Update
 from bot.delivery.rate_limit.limiter import RateLimiter
@@ -26,7 +26,7 @@ WEB = "https://github.com/acme/app/blob/{sha}/{path}#L{start}-L{end}"
 STATE = RepositoryState("app", "https://github.com/acme/app", "main", "a" * 40, 0, "a" * 40, WEB)
 
 
-class Files:
+class Files(Snapshot):
     """A snapshot of one file; reading it takes real threads."""
 
     def repositories(self) -> Sequence[RepositoryState]:
@@ -128,7 +128,7 @@ def test_a_citation_becomes_a_link_though_its_file_is_read_meanwhile(
 class Slow(Checker):
     """Takes its time to read a file: a git that starts late, a disk that is asleep."""
 
-    async def source(self, key: FileKey) -> Source:
+    async def source(self, key: FileKey) -> Source | LargeFile:
         await asyncio.sleep(0.4)
         return await super().source(key)
 
@@ -160,7 +160,7 @@ def test_a_slow_file_keeps_its_link_and_no_words_for_long(
 
 
 class Unreadable(Checker):
-    async def source(self, key: FileKey) -> Source:
+    async def source(self, key: FileKey) -> Source | LargeFile:
         raise OSError(5, "Input/output error")
 
 

@@ -28,6 +28,7 @@ from bot.context.git.credentials import Credentials
 from bot.context.git.github_app import GitHubApp
 from bot.context.git.urls import RepositoryUrl, parse_url
 from bot.context.pack_builder import Experience
+from bot.context.reader import Readers
 from bot.context.sizing import SizePolicy
 from bot.errors import ForewarmError
 from bot.settings import Settings
@@ -89,6 +90,7 @@ class Clones:
         self._trusted: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         self.uses = FileUses(store.state, now)
         self.speeds = ModelSpeeds(store.state, tasks)
+        self.readers = Readers()
 
     def trust(self, urls: Iterable[str], context: str, workspace: str = "") -> None:
         """Note addresses that a context file or an operator named for a context."""
@@ -126,6 +128,7 @@ class Clones:
                 may_be_private=lambda url: trusts(url) or self._may_be_private(url),
             ),
             sessions=in_children(limits_of(config.limits)),
+            reader=self.readers.of(config.name, limits_of(config.limits)),
             experience=partial(self._experience, config),
             policy=size_policy(
                 config,

@@ -209,12 +209,11 @@ def gather(
     limit: int,
     cache: FactsCache,
     progress: Progress | None = None,
-    in_children_from: int | None = None,
 ) -> dict[Wanted, Facts | int]:
     """Return the facts of every wanted blob, from the cache or anew.
 
     A blob with more bytes than `limit` is never read: its size stands in place of facts. A missing
-    blob has -1. Child processes look at blobs of more than `in_children_from` bytes together.
+    blob has -1.
     """
     found: dict[Wanted, Facts | int] = {}
     unknown: list[Wanted] = []
@@ -232,7 +231,7 @@ def gather(
         else:
             found[item] = size
     if missing:
-        found.update(_look(repository, missing, cache, progress, in_children_from))
+        found.update(_look(repository, missing, cache, progress))
     return found
 
 
@@ -241,11 +240,9 @@ def _look(
     missing: Mapping[Wanted, int],
     cache: FactsCache,
     progress: Progress | None,
-    in_children_from: int | None,
 ) -> Iterator[tuple[Wanted, Facts]]:
     total = sum(missing.values())
-    most_here = _PARALLEL_BYTES if in_children_from is None else in_children_from
-    look = _look_in_children if total > most_here else _look_here
+    look = _look_in_children if total > _PARALLEL_BYTES else _look_here
     done = 0
     for item, facts in look(repository, missing):
         cache.put(item, facts)

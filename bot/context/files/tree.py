@@ -45,8 +45,6 @@ _LARGEST_MODULES = 200_000
 _GENERATOR_LIST = ".openapi-generator/FILES"
 _LARGEST_LIST = 1_000_000
 _MOST_LISTS = 50
-MOST_HERE = 200_000
-"""Bytes that a look-up examines in the bot's own process. The scan holds the interpreter's lock."""
 _WORTH_WRITING = 50
 """A push's few blobs are not worth writing the whole cache again: they can be looked at again."""
 
@@ -97,11 +95,8 @@ def survey(
     rules: Rules,
     cache: FactsCache,
     progress: Progress | None = None,
-    in_children_from: int | None = None,
 ) -> Survey:
     """Look at everything the commit holds.
-
-    Child processes look at new blobs of more than `in_children_from` bytes together.
 
     Raises:
         TooLargeError: it tracks more files than the bound.
@@ -111,7 +106,7 @@ def survey(
     vendored = VendoredFolders.of(tree)
     listed = _listed_as_generated(repository, tree)
     claims = Claims(attributes, vendored, listed)
-    selection = _select(repository, tree, rules, claims, cache, progress, in_children_from)
+    selection = _select(repository, tree, rules, claims, cache, progress)
     cache.save()
     return Survey(
         rules,
@@ -256,35 +251,24 @@ def _select(
     claims: Claims,
     cache: FactsCache,
     progress: Progress | None,
-    in_children_from: int | None = None,
 ) -> Selection:
     listed = shortlist(tree, rules.scope(), claims)
     limit = rules.max_file_bytes
     wanted = dict.fromkeys(listed.wanted.values())
-    facts = gather(repository, wanted, limit, cache, progress, in_children_from)
+    facts = gather(repository, wanted, limit, cache, progress)
     return settle(listed, facts, limit)
 
 
 def read_left_out(
-    repository: GitRepository, found: Survey, paths: Sequence[str], cache: FactsCache
+    repository: GitRepository, places: Mapping[str, Wanted], cache: FactsCache
 ) -> dict[str, File]:
-    """Return the files among `paths` that the prompt leaves out and a look-up may read.
+    """Return those of the files, which the prompt leaves out, that a look-up may read.
 
     Their secrets are masked like those of every other file. They are looked for here and not at
     the survey: few of these files are ever read.
     """
-    wanted = {
-        path: item._replace(vouched=True, ours=True)
-        for path in paths
-        if (item := found.readable.get(path)) is not None
-    }
-    facts = gather(
-        repository,
-        dict.fromkeys(wanted.values()),
-        LARGEST_READABLE,
-        cache,
-        in_children_from=MOST_HERE,
-    )
+    wanted = {path: item._replace(vouched=True, ours=True) for path, item in places.items()}
+    facts = gather(repository, dict.fromkeys(wanted.values()), LARGEST_READABLE, cache)
     return {
         path: file_of(path, item, known)
         for path, item in wanted.items()

@@ -222,12 +222,14 @@ def is_known(path: str) -> bool:
     return extension in _HEADINGS or _ALIASES.get(extension, extension) in _GRAMMARS
 
 
-def definitions(path: str, text: bytes, seconds: float = SECONDS) -> Definitions | None:
+def definitions(
+    path: str, text: bytes, seconds: float = SECONDS, growth: int = GROWTH
+) -> Definitions | None:
     """Return the definitions of a file; None if they cannot be known.
 
     `text` is the file as it is shown: UTF-8, lines that end at `\\n`. The result does not depend on
     anything but `path`'s ending and `text`, except that a file may exceed `seconds` of processor
-    time on a slow machine.
+    time on a slow machine. `growth` bounds the memory that the parser may take, in bytes.
     """
     if len(text) > LARGEST:
         return None
@@ -241,10 +243,10 @@ def definitions(path: str, text: bytes, seconds: float = SECONDS) -> Definitions
     if grammar is None:
         return None
     if name == "h" and _CPP_ONLY.search(text):
-        return _parsed("cpp", text, seconds)
-    found = _parsed(name, text, seconds)
+        return _parsed("cpp", text, seconds, growth)
+    found = _parsed(name, text, seconds, growth)
     if grammar.fallback is not None and found is not None and not found.whole:
-        other = _parsed(grammar.fallback, text, seconds)
+        other = _parsed(grammar.fallback, text, seconds, growth)
         if other is not None and (other.whole or len(other.items) > len(found.items)):
             return other
     return found
@@ -258,14 +260,14 @@ _CPP_ONLY = re.compile(
 """Lines of a header that no C has. Of C++ with many macros both grammars misread a part."""
 
 
-def _parsed(name: str, text: bytes, seconds: float) -> Definitions | None:
+def _parsed(name: str, text: bytes, seconds: float, growth: int) -> Definitions | None:
     # The tree of a large file may take 100 MB, and its query holds the interpreter's lock.
     with _large_parses if len(text) > _LARGE else nullcontext():
-        return _parsed_now(name, text, seconds)
+        return _parsed_now(name, text, seconds, growth)
 
 
-def _parsed_now(name: str, text: bytes, seconds: float) -> Definitions | None:
-    tree = _tree(name, text, seconds)
+def _parsed_now(name: str, text: bytes, seconds: float, growth: int) -> Definitions | None:
+    tree = _tree(name, text, seconds, growth)
     if tree is None or not _is_searchable(tree.root_node):
         return None
     items = tuple(_nested(_captures(name, tree, text)))[:MOST]
@@ -284,14 +286,14 @@ def _query(name: str) -> Query:
     return Query(_language(name), _GRAMMARS[name].query)
 
 
-def _tree(name: str, text: bytes, seconds: float) -> Tree | None:
+def _tree(name: str, text: bytes, seconds: float, growth: int) -> Tree | None:
     """Parse a text; None if that takes longer than `seconds` of this thread's processor time.
 
-    It ends as well if this process grows by more than `GROWTH` meanwhile: for some texts the parser
+    It ends as well if this process grows by more than `growth` meanwhile: for some texts the parser
     takes a gigabyte in a second.
     """
     language = _language(name)
-    until, most = time.thread_time() + seconds, resident_bytes() + GROWTH
+    until, most = time.thread_time() + seconds, resident_bytes() + growth
     return parse(language, text, lambda: time.thread_time() > until or resident_bytes() > most)
 
 

@@ -40,6 +40,12 @@ _DOTS = frozenset(["java", "kt", "kts", "scala", "groovy", "cs", "php"])
 _CS = frozenset(["c", "h", "cc", "cpp", "cxx", "hpp", "hh", "m", "mm"])
 _STEMS = ("/__init__", "/index", "/mod", "/README", "/lib", "/main")
 _MOST_CANDIDATES = 40
+_LONGEST = 400
+"""Characters of a reference: no path is longer, and a file can spell out one of its own size."""
+_MOST_NAMESAKES = 200
+"""Files with the same last two parts among which one is looked for."""
+MOST_RESOLVED = 600_000
+"""References of one repository that are resolved, in some twenty seconds."""
 _MOST_OF_PACKAGE = 2_000
 """A reference to a folder of more files tells nothing of any of them, and costs each of them."""
 
@@ -68,7 +74,7 @@ def references(path: str, text: bytes) -> list[str]:
         found = (_relative(folder, name) for name in _names(_RUBY, text))
     elif extension in {"md", "mdx", "rst"}:
         found = (_relative(folder, "./" + name) for name in _names(_LINK, text) if ":" not in name)
-    return sorted({name for name in found if name})
+    return sorted({name for name in found if 0 < len(name) <= _LONGEST})
 
 
 def _names(pattern: re.Pattern[bytes], text: bytes) -> Iterator[str]:
@@ -134,20 +140,29 @@ class Resolver:
     """Finds the files that references mean."""
 
     def __init__(self, paths: Iterable[str]) -> None:
+        self._left = MOST_RESOLVED
         self._by_name: dict[str, list[str]] = {}
+        self._by_whole: dict[str, list[str]] = {}
         self._by_end: dict[str, list[tuple[str, str]]] = {}
         self._by_folder: dict[str, list[str]] = {}
         self._language: dict[str, str] = {}
         for path in paths:
             for whole in _wholes(path):
                 self._by_name.setdefault(whole.rpartition("/")[2], []).append(path)
+                self._by_whole.setdefault(whole, []).append(path)
                 self._by_end.setdefault(_end(whole), []).append((whole, path))
             self._language[path] = _language(extension_of(path))
             if path.endswith(".go"):
                 self._by_folder.setdefault(dirname(path), []).append(path)
 
     def resolve(self, referrer: str, reference: str) -> list[str]:
-        """Return the files meant; several only if they are equally near."""
+        """Return the files meant; several only if they are equally near.
+
+        Of a repository with more than `MOST_RESOLVED` references the others mean nothing.
+        """
+        self._left -= 1
+        if self._left < 0:
+            return []
         if referrer.endswith(".go"):
             return self._package(reference)
         candidates = self._named(reference) if "/" in reference else self._near(referrer, reference)
@@ -175,11 +190,10 @@ class Resolver:
     def _named(self, reference: str) -> list[str]:
         anchored = reference.startswith("/")
         wanted = reference.lstrip("/")
-        return [
-            path
-            for whole, path in self._by_end.get(_end(wanted), ())
-            if whole == wanted or (not anchored and whole.endswith("/" + wanted))
-        ]
+        ending = self._by_end.get(_end(wanted), ())
+        if anchored or len(ending) > _MOST_NAMESAKES:
+            return self._by_whole.get(wanted, [])[:_MOST_NAMESAKES]
+        return [p for whole, p in ending if whole == wanted or whole.endswith("/" + wanted)]
 
     def _package(self, reference: str) -> list[str]:
         parts = reference.split("/")

@@ -8,12 +8,23 @@ are not known, the citation is not checked, and a reader is told nothing about i
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Literal, TypeAlias
 
+from bot.context.pack import Snapshot
 from bot.delivery.citations.citation import Citation
-from bot.delivery.citations.path_index import FileKey, PathIndex, Source
+from bot.delivery.citations.path_index import (
+    FileKey,
+    LargeFile,
+    PathIndex,
+    Source,
+    locate,
+    source_of,
+)
 from bot.delivery.citations.symbols import find_definition, last_name
 
 CITING_RULES = """\
@@ -77,6 +88,18 @@ class Finding:
         return f"{self.key[1]}:{lines}"
 
 
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """A citation of a large file with what stands beside it: another process checks it."""
+
+    key: FileKey
+    citation: Citation
+    evidence: Evidence
+
+
+Findings: TypeAlias = Mapping[Inquiry, Finding | Failure]
+
+
 def candidates(citation: Citation, index: PathIndex) -> tuple[list[FileKey], bool]:
     """Return the files a citation may mean, and whether it names them in full."""
     keys, exact = index.find(citation.path)
@@ -91,19 +114,50 @@ def candidates(citation: Citation, index: PathIndex) -> tuple[list[FileKey], boo
 
 
 def check(
-    citation: Citation, index: PathIndex, sources: Mapping[FileKey, Source], evidence: Evidence
+    citation: Citation,
+    index: PathIndex,
+    sources: Mapping[FileKey, Source | LargeFile],
+    evidence: Evidence,
+    findings: Findings = MappingProxyType({}),
 ) -> Finding | Failure:
     """Return the place at which the citation holds, or why it gets no link.
 
     A citation that may mean several files holds only if it holds in exactly one. `sources` has
-    every file of `candidates`.
+    every file of `candidates`, `findings` the answers to `inquiries`.
     """
     keys, exact = candidates(citation, index)
-    checked = [_check_in(citation, key, sources[key], evidence) for key in keys]
+    checked: list[Finding | Failure] = []
+    for key in keys:
+        source = sources[key]
+        if isinstance(source, LargeFile):
+            checked.append(findings[Inquiry(key, citation, evidence)])
+        else:
+            checked.append(_check_in(citation, key, source, evidence))
     found = [one for one in checked if isinstance(one, Finding)]
     if len(found) != 1:
         return "unchecked" if not found and "unchecked" in checked else "wrong"
     return found[0] if exact else replace(found[0], fate="corrected")
+
+
+def inquire(snapshot: Snapshot, inquiry: Inquiry) -> Finding | Failure:
+    """Check a citation of a large file in another process. Blocks: run it in a thread."""
+    found = locate(snapshot, inquiry.key)
+    if found is None:
+        return "wrong"
+    owner, path, _ = found
+    return owner.ask_versions(inquiry.key[0], path, check_texts, inquiry) or "wrong"
+
+
+def check_texts(path: str, head: str, base: str | None, inquiry: Inquiry) -> Finding | Failure:
+    """Check a citation against the texts of its file at the head and at the base."""
+    source = _known_source(path, head, base)
+    return _check_in(inquiry.citation, inquiry.key, source, inquiry.evidence)
+
+
+@lru_cache(maxsize=2)
+def _known_source(path: str, head: str, base: str | None) -> Source:
+    """Return a file that is cited again and again, parsed once."""
+    return source_of(path, head, base)
 
 
 def _check_in(
@@ -184,30 +238,34 @@ def find_quote(quote: Sequence[str], lines: Sequence[str]) -> list[tuple[int, in
         return []
     filled = [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
     texts = [text for _, text in filled]
+    later = [_starts(part, texts) for part in parts[1:]]
     places = []
     for at in _starts(parts[0], texts):
-        if (last := _follow(parts, texts, at)) is not None:
+        if (last := _follow(parts, later, at)) is not None:
             places.append((filled[at][0], filled[last][0]))
     return places
 
 
-def _starts(part: Sequence[str], texts: Sequence[str], begin: int = 0) -> list[int]:
-    size, first = len(part), part[0]
+def _starts(part: Sequence[str], texts: Sequence[str]) -> list[int]:
+    size, first, wanted = len(part), part[0], list(part)
     return [
         at
-        for at in range(begin, len(texts) - size + 1)
-        if texts[at] == first and list(texts[at : at + size]) == list(part)
+        for at in range(len(texts) - size + 1)
+        if texts[at] == first and list(texts[at : at + size]) == wanted
     ]
 
 
-def _follow(parts: Sequence[Sequence[str]], texts: Sequence[str], at: int) -> int | None:
-    """Return the index of the last line when the parts follow one another from `at`."""
+def _follow(parts: Sequence[Sequence[str]], later: Sequence[list[int]], at: int) -> int | None:
+    """Return the index of the last line when the parts follow one another from `at`.
+
+    `later` are the places of each part but the first, in their order.
+    """
     last = at + len(parts[0]) - 1
-    for part in parts[1:]:
-        later = _starts(part, texts, last + 1)
-        if not later:
+    for part, starts in zip(parts[1:], later, strict=True):
+        place = bisect_left(starts, last + 1)
+        if place == len(starts):
             return None
-        last = later[0] + len(part) - 1
+        last = starts[place] + len(part) - 1
     return last
 
 
@@ -222,7 +280,7 @@ def carried(source: Source, start: int, end: int) -> tuple[int, int] | None:
     if start + shift >= 1 and head[start - 1 + shift :] == base[start - 1 :]:
         return start + shift, end + shift
     block = base[start - 1 : end]
-    places = [at for at in range(len(head) - len(block) + 1) if head[at : at + len(block)] == block]
+    places = _starts(block, head)
     if len(places) != 1 or not any(line.strip() for line in block):
         return None
     return places[0] + 1, places[0] + len(block)

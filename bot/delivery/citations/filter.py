@@ -36,8 +36,15 @@ from collections import OrderedDict
 from collections.abc import Collection, Coroutine, Mapping, Sequence
 
 from bot.context.pack import Snapshot
+from bot.delivery.citations.check import Failure, Finding, Inquiry, inquire
 from bot.delivery.citations.links import Hosts
-from bot.delivery.citations.path_index import FileKey, PathIndex, Source, read_source
+from bot.delivery.citations.path_index import (
+    FileKey,
+    LargeFile,
+    PathIndex,
+    Source,
+    read_source,
+)
 from bot.delivery.citations.safe_output import SafeMarkdownWriter
 from bot.delivery.citations.scanner import Scanner
 from bot.delivery.citations.tokens import WAIT
@@ -53,6 +60,10 @@ KEPT_FILES = 256
 KEPT_CHARACTERS = 6_000_000
 """Files of a snapshot that stay in memory for its next answers, and their characters."""
 KEPT_SNAPSHOTS = 16
+KEPT_PATHS = 100_000
+"""Snapshots that answers may come back to, and the paths of all of them."""
+_AT_ONCE = 2
+"""Files of one snapshot that are read at once: they must not take every thread."""
 
 
 class CitationFilter:
@@ -66,7 +77,7 @@ class CitationFilter:
         self,
         hosts: Hosts,
         index: PathIndex | None = None,
-        sources: Mapping[FileKey, Source] | None = None,
+        sources: Mapping[FileKey, Source | LargeFile] | None = None,
     ) -> None:
         self._writer = SafeMarkdownWriter()
         self._verifier = Verifier(hosts, index, sources or {})
@@ -115,12 +126,19 @@ class CitationFilter:
         """Return the files that are needed and were not named before."""
         return self._verifier.files_to_read()
 
+    def inquiries(self) -> Sequence[Inquiry]:
+        """Return the checks of large files that are needed and were not named before."""
+        return self._verifier.inquiries()
+
     def know(self, index: PathIndex) -> None:
         """From now on citations can be checked."""
         self._verifier.know(index)
 
-    def supply(self, key: FileKey, source: Source) -> None:
+    def supply(self, key: FileKey, source: Source | LargeFile) -> None:
         self._verifier.sources[key] = source
+
+    def supply_finding(self, inquiry: Inquiry, finding: Finding | Failure) -> None:
+        self._verifier.findings[inquiry] = finding
 
     def feed(self, text: str, now: float, *, counted: bool = True) -> None:
         """Take in the model's text as it arrives; `now` in seconds.
@@ -182,9 +200,14 @@ def check_text(text: str, snapshot: Snapshot) -> tuple[str, tuple[Checked, ...]]
     check.feed(text, 0.0)
     check.end()
     shown = [check.settled(0.0)]
-    while wanted := check.files_to_read():
-        for key in wanted:
+    while True:
+        files, inquiries = check.files_to_read(), check.inquiries()
+        for key in files:
             check.supply(key, read_source(snapshot, key))
+        for inquiry in inquiries:
+            check.supply_finding(inquiry, inquire(snapshot, inquiry))
+        if not files and not inquiries:
+            break
         shown.append(check.settled(0.0))
     shown.append(check.settled(0.0, final=True))
     return "".join(shown), tuple(check.checked)
@@ -198,10 +221,19 @@ class Checker:
         self._snapshot = snapshot
         self._index: asyncio.Task[PathIndex] | None = None
         self._prepared: asyncio.Task[None] | None = None
-        self._sources: OrderedDict[FileKey, Source] = OrderedDict()
+        self._sources: OrderedDict[FileKey, Source | LargeFile] = OrderedDict()
+        self._turn = asyncio.Semaphore(_AT_ONCE)
 
     def __repr__(self) -> str:
         return f"<Checker of {self.hosts}: {len(self._sources)} files read>"
+
+    @property
+    def paths(self) -> int:
+        """The number of the snapshot's paths, 0 until they are listed."""
+        done = self._index is not None and self._index.done() and not self._index.cancelled()
+        if not done or self._index is None or self._index.exception() is not None:
+            return 0
+        return self._index.result().count
 
     async def index(self) -> PathIndex:
         """Return the snapshot's paths, listed once."""
@@ -222,20 +254,26 @@ class Checker:
             # Reading the file will tell.
             await asyncio.shield(self._prepared)
 
-    async def source(self, key: FileKey) -> Source:
+    async def source(self, key: FileKey) -> Source | LargeFile:
         """Return a file at head and base."""
         if key not in self._sources:
-            source = await asyncio.to_thread(read_source, self._snapshot, key)
+            async with self._turn:
+                source = await asyncio.to_thread(read_source, self._snapshot, key)
             self._sources[key] = source
             while len(self._sources) > 1 and self._keeps_too_much():
                 self._sources.popitem(last=False)
         self._sources.move_to_end(key)
         return self._sources[key]
 
+    async def find(self, inquiry: Inquiry) -> Finding | Failure:
+        """Return what a check of a citation of a large file finds."""
+        async with self._turn:
+            return await asyncio.to_thread(inquire, self._snapshot, inquiry)
+
     def _keeps_too_much(self) -> bool:
-        kept = self._sources.values()
+        kept = [source for source in self._sources.values() if isinstance(source, Source)]
         size = sum(len(source.head or "") + len(source.base or "") for source in kept)
-        return len(kept) > KEPT_FILES or size > KEPT_CHARACTERS
+        return len(self._sources) > KEPT_FILES or size > KEPT_CHARACTERS
 
 
 def _survey(snapshot: Snapshot) -> None:
@@ -255,6 +293,7 @@ class CheckedText(CitationFilter):
     def work(self) -> list[Coroutine[None, None, None]]:
         """Return the reading that has to be done, each part once."""
         work = [self._read(key) for key in self.files_to_read()]
+        work += [self._find(inquiry) for inquiry in self.inquiries()]
         if not self._listing:
             self._listing = True
             work += [self._list(), self._checker.prepare()]
@@ -269,6 +308,13 @@ class CheckedText(CitationFilter):
         except Exception:
             # Nothing holds in it, and no further citation waits for it.
             self.supply(key, Source(None, None))
+            raise
+
+    async def _find(self, inquiry: Inquiry) -> None:
+        try:
+            self.supply_finding(inquiry, await self._checker.find(inquiry))
+        except Exception:
+            self.supply_finding(inquiry, "unchecked")
             raise
 
 
@@ -287,7 +333,11 @@ class Checkers:
         key = (id(snapshot), tuple(link_hosts))
         if key not in self._checkers:
             self._checkers[key] = Checker(snapshot, link_hosts)
-            if len(self._checkers) > KEPT_SNAPSHOTS:
+            while len(self._checkers) > 1 and self._keeps_too_much():
                 self._checkers.popitem(last=False)
         self._checkers.move_to_end(key)
         return CheckedText(self._checkers[key])
+
+    def _keeps_too_much(self) -> bool:
+        paths = sum(checker.paths for checker in self._checkers.values())
+        return len(self._checkers) > KEPT_SNAPSHOTS or paths > KEPT_PATHS

@@ -7,24 +7,34 @@ import re
 import unicodedata
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
+from heapq import merge
 from itertools import islice
 from typing import TypeAlias
 from urllib.parse import unquote
 
 from bot.context.files.select import printable
 from bot.context.files.text import text_lines
-from bot.context.pack import RepositoryState, Snapshot
-from bot.context.render.definitions import Definitions, definitions
+from bot.context.pack import SMALL_BYTES, SMALL_LINES, RepositoryState, Snapshot
+from bot.context.render.definitions import Definitions, definitions, is_known
 from bot.delivery.citations.citation import MARKED
 from bot.errors import ForewarmError
+from bot.garbage_collection import set_aside
 
 FileKey: TypeAlias = tuple[str, str]
 """Repository and path. The path has a mark (`PATH@COMMIT`) if it is at another commit."""
 
 _FEW = 4
+_PIECE = 1_000
+"""Paths that are sorted at once."""
+_SECONDS = 0.05
+_GROWTH = 20_000_000
+_MOST_DEFINITIONS = 1_000
+"""The most that the definitions of a file take which is checked in the bot's own process."""
+_MOST_NAMESAKES = 5_000
+"""Files of one name among which the end of a path is looked for."""
 _REMEMBERED = 4_000
 """Answers of `find` that are kept: a text that is still growing is looked up with each piece."""
 _PLAIN = re.compile(r"[^\s:#`'\"<>|*?\\(){}\[\]!&~,;@]+")
@@ -57,27 +67,60 @@ class Source:
         return self.base is not None and self.base != self.head
 
 
-def read_source(snapshot: Snapshot, key: FileKey) -> Source:
-    """Read a file at both commits. Blocks: run it in a thread.
+@dataclass(frozen=True)
+class LargeFile:
+    """A file that another process checks citations of: see `Source` for `commit`."""
+
+    commit: str | None = None
+
+
+def read_source(snapshot: Snapshot, key: FileKey) -> Source | LargeFile:
+    """Read a file at both commits, if it is small enough. Blocks: run it in a thread.
 
     Each reading starts a git, and a citation waits for it: if both are one commit, one is read.
     """
-    if (mark := MARKED.fullmatch(key[1])) and key[1] not in snapshot.paths(key[0]):
-        return _read_at(snapshot, key[0], mark["path"], mark["commit"])
-    at = next((state for state in snapshot.repositories() if state.name == key[0]), None)
-    moved = at is None or at.commit != at.base_commit
-    head = snapshot.read(*key)
-    base = snapshot.read_base(*key) if moved and head is not None else None
-    return source_of(key[1], head, base)
-
-
-def _read_at(snapshot: Snapshot, repository: str, path: str, commit: str) -> Source:
-    try:
-        other = snapshot.at(repository, commit)
-    except ForewarmError:
+    found = locate(snapshot, key)
+    if found is None:
         return Source(None, None)
-    source = source_of(path, other.read(repository, path))
-    return replace(source, commit=other.repositories()[0].commit)
+    snapshot, path, commit = found
+    texts = snapshot.ask_versions(key[0], path, _small_texts)
+    if texts is None:
+        return Source(None, None)
+    head, base = texts
+    if head is None:
+        return LargeFile(commit)
+    known = definitions(path, head.encode("utf-8", "surrogatepass"), _SECONDS, _GROWTH)
+    is_too_much = known is None and is_known(path)
+    if is_too_much or (known is not None and len(known.items) > _MOST_DEFINITIONS):
+        return LargeFile(commit)
+    return Source(head, base, known, commit)
+
+
+def locate(snapshot: Snapshot, key: FileKey) -> tuple[Snapshot, str, str | None] | None:
+    """Return the snapshot that has a file, its path there, and the commit if that is another one.
+
+    None: there is no such commit.
+    """
+    repository, path = key
+    mark = MARKED.fullmatch(path)
+    if mark is None or snapshot.has(repository, path):
+        return snapshot, path, None
+    try:
+        other = snapshot.at(repository, mark["commit"])
+    except ForewarmError:
+        return None
+    return other, mark["path"], other.repositories()[0].commit
+
+
+def _small_texts(path: str, head: str, base: str | None) -> tuple[str | None, str | None]:
+    """Return both texts; None in place of each if one is large."""
+    if any(
+        len(text) > SMALL_BYTES or text.count("\n") > SMALL_LINES
+        for text in (head, base)
+        if text is not None
+    ):
+        return None, None
+    return head, base
 
 
 def source_of(path: str, head: str | None, base: str | None = None) -> Source:
@@ -112,7 +155,7 @@ class PathIndex:
                 if not path.isprintable():
                     self._keys[printable(path)].append(key)
         self._found: dict[str, tuple[list[FileKey], bool]] = {}
-        self._sorted = sorted({*self._keys, *self._by_name})
+        self._sorted = _sorted({*self._keys, *self._by_name})
         self._odd = [text for text in self._sorted if _is_odd(text)]
         self._odd_firsts = {text[0] for text in self._odd}
         self._endings = {name.rsplit(".", 1)[-1] for name in self._by_name if "." in name}
@@ -120,11 +163,17 @@ class PathIndex:
     def __repr__(self) -> str:
         return f"<PathIndex of {', '.join(self.states)}: {len(self._keys)} paths>"
 
+    @property
+    def count(self) -> int:
+        """The number of paths."""
+        return len(self._keys)
+
     @classmethod
     def of(cls, snapshot: Snapshot) -> PathIndex:
         """Blocks: run it in a thread."""
         states = snapshot.repositories()
-        return cls(states, {state.name: snapshot.paths(state.name) for state in states})
+        with set_aside():
+            return cls(states, {state.name: snapshot.paths(state.name) for state in states})
 
     def knows(self, text: str) -> bool:
         """Return whether a path may mean a file."""
@@ -149,7 +198,7 @@ class PathIndex:
 
     def _ending_with(self, path: str) -> list[FileKey]:
         tail = "/" + path
-        near = self._by_name.get(path.rsplit("/", 1)[-1], [])
+        near = self._by_name.get(path.rsplit("/", 1)[-1], [])[:_MOST_NAMESAKES]
         return list(
             islice((key for key in near if ("/" + normalize_path(key[1])).endswith(tail)), _FEW)
         )
@@ -213,6 +262,15 @@ class PathIndex:
         """Return whether a path that is not known ends as known files do."""
         name = path.rsplit("/", 1)[-1]
         return "." in name and name.rsplit(".", 1)[-1] in self._endings
+
+
+def _sorted(texts: Iterable[str]) -> list[str]:
+    """Sort, and let other threads run meanwhile: `sorted` keeps the interpreter's lock."""
+    left = iter(texts)
+    pieces: list[list[str]] = []
+    while piece := sorted(islice(left, _PIECE)):
+        pieces.append(piece)
+    return list(merge(*pieces))
 
 
 def _has_beginning(names: Sequence[str], text: str) -> bool:

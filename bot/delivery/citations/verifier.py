@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 from bot.context.files.select import printable
-from bot.delivery.citations.check import Evidence, Finding, candidates, check
+from bot.delivery.citations.check import (
+    Evidence,
+    Failure,
+    Finding,
+    Inquiry,
+    candidates,
+    check,
+)
 from bot.delivery.citations.citation import (
     LONGEST,
     MARKED,
@@ -19,7 +26,7 @@ from bot.delivery.citations.citation import (
     read,
 )
 from bot.delivery.citations.links import Hosts, Pages, permalink
-from bot.delivery.citations.path_index import FileKey, PathIndex, Source
+from bot.delivery.citations.path_index import FileKey, LargeFile, PathIndex, Source
 from bot.delivery.citations.safe_output import TICK, SafeMarkdownWriter
 from bot.delivery.citations.worded import cite_whole, may_follow
 
@@ -36,6 +43,7 @@ _BESIDE = re.compile(
 about the lines that are cited."""
 _WORD_START = re.compile(r"(?<![\w./\\-])(?=[^\s`])|(?<=[^\x00-\x7f])(?=[^\s`])", re.ASCII)
 
+Item = TypeVar("Item")
 Verdict: TypeAlias = Literal["good", "corrected", "wrong", "unchecked"]
 
 
@@ -68,7 +76,10 @@ class Verifier:
     """
 
     def __init__(
-        self, hosts: Hosts, index: PathIndex | None, sources: Mapping[FileKey, Source]
+        self,
+        hosts: Hosts,
+        index: PathIndex | None,
+        sources: Mapping[FileKey, Source | LargeFile],
     ) -> None:
         self.hosts = hosts
         self.counts = Counts()
@@ -77,9 +88,11 @@ class Verifier:
         self.waiting = False
         self.counting = True
         self.sources = dict(sources)
+        self.findings: dict[Inquiry, Finding | Failure] = {}
         self._index = index
         self._pages = Pages.of(tuple(index.states.values()) if index is not None else ())
         self._asked: dict[FileKey, bool] = {}
+        self._inquired: dict[Inquiry, bool] = {}
         self._quote: tuple[str, ...] = ()
         self._quoted_at = 0
         self._name: str | None = None
@@ -101,9 +114,11 @@ class Verifier:
 
     def files_to_read(self) -> Sequence[FileKey]:
         """Return the files that are needed and were not named before."""
-        new = [key for key, asked in self._asked.items() if not asked]
-        self._asked.update(dict.fromkeys(new, True))
-        return new
+        return _take_new(self._asked)
+
+    def inquiries(self) -> Sequence[Inquiry]:
+        """Return the checks of large files that are needed and were not named before."""
+        return _take_new(self._inquired)
 
     def read(self, text: str) -> Citation | None:
         """Return the citation that a whole text is, None if it is none."""
@@ -239,7 +254,13 @@ class Verifier:
         if not keys and not self._index.looks_like_file(cited.path):
             return None
         evidence = self._evidence(at, line, alone)
-        found = "wrong" if lacking else check(cited, self._index, self.sources, evidence)
+        is_open = self._inquire(Inquiry(key, cited, evidence) for key in keys)
+        if is_open and not self.forcing:
+            return self._wait()
+        self._quote, self._name = (), None
+        found: Finding | Failure = "wrong"
+        if not lacking and not is_open:
+            found = check(cited, self._index, self.sources, evidence, self.findings)
         if isinstance(found, Finding):
             self._count(cited, found, found.fate)
             return found
@@ -252,6 +273,17 @@ class Verifier:
         for key in lacking:
             self._asked.setdefault(key, False)
         return lacking
+
+    def _inquire(self, inquiries: Iterable[Inquiry]) -> bool:
+        """Ask about large files; return whether an answer is not there yet."""
+        new = [
+            one
+            for one in inquiries
+            if isinstance(self.sources.get(one.key), LargeFile) and one not in self.findings
+        ]
+        for one in new:
+            self._inquired.setdefault(one, False)
+        return bool(new)
 
     def _wait(self) -> Literal["wait"]:
         self.waiting = True
@@ -324,7 +356,6 @@ class Verifier:
         if self._name is not None and distance <= NEAR_NAME:
             between = line[len(line) - distance :] if 0 < distance <= len(line) else ""
             names = (self._name,) if _BESIDE.fullmatch(between) else ()
-        self._quote, self._name = (), None
         return Evidence(quote, names)
 
     def _count(self, cited: Citation, finding: Finding | None, verdict: Verdict) -> None:
@@ -343,6 +374,12 @@ class Verifier:
             if not MARKED.fullmatch(path):
                 self.used.add(finding.key)
         self.checked.append(Checked(cited.text, path, first, last, verdict))
+
+
+def _take_new(asked: dict[Item, bool]) -> list[Item]:
+    new = [item for item, taken in asked.items() if not taken]
+    asked.update(dict.fromkeys(new, True))
+    return new
 
 
 def label_of(finding: Finding) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import cast
+from typing import Any, TypeVar, cast
 
 import pytest
 from hypothesis import given, settings
@@ -24,6 +24,7 @@ from bot.errors import ForewarmError
 WEB = "https://github.com/acme/app/blob/{sha}/{path}#L{start}-L{end}"
 STATE = RepositoryState("app", "https://github.com/acme/app", "main", "a" * 40, 0, "b" * 40, WEB)
 PAGE = f"https://github.com/acme/app/blob/{'a' * 40}"
+R = TypeVar("R")
 CODE = "import os\n\ndef login(user):\n    token = make_token(user)\n    return token\n"
 PATHS = ["src/auth.py", "app/[slug]/page.tsx", "src/odd (1).py", "src/__init__.py", "README.md"]
 INDEX = PathIndex([STATE], {"app": PATHS})
@@ -321,6 +322,15 @@ class Other:
 
     def repositories(self) -> Sequence[RepositoryState]:
         return [replace(STATE, commit=self._commit)]
+
+    def has(self, repository: str, path: str) -> bool:
+        return path in PATHS
+
+    def ask_versions(
+        self, repository: str, path: str, function: Callable[..., R], /, *arguments: Any
+    ) -> R | None:
+        text = self.read(repository, path)
+        return None if text is None else function(path, text, None, *arguments)
 
     def read(self, repository: str, path: str) -> str | None:
         return {"src/auth.py": "# old\n" + CODE, "src/gone.py": "a = 1\n"}.get(path)

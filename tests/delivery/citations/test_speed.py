@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 from forewarm_playground import virtual_time
 
-from bot.context.pack import Change, Match, RepositoryState
+from bot.context.pack import Change, Match, RepositoryState, Snapshot
 from bot.delivery.citations.filter import CheckedText, Checker, CitationFilter
 from bot.delivery.citations.links import Hosts
-from bot.delivery.citations.path_index import FileKey, PathIndex, Source, source_of
+from bot.delivery.citations.path_index import FileKey, LargeFile, PathIndex, Source, source_of
 from bot.delivery.delivery import Delivery
 from bot.delivery.rate_limit.limiter import RateLimiter
 from bot.delivery.slack_api import Target
@@ -104,7 +104,7 @@ def _limit(check: CitationFilter, now: float) -> list[float]:
     return [check.due] if check.due is not None and check.due > now else []
 
 
-class Files:
+class Files(Snapshot):
     """A snapshot in which every file has one text."""
 
     def __init__(self, paths: Sequence[str]) -> None:
@@ -139,7 +139,7 @@ class AfterPush(Checker):
 
     _first = True
 
-    async def source(self, key: FileKey) -> Source:
+    async def source(self, key: FileKey) -> Source | LargeFile:
         if self._first:
             await asyncio.sleep(3.0)
             self._first = False

@@ -1,0 +1,1 @@
+"""What look-ups of the model read in files."""
