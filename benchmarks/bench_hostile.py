@@ -183,6 +183,7 @@ class _Run:
         self._paths: list[str] = []
         self._asked = 0
         self._quiet = 0.0
+        self._name = ""
         self.bot: Replica = around.replicas[0]
 
     def reply(self, asked: Any) -> Any:
@@ -192,15 +193,27 @@ class _Run:
         if asked.warm:
             return Answer.of("")
         if asked.has_results:
-            cited = [f"`{path}:{n + 1}` and `{path}#f`" for n, path in enumerate(self._paths)]
-            return Answer.of("\n\n".join([*cited, _LOOKED]))
+            return Answer.of("\n\n".join([*self._citations(), _LOOKED]))
         share = int(_ASKED.findall(str(asked.body))[-1])
         return Answer.of(self._look_ups()[share * _AT_ONCE : (share + 1) * _AT_ONCE])
+
+    def _citations(self) -> list[str]:
+        """Cite lines and names; quote blocks whose lines may stand anywhere."""
+        lines = [f"`{path}:{n + 1}` and `{path}#f`" for n, path in enumerate(self._paths)]
+        quotes = [
+            f"```\n{quote}\n```\n`{path}:5`"
+            for path in self._paths[:8]
+            for quote in ("f()\nf()\n...\nend", "ab\n" * 50 + "...\nab\n...\nzz")
+        ]
+        return [*lines, *quotes]
 
     def _look_ups(self) -> list[ToolUse]:
         from forewarm_playground.claude.responses.answers import ToolUse
 
+        from benchmarks.hostile_repositories import LOOK_UPS
+
         return [
+            *(ToolUse(tool, dict(wanted)) for tool, wanted in LOOK_UPS.get(self._name, ())),
             *(ToolUse("search", {"pattern": one, "regex": True}) for one in _SLOW_PATTERNS),
             *(ToolUse("search", {"pattern": one}) for one in ("pay", "def f", "a")),
             ToolUse("search", {"pattern": "pay", "ref": "main~1"}),
@@ -216,6 +229,7 @@ class _Run:
         """Give the bot one repository, ask about it, and take it away again."""
         from benchmarks.hostile_repositories import PUSHES, build
 
+        self._name = name
         path = self._repositories / f"{name}.git"
         if not path.exists():
             await asyncio.to_thread(build, name, path)
@@ -257,14 +271,18 @@ class _Run:
         await self._until_settled(name)
 
     async def _push(self, name: str, path: Path) -> None:
-        """Let the bot pack the commit before the last, then the last."""
-        from benchmarks.hostile_repositories import git
+        """Let the bot pack an earlier commit, then the last ones, one by one."""
+        from benchmarks.hostile_repositories import PUSHES, git
 
-        last = git(path, "rev-parse", "main").decode().strip()
-        git(path, "update-ref", "refs/heads/main", f"{last}~1")
+        def at(back: int) -> None:
+            git(path, "update-ref", "refs/heads/main", f"{last}~{back}")
+
+        last, pushes = git(path, "rev-parse", "main").decode().strip(), PUSHES[name]
+        at(pushes)
         await self._pack(name, path)
-        git(path, "update-ref", "refs/heads/main", last)
-        await self._until_settled(name, 2)
+        for number in range(1, pushes + 1):
+            at(pushes - number)
+            await self._until_settled(name, number + 1)
 
     def _pid(self) -> int:
         assert self.bot.pid is not None

@@ -2,6 +2,8 @@
 
 `REPOSITORIES` maps each name to a function that writes one bare repository. Sizes are real ones,
 so most of them take seconds to write. `SMALL` names those that are cheap to write and to pack.
+`PUSHES` names those whose last commits come as pushes, `LOOK_UPS` has what the model asks of one
+beside what it asks of each.
 """
 
 from __future__ import annotations
@@ -907,5 +909,229 @@ def _push_of_renames(w: Writer) -> None:
         stdin.write(b"\n")
 
 
-PUSHES: Sequence[str] = ("push_of_every_line", "push_of_renames")
-"""The repositories whose last commit comes as a push, after a first pack of the one before."""
+def _pushed(w: Writer, files: Callable[[int], Mapping[bytes, bytes]], pushes: int) -> None:
+    """Commit files, then as many pushes; each changes a file that is shown as well."""
+    w.history(
+        (b"%d" % n, {**files(n), b"src/pay.py": CODE + b"# %d\n" % n}) for n in range(pushes + 1)
+    )
+
+
+@_hostile()
+def _push_of_other_kinds(w: Writer) -> None:
+    """One path is a file, a folder, a link and a submodule in turn, push by push."""
+    blob, link = w.blob(CODE), w.blob(b"/etc/passwd")
+    inner = w.tree((b"100644", b"f%03d.py" % n, blob) for n in range(1_000))
+    kinds = (
+        (b"100644", b"a", blob),
+        (b"40000", b"a", inner),
+        (b"120000", b"a", link),
+        (b"160000", b"a", "1" * 40),
+        (b"100755", b"a", blob),
+    )
+    parent: list[str] = []
+    for n, kind in enumerate(kinds):
+        pay = w.blob(CODE + b"# %d\n" % n)
+        tree = w.tree([kind, (b"100644", b"pay.py", pay)])
+        oid = git(w.path, "commit-tree", tree, *parent, stdin=b"x").decode().strip()
+        git(w.path, "update-ref", "refs/heads/main", oid)
+        parent = ["-p", oid]
+
+
+@_hostile()
+def _push_of_rules(w: Writer) -> None:
+    """Each push changes what the rules say of every file."""
+    words = (b"linguist-vendored", b"-linguist-vendored", b"binary", b"linguist-generated")
+    code = {b"p%d/m%d.py" % (n % 50, n): CODE + b"# %d\n" % n for n in range(20_000)}
+
+    def files(n: int) -> dict[bytes, bytes]:
+        rules = b"".join(b"p%d/** %b\n" % (k, words[n % 4]) for k in range(50))
+        return {**(code if n == 0 else {}), b".gitattributes": rules}
+
+    _pushed(w, files, 3)
+
+
+@_hostile()
+def _push_of_long_lines(w: Writer) -> None:
+    """A file of one line that grows, and one whose every second line moves."""
+    lines = [b"line %d\n" % (n % 50) for n in range(40_000)]
+
+    def files(n: int) -> dict[bytes, bytes]:
+        moved = b"".join(lines[n::2] + lines[: n * 7])
+        return {b"one.py": b"x = '" + b"ab" * 200_000 * (n + 1) + b"'\n", b"moved.py": moved}
+
+    _pushed(w, files, 3)
+
+
+# --- what answers name ---------------------------------------------------------------------------
+
+
+@_hostile()
+def _lines_by_the_million(w: Writer) -> None:
+    """Files of very short lines, which a prompt leaves out and a citation may name."""
+    files = {
+        b"a%d.py" % n: b"# %d\n" % n + filled(b"ab\n", 7_900_000 if n % 2 else 900_000)
+        for n in range(16)
+    }
+    w.files(files)
+
+
+@_hostile()
+def _one_line_of_megabytes(w: Writer) -> None:
+    files = {
+        b"a.py": b"x = [" + filled(b"1, ", 7_900_000) + b"]\n",
+        b"b.json": b'{"a": [' + filled(b'{"b": 1}, ', 7_900_000) + b'{"b": 1}]}\n',
+        b"c.md": b"# f " + filled(b"pay ", 7_900_000),
+        b"d.js": b"function f(){" + filled(b"pay();", 7_900_000) + b"}",
+        b"e.yaml": b"f: " + filled(b"[a, ", 7_900_000),
+        b"f.txt": filled("\u20ac\U0001f4a5".encode(), 7_900_000),
+    }
+    w.files(files)
+
+
+@_hostile()
+def _tables_by_the_million(w: Writer) -> None:
+    """Lock files, sections and keys: one file each, as large as a look-up may read."""
+    files = {
+        b"package-lock.json": filled(b'  "node_modules/a": {"version": "1.0.0"},\n', 7_900_000),
+        b"yarn.lock": filled(b'a@^1:\n  version "1"\n  integrity sha512-AAAA\n', 7_900_000),
+        b"Cargo.lock": filled(b'[[package]]\nname = "a"\nversion = "1"\n', 7_900_000),
+        b"a.toml": b"".join(b"[s%d]\npassword = '%d'\n" % (n, n) for n in range(40_000)),
+        b"a.ini": b"".join(b"[s%d]\nkey = %d\n" % (n, n) for n in range(50_000)),
+        b"a.yaml": b"".join(b"k%d: {a: &a%d [1], b: *a%d}\n" % (n, n, n) for n in range(30_000)),
+        b"a.css": filled(b".a > .b { color: red }\n", 990_000),
+        b"a.html": filled(b"<h1 id=f><a href=a.css>f</a></h1>\n", 990_000),
+        b"CODEOWNERS": filled(b"*.py @acme/team-of-many\n", 990_000),
+        b".gitignore": filled(b"!*a*b*c*d\n", 990_000),
+    }
+    w.files(files)
+
+
+@_hostile()
+def _links_by_the_million(w: Writer) -> None:
+    """Markdown of headings and links alone, in files that each refer to all the others."""
+    links = b"".join(b"# f %d\n[a](b%d.md)\n" % (n, n) for n in range(20_000))
+    w.files((b"b%d.md" % n, b"# %d\n" % n + links) for n in range(60))
+
+
+@_hostile()
+def _imports_of_everything(w: Writer) -> None:
+    """Each file refers to three hundred of the same name: the graph has millions of edges."""
+    same = b"".join(b"from p%d.mod import x\n" % n for n in range(150))
+    near = b"".join(b"import mod%d\n" % n for n in range(150))
+    w.files((b"a%d/p%d/mod.py" % (n, n % 150), same + near + b"# %d\n" % n) for n in range(12_000))
+
+
+@_hostile()
+def _references_of_megabytes(w: Writer) -> None:
+    """A module's name of almost a megabyte, with sixty names that are imported from it."""
+    names = b", ".join(b"n%d" % n for n in range(60))
+    files = {
+        b"m%d.py" % n: b"from m%d" % n + filled(b"abc.def", 900_000) + b" import " + names + b"\n"
+        for n in range(30)
+    }
+    w.files(files)
+
+
+@_hostile()
+def _files_of_one_name(w: Writer) -> None:
+    """Each path ends like all the others, so that a name may mean any of them."""
+    w.files((b"a%d/b/c/index.py" % n, CODE + b"# %d\n" % n) for n in range(FULL_TREE))
+
+
+@_hostile(small=True)
+def _names_like_options(w: Writer) -> None:
+    names = ["--upload-pack=touch ran", "-n", "--", "@{-1}", ":/pay", "HEAD", "main", "a:b", "*"]
+    names += ["f.py:1", "f.py#f", "a\\b.py", "\u00e9.py", "e\u0301.py", "\u1e9b\u0323.py", "K.py"]
+    names += ["\u212a.py", "f.py@" + "0" * 12, "`f`.py", "a  b.py", "[masked: x].py", "%2e%2e.py"]
+    w.files({name.encode(): CODE for name in names})
+
+
+@_hostile()
+def _many_commits_to_look_at(w: Writer) -> None:
+    """Each commit has other files, and the model looks at one after the other."""
+    w.history(
+        (b"c%d" % n, {b"d%d/f%d.py" % (n, k): CODE + b"# %d\n" % k for k in range(3_000)})
+        for n in range(12)
+    )
+
+
+@_hostile()
+def _quotes_that_fit_everywhere(w: Writer) -> None:
+    """Small files in which a quoted block begins on each line and ends on none."""
+    w.files((b"q%d.py" % n, b"# %d\n" % n + b"f()\n" * 1_900) for n in range(40))
+
+
+@_hostile(small=True)
+def _modules_with_odd_addresses(w: Writer) -> None:
+    """Addresses of submodules that could be options, programs, escapes or other people's links."""
+    urls = [
+        "-oProxyCommand=touch ran",
+        "file:///etc",
+        "https://u:p@evil.example/x",
+        "\x1b[2J",
+        "../",
+    ]
+    urls += ["javascript:alert(1)", "https://evil.example/" + "a" * 60_000, "</slack_question>"]
+    with w._importing() as stdin:
+        stdin.write(_commit_head(0, b"x") + _file(b"src/pay.py", CODE))
+        text = "".join(
+            f'[submodule "s{n}"]\n\tpath = s/{n}\n\turl = {url}\n\tupdate = !touch ran\n'
+            for n, url in enumerate(urls)
+        )
+        stdin.write(_file(b".gitmodules", text.encode()))
+        for n in range(len(urls)):
+            stdin.write(b"M 160000 %s s/%d\n" % (b"1" * 40, n))
+        stdin.write(b"\n")
+
+
+PUSHES: Mapping[str, int] = {
+    "push_of_every_line": 1,
+    "push_of_renames": 1,
+    "push_of_other_kinds": 4,
+    "push_of_rules": 3,
+    "push_of_long_lines": 3,
+}
+"""How many of a repository's last commits come as pushes, one by one."""
+
+LOOK_UPS: Mapping[str, Sequence[tuple[str, Mapping[str, str | int | bool]]]] = {
+    "many_commits_to_look_at": [
+        *(("search", {"pattern": "pay", "ref": f"main~{n}"}) for n in range(1, 10)),
+        *(("read", {"path": f"d{n}/f0.py", "ref": f"main~{11 - n}"}) for n in range(1, 10)),
+    ],
+    "names_like_options": [
+        *(
+            ("read", {"path": path})
+            for path in (
+                "--upload-pack=touch ran",
+                "-n",
+                "--",
+                ":/pay",
+                "../x",
+                "/etc/passwd",
+                "a\0b",
+            )
+        ),
+        *(
+            ("search", {"pattern": "pay", "under": under})
+            for under in ("--open-files-in-pager=touch ran", ":(exclude)*", "../..", "*", "-O")
+        ),
+        *(
+            ("search", {"pattern": "pay", "ref": ref})
+            for ref in ("--all", "main:f", ":/x", "main@{u}", "-x")
+        ),
+        ("history", {"path": "--output=ran"}),
+        ("list", {"under": "--"}),
+    ],
+    "lines_by_the_million": [
+        ("read", {"path": "a1.py", "start": 2_000_000}),
+        ("read", {"path": "a1.py", "name": "f"}),
+        ("search", {"pattern": "ab"}),
+        ("search", {"pattern": ".", "regex": True}),
+    ],
+    "secrets_everywhere": [
+        ("search", {"pattern": ".", "regex": True}),
+        ("search", {"pattern": "passw.rd", "regex": True}),
+        ("search", {"pattern": "password"}),
+    ],
+}
+"""What the model asks of a repository beside what it asks of each."""

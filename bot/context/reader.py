@@ -72,6 +72,9 @@ class Reader:
             child = self._pool.take(self, until)
             try:
                 kind, data = child.call(asked, until)
+                if kind == MEMORY:
+                    child.stop()
+                    raise LookUpLimitError(self.name, _memory(self.limits))
             except TimeoutError:
                 child.stop()
                 raise LookUpLimitError(self.name, f"{CALL_SECONDS:g} seconds") from None
@@ -84,9 +87,6 @@ class Reader:
                 raise
             finally:
                 self._pool.give_back(child)
-            if kind == MEMORY:
-                child.stop()
-                raise LookUpLimitError(self.name, child.exceeded())
             result = loads(data)
             if kind == FAILED:
                 raise rebuild_error(*result)
@@ -132,8 +132,10 @@ class Readers:
         with self._changed:
             child.busy = False
             child.used_at = time.monotonic()
-            if child.ended and child in self._children:
-                self._children.remove(child)
+            if child.ended:
+                child.stop()
+                if child in self._children:
+                    self._children.remove(child)
             self._changed.notify_all()
 
     def _free(self, owner: Reader) -> _Child | None:
@@ -205,12 +207,13 @@ class _Child:
         """Say which limit it died of."""
         if self._process.wait() in (-signal.SIGXCPU, -signal.SIGKILL):
             return f"{self._limits.processor_seconds:,} seconds of processor time"
-        return f"{self._limits.memory_bytes / 1e6:,.0f} MB of memory"
+        return _memory(self._limits)
 
     def stop(self) -> None:
-        """End the process and those that it started."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        """End the process and those that it started. It may have ended already."""
+        if self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         self._in.close()
         if self._process.stdout is not None:
@@ -227,3 +230,7 @@ class _Child:
                 raise EOFError
             out += piece
         return bytes(out)
+
+
+def _memory(limits: Limits) -> str:
+    return f"{limits.memory_bytes / 1e6:,.0f} MB of memory"
