@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import subprocess
 import sys
+import tracemalloc
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,11 +19,12 @@ from bot.context.files.select import Rules
 from bot.context.files.tree import survey_next
 from bot.context.limits import limit_started
 from bot.context.pack import RepositoryState
-from bot.context.render import definitions
+from bot.context.render import definitions, references
 from bot.context.snapshot import GitSnapshot, View
 from bot.delivery.citations import filter as filter_module
 from bot.delivery.citations.path_index import Source
 from bot.garbage_collection import set_aside
+from bot.retrieval import index
 
 if TYPE_CHECKING:
     from tests.context.conftest import Bench, Repo
@@ -163,3 +165,59 @@ async def test_files_that_are_kept_for_citations_are_bounded_in_their_text(
         assert isinstance(source, Source)
         assert source.head == CODE.decode()
     assert len(checker._sources) == 3
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("a.py", b"from m" + b"abc.def" * 100_000 + b" import " + b"n, " * 60),
+        ("a.py", b"import m" + b"abc.def" * 100_000),
+        ("a.rs", b"use m" + b"::abc" * 100_000 + b";"),
+        ("a.java", b"import m" + b".abc" * 100_000 + b";"),
+        ("a.go", b'import "m' + b"/abc" * 100_000 + b'"'),
+        ("a.c", b'#include "m' + b"/abc" * 100_000 + b'"'),
+        ("a.rb", b"require 'm" + b"/abc" * 100_000 + b"'"),
+    ],
+)
+def test_a_reference_is_no_longer_than_a_path(path: str, text: bytes) -> None:
+    """Sixty names from a module whose name has a megabyte were sixty megabytes of each file."""
+    assert sum(map(len, references.references(path, text + b"\n"))) < 2_000
+
+
+def test_a_reference_among_many_files_of_one_name_is_looked_up_whole() -> None:
+    """Of 40,000 files that end alike each looked through all the others."""
+    paths = [f"a{n}/b/c/mod.py" for n in range(2_000)]
+    found = references.Resolver([*paths, "x/y.py", "z/x/y.py"])
+    assert found.resolve("m.py", "c/mod") == []
+    assert found.resolve("m.py", "a7/b/c/mod") == ["a7/b/c/mod.py"]
+    assert found.resolve("m.py", "x/y") == ["x/y.py", "z/x/y.py"]
+
+
+def test_the_references_of_a_repository_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three hundred of each of 40,000 files would take minutes, and a gigabyte for the links."""
+    monkeypatch.setattr(references, "MOST_RESOLVED", 50)
+    paths = [f"p/m{n}.py" for n in range(20)]
+    found = references.Resolver(paths)
+    meant = [found.resolve(one, f"p/m{n}") for one in paths for n in range(20)]
+    assert sum(map(bool, meant)) == 50 - 3
+    monkeypatch.setattr(index, "_MOST_LINKS", 4)
+    links = index.Links.of({path: ["p/m0"] for path in paths})
+    assert len(links.by_path["p/m0.py"]) == 4
+    assert links.by_path["p/m9.py"] == ["p/m0.py"]
+
+
+def test_a_history_divides_no_more_names_than_it_needs(bench: Bench, repo: Repo) -> None:
+    """A commit of a million files was a list of a million names for each look-up."""
+    repo.commit({"a.py": CODE})
+    found = _snapshot(bench, repo)
+    names = b"\0".join(b"d/f%d" % n for n in range(200_000))
+    head = b"\0\0h" + b"a" * 40 + b"\x001\0aT\0sx"
+    out = head + b"\0" + names + head + b"\0\na.py\0"
+    (view,) = found._views.values()
+    tracemalloc.start()
+    try:
+        touched = [snapshot._touches(view, record[4:]) for record in snapshot._records(out)]
+        assert tracemalloc.get_traced_memory()[1] < 3 * len(out)
+    finally:
+        tracemalloc.stop()
+    assert touched == [False, True]

@@ -222,9 +222,7 @@ def test_versions_are_those_of_head_and_base(bench: Bench, repo: Repo, readers: 
         assert found.read_base("repo", "b.py") == LARGE.decode()
 
 
-def test_another_commit_is_looked_at_in_a_child(
-    bench: Bench, repo: Repo, readers: Readers
-) -> None:
+def test_another_commit_is_looked_at_in_a_child(bench: Bench, repo: Repo, readers: Readers) -> None:
     """Its survey is as large as that of the head, and each `ref` of a look-up asked for one."""
     line = f'password = "{SECRET}"\n'.encode()
     first = repo.commit({"a.py": SMALL, "b.py": line, "c.py": LARGE})
