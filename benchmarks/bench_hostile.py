@@ -441,17 +441,27 @@ def _ask_health(port: int, pid: int | None, end: Any, results: Any) -> None:
         took = time.perf_counter() - began
         longest = max(longest, took)
         if took > own:
-            since = (seconds - waited.get(at, seconds) for at, seconds in _waits(pid).items())
-            own = max(own, took - max(since, default=0.0))
+            own = max(own, took - _waited_since(waited, _waits(pid)))
         connection.close()
         time.sleep(0.01)
     results.put((port, longest, own))
 
 
+def _waited_since(before: dict[str, float], after: dict[str, float]) -> float:
+    """Return the wait of this process, and the longest of a thread of the other."""
+    since = {at: seconds - before.get(at, seconds) for at, seconds in after.items()}
+    return since.pop("self", 0.0) + max(since.values(), default=0.0)
+
+
 def _waits(pid: int | None) -> dict[str, float]:
-    """Return for how many seconds each thread of a process was ready and had no processor."""
+    """Return for how many seconds each thread was ready and had no processor.
+
+    The threads are those of another process, and this one, called `self`.
+    """
     found: dict[str, float] = {}
-    for path in Path(f"/proc/{pid}/task").glob("*/schedstat") if pid is not None else ():
+    if pid is None:
+        return found
+    for path in (*Path(f"/proc/{pid}/task").glob("*/schedstat"), Path("/proc/self/schedstat")):
         try:
             found[path.parent.name] = int(path.read_text().split()[1]) / 1e9
         except (OSError, ValueError, IndexError):

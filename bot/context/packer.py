@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
@@ -273,7 +274,7 @@ class Packer:
 
     async def _adopt(self, kept: bytes | None) -> Assembly | None:
         """Restore the kept assembly; None if it is void or cannot be read any more."""
-        manifest = Manifest.load(kept, self._settings)
+        manifest = await asyncio.to_thread(Manifest.load, kept, self._settings)
         names = [source.rules.name for source in self.assembler.sources]
         if manifest is None or [member.name for member in manifest.members] != names:
             return None
@@ -281,7 +282,8 @@ class Packer:
         for block in manifest.blocks:
             data = await self._state.load(self._key(block.fingerprint))
             try:
-                blocks[block.fingerprint] = unpack_text(data or b"")
+                text = await asyncio.to_thread(unpack_text, data or b"")
+                blocks[block.fingerprint] = text
             except ValueError:
                 return None
         with contextlib.suppress(RepositoryError):
@@ -295,11 +297,13 @@ class Packer:
         if made is self.assembly and self._kept is not None:
             return True
         old = {block.fingerprint for block in self.assembly.blocks} if self.assembly else set()
-        new = {block.fingerprint for block in made.blocks}
+        # Texts and lists of megabytes would hold the event loop for tens of milliseconds.
+        new = await asyncio.to_thread(lambda: {block.fingerprint for block in made.blocks})
         for block in made.blocks:
             if block.fingerprint not in old:
-                await self._state.save(self._key(block.fingerprint), pack_text(block.text))
-        manifest = Manifest.of(made, self._settings).dump()
+                data = await asyncio.to_thread(pack_text, block.text)
+                await self._state.save(self._key(block.fingerprint), data)
+        manifest = await asyncio.to_thread(lambda: Manifest.of(made, self._settings).dump())
         if not await self._state.swap(self._key("manifest"), self._kept, manifest):
             self.assembly = None
             return False

@@ -26,8 +26,8 @@ BUILD_SECONDS = 900.0
 PROCESSOR_SECONDS = 600
 MEMORY_BYTES = 2_000_000_000
 """The most that a child process may take: a file can be made to ask for all of a machine."""
-_PARALLEL_BYTES = 300_000
-"""Bytes up to which entries are computed in this process, in some 50 ms."""
+_PARALLEL_BYTES = 64_000
+"""Bytes up to which entries are computed in this process, in some 10 ms."""
 _LENGTH = struct.Struct("<I")
 
 Progress = Callable[[int, int], None]

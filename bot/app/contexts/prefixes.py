@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from bot.answer.thread.prompt import THREAD_RULES
@@ -38,16 +39,25 @@ class Prefixes:
         capabilities = await self._claude.capabilities(model)
         settings = settle(capabilities, thinking=config.thinking, effort=config.effort)
         ratio = await self._tokens_per_character(model)
-        return build_prefix(
-            pack,
-            tools_for(model),
-            settings,
-            # A workspace must not tell by its waits what another one asks.
-            salt + config.workspace,
-            PREAMBLE,
-            scope=config.pack_fingerprint,
-            count=lambda text: round(len(text) * ratio),
-        )
+        # A workspace must not tell by its waits what another one asks.
+        salt += config.workspace
+        scope = config.pack_fingerprint
+
+        def built() -> Prefix:
+            prefix = build_prefix(
+                pack,
+                tools_for(model),
+                settings,
+                salt,
+                PREAMBLE,
+                scope=scope,
+                count=lambda text: round(len(text) * ratio),
+            )
+            # The first request needs it: megabytes, which would hold the event loop.
+            _ = prefix.encoded_texts
+            return prefix
+
+        return await asyncio.to_thread(built)
 
     async def _tokens_per_character(self, model: str) -> float:
         """Return how the model's own tokenizer counts our preamble, asked once; else a guess."""
