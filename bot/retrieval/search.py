@@ -105,7 +105,7 @@ class ContextSearch:
         for at, part in enumerate(self._parts):
             if part.complete:
                 continue
-            mover = line_mover(part.repository, part.survey)
+            mover = line_mover(part.repository, part.survey, part.reader)
             matches = part.view.match(question, thread, mover)
             known = shown.get((part.name, part.survey.commit[:_SHORT]), ())
             chosen += [(at, one) for one in matches.choose(tokens, part.shown, known)]
@@ -115,7 +115,8 @@ class ContextSearch:
         """Return the best places for a question, files that the prefix shows included."""
         chosen: list[tuple[int, Excerpt]] = []
         for at, part in enumerate(self._parts):
-            matches = part.view.match(question, thread, line_mover(part.repository, part.survey))
+            mover = line_mover(part.repository, part.survey, part.reader)
+            matches = part.view.match(question, thread, mover)
             chosen += [(at, one) for one in matches.choose(tokens)]
         return self._read(_fit(chosen, tokens))
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.context.update.diff import diff_lines
+from bot.retrieval import move_lines
 from bot.retrieval.excerpts import LinesOf
 from bot.retrieval.move_lines import line_mover, move_range
 
@@ -50,3 +51,19 @@ def test_a_commit_that_is_not_known_leaves_the_lines(bench: Bench, repo: Repo) -
     move = line_mover(repo.repository(), bench.look(repo))
     assert move("0123456789", LinesOf("a.py", 1, 1)) is None
     assert move(head[:8], LinesOf("a.py", 1, 1)) == LinesOf("a.py", 1, 1)
+
+
+def test_large_blobs_and_many_changes_are_not_compared(
+    bench: Bench, repo: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A link to a commit made the bot read a blob of any size, and list 400,000 changes."""
+    monkeypatch.setattr(move_lines, "LARGEST_READABLE", 1_000)
+    monkeypatch.setattr(move_lines, "_MOST_CHANGES", 3)
+    first = repo.commit({"a.py": b"x = 1\n" * 200, "b.py": b"x = 1\n" * 9})
+    second = repo.commit({"a.py": b"x = 2\n" * 9, "b.py": b"y = 0\n" + b"x = 1\n" * 9})
+    move = line_mover(repo.repository(), bench.look(repo))
+    assert move(first, LinesOf("a.py", 5, 6)) is None
+    assert move(first, LinesOf("b.py", 5, 6)) == LinesOf("b.py", 6, 7)
+    repo.commit({f"f{n}.py": b"x = 1\n" for n in range(4)})
+    move = line_mover(repo.repository(), bench.look(repo))
+    assert move(second, LinesOf("b.py", 5, 6)) is None

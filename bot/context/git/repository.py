@@ -242,11 +242,11 @@ class GitRepository:
         if code:
             raise GitFailedError(self.name, doing, f"git {arguments[0]} ended with status {code}")
 
-    def changes(self, old: str, new: str) -> list[TreeChange]:
+    def changes(self, old: str, new: str, most: int = _MOST_CHANGES) -> list[TreeChange]:
         """Return the differences between two commits' trees, renames found by likeness.
 
         Raises:
-            TooLargeError: more files differ than a repository may have.
+            TooLargeError: more than `most` files differ.
         """
         if (old, new) in self._compared:
             return self._compared[old, new]
@@ -267,12 +267,9 @@ class GitRepository:
         found: list[TreeChange] = []
         for change in _parse_raw_diff(self._records(arguments, "comparing two commits of")):
             found.append(change)
-            if len(found) > _MOST_CHANGES:
+            if len(found) > most:
                 raise TooLargeError(
-                    self.name,
-                    "changed files in one push",
-                    f"{_MOST_CHANGES:,}",
-                    "attach it again",
+                    self.name, "changed files in one push", f"{most:,}", "attach it again"
                 )
         self._compared[old, new] = found
         return found
