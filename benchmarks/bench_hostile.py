@@ -90,7 +90,8 @@ class Result:
     `pause` is the longest answer of `/healthz`, `own_pause` the longest without the time in which a
     thread of the bot was ready and had no processor, `machine_pause` that of an idle process.
     `others` is the longest answer to another person, `quiet` the longest that was measured without
-    a hostile repository.
+    a hostile repository. Both are without the waits for the local Slack and the local Claude, which
+    have this machine's processors as well; `waited` is the longest with them.
     """
 
     name: str
@@ -100,6 +101,7 @@ class Result:
     machine_pause: float
     others: float
     quiet: float
+    waited: float
     built: float
     looked: float | None
     refusal: str
@@ -120,7 +122,8 @@ class Result:
             f"{'good' if self.is_good else 'BAD '} {self.name:32} +{self.megabytes:5.0f} MB,"
             f" pause {self.own_pause * 1000:4.0f} ms (with waits {self.pause * 1000:.0f},"
             f" machine {self.machine_pause * 1000:.0f}),"
-            f" others {self.others:.1f} s (quiet {self.quiet:.1f}),"
+            f" others {self.others:.1f} s (quiet {self.quiet:.1f}, with services"
+            f" {self.waited:.1f}),"
             f" built in {self.built:.1f} s, {looked}"
             f"{'. ' + self.refusal if self.refusal else ''}{' A PROGRAM RAN' if self.ran else ''}"
         )
@@ -234,7 +237,10 @@ class _Run:
         if not path.exists():
             await asyncio.to_thread(build, name, path)
         self._paths = await asyncio.to_thread(_some_paths, path)
-        self._quiet = max(self._quiet, await self._ask_others_for(QUIET_SECONDS))
+        seen = self._answers_to_others()
+        await self._ask_others_for(QUIET_SECONDS)
+        self._quiet = max(self._quiet, self._longest_to_others(seen))
+        seen = self._answers_to_others()
         pid = self._pid()
         before = _megabytes(pid, "VmRSS")
         _reset_peak(pid)
@@ -258,8 +264,9 @@ class _Run:
             pauses[0],
             pauses[1],
             pauses[2],
-            slowest if isinstance(slowest, float) else ANSWER_SECONDS,
+            self._longest_to_others(seen),
             self._quiet,
+            slowest if isinstance(slowest, float) else ANSWER_SECONDS,
             built,
             looked,
             refusal,
@@ -328,6 +335,17 @@ class _Run:
     def _text(self, channel: str, ts: str) -> str:
         found = self._c.slack.bot_messages(channel, ts)
         return "".join(f"{one.text}{one.blocks}" for one in found)
+
+    def _answers_to_others(self) -> int:
+        ended = self._events("question_ended")
+        return sum(line["context"] == "friendly" for line in ended)
+
+    def _longest_to_others(self, seen: int) -> float:
+        """Return the longest answer since so many, without the waits for Slack and Claude."""
+        ended = [one for one in self._events("question_ended") if one["context"] == "friendly"]
+        waits = [one["wait_seconds"] for one in ended[seen:]]
+        own = (one["total"] - one["delivery"] - one["prefill"] for one in waits)
+        return max(own, default=0.0)
 
     async def _ask_others_for(self, seconds: float) -> float:
         others = asyncio.ensure_future(self._ask_others())
