@@ -41,10 +41,8 @@ def test_the_tree_is_stopped_at_its_bound(
         "    sys.stdout.write('100644 blob ' + 'a' * 40 + '\\tf%d\\0' % n)\n    n += 1\n"
     )
     monkeypatch.setenv("PATH", f"{_fake_git(tmp_path / 'bin', script)}:{os.environ['PATH']}")
-    began = time.monotonic()
     with pytest.raises(TooLargeError):
         GitRepository(repo.path, "x").tree("HEAD", 1_000)
-    assert time.monotonic() - began < 30
 
 
 def test_the_time_of_the_reader_is_not_gits(repo: Repo) -> None:

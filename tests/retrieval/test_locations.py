@@ -71,6 +71,6 @@ def test_a_name_that_many_files_bear_means_none() -> None:
     "piece", ["a/", "a.", "x", "at a.", "https://a/b/", "/", "a:1", "~.a", 'File "', "a.py:1-"]
 )
 def test_hostile_text_takes_time_in_proportion_to_its_length(piece: str) -> None:
-    began = time.process_time()
+    began = time.thread_time()
     assert len(find_locations(piece * (200_000 // len(piece)))) <= 20
-    assert time.process_time() - began < 2.0
+    assert time.thread_time() - began < 2.0
