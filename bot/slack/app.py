@@ -30,7 +30,6 @@ from bot.slack.lifecycle import Forgetting, Lifecycle
 from bot.slack.listeners import (
     register_answers,
     register_asking,
-    register_end,
     register_intake,
     register_judging,
     register_messages,
@@ -117,8 +116,7 @@ class SlackSide:
         self.lifecycle = lifecycle = Lifecycle(
             self.calls, desk, self.people, n.contexts, n.forgetting, self._me
         )
-        register_end(self.app, n.forgetting)
-        register_intake(self.app, Intake(n.inbox, n.contexts, now=now), n.heard)
+        register_intake(self.app, Intake(n.inbox, n.contexts, now=now), n.heard, n.forgetting)
         register_messages(self.app, desk)
         register_signals(self.app, desk, home, lifecycle)
         register_asking(self.app, asking)

@@ -43,21 +43,17 @@ SUBTYPES = [
 ]
 
 
-def register_end(app: AsyncApp, forgetting: Forgetting) -> None:
-    """Acknowledge everything and do nothing once the app was removed from the workspace."""
+def register_intake(
+    app: AsyncApp, intake: Intake, threads: ThreadListener, forgetting: Forgetting
+) -> None:
+    """Record questions before they are acknowledged; keep the threads up to date.
 
-    async def end(next: Next) -> Any:
-        if forgetting.removed:
-            return BoltResponse(status=200)
-        return await next()
-
-    app.middleware(end)
-
-
-def register_intake(app: AsyncApp, intake: Intake, threads: ThreadListener) -> None:
-    """Record questions before they are acknowledged; keep the threads up to date."""
+    Once the app was removed from the workspace, everything is acknowledged and nothing is done.
+    """
 
     async def record_first(body: Body, context: AsyncBoltContext, next: Next) -> Any:
+        if forgetting.removed:
+            return BoltResponse(status=200)
         if body.get("type") == "event_callback":
             context[TAKEN] = await intake.take(body, str(context.bot_user_id))
             event = body.get("event") or {}
