@@ -197,7 +197,10 @@ async def _gather(
     parts: Dependencies, question: Question, context: ContextConfig, current: Current
 ) -> Prepared:
     """Return the input of a request that joins no warm-up."""
-    thread, turns = await asyncio.gather(_thread(parts, question), _turns(parts, question))
+    thread: Sequence[ThreadMessage] | None = ()
+    turns: Sequence[Turn] | None = ()
+    if question.in_thread:
+        thread, turns = await asyncio.gather(_thread(parts, question), _turns(parts, question))
     notices = [UNREAD_THREAD] if thread is None else []
     is_partial = parts.threads.is_partial(question.workspace, question.channel, question.root)
     if thread and is_partial:
@@ -317,7 +320,7 @@ async def _described(
 
 async def _thread(parts: Dependencies, question: Question) -> Sequence[ThreadMessage] | None:
     workspace, channel = question.workspace, question.channel
-    if not question.in_thread or question.thread is None:
+    if question.thread is None:
         return ()
     try:
         async with asyncio.timeout(READ_SECONDS):
@@ -329,8 +332,6 @@ async def _thread(parts: Dependencies, question: Question) -> Sequence[ThreadMes
 
 async def _turns(parts: Dependencies, question: Question) -> Sequence[Turn] | None:
     """Return the turns before the question's own, which it has when it is answered anew."""
-    if not question.in_thread:
-        return ()
     try:
         turns = await parts.turns.load(question.workspace, question.channel, question.root)
     except ForewarmError as error:

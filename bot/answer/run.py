@@ -25,7 +25,7 @@ from bot.answer.receipts import Finished, blocks_for
 from bot.answer.result import Ending, EndingKind
 from bot.answer.screen import AnswerScreen
 from bot.answer.speculative.drafts import SpeculativeAnswer
-from bot.answer.status import READING, StatusLine
+from bot.answer.status import LATER, READING, StatusLine
 from bot.answer.thread.prompt import Conversation, Limits
 from bot.claude.errors import ClaudeError
 from bot.context.config.load import ContextConfig
@@ -67,7 +67,8 @@ class AnswerRun:
         self._begun = begun
         self._denied = denied
         self._target = target_of(question, recipient)
-        self._status = StatusLine(parts.calls, self._target)
+        after = 0.0 if question.in_thread else LATER
+        self._status = StatusLine(parts.calls, self._target, after)
         self._cut: asyncio.Future[EndingKind] = asyncio.get_running_loop().create_future()
         self._prepared: Prepared | None = None
         self._talk: Conversation | None = None
@@ -116,7 +117,7 @@ class AnswerRun:
     async def run(self) -> None:
         """Answer. Raises nothing but cancellation: what goes wrong is told in the thread."""
         self._status.show(READING)
-        # The status leaves before anything else is asked of Slack.
+        # In a thread the status leaves before anything else is asked of Slack.
         await asyncio.sleep(0)
         try:
             if self._takeover.saved is not None:

@@ -8,6 +8,9 @@ from contextlib import suppress
 from bot.delivery.slack_api import SlackCallError, SlackCalls, Target
 
 READING = "is reading the code…"
+LATER = 0.02
+"""Seconds within which a question that reads no thread is on its way to Claude, if nothing makes
+it wait. The work of calling Slack comes after that."""
 GAP = 1.5
 """Seconds between two statuses of one answer: only the newest counts."""
 KEPT = 100.0
@@ -20,7 +23,9 @@ Source: docs/platform/slack.md#status-and-sessions.
 class StatusLine:
     """Shows the newest status, one call at a time. A place that refuses one is not asked again."""
 
-    def __init__(self, calls: SlackCalls, target: Target) -> None:
+    def __init__(self, calls: SlackCalls, target: Target, after: float = 0.0) -> None:
+        """`after` is how many seconds pass before the first status."""
+        self._after = after
         self._calls = calls
         self._target = target
         self._wanted = ""
@@ -56,6 +61,8 @@ class StatusLine:
             await self._call("")
 
     async def _run(self) -> None:
+        if self._after:
+            await asyncio.sleep(self._after)
         while True:
             self._changed.clear()
             if not await self._call(self._wanted):

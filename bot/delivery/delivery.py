@@ -197,6 +197,9 @@ class Delivery:
 
     async def _run(self) -> None:
         try:
+            if not self._engine.standing:
+                # Before the first words there is nothing to decide, and a request is leaving.
+                await self._news.wait()
             while not self._engine.over and not (self._abandoned and self._engine.certain):
                 await self._step()
         finally:

@@ -306,7 +306,7 @@ async def test_a_deleted_question_is_not_answered_into_the_void(room: Room) -> N
     room.model.says(asyncio.Event(), "never")
     question, answerer = room.question(), room.answerer()
     task = asyncio.create_task(answerer.answer(question, room.context))
-    await room.until(lambda: bool(room.model.requests))
+    await room.until(lambda: bool(room.model.requests) and bool(room.slack.calls))
     await answerer.deleted("T1", "C1", question.ts)
     await task
     assert room.model.cancelled == 1

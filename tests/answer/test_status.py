@@ -88,3 +88,19 @@ def test_without_a_thread_there_is_no_status() -> None:
     line = Line()
     play(line, [("a", 5)], target=Target("T1", "C1", None, "U1", "T1"))
     assert line.shown == []
+
+
+def test_a_status_that_may_wait_comes_after_the_request_and_not_after_the_answer() -> None:
+    """A question on warm code leaves before the status; an answer that is there needs none."""
+    late, never = Line(), Line()
+
+    async def main() -> None:
+        for line, seconds in ((late, 0.03), (never, 0.01)):
+            status = StatusLine(cast(SlackCalls, line), TARGET, 0.02)
+            status.show("a")
+            assert line.shown == []
+            await asyncio.sleep(seconds)
+            await status.close(replied=True)
+
+    virtual_time.run(main())
+    assert (late.shown, never.shown) == (["a"], [])

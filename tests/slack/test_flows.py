@@ -181,7 +181,7 @@ async def lets_the_model_go(running: Shop, press: Callable[[], object]) -> None:
     assert not is_over()
     press()
     await running.until(is_over, "the end of the model's work")
-    assert request.outcome == "abandoned"
+    assert request.outcome == "cut"
 
 
 async def test_stop_ends_the_models_work_at_once_and_keeps_what_was_said(shop: Open) -> None:

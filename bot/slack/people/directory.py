@@ -139,6 +139,9 @@ class People:
         An id that Slack does not tell of in time is left out. A private channel's name is left out
         too: some readers of an answer may not know it.
         """
+        known = {id: self._known(id) for id in ids}
+        if all(known.values()):
+            return cast(Mapping[str, Described], known)
         tasks = {id: asyncio.ensure_future(self._described(id)) for id in ids}
         if tasks:
             await asyncio.wait(tasks.values(), timeout=DESCRIBE_SECONDS)
@@ -149,6 +152,11 @@ class People:
             elif task.exception() is None and (one := task.result()) is not None:
                 found[id] = one
         return found
+
+    def _known(self, id: str) -> Described | None:
+        """Return how a user is described by facts that are here and fresh."""
+        info = self._users.get(id, self._now())
+        return Described(_name_of(info, id), self._kind(info)) if info else None
 
     async def _described(self, id: str) -> Described | None:
         if id[:1] in "CG":
