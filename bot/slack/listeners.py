@@ -57,7 +57,8 @@ def register_intake(
         if body.get("type") == "event_callback":
             context[TAKEN] = await intake.take(body, str(context.bot_user_id))
             event = body.get("event") or {}
-            if event.get("type") == "message":
+            # Slack tells of a mention twice, and the question may be answered after the first.
+            if event.get("type") in ("message", "app_mention"):
                 await threads.take_event(workspace_of(body), event)
         return await next()
 
@@ -72,7 +73,8 @@ def register_messages(app: AsyncApp, desk: Router) -> None:
             return
         change = read_edit(body, str(context.bot_user_id))
         if change is not None:
-            await desk.changed(change)
+            # Bolt waits for no listener when it ends. The router's tasks are waited for.
+            desk.tasks.start(desk.changed(change))
 
     app.event("app_mention")(heard)
     app.event("message")(heard)

@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 from forewarm_playground.slack.delivery.events import send_event
 from forewarm_playground.slack.local import LocalSlack
+from slack_bolt.request.async_request import AsyncBoltRequest
 
 from bot.answer.feedback import Mark, Value
 from bot.answer.interfaces import Takeover
@@ -71,6 +72,7 @@ class Rooms:
     outcomes: dict[str, str] = field(default_factory=dict)
     recorded: dict[str, Question] = field(default_factory=dict)
     forgotten: list[str] = field(default_factory=list)
+    heard: list[str] = field(default_factory=list)
     saved: list[Mapping[str, Any]] = field(default_factory=list)
     drafts: dict[str, Draft] = field(default_factory=dict)
     typed_drafts: list[str] = field(default_factory=list)
@@ -217,7 +219,7 @@ class Rooms:
         self.forgotten.append("everything")
 
     async def take_event(self, workspace: str, event: Mapping[str, Any]) -> None:
-        pass
+        self.heard.append(str(event.get("ts")))
 
     # the context editor
     def decided(self, name: str) -> frozenset[str]:
@@ -335,6 +337,15 @@ async def test_a_mention_is_asked_once_though_slack_tells_of_it_twice(scene: Sce
     assert (question.ts, question.thread, question.text) == (ts, ts, "how does login work?")
     assert (question.surface, context) == ("mention", "pay")
     assert question.asked_at == float(ts)
+
+
+async def test_a_mention_belongs_to_its_thread_from_the_first_event_on(scene: Scene) -> None:
+    """A thread without the question itself would be called a part of it."""
+    event = {"type": "app_mention", "user": "U0ASKER", "channel": "C0PAY", "text": "why?"}
+    event |= {"ts": "1790000001.000002", "thread_ts": "1790000000.000001"}
+    body = {"type": "event_callback", "team_id": "T0LOCAL", "event": event, "authorizations": []}
+    await scene.edge.app.async_dispatch(AsyncBoltRequest(mode="socket_mode", body=body))
+    assert scene.rooms.heard == [event["ts"]]
 
 
 async def test_everything_is_acknowledged_at_the_first_delivery(scene: Scene) -> None:
