@@ -25,6 +25,7 @@ EndingKind = Literal[
     "stopped",  # by the asker
     "deleted",  # the question is gone
     "denied",  # the day's money is spent: Claude is not asked
+    "forbidden",  # the person may not see this code any more, or Slack cannot say
     "superseded",  # the question was edited: another answer takes this one's place
     "joined",  # the asker wrote again before any word: one answer is given to both messages
     "overloaded",  # Claude is, or limits us, and stayed so
@@ -91,6 +92,7 @@ _LINES: dict[EndingKind, str] = {
     "stopped": "_Stopped at your request._",
     "deleted": "_The question was deleted, so I stopped here._",
     "denied": "_Claude is not asked at the moment. Ask again later._",
+    "forbidden": "_I could not make sure that you may still see this code, so I did not answer._",
     "superseded": "",
     "joined": "",
     "overloaded": "_Claude is overloaded at the moment. Ask again in a minute._",
@@ -104,6 +106,7 @@ _OUTCOMES: dict[EndingKind, Outcome] = {
     "empty": "failed",
     "stopped": "stopped",
     "denied": "denied",
+    "forbidden": "denied",
     "deleted": "stopped",
     "superseded": "stopped",
     "joined": "stopped",

@@ -40,6 +40,9 @@ LOST = "the cached code was evicted early"
 """The part of a prefix's tokens that must be read to call it warm; their number is an estimate."""
 PAINT_SECONDS = 1.5
 ABANDON_SECONDS = 5.0
+RECHECK_SECONDS = 5.0
+"""After a longer wait for a place or for a warm-up, access is looked at again: the person may have
+left meanwhile."""
 SMALLEST_MESSAGE = 100
 
 
@@ -66,6 +69,8 @@ class AnswerRun:
         self._takeover = takeover or Takeover()
         self._begun = begun
         self._denied = denied
+        self._viewer = recipient or question.user
+        self._began_at = parts.now()
         self._target = target_of(question, recipient)
         after = 0.0 if question.in_thread else LATER
         self._status = StatusLine(parts.calls, self._target, after)
@@ -161,17 +166,32 @@ class AnswerRun:
 
     async def _generate(self) -> Ending:
         async with self._parts.queue.place(self._queued, self.question.user):
+            if not await self._is_permitted():
+                if self._begun is not None:
+                    self._begun.running.cancel()
+                return Ending("forbidden")
             if self._begun is not None:
                 ending = await self._hand_over(self._begun)
                 if ending.is_remembered or self._progress.text:
                     return ending
             self._status.show(READING)
-            self._prepared = await prepare(self._parts, self.question, self.context)
+            prepared = await prepare(self._parts, self.question, self.context)
             try:
-                return await self._fitted(self._prepared)
+                if not await self._is_permitted():
+                    return Ending("forbidden")
+                self._prepared = prepared
+                return await self._fitted(prepared)
             finally:
                 # Told already unless the answer was cut short before its request was made.
-                self._prepared.ticket.report_failure("cancelled")
+                prepared.ticket.report_failure("cancelled")
+
+    async def _is_permitted(self) -> bool:
+        """Tell whether the person may still see the code, if access was decided a while ago."""
+        now = self._parts.now()
+        if 0 <= now - self._began_at < RECHECK_SECONDS:
+            return True
+        self._began_at = now
+        return await self._parts.gate.permits(self._viewer, self.question, self.context)
 
     async def _fitted(self, prepared: Prepared) -> Ending:
         """Attempt with ever less of the thread if the model says that the prompt is too long."""

@@ -77,10 +77,12 @@ class SlackAttachments:
         return file_of(found) if isinstance(found, dict) else file
 
     def _is_slacks(self, url: str) -> bool:
-        parts = urlsplit(url)
-        if (parts.scheme, parts.netloc) == self._own:
-            return True
-        return parts.scheme == "https" and parts.hostname == SLACK_FILES
+        """Tell whether an address is on Slack's own host, at the usual port, with no user."""
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            return False
+        return (parts.scheme, parts.netloc.lower()) in (self._own, ("https", SLACK_FILES))
 
     @staticmethod
     def _is_sign_in(file: File, response: aiohttp.ClientResponse) -> bool:

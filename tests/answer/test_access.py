@@ -6,6 +6,8 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pytest
+
 from bot.answer.interfaces import Past
 from bot.answer.prepare import OTHER_CODEBASE
 
@@ -86,3 +88,33 @@ async def test_a_thread_is_replayed_only_to_questions_on_the_same_context(room: 
     again = replace(room.question("Repeat it."), thread=first.ts, in_thread=True)
     await room.answerer().answer(again, vault)
     assert "4711" in str(room.model.requests[-1].messages)
+
+
+@pytest.mark.parametrize("waits_for", ["a place", "a warm-up"])
+async def test_a_person_who_left_while_the_question_waited_gets_no_answer(
+    room: Room, waits_for: str
+) -> None:
+    """Access was decided minutes ago; the request would leave now."""
+    held, answerer = asyncio.Event(), room.answerer()
+    room.model.says("Words", held)
+    first = room.question("What is it?")
+    running = []
+    if waits_for == "a place":
+        room.at_once = 1
+        answerer = room.answerer()
+        running.append(asyncio.create_task(answerer.answer(first, room.context)))
+        await room.until(lambda: bool(room.shown))
+    else:
+        room.hold.close()
+        held.set()
+    asked = replace(room.question("And the keys?"), id="Q2", ts="2.2", user="ULEAVER", thread="2.2")
+    running.append(asyncio.create_task(answerer.answer(asked, room.context)))
+    await asyncio.sleep(0.05)
+    sent = len(room.model.requests)
+    room.barred.add("ULEAVER")
+    room.clock.offset += 60.0
+    held.set()
+    room.hold.open()
+    await asyncio.gather(*running)
+    assert len(room.model.requests) == sent
+    assert room.store.finished["Q2"] == "denied"

@@ -120,6 +120,14 @@ async def test_without_the_permission_nothing_is_asked(
         ("https://files.slack.com.evil.example/a", ELSEWHERE),
         ("https://files.slack.com@evil.example/a", ELSEWHERE),
         ("file:///etc/passwd", ELSEWHERE),
+        ("https://files.slack.com:8443/files/a", ELSEWHERE),
+        ("https://someone@files.slack.com/files/a", ELSEWHERE),
+        ("https://evil.example\\@files.slack.com/a", ELSEWHERE),
+        ("https://files.slack.com\\@evil.example/a", ELSEWHERE),
+        ("https://[evil/a", ELSEWHERE),
+        ("https://files.slack.com]/a", ELSEWHERE),
+        ("//files.slack.com/a", ELSEWHERE),
+        ("https://files.slack.com\uff0fevil.example/a", ELSEWHERE),
     ],
 )
 async def test_the_token_goes_to_slack_alone(

@@ -27,9 +27,11 @@ log = structlog.get_logger(__name__)
 
 PERSON_SECONDS = 60.0
 MEMBERSHIP_SECONDS = 60.0
-CHANNEL_SECONDS = 300.0
+CHANNEL_SECONDS = 60.0
 DESCRIBE_SECONDS = 1.2
 """An answer waits this long for names. Without them it has ids."""
+OUTDATED_TRIES = 3
+"""How often a look-up is made whose subject changes while Slack answers."""
 RETRY_PAUSES = (0.3, 1.0)
 """Seconds before each further try of a look-up that failed on Slack's side."""
 REMEMBERED = 20_000
@@ -63,6 +65,18 @@ class Channel:
     known: bool = True
 
 
+@dataclass(slots=True, eq=False)
+class _Flight:
+    """A look-up under way. `began` is in Unix seconds.
+
+    `is_outdated` says that something changed meanwhile, so its result may be from before that.
+    """
+
+    task: asyncio.Task[Any]
+    began: float
+    is_outdated: bool = False
+
+
 @dataclass(slots=True)
 class Kept:
     """A bounded memory of looked-up facts, oldest forgotten first."""
@@ -72,7 +86,8 @@ class Kept:
 
     def get(self, key: str, now: float) -> Any | None:
         entry = self.entries.get(key)
-        return entry[1] if entry and now - entry[0] < self.seconds else None
+        # A clock that was set back makes nothing fresh.
+        return entry[1] if entry and 0 <= now - entry[0] < self.seconds else None
 
     def put(self, key: str, value: Any, now: float) -> None:
         self.entries[key] = (now, value)
@@ -104,7 +119,7 @@ class People:
         self._users = Kept(PERSON_SECONDS)
         self._channels = Kept(CHANNEL_SECONDS)
         self._members = Kept(MEMBERSHIP_SECONDS)
-        self._flights: dict[str, asyncio.Task[Any]] = {}
+        self._flights: dict[str, _Flight] = {}
 
     def __repr__(self) -> str:
         users, channels = len(self._users.entries), len(self._members.entries)
@@ -122,7 +137,9 @@ class People:
             # An admin of another workspace of our organisation is none of ours.
             admin = bool(info.get("is_admin") or info.get("is_owner")) and kind == "member"
             admin = admin and info.get("team_id") in (None, self._team)
-            return Person(user, kind, await self.belongs(user, channels), admin)
+            # A context lists bots by the id that their messages carry.
+            id = _bot_id(info) or user if kind == "bot" else user
+            return Person(id, kind, await self.belongs(user, channels), admin)
         except SlackUnreachable:
             return Person(user, "external", False, known=False)
 
@@ -200,12 +217,14 @@ class People:
         self._change(channel, lambda members: members | {user})
 
     def left(self, channel: str, user: str) -> None:
+        self._outdate(channel)
         self._change(channel, lambda members: members - {user})
 
     async def forget(
         self, *, channel: str | None = None, user: str | None = None, until: str = ""
     ) -> None:
         """Forget what is known of a channel or a person; without either, of all."""
+        self._outdate(channel or user)
         for memory in (self._users, self._members, self._channels):
             if channel or user:
                 memory.entries.pop(channel or user or "", None)
@@ -213,6 +232,7 @@ class People:
                 memory.entries.clear()
 
     def forget_channel(self, channel: str) -> None:
+        self._outdate(channel)
         self._members.entries.pop(channel, None)
         self._channels.entries.pop(channel, None)
 
@@ -255,26 +275,46 @@ class People:
 
         Raises `SlackUnreachable`.
         """
-        known = memory.get(key, self._now())
-        if known is not None:
-            return known
-        # One look-up for all who ask at the same time: a busy thread asks often.
+        for _ in range(OUTDATED_TRIES):
+            known = memory.get(key, self._now())
+            if known is not None:
+                return known
+            flight = self._flight(memory, key, fetch, absent)
+            value = await asyncio.shield(flight.task)
+            if not flight.is_outdated:
+                if value is not absent:
+                    # What was true when Slack was asked, not when it had answered.
+                    memory.put(key, value, flight.began)
+                return value
+        log.warning("look_up_outdated", id=key)
+        raise SlackUnreachable(key)
+
+    def _flight(
+        self, memory: Kept, key: str, fetch: Callable[[str], Awaitable[Any]], absent: Any
+    ) -> _Flight:
+        """Return the look-up under way for all who ask at the same time, or begin one."""
         flight_key = f"{id(memory)}:{key}"
         flight = self._flights.get(flight_key)
         if flight is None:
-            flight = asyncio.ensure_future(self._fetched(key, fetch, absent))
-            self._flights[flight_key] = flight
-            flight.add_done_callback(lambda done: self._landed(flight_key, done))
-        value = await asyncio.shield(flight)
-        if value is not absent:
-            memory.put(key, value, self._now())
-        return value
+            task = asyncio.ensure_future(self._fetched(key, fetch, absent))
+            flight = self._flights[flight_key] = _Flight(task, self._now())
+            task.add_done_callback(lambda done: self._landed(flight_key, done))
+        return flight
 
-    def _landed(self, flight_key: str, flight: asyncio.Task[Any]) -> None:
-        self._flights.pop(flight_key, None)
+    def _landed(self, flight_key: str, task: asyncio.Task[Any]) -> None:
+        flight = self._flights.get(flight_key)
+        if flight is not None and flight.task is task:
+            del self._flights[flight_key]
         # Each caller gets the error by itself. If all of them have left, it needs no report.
-        if not flight.cancelled():
-            flight.exception()
+        if not task.cancelled():
+            task.exception()
+
+    def _outdate(self, key: str | None) -> None:
+        """Let no result of a look-up that is under way be used: of a key, or of all."""
+        for flight_key, flight in tuple(self._flights.items()):
+            if key is None or flight_key.partition(":")[2] == key:
+                flight.is_outdated = True
+                del self._flights[flight_key]
 
     async def _fetched(self, key: str, fetch: Callable[[str], Awaitable[Any]], absent: Any) -> Any:
         for pause in (*self._pauses, None):
@@ -328,6 +368,11 @@ class People:
         known = self._members.get(channel, self._now())
         if known is not None:
             self._members.put(channel, change(known), self._members.entries[channel][0])
+
+
+def _bot_id(info: Mapping[str, Any]) -> str:
+    profile = info.get("profile")
+    return str(profile.get("bot_id") or "") if isinstance(profile, Mapping) else ""
 
 
 def _name_of(info: Mapping[str, Any], user: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import aiohttp
@@ -10,7 +11,7 @@ import pytest
 from slack_sdk.errors import SlackApiError
 
 from bot.slack.people.access import Place, decide
-from bot.slack.people.directory import People
+from bot.slack.people.directory import MEMBERSHIP_SECONDS, People, SlackUnreachable
 from tests.slack.people.test_access import Rules
 
 OK = {"id": "U1", "team_id": "T1", "profile": {"display_name": "Ada"}}
@@ -43,12 +44,14 @@ class Client:
         return {"members": ["U1"], **(await self._call("members", channel))}
 
 
-def people(client: Client, organisation: str = "", now: float = 0.0) -> People:
+def people(
+    client: Client, organisation: str = "", now: Callable[[], float] = lambda: 0.0
+) -> People:
     return People(
         client,  # type: ignore[arg-type]  # the three methods that are called
         team="T1",
         organisation=organisation,
-        now=lambda: now,
+        now=now,
         pauses=(0, 0),
     )
 
@@ -171,3 +174,93 @@ async def test_a_private_channel_has_no_name_for_others() -> None:
 async def test_names_that_slack_does_not_tell_are_left_out() -> None:
     client = Client(users=["internal_error"], channel=["channel_not_found"])
     assert await people(client).describe(["U1", "C1"]) == {}
+
+
+class SlowClient(Client):
+    """Answers with the members that a channel had when it was asked, when `answer` is set."""
+
+    def __init__(self) -> None:
+        super().__init__(users=[OK])
+        self.members = {"U1", "U2"}
+        self.answer = asyncio.Event()
+        self.during: Callable[[], None] = lambda: None
+
+    async def conversations_members(self, channel: str, **_: Any) -> Mapping[str, Any]:
+        self.calls.append(f"members {channel}")
+        members = sorted(self.members)
+        await self.answer.wait()
+        self.during()
+        return {"members": members}
+
+
+@pytest.mark.parametrize("event", ["left", "forget_channel"])
+async def test_a_person_who_leaves_during_a_look_up_belongs_no_more(event: str) -> None:
+    """Slack's answer was written before the person left. It was kept for a minute."""
+    client = SlowClient()
+    directory = people(client)
+    looking = [asyncio.create_task(directory.belongs("U1", ["C1"])) for _ in range(3)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    client.members.discard("U1")
+    if event == "left":
+        directory.left("C1", "U1")
+    else:
+        directory.forget_channel("C1")
+    client.answer.set()
+    assert await asyncio.gather(*looking) == [False] * 3
+    assert not await directory.belongs("U1", ["C1"])
+    assert await directory.belongs("U2", ["C1"])
+
+
+async def test_a_channel_that_people_leave_all_the_time_is_not_asked_about_for_ever() -> None:
+    client = SlowClient()
+    directory = people(client)
+    client.answer.set()
+    client.during = lambda: directory.left("C1", "U3")
+    with pytest.raises(SlackUnreachable):
+        await directory.belongs("U1", ["C1"])
+    assert len(client.calls) <= 5
+
+
+async def test_a_look_up_that_takes_long_is_not_fresh_for_another_minute() -> None:
+    clock = [0.0]
+    client = SlowClient()
+    directory = people(client, now=lambda: clock[0])
+    looking = asyncio.create_task(directory.belongs("U1", ["C1"]))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    clock[0] = 50.0
+    client.answer.set()
+    assert await looking
+    client.members.discard("U1")
+    clock[0] = 61.0
+    assert not await directory.belongs("U1", ["C1"])
+
+
+@pytest.mark.parametrize("step", [MEMBERSHIP_SECONDS, -1.0, -3600.0])
+async def test_no_fact_is_older_than_a_minute_whatever_the_clock_does(step: float) -> None:
+    clock = [10_000.0]
+    client = SlowClient()
+    client.answer.set()
+    directory = people(client, now=lambda: clock[0])
+    assert await directory.belongs("U1", ["C1"])
+    client.members.discard("U1")
+    clock[0] += step
+    assert not await directory.belongs("U1", ["C1"])
+
+
+async def test_a_channel_that_is_shared_is_known_as_shared_within_a_minute() -> None:
+    clock = [0.0]
+    client = Client(channel=[{"is_ext_shared": False}, {"is_ext_shared": True}])
+    directory = people(client, now=lambda: clock[0])
+    assert not (await directory.channel("C1")).shared
+    clock[0] = 60.0
+    assert (await directory.channel("C1")).shared
+
+
+async def test_a_bot_is_known_by_the_id_that_contexts_list() -> None:
+    """A takeover knows its user alone, and refused the bot that the context lists."""
+    robot = {"id": "U1", "team_id": "T1", "is_bot": True, "profile": {"bot_id": "B1"}}
+    person = await people(Client(users=[robot])).person("U1", ["C1"])
+    assert (person.id, person.kind) == ("B1", "bot")
+    assert decide("ask", person, Place("own"), Rules(bots=("B1",))) is None
