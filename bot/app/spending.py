@@ -6,6 +6,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 
 import structlog
@@ -18,7 +19,7 @@ from bot.claude.events import Label
 from bot.claude.prefix import Prefix
 from bot.claude.prices import cost, price_of
 from bot.claude.request import Request
-from bot.claude.stream import Ended, Event, Started
+from bot.claude.stream import OUTPUT_CHARACTERS, Ended, Event, Started, Text
 from bot.claude.usage import Ttl, Usage
 from bot.slack.texts import MONEY_OUT
 from bot.store.errors import StoreError
@@ -177,7 +178,8 @@ class CappedModel:
 
     The most that a reply can cost is reserved: its whole prefix written anew. The reply's first
     event tells what was read and written, so the rest is free again within a second. A request
-    that only other reservations keep out waits for that, at most `WAIT_SECONDS`.
+    that only other reservations keep out waits for that, at most `WAIT_SECONDS`. If a server does
+    not tell what it has read, the most counts as spent.
 
     `cap_of` names a context's cap on answers in USD, or None if it has none. A store that cannot
     be reached stops no answer: then `leaves` tells whether the caps leave a context an amount in
@@ -204,18 +206,23 @@ class CappedModel:
         # A local model costs nothing, so nothing is reserved.
         id = await self._reserve(request, spent, label) if spent > 0 else None
         lowering: asyncio.Task[None] | None = None
+        received, has_begun = 0, False
         try:
             async with aclosing(self._model.stream(request, label=label)) as events:
                 async for event in events:
-                    if isinstance(event, Started) and id is not None:
+                    has_begun = True
+                    if isinstance(event, Text):
+                        received += len(event.text)
+                    told = isinstance(event, Started | Ended) and event.usage.total_input > 0
+                    if isinstance(event, Started) and id is not None and told:
                         spent = min(spent, _rest_usd(request, event.usage))
                         # Beside the answer: the first words do not wait for the store.
                         lowering = asyncio.create_task(self._ledger.reduce(id, spent))
-                    if isinstance(event, Ended):
-                        spent = cost(request.prefix.model, event.usage)
+                    if isinstance(event, Ended) and told:
+                        spent = cost(request.prefix.model, _with_output(event.usage, received))
                     yield event
         except ClaudeError as error:
-            if error.status != 200:
+            if error.status != 200 and not has_begun:
                 # The reply had not begun: nothing is charged.
                 spent = 0.0
             raise
@@ -277,3 +284,8 @@ def _rest_usd(request: Request, usage: Usage) -> float:
     model = request.prefix.model
     price = price_of(model, request.prefix.tokens + request.tail_tokens)
     return cost(model, usage) + request.max_tokens * price.output / 1e6
+
+
+def _with_output(usage: Usage, received: int) -> Usage:
+    """Return the usage of a reply of `received` characters, estimated if it was not told."""
+    return usage if usage.output else replace(usage, output=round(received / OUTPUT_CHARACTERS))

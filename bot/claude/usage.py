@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Ttl = Literal["5m", "1h"]
+MOST_TOKENS = 100_000_000
+"""More than any model takes. A count above it, below zero or that is no number counts as absent."""
 TTL_SECONDS: dict[Ttl, int] = {"5m": 300, "1h": 3600}
 
 
@@ -65,4 +67,4 @@ def merged(start: Mapping[str, Any], delta: Mapping[str, Any]) -> dict[str, Any]
 
 def _tokens(raw: Mapping[str, Any], key: str) -> int:
     value = raw.get(key)
-    return value if isinstance(value, int) and value > 0 else 0
+    return int(value) if isinstance(value, int | float) and 0 < value <= MOST_TOKENS else 0

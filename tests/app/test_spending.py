@@ -16,7 +16,7 @@ from bot.claude.errors import ClaudeError
 from bot.claude.events import Label
 from bot.claude.prices import cost
 from bot.claude.request import Request, question_request
-from bot.claude.stream import Ended, Event, Started
+from bot.claude.stream import Ended, Event, Started, Text
 from bot.claude.usage import Usage
 from bot.clock import system_now
 from bot.store.errors import StoreError
@@ -127,6 +127,7 @@ class Answers:
         self.usage = Usage(cache_read=150_000, output=100)
         self.begun = asyncio.Event()
         self.held: asyncio.Event | None = None
+        self.words = ""
 
     async def stream(
         self, request: Request, *, label: Label | None = None
@@ -142,6 +143,8 @@ class Answers:
         self.begun.set()
         if held is not None:
             await held.wait()
+        if self.words:
+            yield Text(self.words, 0.7)
         yield ended(self.usage)
 
 
@@ -235,6 +238,27 @@ async def test_a_reply_that_never_began_costs_nothing(
     spent, reserved = (await store.ledger.spent())["answers/c"]
     assert reserved == 0
     assert spent == pytest.approx(most() if charged else 0.0, abs=1e-6)
+    await store.close()
+
+
+async def test_a_server_that_tells_no_usage_has_spent_the_most(tmp_path: Path) -> None:
+    """Or counts that make no sense: they are read as absent. Else the cap would never be reached."""
+    store, claude = await Store.open(default_url(tmp_path), now=system_now), Answers()
+    claude.usage = Usage()
+    model = CappedModel(claude, SpendingLedger(store.ledger, 2.5 * most()), lambda _: None, lambda *_: True)
+    ends = [await answer(model) for _ in range(4)]
+    assert ends == ["answered", "answered", "spend_limit", "spend_limit"]
+    await store.close()
+
+
+async def test_words_whose_number_is_not_told_are_paid_for(tmp_path: Path) -> None:
+    store, claude = await Store.open(default_url(tmp_path), now=system_now), Answers()
+    claude.usage, claude.words = Usage(cache_read=150_000), "x" * 30_000
+    model = CappedModel(claude, SpendingLedger(store.ledger, 1_000.0), lambda _: None, lambda *_: True)
+    assert await answer(model) == "answered"
+    spent, _ = (await store.ledger.spent())["all/*"]
+    told = Usage(cache_read=150_000, output=10_000)
+    assert spent == pytest.approx(cost("claude-sonnet-5-5", told))
     await store.close()
 
 

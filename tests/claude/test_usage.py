@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bot.claude.usage import Usage, merged, reports_writes, usage_of
 
 
@@ -28,6 +30,15 @@ def test_writes_without_a_breakdown_have_the_life_that_was_asked_for() -> None:
 def test_absent_null_and_senseless_counts_are_zero() -> None:
     """llama.cpp's server leaves fields out; others send null."""
     assert usage_of({"input_tokens": None, "output_tokens": "3", "cache_creation": []}) == Usage()
+
+
+@pytest.mark.parametrize("odd", [-5, -1e9, float("nan"), float("inf"), 10**30, 1e300, [], {}, "9"])
+def test_a_count_that_no_model_takes_is_absent(odd: object) -> None:
+    """A negative one would give the day money back; one of thirty digits no ledger can hold."""
+    names = ("input_tokens", "output_tokens", "cache_read_input_tokens")
+    raw = dict.fromkeys((*names, "cache_creation_input_tokens"), odd)
+    lives = dict.fromkeys(("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens"), odd)
+    assert usage_of({**raw, "cache_creation": lives}) == Usage()
 
 
 def test_a_server_that_never_mentions_writing_is_told_from_one_that_wrote_nothing() -> None:
