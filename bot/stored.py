@@ -11,6 +11,7 @@ version may not know.
 
 from __future__ import annotations
 
+import json
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -53,6 +54,14 @@ def load(kind: type[T], stored: object) -> T:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"])) or "the whole"
         raise UnreadableValue(kind.__name__, f"{place}: {first['type']}") from None
+
+
+def parsed(text: str, name: str) -> Any:
+    """Return what a JSON text says; raise `UnreadableValue` if it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise UnreadableValue(name, "it is no JSON") from None
 
 
 def _adapter(kind: type[Any]) -> TypeAdapter[Any]:

@@ -75,7 +75,10 @@ class Takeovers:
 
     async def _carry(self, claimed: Claimed, question: Question) -> None:
         if question.thread is None and not question.is_stamped:
-            question = await self._asking.place(question, anew=False)
+            placed = await self._asking.place(question, anew=False)
+            if placed is None:
+                return
+            question = placed
         standing = await self._standing(claimed, question)
         if claimed.saved is not None:
             await self._carry_on(question, Takeover(standing, claimed.saved))

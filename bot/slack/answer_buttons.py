@@ -14,7 +14,7 @@ from bot.slack.interfaces import Answers, Contexts, Opinions
 from bot.slack.people.gate import Gate
 from bot.slack.router import Router
 from bot.slack.web_api import best_effort
-from bot.stored import dump, load
+from bot.stored import dump, load, parsed
 
 COMMENT_CALLBACK = "forewarm_comment"
 COMMENT_BLOCK, COMMENT_ACTION = "comment", "comment"
@@ -67,7 +67,7 @@ class AnswerButtons:
 
     async def commented(self, body: Mapping[str, Any], view: Mapping[str, Any]) -> None:
         """Keep the comment beside the thumb."""
-        mark = load(Mark, json.loads(view.get("private_metadata") or "{}"))
+        mark = load(Mark, parsed(view.get("private_metadata") or "{}", "Mark"))
         if not await self._may_judge(body, mark):
             return
         values = (view.get("state") or {}).get("values") or {}

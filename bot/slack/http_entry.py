@@ -27,6 +27,8 @@ SIGNATURE_ADVICE = {
     " not answered: set the clock, for example by NTP",
     "unsigned": "requests came without Slack's signature, so they are not answered: they are not"
     " from Slack, or a proxy removes their headers",
+    "malformed": "signed requests have another form than Slack's, so they are acknowledged and"
+    " not answered: a newer version of Forewarm may read them",
     "not_for_us": "requests name another workspace or app, so they are not answered: check which"
     " app has this bot's address as its request URL",
 }
@@ -57,29 +59,14 @@ def decode(body: bytes) -> str | None:
         return None
 
 
-def is_for_us(
-    text: str, content_type: str, workspace: str, app_id: str, enterprise: str = ""
-) -> bool:
-    """Tell whether a signed body names our workspace and our app.
+def read_payload(text: str, content_type: str) -> dict[str, Any] | None:
+    """Return what a signed body says, or None if it is no JSON object and no form.
 
-    One signing secret belongs to one app, which may be installed in many workspaces. A body that
-    names no workspace at all (`url_verification`, `ssl_check`) is let through: it carries no
-    event. An empty `app_id` is not compared. `enterprise` is set if the app is installed for a
-    whole Enterprise Grid organisation: then any workspace of that organisation is ours.
+    Events are JSON, commands are forms, interactions are JSON in a form's `payload`. A name that
+    comes twice counts with its last value, everywhere.
     """
-    body = _payload(text, content_type)
-    if body is None:
-        return False
-    named = {team for team in _teams(body) if team}
-    if named and workspace not in named and (not enterprise or enterprise not in _grids(body)):
-        return False
-    given = body.get("api_app_id")
-    return not app_id or not given or given == app_id
-
-
-def _payload(text: str, content_type: str) -> Mapping[str, Any] | None:
     try:
-        if "json" in content_type:
+        if content_type.partition(";")[0].strip().lower() == "application/json" or text[:1] == "{":
             found = json.loads(text)
         else:
             fields = dict(parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_FIELDS))
@@ -87,6 +74,29 @@ def _payload(text: str, content_type: str) -> Mapping[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def is_for_us(
+    text: str, content_type: str, workspace: str, app_id: str, enterprise: str = ""
+) -> bool:
+    """Tell whether a signed body names our workspace and our app (`names_us`)."""
+    body = read_payload(text, content_type)
+    return body is not None and names_us(body, workspace, app_id, enterprise)
+
+
+def names_us(body: Mapping[str, Any], workspace: str, app_id: str, enterprise: str = "") -> bool:
+    """Tell whether a payload names our workspace and our app.
+
+    One signing secret belongs to one app, which may be installed in many workspaces. A body that
+    names no workspace at all (`url_verification`, `ssl_check`) is let through: it carries no
+    event. An empty `app_id` is not compared. `enterprise` is set if the app is installed for a
+    whole Enterprise Grid organisation: then any workspace of that organisation is ours.
+    """
+    named = {team for team in _teams(body) if team}
+    if named and workspace not in named and (not enterprise or enterprise not in _grids(body)):
+        return False
+    given = body.get("api_app_id")
+    return not app_id or not given or given == app_id
 
 
 def _teams(body: Mapping[str, Any]) -> Iterator[str]:

@@ -28,6 +28,7 @@ from bot.slack.home.views import CHARTS, REFRESH
 from bot.slack.interfaces import ThreadListener
 from bot.slack.lifecycle import Forgetting, Lifecycle
 from bot.slack.router import Router
+from bot.stored import UnreadableValue
 
 log = structlog.get_logger(__name__)
 
@@ -172,6 +173,8 @@ def register_asking(app: AsyncApp, asking: AskForm) -> None:
     @app.action(re.compile(f"^({modal.QUESTION_ACTION}|{modal.CONTEXT_ACTION})$"))
     async def typed(ack: AsyncAck, body: Body, action: Mapping[str, Any]) -> None:
         await ack()
+        if not body.get("view"):
+            return
         order = str(action.get("action_ts") or "")
         await asking.typed(workspace_of(body), body["user"]["id"], body.get("view") or {}, order)
 
@@ -243,11 +246,19 @@ def register_rest(app: AsyncApp) -> None:
         await ack()
 
     @app.error
-    async def failed(error: Exception, body: Body) -> BoltResponse | None:
+    async def failed(
+        error: Exception, body: Body, response: BoltResponse | None
+    ) -> BoltResponse | None:
+        # An acknowledged request has its response, and Bolt takes no other one.
+        taken = None if response is None else BoltResponse(status=200)
         # A payload of a type that Bolt does not know, such as `app_rate_limited`.
         if isinstance(error, BoltUnhandledRequestError):
             log.info("payload_ignored", kind=str(body.get("type"))[:40])
-            return BoltResponse(status=200)
+            return taken
+        if isinstance(error, UnreadableValue):
+            # The metadata of a view that another version opened.
+            log.warning("view_unreadable", why=error.problem)
+            return taken
         log.error("listener_failed", exc_info=error)
         return None
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Protocol, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, cast
 
 import structlog
 from aiohttp import hdrs, web
@@ -14,15 +14,20 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackApiError
+from slack_sdk.socket_mode.aiohttp import SocketModeClient
+from slack_sdk.socket_mode.request import SocketModeRequest
+from slack_sdk.socket_mode.response import SocketModeResponse
 
 from bot.clock import Now
 from bot.http_entry import BodyRefused, Refusals, read_body
 from bot.slack.client import SlackClients, quiet_logger
+from bot.slack.events.shape import shape_fault
 from bot.slack.http_entry import (
     MOST_BYTES,
     SIGNATURE_ADVICE,
     decode,
-    is_for_us,
+    names_us,
+    read_payload,
     signature_fault,
 )
 from bot.slack.identity import ConnectionRefused, Identity
@@ -33,6 +38,7 @@ EVENTS_PATH = "/slack/events"
 # Two sockets, so that Slack's refresh of one loses nothing: the SDK closes the old one before it
 # opens the new one (docs/platform/slack.md#socket-mode).
 SOCKETS = 2
+_KEPT_HEADERS = ("Content-Type", "X-Slack-Retry-Num", "X-Slack-Retry-Reason")
 PING_SECONDS = 10.0
 CLOSE_SECONDS = 5.0
 
@@ -56,7 +62,7 @@ class Sockets:
         """Open both connections. Raises `ConnectionRefused` if the token is not accepted."""
         await self._try_token()
         for _ in range(SOCKETS):
-            handler = AsyncSocketModeHandler(
+            handler: AsyncSocketModeHandler = _SocketHandler(
                 # Bolt's handler calls its `async_dispatch`, and nothing else of it.
                 cast(AsyncApp, self._app),
                 self._token,
@@ -137,13 +143,16 @@ class EventsEntry:
         text = decode(body)
         if text is None:
             return self._refuse(400, "not_utf8")
-        me, kind = self._me, request.headers.get(hdrs.CONTENT_TYPE, "")
-        if me and not is_for_us(text, kind, me.workspace, me.app_id, me.enterprise):
+        me, payload = self._me, read_payload(text, request.headers.get(hdrs.CONTENT_TYPE, ""))
+        if payload is None or (
+            me and not names_us(payload, me.workspace, me.app_id, me.enterprise)
+        ):
             return self._refuse(403, "not_for_us")
-        # Bolt takes several values for a header; ours are checked, so the first counts.
-        headers: dict[str, str | Sequence[str]] = dict(request.headers)
-        bolt = AsyncBoltRequest(body=text, query=request.query_string, headers=headers)
-        reply = await self._app.async_dispatch(bolt)
+        if (place := shape_fault(payload)) is not None:
+            log.info("payload_malformed", kind=_kind(payload), place=place)
+            # It would be no better the next time, so Slack need not send it again.
+            return self._refuse(200, "malformed")
+        reply = await self._app.async_dispatch(_bolt_request(payload, text, request.headers))
         if self._me is None and reply.status == 403:
             self.refusals.count("not_for_us")
         return await to_aiohttp_response(reply)
@@ -151,6 +160,38 @@ class EventsEntry:
     def _refuse(self, status: int, reason: str) -> web.Response:
         self.refusals.count(reason)
         return web.Response(status=status)
+
+
+def _bolt_request(body: dict[str, Any], text: str, headers: Mapping[str, str]) -> AsyncBoltRequest:
+    """Return a checked request for Bolt, which is to read the very payload that was checked.
+
+    Given a text, Bolt parses it in a way of its own: a command whose text holds the word "payload"
+    is lost. Headers that nobody signed do not reach it.
+    """
+    kept: dict[str, str | Sequence[str]] = {
+        name: headers[name] for name in _KEPT_HEADERS if name in headers
+    }
+    # The mode of sockets is that of payloads that are parsed and need no check.
+    made = AsyncBoltRequest(mode="socket_mode", body=body, headers=kept)
+    made.raw_body = text
+    return made
+
+
+def _kind(body: Mapping[str, Any]) -> str:
+    return str(body.get("type") or ("command" if "command" in body else "none"))[:40]
+
+
+class _SocketHandler(AsyncSocketModeHandler):
+    """Acknowledges a payload of another form than Slack's, and does nothing else with it."""
+
+    async def handle(self, client: SocketModeClient, req: SocketModeRequest) -> None:  # type: ignore[override]
+        payload: object = req.payload
+        place = shape_fault(payload) if isinstance(payload, dict) else "payload"
+        if place is None:
+            await super().handle(client, req)
+            return
+        log.info("payload_malformed", kind=str(req.type)[:40], place=place)
+        await client.send_socket_mode_response(SocketModeResponse(envelope_id=req.envelope_id))
 
 
 async def prime(app: AsyncApp) -> None:

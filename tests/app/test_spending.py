@@ -242,7 +242,7 @@ async def test_a_reply_that_never_began_costs_nothing(
 
 
 async def test_a_server_that_tells_no_usage_has_spent_the_most(tmp_path: Path) -> None:
-    """Or counts that make no sense: they are read as absent. Else the cap would never be reached."""
+    """Counts that make no sense are read as absent. The cap was never reached with them."""
     store, claude = await Store.open(default_url(tmp_path), now=system_now), Answers()
     claude.usage = Usage()
     model = CappedModel(claude, SpendingLedger(store.ledger, 2.5 * most()), lambda _: None, lambda *_: True)

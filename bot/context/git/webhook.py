@@ -158,7 +158,7 @@ def parse_gitlab(body: bytes, headers: Mapping[str, str]) -> Push | None:
             # It names the refs together, and may name none.
             listed = _mappings(document.get("changes"))
             changes = [one for one in listed if isinstance(one.get("ref"), str)]
-        if name not in {"push", "tag_push", "repository_update"} or not changes:
+        if name not in ("push", "tag_push", "repository_update") or not changes:
             return None
     project = _mapping(document.get("project"))
     names = ("git_http_url", "git_ssh_url", "web_url", "http_url", "ssh_url")

@@ -11,6 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import aiohttp
+import structlog
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.answer.question import Question, Quoted
@@ -23,9 +26,13 @@ from bot.slack.interfaces import Answers, Contexts, Inbox
 from bot.slack.people.directory import People
 from bot.slack.people.gate import Gate
 from bot.slack.router import Router
-from bot.slack.web_api import best_effort
+from bot.slack.web_api import best_effort, failure_of
 from bot.warm.signals import Signal, SignalKind
 
+log = structlog.get_logger(__name__)
+
+_FOR_GOOD = frozenset({"gone", "forbidden", "refused", "other"})
+"""Failures that another try would meet again."""
 SKEW_SECONDS = 5.0
 """How far Slack's clock may be behind ours."""
 
@@ -138,16 +145,24 @@ class AskForm:
         self._p.desk.tasks.start(self._answer(question), question.id)
 
     async def _answer(self, question: Question) -> None:
-        if question.thread is None:
-            question = await self.place(question)
-        await self._p.desk.converse(question)
+        placed = question if question.thread is not None else await self.place(question)
+        if placed is not None:
+            await self._p.desk.converse(placed)
 
-    async def place(self, question: Question, *, anew: bool = True) -> Question:
+    async def place(self, question: Question, *, anew: bool = True) -> Question | None:
         """Post a question that has no place yet; that message opens its thread.
 
         Unless it is `anew`, another process may have posted it and died: it is looked for first.
+        Return None if Slack takes it nowhere. Then it is ended, or left for another try.
         """
-        placed = await self._placed(question, anew=anew)
+        try:
+            placed = await self._placed(question, anew=anew)
+        except (TimeoutError, SlackApiError, aiohttp.ClientError, OSError) as error:
+            failed = failure_of(error)
+            log.warning("question_not_placed", question=question.id, error=failed.error)
+            if failed.failure in _FOR_GOOD:
+                await self._p.inbox.finish(question.id, "failed")
+            return None
         await self._p.inbox.revise(placed)
         return placed
 

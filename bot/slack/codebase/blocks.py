@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot.stored import dump, load
+from bot.stored import dump, load, parsed
 
 View = dict[str, Any]
 SECTION_LIMIT = 2900
@@ -29,8 +29,8 @@ class Place:
 
 
 def place_of(view: Mapping[str, Any]) -> Place:
-    """Return what a view is about; other metadata is a ValueError or an `UnreadableValue`."""
-    return load(Place, json.loads(view.get("private_metadata") or "{}"))
+    """Return what a view is about. Raises `UnreadableValue` for other metadata."""
+    return load(Place, parsed(view.get("private_metadata") or "{}", "Place"))
 
 
 def modal(

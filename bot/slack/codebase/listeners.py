@@ -36,6 +36,8 @@ def register_codebase(app: AsyncApp, codebase: Codebase, desk: Router) -> None:
     @app.action(BUTTONS)
     async def pressed(ack: AsyncAck, body: Body, action: Mapping[str, Any]) -> None:
         await ack()
+        if not body.get("view"):
+            return
         chosen = action.get("selected_option") or action
         what = str(chosen.get("value") or "")
         await codebase.open_form(body["user"]["id"], body["trigger_id"], body["view"], what)

@@ -19,6 +19,8 @@ from bot.warm.signals import Signal
 
 Body = Mapping[str, Any]
 ChannelType = Literal["channel", "group", "im", "mpim"]
+LATEST = 1e11
+"""No time stamp is this late. In Unix seconds."""
 # Subtypes of `message` that a person or an app wrote.
 SPOKEN = {None, "file_share", "thread_broadcast", "bot_message"}
 _MENTION = re.compile(r"<@([A-Z0-9]+)")
@@ -144,9 +146,10 @@ def read_message(body: Body, me: str) -> Message | None:
 def _seconds(ts: object) -> float | None:
     """Return a time stamp of Slack in Unix seconds, or None if it is none."""
     try:
-        return float(str(ts))
+        seconds = float(str(ts))
     except ValueError:
         return None
+    return seconds if 0 <= seconds < LATEST else None
 
 
 def _thread(event: Mapping[str, Any]) -> str | None:
@@ -220,7 +223,7 @@ def read_signal(body: Body, me: str) -> Signal | None:
 
 
 def _at(event: Mapping[str, Any], body: Body) -> float:
-    return float(event.get("event_ts") or body.get("event_time") or 0.0)
+    return _seconds(event.get("event_ts")) or _seconds(body.get("event_time")) or 0.0
 
 
 def _dm_opened(body: Body, event: Mapping[str, Any], me: str) -> Signal | None:

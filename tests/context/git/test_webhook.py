@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.malformed_payloads import mutations
 from bot.context.errors import WebhookError
 from bot.context.git.webhook import (
     HOOKS,
@@ -314,3 +315,58 @@ def test_a_push_to_azure_devops_is_read(told: str, followed: str) -> None:
 def test_what_is_no_push_of_bitbucket_is_dropped_with_a_sentence(body: bytes, event: str) -> None:
     with pytest.raises(WebhookError):
         parse_bitbucket(body, {"X-Event-Key": event})
+
+
+SAMPLES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
+    "github": (
+        {"ref": "refs/heads/main", "after": "a", "repository": {"clone_url": "https://x.org/a/b"}},
+        {"X-GitHub-Event": "push"},
+    ),
+    "gitea": (
+        {"ref": "refs/heads/main", "after": "a", "repository": {"clone_url": "https://x.org/a/b"}},
+        {"X-Gitea-Event": "push"},
+    ),
+    "gitlab": (
+        {
+            "event_name": "repository_update",
+            "changes": [{"ref": "r", "after": "b"}],
+            "project": {"git_http_url": "https://x.org/a/b.git"},
+        },
+        {"X-Gitlab-Event": "System Hook"},
+    ),
+    "bitbucket": (
+        {
+            "push": {
+                "changes": [{"new": {"type": "branch", "name": "m", "target": {"hash": "x"}}}]
+            },
+            "repository": {"links": {"html": {"href": "https://x.org/a/b"}}},
+        },
+        {"X-Event-Key": "repo:push"},
+    ),
+    "azure": (
+        {
+            "eventType": "git.push",
+            "resource": {
+                "refUpdates": [{"name": "r", "newObjectId": "x"}],
+                "repository": {"remoteUrl": "https://dev.azure.com/o/p/_git/r"},
+            },
+        },
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize("host", SAMPLES)
+def test_a_push_with_wrong_parts_is_refused_or_read(host: str) -> None:
+    """Its signature is good, so an exception would be an error 500."""
+    body, headers = SAMPLES[host]
+    assert HOOKS[host].parse(json.dumps(body).encode(), headers) is not None
+    for change, wrong in mutations(body):
+        try:
+            push = HOOKS[host].parse(json.dumps(wrong).encode(), headers)
+            if push is not None:
+                push.concerns("https://x.org/a/b", "main")
+        except WebhookError:
+            continue
+        except Exception as error:
+            raise AssertionError(change) from error
