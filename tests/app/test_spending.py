@@ -245,7 +245,9 @@ async def test_a_server_that_tells_no_usage_has_spent_the_most(tmp_path: Path) -
     """Counts that make no sense are read as absent. The cap was never reached with them."""
     store, claude = await Store.open(default_url(tmp_path), now=system_now), Answers()
     claude.usage = Usage()
-    model = CappedModel(claude, SpendingLedger(store.ledger, 2.5 * most()), lambda _: None, lambda *_: True)
+    model = CappedModel(
+        claude, SpendingLedger(store.ledger, 2.5 * most()), lambda _: None, lambda *_: True
+    )
     ends = [await answer(model) for _ in range(4)]
     assert ends == ["answered", "answered", "spend_limit", "spend_limit"]
     await store.close()
@@ -254,7 +256,9 @@ async def test_a_server_that_tells_no_usage_has_spent_the_most(tmp_path: Path) -
 async def test_words_whose_number_is_not_told_are_paid_for(tmp_path: Path) -> None:
     store, claude = await Store.open(default_url(tmp_path), now=system_now), Answers()
     claude.usage, claude.words = Usage(cache_read=150_000), "x" * 30_000
-    model = CappedModel(claude, SpendingLedger(store.ledger, 1_000.0), lambda _: None, lambda *_: True)
+    model = CappedModel(
+        claude, SpendingLedger(store.ledger, 1_000.0), lambda _: None, lambda *_: True
+    )
     assert await answer(model) == "answered"
     spent, _ = (await store.ledger.spent())["all/*"]
     told = Usage(cache_read=150_000, output=10_000)
