@@ -49,6 +49,17 @@ _LOGIN_IN_PROSE = re.compile(
 _LOGIN_ANCHORS = ("ogin", "og in", "ign in", "redential")
 """A user and a password in a sentence: `Default login: admin / …`."""
 _USER_LIST = re.compile(r'^"[\w.-]{1,60}" "(?P<value>[^"\s]{8,200})"$', re.MULTILINE)
+_RELAYS = re.compile(
+    r"^\[?[\w.-]{1,80}\]?(?::\d{1,5})?[ \t]{1,20}"
+    r"[\w.+-]{1,60}@[\w.-]{1,60}:(?P<value>[^\s:]{6,200})$",
+    re.MULTILINE,
+)
+"""Postfix's passwords of relays."""
+_PLAIN_SCHEME = re.compile(r"\{PLAIN\}(?P<value>[^\s:\"'<>]{4,100})")
+_JOINED = re.compile(
+    r"""://[\w.-]{1,60}:["'][ ]?[+.][ ]?["'](?P<value>[^"'\n]{4,200})["'][ ]?[+.][ ]?["']@"""
+)
+_QUERY_KEY = re.compile(r"[?&]appid=(?P<value>[0-9a-f]{32})(?![0-9a-f])")
 _ENCODED_BYTE = re.compile(r"%[0-9A-Fa-f]{2}")
 _RULE_LINE = re.compile(r"[ \t]{0,8}\|[-|: ]{3,400}\n")
 
@@ -59,7 +70,7 @@ def addresses(text: str, kind: str) -> Iterator[Candidate]:
     yield from _in_pairs(text)
     yield from _encoded(text)
     if kind in {"config", "prose"}:
-        for pattern in (_PGPASS, _USER_LIST):
+        for pattern in (_PGPASS, _USER_LIST, _RELAYS):
             for match in pattern.finditer(text):
                 if is_marked_password(match["value"]):
                     yield _candidate(match)
@@ -70,7 +81,7 @@ def addresses(text: str, kind: str) -> Iterator[Candidate]:
                 yield _candidate(found)
         for at in places(text, '".toCharArray()'):
             found = _CHARACTERS.search(text, max(0, at - 200), at)
-            if found and is_mixed(found["value"]):
+            if found and is_marked_password(found["value"]):
                 yield _candidate(found)
     if kind not in {"prose", "json"}:
         for at in (
@@ -89,6 +100,7 @@ def addresses(text: str, kind: str) -> Iterator[Candidate]:
         yield from _in_separated_values(text)
 
 
+_IN_BRACKETS = re.compile(r"\((?P<user>[\w.@-]{2,40}) ?/ ?(?P<value>[^\s()]{6,80})\)")
 _SPANS = re.compile(
     r"(?P<mark>`|\*\*)(?P<user>[\w.@+-]{2,60})(?P=mark) ?/ ?"
     r"(?P=mark)(?P<value>[^`*\s]{6,80})(?P=mark)"
@@ -97,17 +109,18 @@ _SPANS = re.compile(
 
 def _in_spans(text: str) -> Iterator[Candidate]:
     """Yield the password of a user in a document: `` `demo@acme.com` / `…` ``."""
-    for anchor in ("` / `", "`/`", "** / **"):
+    for anchor, pattern in _PAIRS_OF_LOGINS:
         for at in places(text, anchor):
             floor = max(text.rfind("\n", max(0, at - 300), at) + 1, at - 300, 0)
-            found = _SPANS.search(text, max(floor, at - 62), at + 90)
+            found = pattern.search(text, max(floor, at - 62), at + 90)
             if found is None or not is_marked_password(found["value"]):
                 continue
             if "@" in found["user"] or _OF_LOGINS.search(text, floor, at):
                 yield _candidate(found)
 
 
-_OF_LOGINS = re.compile(r"(?i)log(?:ged)?[ -]?in|sign[ -]?in|credential|account|user")
+_PAIRS_OF_LOGINS = (("` / `", _SPANS), ("`/`", _SPANS), ("** / **", _SPANS), (" / ", _IN_BRACKETS))
+_OF_LOGINS = re.compile(r"(?i)log(?:ged)?[ -]?in|sign[ -]?in|credential|account|user|://")
 
 
 def _candidate(match: re.Match[str], label: str = "password") -> Candidate:
@@ -119,6 +132,9 @@ def _in_urls(text: str) -> Iterator[Candidate]:
     while at >= 0:
         following = text.find("://", at + 3)
         run = _ADDRESS_END.match(text, at + 3, following if following >= 0 else len(text))
+        joined = _JOINED.match(text, at)
+        if joined and is_marked_password(joined["value"]):
+            yield _candidate(joined)
         if run is not None and "@" in run.group():
             yield from _user_part(text, at + 3, run.group())
         at = following
@@ -197,6 +213,11 @@ def _encoded(text: str) -> Iterator[Candidate]:
             in_query = text[max(0, at - before - 1) : at] in ("?", "&", ";", "?X-Amz-", "&X-Amz-")
             if match and in_query and is_random(match["value"].replace("%", "")):
                 yield _candidate(match, "signature")
+    for anchor, pattern in (("{PLAIN}", _PLAIN_SCHEME), ("appid=", _QUERY_KEY)):
+        for at in places(text, anchor):
+            match = pattern.match(text, at - (anchor == "appid="))
+            if match:
+                yield _candidate(match)
     for at in places(text, "ookie: "):
         newline = text.find("\n", at, at + 600)
         for match in _SESSION.finditer(text, at + 7, newline if newline >= 0 else at + 600):

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from bot.context.secrets.candidate import Candidate, places
-from bot.context.secrets.names import Strength, is_password_name, secret_strength
+from bot.context.secrets.candidate import Candidate, Written, places
+from bot.context.secrets.names import Strength, is_key_name, is_password_name, secret_strength
 from bot.context.secrets.nearby import KEY_AFTER, USER, in_login, in_statement, is_login
 from bot.context.secrets.passwords import is_marked_password, is_password
 from bot.context.secrets.values import (
@@ -71,12 +71,15 @@ _OPERATOR = re.compile(
         [ \t]{{0,4}}(?:\|\||\?\?|or)[ \t]{{0,4}}             # secret = options.x || "…"
       | [ \t]{{1,4}}(?:or|eq|is|As|AS|BY|by)[ \t:]{{1,4}}   # getenv("PASSWORD") or "…"
       | \.(?:orElse|getOrElse|unwrap_or|ifEmpty)\w{{0,8}}\(\{{?[ ]?  # getenv("SECRET").orElse("…")
-      | {_GAP},?{_GAP}
-        (?:[ \t]{{0,40}}["']?\w{{1,30}}["']?[ \t]{{0,20}}[:=][^\n{{}}]{{0,100}}\n){{0,3}}
-        [ \t]{{0,60}}(?:-[ ])?{_VALUE_KEY}                 # name: PASSWORD, value: "…"
+      | {_GAP},?{_GAP}(?:-[ ])?{_VALUE_KEY}                 # name: PASSWORD, value: "…"
+      | ,?[ \t]{{0,8}}\n
+        (?:[ \t]{{0,40}}["']?\w{{1,30}}["']?[ \t]{{0,20}}[:=][^\n{{}}]{{0,100}}\n){{1,3}}
+        [ \t]{{0,60}}{_VALUE_KEY}                           # name = "password" … value = "…"
       | (?P<comma>,){_GAP}                                  # setenv("PASSWORD", "…")
       | (?P<call>\(){_GAP}                                  # setPassword("…")
       | (?P<space>[ \t]{{1,40}})(?=[@"'`])                  # #define PASSWORD "…"
+      | \(\)[ \t]{{0,4}}(?:(?:->|:)[ ]?[\w.&']{{1,30}})?[ \t]{{0,4}}[:={{]\s{{0,40}}
+        (?:return[ ])?                                      # getPassword() {{ return "…"; }}
       | \{{(?=")                                            # string password{{"…"}}
       | \)[ \t]{{0,4}}\{{[ \t]{{0,4}}                         # ENV.fetch("PASSWORD") {{ "…" }}
       | [ \t]{{1,4}}(?:[\w:]{{1,20}}="[^"\n]{{0,60}}"[ \t]{{1,4}})?
@@ -86,7 +89,7 @@ _OPERATOR = re.compile(
     )
     (?P<wrap>
       (?:(?:new[ \t]|await[ \t]|[&*])?[A-Za-z_$\[][\w.:$\]]{{0,60}}(?:<[\w, ]{{0,30}}>)?
-        [(\[{{!]{{1,2}}{_GAP} | \({_GAP} | \{{\{{[ ]? | \$\{{[\w:.-]{{1,60}},[ ]?
+        [(\[{{!]{{1,2}}{_GAP} | [(\[]{_GAP} | \{{\{{[ ]? | \$\{{[\w:.-]{{1,60}},[ ]?
       ){{0,3}}
     )
     (?:[*&]?[bBrRuUfFlL]{{1,2}}|@|\$|[qQ]{{1,2}})?\#{{0,3}}
@@ -111,6 +114,7 @@ _BARE_OPERATOR = re.compile(
     r"""(?P<close>\\{0,4}["'`])?[)\]*]{0,3}[ \t]{0,40}"""
     r"""(?:(?:=>|<-|<<<|\?=|={1,2}|(?P<cell>\|)|:[=:-]?)\*{0,3}[ \t]{0,40}"""
     r"""(?:[&!]{1,2}\w{1,40}[ \t]{1,4}(?=\S))?(?:(?:[|>][+-]?\d?)?\n[ \t]{1,80})?"""
+    r"""|[ \t]{1,4}(?:for|of|on)[ ](?:[\w.-]{1,30}[ ]){0,5}[\w.-]{1,30}[:=][ \t]{1,8}"""
     r"""|(?P<space>[ \t]{1,40}(?:(?:(?:for|of|on|to)[ ](?:[\w.-]{1,30}[ ]){1,6})?"""
     r"""(?:is|was)[ \t:]{1,4})?\*{0,3}))"""
     r"""(?P<scheme>(?:Basic|Bearer|Token|ApiKey|token|bearer|basic)[ \t]{1,4})?"""
@@ -123,7 +127,7 @@ _BARE_PAIR = re.compile(
     re.IGNORECASE,
 )
 _IN_ELEMENT = re.compile(
-    r"(?:[^<>\n]{0,40}>|</[\w:]{1,40}>)[ \t\n]{0,80}(?:<[\w:]{1,40}>|<!\[CDATA\[)?[ \t\n]{0,80}"
+    r"(?:[^<>\n]{0,40}>|</[\w:]{1,40}>)[ \t\n]{0,80}(?:<[\w:]{1,40}>|<!\[CDATA\[){0,2}[ \t\n]{0,80}"
 )
 _BEFORE_ELEMENT = re.compile(r"[ \t]{0,8}:?[ \t]{0,8}<[\w:]{1,40}>[ \t\n]{0,80}")
 _PAIR_IN_PROSE = re.compile(r"[ \t:*]{1,8}`?[\w@.-]{1,40}`?[ \t]{0,2}[/:][ \t]{0,2}`?")
@@ -161,6 +165,8 @@ _BYTES = re.compile(
 )
 """A key as a list of bytes."""
 _DISTINCT_BYTES = 10
+_SHELL_DEFAULT = re.compile(r"""=["']?\$\{\w{1,40}:?[-=](?P<value>[^}\s"'$]{4,200})\}""")
+"""`PASSWORD=${1:-…}`"""
 _GROUPS = re.compile(
     r"[\"']?[ \t]{0,8}[:=][ \t]{0,8}(?P<value>[a-z]{4}(?: [a-z]{4}){3})[ \t]{0,8}(?:\n|\Z)"
 )
@@ -183,10 +189,19 @@ _DSN = re.compile(
     re.IGNORECASE,
 )
 _LOGINS = {
-    "php": {"PDO": 2, "mysqli": 2, "mysqli_connect": 2, "ftp_login": 2},
+    "php": {"PDO": 2, "mysqli": 2, "mysqli_connect": 2, "ftp_login": 2, "ldap_bind": 2},
+    "go": {"NewDialer": 3},
+    "csharp": {"new SftpClient": 2, "new SshClient": 2},
     "c": {"mysql_real_connect": 3, "WiFi.begin": 1},
     "cpp": {"mysql_real_connect": 3, "WiFi.begin": 1},
-    "python": {"FTP": 2, "FTP_TLS": 2, "simple_bind": 1, "simple_bind_s": 1},
+    "python": {
+        "FTP": 2,
+        "FTP_TLS": 2,
+        "simple_bind": 1,
+        "simple_bind_s": 1,
+        "create_user": 2,
+        "create_superuser": 2,
+    },
     "javascript": {"new Sequelize": 2},
     "typescript": {"new Sequelize": 2},
 }
@@ -241,14 +256,17 @@ def assigned(text: str, hits: list[int], kind: str) -> Iterator[Candidate]:
         if takes_login:
             yield from in_login(text, end, name)
         if strength is None and is_key:
-            strength = _strength_in_prose(text, start) or _strength_of_parent(text, start, end)
-            if strength is None:
+            if name.isalpha():
+                strength = _strength_in_prose(text, start)
+                strength = strength or _strength_of_parent(text, start, end)
+            if strength is None and not text.endswith(_PUBLIC, max(0, start - 7), start):
                 yield from _decoded_key(text, end, kind)
         if strength is None or _RESULT_COMPARED.match(text, end):
             continue
         label = _label(name, strength)
         proof: Proof = "typed"
-        if strength == "password" and (is_password_name or kind != "yaml"):
+        # In YAML, the value of `secret` is often the name of one.
+        if strength == "password" and (is_password_name or kind != "yaml" or name.isupper()):
             proof = "likely" if is_password_name else "marked"
         literal = _literal(text, end, name)
         if literal is not None:
@@ -277,7 +295,8 @@ def assigned(text: str, hits: list[int], kind: str) -> Iterator[Candidate]:
         bare = bare or [*_bare(text, start, end, name, strength, proof, kind, label)]
         if kind == "yaml" and name.endswith("s"):
             bare += _listed(text, end, strength, label)
-        if not bare and kind not in _WITHOUT_STATEMENTS:
+        is_told = literal is not None and _DIRECT.match(text, end) is not None
+        if not bare and not is_told and kind not in _WITHOUT_STATEMENTS:
             bare = [*in_statement(text, start, end, strength)]
             if bare:
                 bare += _following(text, end, bare[0].start, bare[0].end, strength, label)
@@ -311,7 +330,7 @@ class _Meaning(NamedTuple):
 def _meaning(written: str) -> _Meaning:
     name = _METHOD.sub("", written)
     strength = secret_strength(name)
-    is_key = name.lower() in {"key", "keys"}
+    is_key = strength is None and is_key_name(name)
     is_password = strength == "password" and is_password_name(name)
     return _Meaning(name, strength, is_login(name), is_key, is_password)
 
@@ -325,6 +344,8 @@ def _strength_in_prose(text: str, start: int) -> Strength | None:
     return secret_strength(f"{before}_key") if before else None
 
 
+_DIRECT = re.compile(r"""["'`]?\s{0,4}[:=]\s{0,4}["'`][^"'`\n]{0,200}["'`]\s{0,4}[,;})\]]""")
+"""A name with a literal of its own: what follows belongs to other names."""
 _PARENT = re.compile(r"""["']?(\w{1,60})["']?[ \t]{0,8}[:=]?[ \t]{0,8}\Z""")
 
 
@@ -346,6 +367,7 @@ def _strength_of_parent(text: str, start: int, end: int) -> Strength | None:
     return secret_strength(f"{parent[1]}_key") if parent else None
 
 
+_PUBLIC = ("public ", "Public ", "public-", "PUBLIC ")
 _DECODED = re.compile(
     r"""[ \t]{0,20}:?={1,2}[ \t]{0,20}[\w.]{0,40}"""
     r"""(?:Buffer\.from|fromhex|unhexlify|DecodeString|b64decode|FromBase64String|FromHexString"""
@@ -353,7 +375,8 @@ _DECODED = re.compile(
     r"""\([ ]?(?P<quote>["'])(?P<value>[A-Za-z0-9+/=_-]{12,400})(?P=quote)"""
 )
 _OWN_KEY = re.compile(
-    r"""(?::[ ]?&?\[u8;[ ]?\d+\])?[ \t]{0,20}[:=]{1,2}[ \t]{0,8}(?:b?["']|`{0,2})"""
+    r"""(?::[ ]?&?\[u8(?:;[ ]?\d+)?\])?(?:[ \t]{0,20}[:=]{1,2}[ \t]{0,8}|[ \t]{1,20}(?=["']))"""
+    r"""(?:b?["']|`{0,2})"""
     r"""(?P<value>[A-Za-z0-9+/_-]{24,100}={0,2})(?:["'`]|[ \t]*(?:\n|\Z))"""
 )
 
@@ -484,7 +507,11 @@ def _unusual(
     text: str, start: int, end: int, strength: Strength, proof: Proof, kind: str, label: str
 ) -> Iterator[Candidate]:
     """Yield a value in a language's own way of writing: heredocs, `%q(…)`, `${name:…}`."""
-    found = None
+    found = _SHELL_DEFAULT.match(text, end) if kind == "shell" else None
+    if found:
+        if _counts(found["value"], strength, proof):
+            yield Candidate(*found.span("value"), label)
+        return
     if strength == "password" and (bytes_found := _BYTES.match(text, end)):
         if len(set(bytes_found["value"].split(","))) >= _DISTINCT_BYTES:
             yield Candidate(*bytes_found.span("value"), label, "form")
@@ -517,6 +544,8 @@ def _bare(
 ) -> Iterator[Candidate]:
     """Yield a value that stands without quotes, if the kind of text writes values so."""
     loose = kind not in _BARE_KINDS
+    # A line of a shell within the text of another language.
+    is_exported = text.endswith("export ", max(0, start - 7), start)
     if kind != "prose" and (before := _value_before(text, start)) is not None:
         if _counts(before[2], strength, proof):
             yield Candidate(before[0], before[1], label)
@@ -540,7 +569,8 @@ def _bare(
         accepted = is_mixed(value) and not _SETTING.match(value)
     elif loose or kind == "prose":
         accepted = is_mixed(value)
-        if not accepted and how == "sign" and not _CODE_SIGN.search(value):
+        is_option = how == "space" and name.startswith("-")
+        if not accepted and (how == "sign" or is_option) and not _CODE_SIGN.search(value):
             is_told = kind == "xml" or _is_alone(text, start, to) or _is_connection(text, start, to)
             test = _TESTS[proof] if is_told else is_marked_password
             accepted = proof == "likely" and test(value)
@@ -549,10 +579,11 @@ def _bare(
             how == "space" and _SETTING.match(value)
         )
     if accepted:
-        yield Candidate(at, _find_value_end(text, at, to), label)
+        written: Written = "form" if is_exported and how == "sign" else "bare"
+        yield Candidate(at, _find_value_end(text, at, to), label, written)
 
 
-_CODE_SIGN = re.compile(r"[({]")
+_CODE_SIGN = re.compile(r"[({\[]")
 _SCHEMES = frozenset(["Bearer", "Basic", "Token", "token", "bearer"])
 _WITH_QUOTE_LIKE = frozenset(["ruby", "code", "shell", "php"])
 _LISTED = r"[ \t]*\n[ \t]{0,80}-[ \t]{1,8}[\"']?(?P<value>[^\s\"'#]{4,400})[\"']?"
@@ -607,8 +638,8 @@ def _bare_span(
     if how != "scheme" and (scheme := _SCHEME.match(text, at, at + 20)):
         at = scheme.end()
         how = "scheme"
-    takes_pair = (name.endswith("auth") and name.startswith("-")) or (
-        kind == "config" and name == "auth"
+    takes_pair = (name.startswith("-") and name.endswith("auth")) or (
+        kind == "config" and name in {"auth", "login"}
     )
     if takes_pair and (user := USER.match(text, at)):
         at = user.end()
@@ -661,7 +692,7 @@ def _is_connection(text: str, at: int, to: int) -> bool:
 def _is_alone(text: str, start: int, to: int) -> bool:
     """Tell whether a name and its value have the line for themselves, as in a listing."""
     line = text[max(0, text.rfind("\n", max(0, start - 80), start)) : start]
-    return not line.strip(" \t\n+-*>#/`\"'<") and text[to : to + 2].strip(" \t`\"',;*")[:1] in (
+    return not line.strip(" \t\n+-*>#/`\"'<:") and text[to : to + 2].strip(" \t`\"',;*")[:1] in (
         "",
         "\n",
     )

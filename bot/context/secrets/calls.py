@@ -26,6 +26,13 @@ _CALLS = (
     ("ipheriv(", r"\("),
     ("AES.new(", r"\("),
     ("TOTP(", r"\("),
+    ("SignedString(", r"\("),
+    ("CookieStore(", r"\("),
+    ("password_hash(", r"\("),
+    ("HashPassword(", r"\("),
+    ("GenerateFromPassword(", r"\("),
+    ("Hash::make(", r"\("),
+    ("hashpw(", r"\("),
     ("algoliasearch(", r"\("),
     ("NewStaticV", r"\d\("),
     ("NewStaticCredentials(", r"\("),
@@ -33,7 +40,7 @@ _CALLS = (
 _OPENINGS = tuple(
     (anchor, len(anchor.rstrip("(.")), re.compile(opening)) for anchor, opening in _CALLS
 )
-_WORDS = ("jwt", "key", "secret", "mac", "MAC", "ipher", "NewStatic")
+_WORDS = ("jwt", "pass", "key", "secret", "mac", "MAC", "ipher", "NewStatic")
 _WORD_OF = {
     anchor: next((word for word in _WORDS if word in anchor or word in anchor.lower()), None)
     for anchor, _ in _CALLS
@@ -80,6 +87,17 @@ _PROVIDER = re.compile(
 """`provider :github, "id", "…"` of OmniAuth."""
 _MADE = frozenset(["algoliasearch(", "NewStaticV", "NewStaticCredentials("])
 """Calls whose keys are made by a machine."""
+_OF_PASSWORDS = frozenset(
+    [
+        "ookieParser(",
+        "password_hash(",
+        "HashPassword(",
+        "GenerateFromPassword(",
+        "Hash::make(",
+        "hashpw(",
+    ]
+)
+"""Calls that take nothing but keys or passwords."""
 _BEFORE_ARGUMENT = re.compile(r"(?:[(,]|\A)\s{0,40}(?:b|\[\]byte\()?\Z")
 _ALGORITHM = re.compile(
     r"(?i)(?:a?es|des|3des|rsa|[hrep]s|sha|md|utf|ecdsa|ed|hmac|base|chacha|id-|gcm|p)[-_]?\d.*|hmac(?:[-_]?(?:sha|md)\w*)?"
@@ -91,8 +109,7 @@ def _is_argument(text: str, start: int, literal: re.Match[str], anchor: str) -> 
     value = literal["value"]
     if anchor in _MADE:
         return False
-    # A parser of cookies takes nothing but keys.
-    proof = is_password if anchor == "ookieParser(" else is_marked_password
+    proof = is_password if anchor in _OF_PASSWORDS else is_marked_password
     if len(value) < 8 or _ALGORITHM.fullmatch(value) or not proof(value):
         return False
     head = text[max(start, literal.start() - 60) : literal.start()]

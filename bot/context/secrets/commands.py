@@ -28,6 +28,11 @@ _COMMANDS = (
     _command("login", rf"\blogin\b{_ANY}-p[ \t=]+{_VALUE}"),
     _command("redis-cli", rf"redis-cli\b{_ANY}(?:-a|--pass)[ \t]+{_VALUE}"),
     _command("curl", rf"curl\b{_ANY}(?:-u|--user|-U|--proxy-user)[ \t=]*{_PAIR}"),
+    _command(
+        "curl",
+        rf"curl\b{_ANY}(?:-b|--cookie)[ \t=]*[\"']?[\w.-]{{0,40}}(?:sess|sid|auth|token)\w{{0,20}}="
+        r"(?P<value>[^;\s\"']{16,400})",
+    ),
     _command("http ", rf"\bhttp[ ]{_ANY}(?:-a|--auth)[ \t=]+{_PAIR}"),
     _command("https ", rf"\bhttps[ ]{_ANY}(?:-a|--auth)[ \t=]+{_PAIR}"),
     _command("ldap", rf"ldap(?:search|add|modify|delete|passwd|whoami)\b{_ANY}-w[ \t]+{_VALUE}"),
@@ -45,6 +50,9 @@ _COMMANDS = (
     _command("7z", rf"\b7z[ar]?[ \t]{_ANY}-p{_VALUE}"),
     _command("openssl", rf"openssl\b{_ANY}-k[ \t]+{_VALUE}"),
     _command("createUser", rf"createUser[ \t]+[\w.-]{{1,60}}[ \t]+(?:MD5|SHA[\w-]*)[ \t]+{_VALUE}"),
+    _command(
+        "createUser", rf"createUser[ \t][^\n]{{1,120}}[ \t](?:AES|DES)[\w-]{{0,8}}[ \t]+{_VALUE}"
+    ),
     _command("-pass", rf"(?<!\w)-pass(?:phrase|in|out)?[ \t=]+(?:pass:)?{_VALUE}"),
     _command("htpasswd", rf"htpasswd[ \t]+-\w*b\w*[ \t]{_ANY}[\w.@-]{{1,60}}[ \t]+{_VALUE}"),
     _command(
@@ -58,12 +66,30 @@ _COMMANDS = (
     _command("sudo -S", rf"echo[ \t]+{_VALUE}[ \t]*\|[ \t]*sudo[ \t]+-S"),
     _command(
         "assword",
-        r"assword[^\n]{0,40}\n?[ \t]{0,20}send[ \t]+(?:--[ \t]+)?"
-        r"[\"](?P<value>[^\"\\\n]{4,200})\\[rn][\"]",
+        r"assword[^\n]{0,60}\n?[ \t]{0,20}[\w.]{0,20}(?:send|sendline|write)"
+        r"(?:[ \t]+(?:--[ \t]+)?|\(b?)"
+        r"[\"'](?P<value>[^\"'\\\n]{4,200})(?:\\[rn])?[\"']",
     ),
     _command(
         "rabbitmqctl",
         rf"rabbitmqctl[ \t]+(?:add_user|change_password)[ \t]+[\w.-]{{1,60}}[ \t]+{_VALUE}",
+    ),
+    _command("| ConvertTo", rf"{_VALUE}[ \t]*\|[ \t]*ConvertTo-SecureString"),
+    _command("az ", rf"\baz[ ]{_ANY}-p[ \t]+{_VALUE}"),
+    _command("http-basic.", rf"http-basic\.[\w.-]{{1,80}}[ \t]+[\w.@-]{{1,60}}[ \t]+{_VALUE}"),
+    _command(
+        "echo ",
+        rf"echo[ \t]+(?:-n[ \t]+)?{_VALUE}[ \t]*>{{1,2}}[ \t]*[\w./~$-]{{0,80}}"
+        r"(?:pass|secret|token|cred)[\w.-]{0,40}[ \t]*(?:$|[;&|\"'\n])",
+    ),
+    _command(
+        "SET PASSWORD",
+        r"SET PASSWORD(?: FOR [^=\n]{1,120})?[ ]?=[ ]?(?P<quote>')(?P<value>[^'\n]{4,200})'",
+    ),
+    _command(
+        "sp_add",
+        r"sp_add(?:login|linkedsrvlogin)[ \t]+[^;\n]{0,200}?,[ \t]*"
+        r"N?'(?P<value>[^'\n]{4,200})'[ \t]*(?:;|$|\n)",
     ),
     _command("zip", rf"\bzip\b{_ANY}-P[ \t]*{_VALUE}"),
     _command("vault login", rf"vault login[ \t]+(?:-\S+[ \t]+)*(?:token=)?{_VALUE}"),
@@ -83,6 +109,18 @@ _WORD_OF = {
     anchor: next((word for word in _WORDS if word in anchor), None) for anchor, _ in _COMMANDS
 }
 """A word that a text must hold, in any case, if it holds the anchor."""
+_OPTION_OF = {
+    **dict.fromkeys(("sshpass", "mysql", "mariadb", "mongo", "7z", "psexec", "az ", "login"), "-p"),
+    **dict.fromkeys(("zip", "sqlcmd"), "-P"),
+    **dict.fromkeys(("http ", "https "), "-a"),
+    **dict.fromkeys(("net use", "net user"), "net use"),
+    "ldap": "-w",
+    "openssl": "-k",
+    "smbclient": "-U",
+    "lftp": "-u",
+}
+"""A text that a command must hold. Few texts hold any, and one look excludes several commands."""
+_OPTIONS = frozenset(_OPTION_OF.values())
 
 
 def in_commands(text: str, words: frozenset[str]) -> Iterator[Candidate]:
@@ -91,10 +129,11 @@ def in_commands(text: str, words: frozenset[str]) -> Iterator[Candidate]:
     `words` are those of secrets' names that the text holds.
     """
     present = {None, *words, *(("sql",) if "sql" in text else ())}
+    options = {None, *(option for option in _OPTIONS if option in text)}
     if "pass" in present:
         yield from _in_user_lists(text)
     for anchor, pattern in _COMMANDS:
-        if _WORD_OF[anchor] not in present:
+        if _WORD_OF[anchor] not in present or _OPTION_OF.get(anchor) not in options:
             continue
         at = text.find(anchor)
         while at >= 0:

@@ -147,8 +147,9 @@ _FORMS: tuple[tuple[str, bytes, bytes], ...] = (
     (
         "password hash",
         b"$",
-        rb"\$(?:2[abxy]?|5|6|y|gy|7|1|apr1|argon2(?:id?|d)|pbkdf2(?:-\w+)?|scrypt)\$(?:[\w=,+-]{1,60}\$){0,4}([A-Za-z0-9./+]{20,}={0,2}(?:\$[A-Za-z0-9./+]{20,}={0,2})?)",
+        rb"\${1,2}(?:2[abxy]?|5|6|y|gy|7|1|apr1|argon2(?:id?|d)|pbkdf2(?:-\w+)?|scrypt)\${1,2}(?:[\w=,+-]{1,60}\${1,2}){0,4}([A-Za-z0-9./+]{20,}={0,2}(?:\$[A-Za-z0-9./+]{20,}={0,2})?)",
     ),
+    ("password hash", b"$", rb"\$[PH]\$([A-Za-z0-9./]{31})(?![A-Za-z0-9./])"),
     ("password hash", b"{S", rb"\{S?SHA(?:256|512)?\}([A-Za-z0-9+/]{27,}={0,2})"),
 )
 _LONG_RUN = re.compile(rb"[_-][A-Za-z0-9]{20,200}(?![A-Za-z0-9])")

@@ -73,6 +73,12 @@ _AFTER_SECRET = _word_set(
     "development staging local default old new current previous main primary secondary data bytes "
     "confirmation confirm again base live sandbox"
 )
+_BEFORE_OTHER_KEYS = _word_set(
+    "site cache foreign primary partition sort row object idempotency publishable translation "
+    "message event storage query route group config map dict index lookup hash image file s3 "
+    "registry react sitemap locale lang i18n label sub parent child search anon"
+)
+"""Words before `key` in the names of what is no secret."""
 _REFERENCES = _word_set("existing pull public pub csrf")
 
 
@@ -99,6 +105,15 @@ def secret_strength(name: str) -> Strength | None:
     if last in _KEYS or last.endswith(_KEY_ENDINGS) or (before, last) in _KEY_PAIRS:
         return "key"
     return None
+
+
+@lru_cache(maxsize=16_384)
+def is_key_name(name: str) -> bool:
+    """Tell whether a name may hold a key of an unknown service: `key`, `AIO_KEY`."""
+    words = [word.lower() for word in _WORD.findall(name)]
+    if not words or words[-1] not in {"key", "keys"} or not _REFERENCES.isdisjoint(words):
+        return False
+    return len(words) == 1 or words[-2] not in _BEFORE_OTHER_KEYS
 
 
 _OF_PASSWORDS = _word_set(

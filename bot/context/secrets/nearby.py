@@ -28,8 +28,14 @@ _LOGIN = re.compile(
 )
 _DIGEST = re.compile(r"\bDigest[ \t]")
 """A header whose values are hashes: `Authorization: Digest username="…", uri="…"`."""
-_OPENING = re.compile(r"\s{0,4}[=(]\s{0,4}\(?|[ \t](?=[\"'])")
+_OPENING = re.compile(
+    r"(?:\(\)\.(?:preemptive\(\)\.)?(?:basic|digest)|::new)?\s{0,4}[=(]\s{0,4}\(?|[ \t](?=[\"'])"
+)
 """Ruby's calls need no parentheses: `basic_auth "user", "…"`."""
+
+
+_DEFAULT = re.compile(r"""\bdefault[ ]?[=:][ ]?["'](?P<value>[^"'\n]{4,200})["']""")
+_IS_VALUE = re.compile(r"""[\w"'][ \t]{0,4}:[ \t]{0,4}["'][^"'\n]{0,60}\Z""")
 
 
 def in_statement(text: str, start: int, end: int, strength: Strength) -> Iterator[Candidate]:
@@ -40,9 +46,15 @@ def in_statement(text: str, start: int, end: int, strength: Strength) -> Iterato
     ending = _ENDING.search(text, end, end + _SIDE)
     stop = ending.start() if ending else min(len(text), end + _SIDE)
     proof = is_mixed if strength == "password" else is_random
+    default = _DEFAULT.search(text, end, stop) if strength == "password" else None
+    if default and is_password(default["value"]):
+        yield Candidate(*default.span("value"), "password", "quotes")
+        return
     if not any(proof(word[1]) for word in _WORD.finditer(text, end, stop)):
         return
     floor = max(text.rfind("\n", max(0, start - _SIDE), start) + 1, start - _SIDE, 0)
+    if text[end : end + 1] in ('"', "'") and _IS_VALUE.search(text, max(floor, start - 80), start):
+        return
     if _IMPORT.search(text, floor, end) or _DIGEST.search(text, floor, stop):
         return
     behind = (found for found in STRING.finditer(text, floor, stop) if found.start() >= end)
@@ -74,9 +86,7 @@ def in_login(text: str, end: int, name: str, place: int | None = None) -> Iterat
     opening = _OPENING.match(text, end)
     if opening is None:
         return
-    last_character = "\n" if opening.group().isspace() else ")"
-    closing = text.find(last_character, opening.end(), opening.end() + _SIDE)
-    stop = closing if closing >= 0 else opening.end() + _SIDE
+    stop = _find_end(text, opening)
     if place is not None:
         argument = _argument(text, opening.end(), stop, place)
         if argument and is_password(argument["value"]):
@@ -90,9 +100,39 @@ def in_login(text: str, end: int, name: str, place: int | None = None) -> Iterat
     proof = (
         is_mixed if name.lower().endswith("connect") and len(literals) < 3 else is_marked_password
     )
+    if len(literals) == 1 and re.search(r"(?:^|[.>:])auth$", name):
+        proof = is_password
     last = next((it for it in reversed(literals) if proof(it["value"])), None)
-    if last is not None and not _is_key(text, last):
+    if last is not None and not _is_key(text, last) and not _is_member(text, last.start()):
         yield Candidate(*last.span("value"), "password", "quotes")
+
+
+_BRACKET = re.compile(r"[()]")
+
+
+def _find_end(text: str, opening: re.Match[str]) -> int:
+    """Return the end of a call's arguments: the line's, or that of the brackets it opened."""
+    limit = opening.end() + _SIDE
+    if opening.group().isspace():
+        newline = text.find("\n", opening.end(), limit)
+        return newline if newline >= 0 else limit
+    depth = 0
+    for bracket in _BRACKET.finditer(text, opening.end(), limit):
+        if bracket.group() == "(":
+            depth += 1
+        elif bracket.group() == ")":
+            depth -= 1
+        if depth < 0:
+            return bracket.start()
+    return limit
+
+
+_MEMBER = re.compile(r"""(?:=>|["'`]\s{0,4}:)\s{0,8}\Z""")
+
+
+def _is_member(text: str, at: int) -> bool:
+    """Tell whether a literal is the value of a key, whose name says what it is."""
+    return _MEMBER.search(text, max(0, at - 20), at) is not None
 
 
 def _argument(text: str, at: int, stop: int, place: int) -> re.Match[str] | None:

@@ -15,7 +15,7 @@ _SHORTEST = 6
 _LONGEST = 80
 _TERM = re.compile(
     r"(?<![A-Za-z0-9])(?:v\d+|i18n|l10n|e2e|web3|neo4j|auth0|log4j2?|http2?|x64|x86|utf16|[rhe]s\d{3}"
-    r"|aes\d{3}|rfc\d+|pbkdf2|bcrypt\d?|pkcs\d+|tls1\d?|s3|h2|ec2|d3|r2|l[2347]|x\d+|id\d|db\d|v\d)(?![A-Za-z0-9])",
+    r"|aes\d{3}|rfc\d+|pbkdf2|bcrypt\d?|pkcs\d+|tls1\d?|s3|h2|ec2|d3|r2|l[2347]|x\d+|id\d|(?-i:db\d)|v\d)(?![A-Za-z0-9])",
     re.IGNORECASE,
 )
 """Words with a digit that stand in names."""
@@ -24,17 +24,21 @@ _OF_A_NAME = re.compile(
     r"|title|text|string|button|view|page|path|file|config|class|[_-]name|namespace|hash"
 )
 """Words of names that hold something about a password."""
-_IDENTIFIER = re.compile(r"[a-z][a-z0-9]*(?:[A-Z][a-z0-9]+)*|[a-z0-9_.]+|[a-z0-9-]+")
+_IDENTIFIER = re.compile(
+    r"(?:[A-Z][a-z]+)+\d|[a-z][a-z0-9]*(?:[A-Z][a-z0-9]+)*|[a-z0-9_.]+|[a-z0-9-]+"
+)
 _OF_A_SECRET = re.compile(r"passw|pwd|secret|token|cred|auth|key")
 _LEET = re.compile(r"[A-Za-z]\d{1,2}[A-Za-z]|(?<![A-Za-z0-9])\d[a-z]{2,}")
 """A digit in place of a letter: `s3kret`, `3va`."""
+_LEET_S = re.compile(r"(?<![A-Za-z])s3(?!bucket|client|key|url|path|object|uri|file)[a-z]{2}")
+"""`s3lect`; behind other words, `s3` is Amazon's store."""
 _SIGN = re.compile(r"[A-Za-z0-9][!@#$%^&*+~]|[!@#$%^&*+~][A-Za-z0-9]")
 _FILE = re.compile(
     r".*\.(?:txt|json|ya?ml|toml|ini|env|key|pem|crt|com|net|org|io|local|svc|py|js|ts|go)"
 )
 _DOTTED_NAME = re.compile(r"[a-z_]+(?:\.[a-z_]+)*\.[a-z_]+\d?|[\w.]*\[\w*\][\w.]*")
 _HOSTS = re.compile(r"(?:[\w.-]{1,80}:\d{2,5},?)+")
-_SETTING = re.compile(r"[A-Za-z_]+=\w")
+_SETTING = re.compile(r"[A-Za-z_]+=\w|@?[A-Z0-9]+(?:_[A-Z0-9]+)+\Z")
 _RULES = re.compile(r"\w+(?::[\w,.]+)?(?:\|\w+(?::[\w,.]+)?)+")
 """What a validator asks of a value: `required|min:8`."""
 _GROUPS = re.compile(r"[a-z]{4}(?: [a-z]{4}){3}")
@@ -46,26 +50,54 @@ _NO_START = "/.~-{<([|"
 @lru_cache(maxsize=8_192)
 def is_password(value: str) -> bool:
     """Tell whether a password's name can have this value. A word and a digit suffice."""
-    if is_typed(value) or _GROUPS.fullmatch(value):
+    if is_typed(value) or _GROUPS.fullmatch(value) or _is_phrase(value):
         return True
     digits, has_leet, of_a_name = _marks(value)
     if of_a_name or not digits:
         return has_leet
-    return has_leet or digits > 1 or not _OF_A_SECRET.search(value.lower())
+    return (
+        has_leet
+        or digits > 1
+        or _IDENTIFIER.fullmatch(value) is None
+        or not _OF_A_SECRET.search(value.lower())
+    )
 
 
 @lru_cache(maxsize=8_192)
 def is_marked_password(value: str) -> bool:
     """Tell whether a value looks like a password even if its place only suggests one.
 
-    It has a digit in place of a letter, two digits, or a digit and a sign.
+    It has a digit in place of a letter, two digits, or a digit beside a sign or letters of both
+    cases, and it is no identifier.
     """
     if is_typed(value):
         return True
     digits, has_leet, of_a_name = _marks(value)
     if of_a_name or not digits:
         return has_leet
-    return has_leet or digits > 1 or _SIGN.search(value) is not None
+    is_mixed_case = value.lower() != value and value.upper() != value
+    return (
+        has_leet
+        or digits > 1
+        or _SIGN.search(value) is not None
+        or (is_mixed_case and len(value) >= 8 and _IDENTIFIER.fullmatch(value) is None)
+    )
+
+
+_PHRASE = re.compile(r"(?=.*\d)[A-Z][\w'!?$%&-]*(?: [\w'!?$%&-]+){1,5}")
+_OF_SENTENCES = re.compile(
+    r"(?i)\b(?:passw\w*|passcode|token|key|secret|at|must|is|are|be|your|enter|the|character\w*|min\w*|max\w*"
+    r"|required|please|digits?|letters?|step|version|repeat|invalid|not|no|for|with|to|in|or|and)\b"
+)
+
+
+def _is_phrase(value: str) -> bool:
+    """Tell whether a value is a password of several words: `Master of 7 Puppets!`."""
+    return (
+        len(value) >= 10
+        and _PHRASE.fullmatch(value) is not None
+        and _OF_SENTENCES.search(value) is None
+    )
 
 
 def _marks(value: str) -> tuple[int, bool, bool]:
@@ -73,7 +105,7 @@ def _marks(value: str) -> tuple[int, bool, bool]:
     if not _SHORTEST <= len(value) <= _LONGEST or not value.isascii() or value[0] in _NO_START:
         return 0, False, False
     plain = _TERM.sub("", DIGIT_TERM.sub("", value))
-    has_leet = _LEET.search(plain) is not None
+    has_leet = (_LEET.search(plain) or _LEET_S.search(value)) is not None
     if " " in value:
         return 0, has_leet and _WORDS.fullmatch(value) is not None, False
     lower = value.lower()

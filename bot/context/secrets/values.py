@@ -280,7 +280,20 @@ def is_dense(value: str) -> bool:
     return (
         len(value) >= 32
         and all(sum(map(kind, value)) >= 3 for kind in kinds)
-        and not is_harmless(value)
+        and (not is_harmless(value) or _is_salt(value))
+    )
+
+
+_SALT = re.compile(r"[\w!@#$%^&*+=?~.,:;<>/`'\"-]{48,100}")
+
+
+def _is_salt(value: str) -> bool:
+    """Tell whether a value is a long random run of signs in which a pattern stands by chance."""
+    return (
+        _SALT.fullmatch(value) is not None
+        and "://" not in value
+        and not _is_example(value)
+        and without_templates(value) == value
     )
 
 

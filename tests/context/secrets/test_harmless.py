@@ -157,6 +157,22 @@ UNTOUCHED: list[tuple[str, str]] = [
     ("a.sql", "INSERT INTO users (name, mail) VALUES ('calvin99', 'c4lvin@acme.com');"),
     ("a.py", 'connect("broker-17", "queue-2")'),
     ("a.ts", 'const key = "user:17:profile-v2";'),
+    ("a.ini", "esxi1_password: @ESXI1_PASSWORD"),
+    ("a.md", "curl 127.0.0.1:3000/debug/vars"),
+    (
+        "Dockerfile",
+        '# Verify by the public key "RWTx5Zr1tiHQLwG9keckT0c45M3AGeHD6IvimQHpyRywVWGbP1aVSGav"',
+    ),
+    (
+        "a.lock.json",
+        '{"name": "acme/php-jwt", "source": {"reference": "46a395dfeff8f6f4572bc2c3bdabc4e0"}}',
+    ),
+    ("a.js", 'const n={PASSWORD:"Password",chunk:"46a395dfeff8f6f4572b"};'),
+    ("a.php", "$this->runLogin(['email' => 'a@acme.com', 'sub' => 'benny505']);"),
+    ("a.diff", '+password = os.environ["PASSWORD"]'),
+    ("a.ts", r'const token = "^(?:[a-zA-Z0-9_.]+|[^\\s\\w]{2,4})+(?=[A-Z0-9]{1,3}:)$";'),
+    ("a.java", 'form.add("password", "text1"); match("password", "password2");'),
+    ("a.json", '{"password": "Password 2 of 3 is invalid"}'),
     ("cm.yaml", "kind: ConfigMap\ndata:\n  level2: ZGVidWctbGV2ZWwtMQ==\n"),
 ]
 
