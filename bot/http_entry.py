@@ -57,7 +57,8 @@ async def read_body(request: web.Request, most_bytes: int, seconds: float = BODY
                 chunks.append(chunk)
     except TimeoutError:
         raise BodyRefused(408, "too_slow") from None
-    except (web.RequestPayloadError, ConnectionError):
+    except (web.RequestPayloadError, ConnectionError, RuntimeError):
+        # aiohttp raises a RuntimeError if the connection was closed before the read began.
         raise BodyRefused(400, "cut_off") from None
     return b"".join(chunks)
 
@@ -127,8 +128,9 @@ class _SmallReads(RequestHandler):
 class ConnectionLimit:
     """A factory of connections that keeps at most `most` open.
 
-    If the limit is reached, the oldest connection on which no request is being answered is closed:
-    a client that sends half a request and waits gives its place to one that sends a whole one.
+    If the limit is reached, the oldest connection is closed whose client has still to send
+    something: the rest of a head, the rest of a body, or a next request. A client that sends half a
+    request and waits gives its place to one that sends a whole one.
     `most` stays below the process's limit of open files, so that accepting never fails for that.
     """
 
@@ -141,14 +143,24 @@ class ConnectionLimit:
         connections = self._server.connections
         if len(connections) >= self._most:
             for handler in connections:  # in the order in which they were opened
-                # aiohttp has no public name for "a request is being answered".
-                if not handler._request_in_progress:
+                if _waits_for_client(handler):
                     handler.force_close()
                     self.closed += 1
                     break
         handler = self._server()
         handler.__class__ = _SmallReads  # aiohttp makes them itself, of its own class.
         return handler
+
+
+def _waits_for_client(handler: RequestHandler) -> bool:
+    """Tell whether a connection has no whole request to answer.
+
+    aiohttp has no public name for "a request is being answered" and for that request.
+    """
+    if not handler._request_in_progress:
+        return True
+    request = handler._current_request
+    return request is not None and not request.content.is_eof()
 
 
 def most_connections() -> int:

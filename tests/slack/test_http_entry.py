@@ -244,6 +244,36 @@ async def test_half_sent_requests_do_not_keep_whole_ones_out() -> None:
             writer.close()
 
 
+HALF_A_BODY = b"POST /slack/events HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nhalf"
+
+
+async def test_half_sent_bodies_do_not_push_out_those_who_come_later(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Each held its place for ten seconds, so that the newest connections were the ones to go."""
+    async with serving(most=20) as slack:
+        held = [await asyncio.open_connection("127.0.0.1", slack.port) for _ in range(20)]
+        for _, writer in held:
+            writer.write(HALF_A_BODY)
+            await writer.drain()
+        # All of them are being read by now.
+        assert await slack.post(b"{}", {}) == 401
+        reader, ours = await asyncio.open_connection("127.0.0.1", slack.port)
+        for _ in range(15):
+            held.append(await asyncio.open_connection("127.0.0.1", slack.port))
+            held[-1][1].write(HALF_A_BODY)
+            await held[-1][1].drain()
+        ours.write(b"POST /slack/events HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
+        status = await asyncio.wait_for(reader.readline(), 20)
+        assert b"401" in status
+        for _, writer in (*held, (reader, ours)):
+            writer.transport.abort()
+        await asyncio.sleep(0.05)
+    errors = [line.exc_info[1] for line in caplog.records if line.exc_info]
+    # The filter of the real server counts these and logs none.
+    assert [error for error in errors if not isinstance(error, ConnectionError)] == []
+
+
 async def test_a_body_that_does_not_come_is_given_up() -> None:
     """The deadline is an argument, so the test does not wait for the real one."""
 
