@@ -235,6 +235,26 @@ async def test_a_token_is_used_for_addresses_that_files_or_operators_named(produ
             assert not clones.trusts(parse_url(other), held.name)
 
 
+async def test_a_detached_address_is_trusted_no_more(product: Begin) -> None:
+    """Else the channel's creator could attach it again, with the operator's token."""
+    async with product(repository_hosts=("git.example.com",)) as running:
+        admin, clones = running.bot.slack_contexts, running.bot.clones
+        url = "https://git.example.com/acme/x"
+        body = {"repositories": [{"url": url, "name": "x"}], "channels": [BARE]}
+        held = await admin.read_context(TEAM, BARE)
+        assert await admin.save(TEAM, WHO, Draft(held, body), by_operator=True)
+        assert clones.trusts(parse_url(url), held.name)
+        await admin.load([])
+        assert clones.trusts(parse_url(url), held.name)
+        held = await admin.read_context(TEAM, BARE)
+        assert await admin.save(TEAM, WHO, Draft(held, {**body, "repositories": []}))
+        assert not clones.trusts(parse_url(url), held.name)
+        held = await admin.read_context(TEAM, BARE)
+        assert await admin.save(TEAM, OTHER, Draft(held, body))
+        await admin.load([])
+        assert not clones.trusts(parse_url(url), held.name)
+
+
 async def test_what_another_replica_changes_is_followed_and_what_it_removes_is_dropped(
     product: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:

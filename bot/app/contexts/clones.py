@@ -93,8 +93,8 @@ class Clones:
         self.readers = Readers()
 
     def trust(self, urls: Iterable[str], context: str, workspace: str = "") -> None:
-        """Note addresses that a context file or an operator named for a context."""
-        self._trusted[workspace, context].update(urls)
+        """Note all the addresses that a context file or an operator named for a context."""
+        self._trusted[workspace, context] = set(urls)
 
     def trusts(self, url: RepositoryUrl, context: str, workspace: str = "") -> bool:
         """Tell whether an operator stands behind this very address, host and port included.

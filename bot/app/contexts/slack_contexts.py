@@ -82,6 +82,7 @@ class SlackContexts:
         self._workspace = workspace
         self._files: dict[str, Mapping[str, Any]] = {}
         self._slack: dict[str, _Known] = {}
+        self._named: dict[str, set[str]] = {}
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -99,8 +100,8 @@ class SlackContexts:
         """Begin with the files' contexts and what the store holds; build nothing yet."""
         self._files = _dumped(contexts)
         self._slack = await self._stored()
+        self._trust_named(self._files.keys() | self._slack.keys())
         for config in contexts:
-            self._trust_file(config)
             self._library.put(config)
         for name in self._slack:
             self._use(name)
@@ -118,8 +119,7 @@ class SlackContexts:
         fresh = _dumped(loaded.contexts)
         kept = {name: before[name] for name in broken & before.keys()}
         self._files = {**fresh, **kept}
-        for config in loaded.contexts:
-            self._trust_file(config)
+        self._trust_named(before.keys() | self._files.keys())
         for name in before.keys() - self._files.keys():
             if name not in self._slack or not self._use(name):
                 self._library.drop(name)
@@ -132,9 +132,11 @@ class SlackContexts:
                 self._library.put(config)
         return [config.name for config in changed]
 
-    def _trust_file(self, config: ContextConfig) -> None:
-        urls = (repository.url for repository in config.repositories)
-        self._trust(urls, config.name, self._owner)
+    def _trust_named(self, contexts: Iterable[str]) -> None:
+        """Say which addresses files and operators name for contexts now."""
+        for name in contexts:
+            in_file = {one["url"] for one in self._files.get(name, {}).get("repositories", ())}
+            self._trust(in_file | self._named.get(name, set()), name, self._owner)
 
     async def keep_following(self) -> None:
         """Take over and build what was changed at another replica, until cancelled."""
@@ -149,6 +151,7 @@ class SlackContexts:
     async def follow(self) -> Sequence[str]:
         """Take over what other replicas have changed; return the names that are to be built."""
         before, self._slack = self._slack, await self._stored()
+        self._trust_named(before.keys() | self._slack.keys())
         for name in before.keys() - self._slack.keys():
             # No file gives it a repository, unless its channel was erased.
             self._library.drop(name)
@@ -164,12 +167,12 @@ class SlackContexts:
             for kept in await self._store.contexts.all()
             if kept.workspace == self._workspace
         }
+        self._named = {}
         for name, known in found.items():
             urls = [str(one.get("url") or "") for one in known.body.get("repositories") or ()]
             # Version 0.1.0 kept which addresses an operator named, but not for which context.
             keys = ((url, {self._trust_key(url, name), self._trust_key(url)}) for url in urls)
-            trusted = [url for url, ways in keys if not ways.isdisjoint(named)]
-            self._trust(trusted, name, self._owner)
+            self._named[name] = {url for url, ways in keys if not ways.isdisjoint(named)}
         return found
 
     def _use(self, name: str) -> bool:
@@ -289,7 +292,8 @@ class SlackContexts:
     async def _note_trust(self, context: str, urls: Sequence[str]) -> None:
         for url in urls:
             await self._store.state.put(TRUSTED, self._trust_key(url, context), url.encode())
-        self._trust(urls, context, self._owner)
+        self._named.setdefault(context, set()).update(urls)
+        self._trust_named([context])
 
     def _trust_key(self, url: str, context: str = "") -> str:
         """Return the key under which it is kept that an operator named an address."""
@@ -304,6 +308,10 @@ class SlackContexts:
             return False
         await self._audit(workspace, user, "detached", held.name, ["repositories"])
         self._slack.pop(held.name, None)
+        for url in self._named.pop(held.name, ()):
+            # To attach it again, an operator must name it again.
+            await self._store.state.remove(TRUSTED, self._trust_key(url, held.name))
+        self._trust_named([held.name])
         self._library.drop(held.name)
         self._detached(held.name)
         return True
