@@ -214,17 +214,21 @@ class GitSnapshot(Snapshot):
         return found
 
     def at(self, repository: str, ref: str) -> Snapshot:
-        """Return one repository at another branch, tag or commit that its clone has.
+        """Return one repository at another branch, tag or commit of the followed history.
 
-        The first look at a commit reads the files that differ from those seen before.
+        The first look at a commit reads the files that differ from those seen before. A clone may
+        hold what other contexts follow, whose people are others: that is not found here.
 
         Raises:
-            RepositoryError: there is no such repository, or no such ref in its clone.
+            RepositoryError: there is no such repository, or no such ref in its history.
         """
         view = self._views.get(repository)
         if view is None or _REF.fullmatch(ref) is None or ".." in ref:
             raise RefMissingError(repository, ref)
         commit = view.repository.resolve(ref)
+        tips = {view.state.commit, view.base_commit}
+        if not any(view.repository.is_ancestor(commit, tip) for tip in tips):
+            raise RefMissingError(repository, ref)
         committed_at = view.repository.commit_time(commit)
         state = replace(
             view.state, ref=ref, commit=commit, base_commit=commit, committed_at=committed_at

@@ -262,6 +262,24 @@ def test_another_commit_is_read_by_the_same_rules(bench: Bench, repo: Repo) -> N
     assert snapshot.read("repo", "src/deep/b.py") is None
 
 
+@pytest.mark.parametrize("spelling", ["private", "refs/heads/private", "{commit}", "{short}"])
+def test_what_another_context_follows_in_the_same_clone_is_not_found(
+    bench: Bench, repo: Repo, spelling: str
+) -> None:
+    """Contexts of one repository share its clone. Each may have people of its own."""
+    public = repo.commit(FILES)
+    bench.git(repo.path, "branch", "private")
+    private = repo.commit({"plan.md": b"the plan\n"})
+    bench.git(repo.path, "update-ref", "refs/heads/private", private)
+    repo.reset(public)
+    repo.commit({"src/a.py": b"def send(x):\n    return None\n"})
+    snapshot = _snapshot(bench, repo)
+    ref = spelling.format(commit=private, short=private[:12])
+    with pytest.raises(RepositoryError):
+        snapshot.at("repo", ref)
+    assert snapshot.at("repo", public).repositories()[0].commit == public
+
+
 @pytest.mark.parametrize(
     "ref",
     ["nowhere", "-x", ":/send", "main..v1", "main:src/a.py", "", "a" * 300, "main@{1}", "^main"],

@@ -191,6 +191,13 @@ class GitRepository:
         kind = self.run("looking for a commit of", "cat-file", "-t", commit, ok=(0, 1, 128))
         return kind.strip() == b"commit"
 
+    def is_ancestor(self, commit: str, tip: str) -> bool:
+        """Tell whether a commit is in the history of another, or is that one."""
+        if commit == tip:
+            return True
+        common = self.run("comparing commits of", "merge-base", commit, tip, ok=(0, 1, 128))
+        return common.strip() == commit.encode()
+
     def commit_time(self, commit: str) -> float:
         """Return the committer's time in Unix seconds."""
         if commit in self._times:
