@@ -59,11 +59,11 @@ def hostile(
     """Give a running bot one hostile repository after the other, and ask about each.
 
     Prints the growth of the bot's own memory at its highest, the longest time in which `/healthz`
-    answered, how much of that the bot waited for a processor that others used, the same of a
-    process beside it that does nothing, the longest answer to another person, the same before the
+    answered, the part of it that is not a wait for a processor which others used, the same of
+    a process beside it that does nothing, the longest answer to another person, the same before the
     bot had the repository, and the bot's sentence if it refused. Exits with 1 if the bot's memory
-    grew by more than 200 MB, if `/healthz` took more than 100 ms (without the wait for a processor)
-    and twice the time of the process beside it, if another person's answer took a second longer
+    grew by more than 200 MB, if `/healthz` took more than 100 ms of the bot's own and twice the
+    time of the process beside it, if another person's answer took a second longer
     than before, if the bot did not answer about the code, or if a program of the repository ran.
     """
     from benchmarks.hostile_repositories import REPOSITORIES
@@ -87,8 +87,8 @@ def hostile(
 class Result:
     """One repository. Times in seconds.
 
-    `pause` is the longest answer of `/healthz`, `own_pause` the longest without the time in which a
-    thread of the bot was ready and had no processor, `machine_pause` that of an idle process.
+    `pause` is the longest answer of `/healthz`, `own_pause` the longest part of one that is the
+    bot's own (see `_own_part`), `machine_pause` the longest answer of an idle process.
     `others` is the longest answer to another person, `quiet` the longest that was measured without
     a hostile repository. Both are without the waits for the local Slack and the local Claude, which
     have this machine's processors as well; `waited` is the longest with them.
@@ -316,9 +316,9 @@ class _Run:
                 await asyncio.sleep(0.2)
 
     async def _look(self) -> float | None:
-        """Ask about the hostile code; return the longest wait for an answer, in seconds."""
+        """Ask about the hostile code, all at once; return the longest wait, in seconds."""
         shares = range(-(-len(self._look_ups()) // _AT_ONCE))
-        waits = [await self._look_once(share) for share in shares]
+        waits = await asyncio.gather(*map(self._look_once, shares))
         return None if None in waits else max(wait or 0.0 for wait in waits)
 
     async def _look_once(self, share: int) -> float | None:
@@ -449,7 +449,7 @@ def _ask_health(port: int, pid: int | None, end: Any, results: Any) -> None:
     longest = own = 0.0
     while not end.is_set():
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-        waited = _waits(pid)
+        before = _threads(pid)
         began = time.perf_counter()
         try:
             connection.request("GET", "/healthz")
@@ -459,29 +459,38 @@ def _ask_health(port: int, pid: int | None, end: Any, results: Any) -> None:
         took = time.perf_counter() - began
         longest = max(longest, took)
         if took > own:
-            own = max(own, took - _waited_since(waited, _waits(pid)))
+            own = max(own, _own_part(took, before, _threads(pid)))
         connection.close()
         time.sleep(0.01)
     results.put((port, longest, own))
 
 
-def _waited_since(before: dict[str, float], after: dict[str, float]) -> float:
-    """Return the wait of this process, and the longest of a thread of the other."""
-    since = {at: seconds - before.get(at, seconds) for at, seconds in after.items()}
-    return since.pop("self", 0.0) + max(since.values(), default=0.0)
+_Threads = dict[str, tuple[float, float]]
+"""Seconds for which each thread had a processor, and for which it was ready and had none."""
 
 
-def _waits(pid: int | None) -> dict[str, float]:
-    """Return for how many seconds each thread was ready and had no processor.
+def _own_part(took: float, before: _Threads, after: _Threads) -> float:
+    """Return the part of a pause that is the bot's own.
 
-    The threads are those of another process, and this one, called `self`.
+    That is the processor time that the bot took meanwhile: a thread that holds the interpreter's
+    lock computes. It is also the time in which nothing waited for a processor: a thread that holds
+    the lock may sleep.
     """
-    found: dict[str, float] = {}
+    known = [(after[at], before.get(at, (0.0, 0.0))) for at in after]
+    ran = sum(now[0] - then[0] for now, then in known[:-1])
+    waited = sum(now[1] - then[1] for now, then in known)
+    return min(took, max(ran, took - waited))
+
+
+def _threads(pid: int | None) -> _Threads:
+    """Return the times of the threads of a process, and those of this process as the last."""
+    found: _Threads = {}
     if pid is None:
         return found
     for path in (*Path(f"/proc/{pid}/task").glob("*/schedstat"), Path("/proc/self/schedstat")):
         try:
-            found[path.parent.name] = int(path.read_text().split()[1]) / 1e9
-        except (OSError, ValueError, IndexError):
+            ran, waited, _ = path.read_text().split()
+            found[path.parent.name] = (int(ran) / 1e9, int(waited) / 1e9)
+        except (OSError, ValueError):
             continue
     return found

@@ -989,6 +989,12 @@ def _one_line_of_megabytes(w: Writer) -> None:
 
 
 @_hostile()
+def _one_line_of_a_hundred_megabytes(w: Writer) -> None:
+    """No prompt shows it and no look-up may read it, but a search finds its only line."""
+    w.large_blob(b"line.py", b"pay def f a " * 100_000, 120_000_000)
+
+
+@_hostile()
 def _tables_by_the_million(w: Writer) -> None:
     """Lock files, sections and keys: one file each, as large as a look-up may read."""
     files = {

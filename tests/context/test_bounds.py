@@ -17,6 +17,7 @@ from bot.context.files import blob_cache, select, tree
 from bot.context.files.blob_cache import FactsCache
 from bot.context.files.select import Rules
 from bot.context.files.tree import survey_next
+from bot.context.git import repository
 from bot.context.limits import limit_started
 from bot.context.pack import RepositoryState
 from bot.context.render import definitions, references
@@ -221,3 +222,30 @@ def test_a_history_divides_no_more_names_than_it_needs(bench: Bench, repo: Repo)
     finally:
         tracemalloc.stop()
     assert touched == [False, True]
+
+
+def test_a_search_keeps_the_beginning_of_a_long_line(
+    bench: Bench, repo: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that is left out may be one line of any length, which came into the bot whole."""
+    monkeypatch.setattr(repository, "_LONGEST_RECORD", 300)
+    monkeypatch.setattr(repository, "_PIECE", 1_000)
+    line = b"x = '" + b"ab" * 20_000 + b"'"
+    repo.commit({"a.py": line + b"\nab = 2\n", "b.py": b"ab = 3\n", "c.py": line})
+    hits = list(
+        repo.repository().grep(
+            ("grep", "--line-number", "--null", "-e", "ab", repo.head), 1_000_000
+        )
+    )
+    assert [(path, number) for path, number, _ in hits] == [
+        ("a.py", 1),
+        ("a.py", 2),
+        ("b.py", 1),
+        ("c.py", 1),
+    ]
+    assert all(len(text) <= 300 for _, _, text in hits)
+    assert hits[1][2] == b"ab = 2"
+    stopped = repo.repository().grep(
+        ("grep", "--line-number", "--null", "-e", "ab", repo.head), len(line) // 2
+    )
+    assert [(path, number) for path, number, _ in stopped] == [("a.py", 1)]

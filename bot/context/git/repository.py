@@ -45,6 +45,8 @@ _LONG_NAME = 300
 """Bytes that the paths of a tree may have, for each file that it may have."""
 _MOST_CHANGES = 400_000
 _PIECE = 1 << 20
+_LONGEST_RECORD = 1 << 20
+"""Bytes of a line that a search finds, with its path: a file may be one line of 400 MB."""
 
 SYMLINK = 0o120000
 SUBMODULE = 0o160000
@@ -290,15 +292,18 @@ class GitRepository:
     ) -> Iterator[tuple[str, int, bytes]]:
         """Run `git grep --null --line-number` on a commit; yield path, line number, raw line.
 
-        Stops after `most_bytes` of output. With `folder` the files of that folder are searched.
+        Stops after `most_bytes` of output. A very long line is cut. With `folder` the files of that
+        folder are searched.
 
         Raises:
             RepositoryError: the pattern cannot be read, or the search took too long.
         """
         with self._process(arguments, folder=folder) as process:
             seen = 0
-            while seen < most_bytes and (record := process.readline()):
+            while seen < most_bytes and (record := process.readline(_LONGEST_RECORD)):
                 seen += len(record)
+                if not record.endswith(b"\n"):
+                    seen += process.skip_line()
                 head, _, rest = record.partition(b"\0")
                 number, _, line = rest.partition(b"\0")
                 if number.isdigit():
@@ -480,9 +485,19 @@ class _Process:
         with self._waiting():
             return self._stdout.read(size)
 
-    def readline(self) -> bytes:
+    def readline(self, most: int = -1) -> bytes:
+        """Return the next line, or its first `most` bytes."""
         with self._waiting():
-            return self._stdout.readline()
+            return self._stdout.readline(most)
+
+    def skip_line(self) -> int:
+        """Read the rest of a line; return how many bytes that were."""
+        skipped = 0
+        while piece := self.readline(_PIECE):
+            skipped += len(piece)
+            if piece.endswith(b"\n"):
+                break
+        return skipped
 
     def wait(self) -> int:
         """Wait for git's end and return its status."""
