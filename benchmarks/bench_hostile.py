@@ -458,8 +458,8 @@ def _ask_health(port: int, pid: int | None, end: Any, results: Any) -> None:
             pass
         took = time.perf_counter() - began
         longest = max(longest, took)
-        if took > own:
-            own = max(own, _own_part(took, before, _threads(pid)))
+        if pid is not None and took > own:
+            own = max(own, _own_part(took, before, _threads(pid), pid))
         connection.close()
         time.sleep(0.01)
     results.put((port, longest, own))
@@ -469,21 +469,28 @@ _Threads = dict[str, tuple[float, float]]
 """Seconds for which each thread had a processor, and for which it was ready and had none."""
 
 
-def _own_part(took: float, before: _Threads, after: _Threads) -> float:
-    """Return the part of a pause that is the bot's own.
+def _own_part(took: float, before: _Threads, after: _Threads, pid: int) -> float:
+    """Return the most of a pause that can be the bot's own.
 
-    That is the processor time that the bot took meanwhile: a thread that holds the interpreter's
-    lock computes. It is also the time in which nothing waited for a processor: a thread that holds
-    the lock may sleep.
+    A thread that keeps the event loop from running computes, so its processor time bounds that, and
+    so does the time in which the loop's thread was not ready to run. A thread that sleeps with the
+    interpreter's lock takes time in which nothing computes or waits for a processor.
     """
-    known = [(after[at], before.get(at, (0.0, 0.0))) for at in after]
-    ran = sum(now[0] - then[0] for now, then in known[:-1])
-    waited = sum(now[1] - then[1] for now, then in known)
-    return min(took, max(ran, took - waited))
+    since = {
+        at: tuple(
+            now - then for now, then in zip(after[at], before.get(at, (0.0, 0.0)), strict=True)
+        )
+        for at in after
+    }
+    asking = since.pop("self")
+    ran = sum(one[0] for one in since.values())
+    waited = sum(one[1] for one in since.values()) + asking[1]
+    loop_waited = since[str(pid)][1] if str(pid) in since else 0.0
+    return max(min(ran, took - loop_waited - asking[1]), took - ran - waited)
 
 
 def _threads(pid: int | None) -> _Threads:
-    """Return the times of the threads of a process, and those of this process as the last."""
+    """Return the times of the threads of a process, and of this process as `self`."""
     found: _Threads = {}
     if pid is None:
         return found

@@ -208,7 +208,7 @@ class Bot:
         settings = self.settings
         prefixes = Prefixes(self.claude)
         self.clones = clones = Clones(settings, self.store, self.claude, self.now, self.tasks)
-        self._opened.callback(clones.readers.stop)
+        self._opened.callback(clones.readers.close)
         self.library = ContextRegistry(clones.open, prefixes.build, salt=settings.salt)
         self.excerpts = ExcerptSearch(settings.home)
         self._opened.push_async_callback(self.excerpts.close)

@@ -19,7 +19,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
 from bot.context.child import (
@@ -101,6 +101,7 @@ class Readers:
     def __init__(self) -> None:
         self._children: list[_Child] = []
         self._changed = threading.Condition()
+        self._closed = False
 
     def __repr__(self) -> str:
         return f"<Readers: {len(self._children)} processes>"
@@ -109,23 +110,33 @@ class Readers:
         """Return the reader of a context."""
         return Reader(self, name, limits)
 
-    def stop(self, name: str | None = None) -> None:
-        """End the children of the contexts of a name, by default of all."""
+    def close(self) -> None:
+        """End all children. What is asked from now on is refused."""
         with self._changed:
-            for child in [one for one in self._children if name in (None, one.owner.name)]:
-                child.stop()
-                self._children.remove(child)
+            self._closed = True
+            self._stop(self._children)
+
+    def stop(self, name: str) -> None:
+        """End the children of the contexts of a name."""
+        with self._changed:
+            self._stop([child for child in self._children if child.owner.name == name])
+
+    def _stop(self, children: Sequence[_Child]) -> None:
+        for child in tuple(children):
+            child.stop()
+            self._children.remove(child)
+        self._changed.notify_all()
 
     def take(self, owner: Reader, until: float) -> _Child:
         """Return a child of the context that nothing else uses; give it back."""
         with self._changed:
             while True:
-                child = self._free(owner)
+                child = None if self._closed else self._free(owner)
                 if child is not None:
                     child.busy = True
                     return child
                 left = until - time.monotonic()
-                if left <= 0 or not self._changed.wait(left):
+                if self._closed or left <= 0 or not self._changed.wait(left):
                     raise LookUpLimitError(owner.name, "the time for which it may wait its turn")
 
     def give_back(self, child: _Child) -> None:
@@ -210,13 +221,16 @@ class _Child:
         return _memory(self._limits)
 
     def stop(self) -> None:
-        """End the process and those that it started. It may have ended already."""
+        """End the process and those that it started. It may have ended already.
+
+        The thread that has a call to it may still read: the pipes are closed when it gives it back.
+        """
         if self._process.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
-        self._in.close()
-        if self._process.stdout is not None:
+        if not self.busy and self._process.stdout is not None:
+            self._in.close()
             self._process.stdout.close()
 
     def _receive(self, count: int, until: float) -> bytes:

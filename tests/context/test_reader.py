@@ -36,7 +36,7 @@ LARGE = b"".join(b"def f%d(): return %d\n" % (n, n) for n in range(4_000))
 def readers() -> Iterator[Readers]:
     made = Readers()
     yield made
-    made.stop()
+    made.close()
 
 
 def _pid(path: str, text: str) -> int:
@@ -168,6 +168,31 @@ def test_a_context_that_is_gone_leaves_no_child(readers: Readers) -> None:
     readers.of("stays", QUICK).run(sum, [])
     readers.stop("gone")
     assert [child.owner.name for child in readers._children] == ["stays"]
+
+
+def test_nothing_is_asked_of_a_bot_that_stops(readers: Readers) -> None:
+    """Its exit would wait for every thread that waits for a child."""
+    asked = readers.of("x", QUICK)
+    ends: list[LookUpLimitError] = []
+
+    def ask() -> None:
+        try:
+            asked.run(time.sleep, 30.0)
+        except LookUpLimitError as error:
+            ends.append(error)
+
+    waiting = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in waiting:
+        thread.start()
+    while len(readers._children) < 2:
+        time.sleep(0.01)
+    readers.close()
+    for thread in waiting:
+        thread.join(20)
+    assert len(ends) == 4
+    assert not readers._children
+    with pytest.raises(LookUpLimitError):
+        asked.run(sum, [])
 
 
 @pytest.mark.parametrize(
