@@ -234,6 +234,9 @@ class _Run:
 
         self._name = name
         path = self._repositories / f"{name}.git"
+        if name in PUSHES and path.exists():
+            # A run that was cut short has left its branch at an earlier commit.
+            await asyncio.to_thread(shutil.rmtree, path)
         if not path.exists():
             await asyncio.to_thread(build, name, path)
         self._paths = await asyncio.to_thread(_some_paths, path)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import resource
 import sys
 import time
+
+BACKGROUND = 10
+"""The nice value of searches: an expression may compute for ten seconds on each processor."""
 
 
 def limit_process(memory_bytes: int, processor_seconds: int) -> None:
@@ -47,6 +51,12 @@ def limit_started(pid: int, memory_bytes: int) -> None:
         _, hard = resource.prlimit(pid, resource.RLIMIT_DATA)
         allowed = memory_bytes if hard == resource.RLIM_INFINITY else min(memory_bytes, hard)
         resource.prlimit(pid, resource.RLIMIT_DATA, (allowed, hard))
+
+
+def lower_priority(pid: int) -> None:
+    """Let a process that was just started compute when others have nothing to do."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, pid, BACKGROUND)
 
 
 _PAGE = resource.getpagesize()

@@ -483,6 +483,8 @@ def _cut_line(text: bytes) -> str:
 _GREP = (
     "grep",
     "--no-color",
+    # By default git takes eight: six searches at once would leave the bot no processor.
+    "--threads=2",
     "--line-number",
     "--null",
     "--full-name",

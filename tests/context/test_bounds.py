@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import subprocess
 import sys
 import tracemalloc
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.context import child, pack_builder, snapshot
+from bot.context import child, limits, pack_builder, snapshot
 from bot.context.child import dumps, loads
 from bot.context.errors import RepositoryError, TooLargeError
 from bot.context.files import blob_cache, select, tree
@@ -249,3 +250,15 @@ def test_a_search_keeps_the_beginning_of_a_long_line(
         ("grep", "--line-number", "--null", "-e", "ab", repo.head), len(line) // 2
     )
     assert [(path, number) for path, number, _ in stopped] == [("a.py", 1)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the kernel's files")
+def test_a_search_gives_way_to_the_bot(bench: Bench, repo: Repo) -> None:
+    """Six expressions at once, each with eight threads, kept the event loop waiting for seconds."""
+    repo.commit({"a.txt": b"a" * 30_000 + b"!\n"})
+    found = repo.repository().with_time_limit(2.0)
+    with found._process(("cat-file", "--batch"), b"x\n", background=True) as process:
+        own = os.getpriority(os.PRIO_PROCESS, 0)
+        nice = os.getpriority(os.PRIO_PROCESS, process._popen.pid)
+    assert nice == max(own, limits.BACKGROUND)
+    assert "--threads=2" in snapshot._GREP

@@ -28,7 +28,7 @@ from bot.context.errors import (
     too_many_files,
 )
 from bot.context.git.safety import SAFE_OPTIONS, hardened_environment, last_line
-from bot.context.limits import limit_started
+from bot.context.limits import limit_started, lower_priority
 
 _FEW = 4
 _RECENT_BYTES = 16_000_000
@@ -298,7 +298,7 @@ class GitRepository:
         Raises:
             RepositoryError: the pattern cannot be read, or the search took too long.
         """
-        with self._process(arguments, folder=folder) as process:
+        with self._process(arguments, folder=folder, background=True) as process:
             seen = 0
             while seen < most_bytes and (record := process.readline(_LONGEST_RECORD)):
                 seen += len(record)
@@ -327,8 +327,12 @@ class GitRepository:
         *,
         stderr: int = subprocess.DEVNULL,
         folder: Path | None = None,
+        background: bool = False,
     ) -> Iterator[_Process]:
-        """Run git and read its output. It is stopped when it takes too long or is left."""
+        """Run git and read its output. It is stopped when it takes too long or is left.
+
+        In the `background` it gives way to everything else.
+        """
         try:
             popen = subprocess.Popen(
                 self.command(*arguments),
@@ -342,6 +346,8 @@ class GitRepository:
         except FileNotFoundError:
             raise GitMissingError(self.name) from None
         limit_started(popen.pid, MOST_MEMORY)
+        if background:
+            lower_priority(popen.pid)
         process = _Process(popen, self._seconds)
         if asked:
             threading.Thread(target=_feed, args=(popen.stdin, asked), daemon=True).start()
@@ -392,7 +398,7 @@ class GitRepository:
             GitTimeoutError: it took too long.
         """
         out = bytearray()
-        with self._process(arguments) as process:
+        with self._process(arguments, background=True) as process:
             while len(out) < most_bytes and (piece := process.read(min(_PIECE, most_bytes))):
                 out += piece
         if process.expired:
