@@ -319,9 +319,15 @@ class _Run:
                 await asyncio.sleep(0.2)
 
     async def _look(self) -> float | None:
-        """Ask about the hostile code, all at once; return the longest wait, in seconds."""
+        """Ask about the hostile code, two at once; return the longest wait, in seconds."""
         shares = range(-(-len(self._look_ups()) // _AT_ONCE))
-        waits = await asyncio.gather(*map(self._look_once, shares))
+        turn = asyncio.Semaphore(2)
+
+        async def look(share: int) -> float | None:
+            async with turn:
+                return await self._look_once(share)
+
+        waits = await asyncio.gather(*map(look, shares))
         return None if None in waits else max(wait or 0.0 for wait in waits)
 
     async def _look_once(self, share: int) -> float | None:
