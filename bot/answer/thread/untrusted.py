@@ -9,6 +9,7 @@ left as it is, because a model reads code with replaced brackets worse.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 
 # Spaces, slashes, marks that combine and characters that show nothing may stand between `<` and a
@@ -19,9 +20,39 @@ _UNSEEN = (
     r"\ufff9-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
 )
 _BLANK = rf"[\s{_UNSEEN}]*"
-_FULL_WIDTH = 0xFEE0
-_NAME = _BLANK.join(f"[{letter}{chr(ord(letter) + _FULL_WIDTH)}]" for letter in "slack")
-_TAG = re.compile(f"[<\ufe64\uff1c](?={_BLANK}{_NAME})", re.IGNORECASE)
+_LOOK_ALIKES = {
+    "s": "\u0455\ua731\u10fd\u0282",
+    "l": "i1|!\u0131\u0142\u01c0\u0269\u026d\u029f\u03b9\u0406\u0456\u04c0\u04cf\u05d5\u05c0\u2223",
+    "a": "@\u0251\u03b1\u0430\u0391\u0410\u1d00\u237a\xe0\xe1\xe2\xe3\xe4\xe5",
+    "c": "\u0441\u0421\u03f2\u03f9\u1d04\xe7\u0107\u010d\u2ca5",
+    "k": "\u03ba\u039a\u043a\u041a\u1d0b\u0138\u049b\u2c95",
+}
+"""Letters of other scripts that look like those of our tags, and signs in their place."""
+_STYLED = (
+    (0x2B0, 0x300),
+    (0x1D2C, 0x1DC0),
+    (0x2070, 0x2190),
+    (0x2460, 0x2500),
+    (0xFF00, 0xFFF0),
+    (0x1D400, 0x1D800),
+)
+"""Ranges of letters that Unicode itself takes for plain ones: wide, bold, circled, raised."""
+_BRACKETS = "<\u02c2\u1438\u2039\u2329\u276c\u276e\u2770\u27e8\u29fc\u3008\u300a\xab\ufe64\uff1c"
+
+
+def _shapes(letter: str) -> str:
+    """Return a class of every character that a reader may take for a letter."""
+    styled = (
+        sign
+        for first, end in _STYLED
+        for sign in map(chr, range(first, end))
+        if unicodedata.normalize("NFKC", sign).casefold() == letter
+    )
+    return f"[{letter}{re.escape(_LOOK_ALIKES[letter])}{''.join(styled)}]"
+
+
+_NAME = _BLANK.join(map(_shapes, "slack"))
+_TAG = re.compile(f"[{_BRACKETS}](?={_BLANK}{_NAME})", re.IGNORECASE)
 # A line that would begin one of the repository's blocks. A reader may take U+2028 for a line's end.
 _SPACES = r"\t \xa0\u1680\u2000-\u200a\u202f\u205f\u3000"
 _MARKER = re.compile(rf"((?:^|[\x85\u2028\u2029])[{_SPACES}{_UNSEEN}]*)(?=\\*@@@)", re.MULTILINE)
