@@ -38,7 +38,8 @@ _FILE = re.compile(
 )
 _DOTTED_NAME = re.compile(r"[a-z_]+(?:\.[a-z_]+)*\.[a-z_]+\d?|[\w.]*\[\w*\][\w.]*")
 _HOSTS = re.compile(r"(?:[\w.-]{1,80}:\d{2,5},?)+")
-_SETTING = re.compile(r"[A-Za-z_]+=\w|@?[A-Z0-9]+(?:_[A-Z0-9]+)+\Z")
+_SETTING = re.compile(r"[A-Za-z_]+=\w|@?[A-Z0-9]+(?:_[A-Z0-9]+)+\Z|[\w.-]+(?:/[\w.-]+)+@[\w.-]+\Z")
+"""A setting, a constant, or a path with a version: `Microsoft.KeyVault/vaults@2022-07-01`."""
 _RULES = re.compile(r"\w+(?::[\w,.]+)?(?:\|\w+(?::[\w,.]+)?)+")
 """What a validator asks of a value: `required|min:8`."""
 _GROUPS = re.compile(r"[a-z]{4}(?: [a-z]{4}){3}")

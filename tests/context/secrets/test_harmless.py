@@ -169,6 +169,7 @@ UNTOUCHED: list[tuple[str, str]] = [
     ),
     ("a.js", 'const n={PASSWORD:"Password",chunk:"46a395dfeff8f6f4572b"};'),
     ("a.php", "$this->runLogin(['email' => 'a@acme.com', 'sub' => 'benny505']);"),
+    ("a.bicep", "resource sqlPasswordSecret 'Microsoft.KeyVault/vaults/secrets@2022-07-01' = {"),
     ("a.diff", '+password = os.environ["PASSWORD"]'),
     ("a.ts", r'const token = "^(?:[a-zA-Z0-9_.]+|[^\\s\\w]{2,4})+(?=[A-Z0-9]{1,3}:)$";'),
     ("a.java", 'form.add("password", "text1"); match("password", "password2");'),
