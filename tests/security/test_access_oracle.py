@@ -69,6 +69,8 @@ SLACK: dict[str, Any] = {
 VAULT_CONTEXT = """
 channels = ["C0VAULT", "C0JOINT"]
 model = "claude-sonnet-5-5"
+answer_drafts = true
+warm = {{ wait_cost_per_hour = 1000000 }}
 limits = {{ user_per_hour = 100000, channel_per_hour = 100000 }}
 [[repositories]]
 url = "{url}"
@@ -133,7 +135,8 @@ class Life:
 
     async def step(self) -> None:
         acts = (self.ask, self.ask, self.dm, self.reply, self.edit, self.again)
-        act = self.random.choice((*acts, self.share, self.leave, self.join, self.attach))
+        more = (self.share, self.draft, self.leave, self.join, self.attach)
+        act = self.random.choice((*acts, *more))
         may_move = act in (self.leave, self.join)
         user = self.random.choice(SOMETIMES if may_move else PEOPLE)
         name = f"{act.__name__} by {user}"
@@ -209,6 +212,19 @@ class Life:
             person.put("context", self.random.choice(options))
         await person.submit()
         self.roots.append((channel, message.thread_ts or message.ts))
+
+    async def draft(self, user: str) -> None:
+        """Type a question that is never sent: an answer to it may begin all the same."""
+        person = self.person(user)
+        await person.open_modal(self._channel(user), "/ask")
+        await self.running.slack.until(
+            lambda: "Looking up" not in str(person.modal.content), "the form"
+        )
+        if options := _options(person.modal.content.get("blocks") or ()):
+            person.put("context", self.random.choice(options))
+            await person.type(f"what is in it, {len(self.told)}", per_key=0.01)
+            await person.pause(1.0)
+        person.close_modal()
 
     async def leave(self, user: str) -> None:
         if user in self.members(VAULT):
