@@ -8,6 +8,7 @@ so that the words are not left in it.
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -142,14 +143,14 @@ class Eraser:
         def here(table: Table) -> ColumnElement[bool]:
             return table.c.workspace == workspace if workspace else true()
 
-        named = or_(_mentions(questions.c.question, user), _mentions(questions.c.answer, user))
+        named = or_(_names(questions.c.question, user), _names(questions.c.answer, user))
         asked = select(questions.c.id).where(here(questions), named)
 
         def work(connection: Connection) -> Gone:
             gone = _Deletions(connection)
             own = or_(feedback.c.user == user, feedback.c.question.in_(asked))
             gone.delete(feedback, here(feedback), own)
-            spoken = or_(_mentions(turns.c.messages, user), turns.c.question.in_(asked))
+            spoken = or_(_names(turns.c.messages, user), turns.c.question.in_(asked))
             gone.delete(turns, here(turns), spoken)
             gone.questions(and_(here(questions), named))
             for column in (contexts.c.changed_by, audit.c.actor, audit.c.subject):
@@ -224,6 +225,18 @@ def _mentions(column: Any, *words: str) -> ColumnElement[bool]:
     return or_(*(stored.contains(word, autoescape=True) for word in words))
 
 
+def _names(column: Any, id: str) -> ColumnElement[bool]:
+    """Return whether a column's stored text holds an id, and not only a longer one.
+
+    Before the id anything may stand, such as the end of an escape sequence of JSON.
+    """
+    return and_(_mentions(column, id), type_coerce(column, Text).regexp_match(_whole(id)))
+
+
+def _whole(id: str) -> str:
+    return f"{re.escape(id)}([^A-Z0-9]|$)"
+
+
 def _explained(place: str) -> ColumnElement[bool]:
     """Return whether an event notes that a refusal or hint was given in a place or to a person."""
     return and_(_starts(events.c.id, "reply:"), _mentions(events.c.id, place))
@@ -282,11 +295,15 @@ def _rewrite_journal(connection: Connection, channel: str, place: str) -> None:
 
 
 def _delete_state_naming(connection: Connection, word: str) -> None:
-    """Delete small state with a word in it: drafts, actions for other replicas, rates."""
+    """Delete small state with a word in it: drafts, actions for other replicas, rates.
+
+    A longer word that begins with it is another one.
+    """
+    whole = re.compile(_whole(word))
     c = state.c
     small = select(c.kind, c.key, c.value).where(
         c.kind.not_in(("pack", REMOVALS)), func.length(c.value) < SMALL_BYTES
     )
     for kind, key, value in connection.execute(small).all():
-        if word in key or word.encode() in bytes(value):
+        if whole.search(key) or whole.search(bytes(value).decode("utf-8", "replace")):
             connection.execute(delete(state).where(c.kind == kind, c.key == key))

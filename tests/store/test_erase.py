@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,24 @@ async def test_a_person_is_gone_from_every_table(filled: Store) -> None:
     assert "T1-C2-3.1" in left
     # Erasing twice is erasing once.
     assert not any((await filled.erase.user("T1", "U0GONE")).values())
+
+
+@pytest.mark.parametrize("before", ["", "<@", "\n", "é", "—", "(", '"'])
+async def test_an_id_that_is_the_beginning_of_another_one_erases_its_own_words_alone(
+    store: Store, before: str
+) -> None:
+    await ask(store, question("1.1", "U0GONE", "C1"), turn("1.0", "U0GONE2"))
+    await ask(store, question("2.1", "U0GONE2", "C1", f"{before}U0GONE2"), turn("2.0", "U0GONEX"))
+    await ask(store, question("3.1", "U0OTHER", "C1", f"ask {before}U0GONE"), turn("3.0", "U0A"))
+    await store.state.put("interruption", "a", b'{"user":"U0GONE2"}')
+    await store.state.put("interruption", "b", b'{"user":"U0GONE"}')
+    gone = await store.erase.user("T1", "U0GONE")
+    assert gone["questions"] == 2
+    left = await everything(store)
+    assert not re.search("U0GONE(?![2X])", left)
+    assert set(await store.state.all("interruption")) == {"a"}
+    assert "T1-C1-2.1" in left
+    assert "U0GONEX" in left
 
 
 async def test_a_person_is_forgotten_in_every_workspace(filled: Store) -> None:
