@@ -64,11 +64,15 @@ _ENCODED_BYTE = re.compile(r"%[0-9A-Fa-f]{2}")
 _RULE_LINE = re.compile(r"[ \t]{0,8}\|[-|: ]{3,400}\n")
 
 
-def addresses(text: str, kind: str) -> Iterator[Candidate]:
-    """Yield passwords that the form of an address, a header or a table gives away."""
+def addresses(text: str, words: frozenset[str], kind: str) -> Iterator[Candidate]:
+    """Yield passwords that the form of an address, a header or a table gives away.
+
+    `words` are those of secrets' names that the text holds.
+    """
     yield from _in_urls(text)
-    yield from _in_pairs(text)
-    yield from _encoded(text)
+    if "@" in text:
+        yield from _in_pairs(text)
+    yield from _encoded(text, words)
     if kind in {"config", "prose"}:
         for pattern in (_PGPASS, _USER_LIST, _RELAYS):
             for match in pattern.finditer(text):
@@ -85,7 +89,10 @@ def addresses(text: str, kind: str) -> Iterator[Candidate]:
                 yield _candidate(found)
     if kind not in {"prose", "json"}:
         for at in (
-            place for anchor in ("ogin: ", "redentials: ") for place in places(text, anchor)
+            place
+            for word, anchor in (("login", "ogin: "), ("cred", "redentials: "))
+            if word in words
+            for place in places(text, anchor)
         ):
             found = _LOGIN_IN_PROSE.match(text, at)
             if found and is_marked_password(found["value"]):
@@ -183,7 +190,7 @@ _CODE = "(){}[]\\,"
 def _in_pairs(text: str) -> Iterator[Candidate]:
     """Yield passwords of addresses without `://`: MySQL's for Go, Oracle's, those of sqlplus."""
     for anchor, pattern in _PAIRS:
-        for at in places(text, anchor):
+        for at in places(text, anchor) if anchor in text else ():
             match = pattern.search(text, max(0, at - 270), at + 300)
             if match is None or _PLAIN.fullmatch(match["value"]):
                 continue
@@ -200,21 +207,23 @@ _PAIRS = (
 )
 
 
-def _encoded(text: str) -> Iterator[Candidate]:
+def _encoded(text: str, words: frozenset[str]) -> Iterator[Candidate]:
     """Yield base64 of `user:password` and the signatures of Azure's shared access."""
     for anchor, pattern in (("auth", _DOCKER_AUTH), ("asic ", _BASIC)):
-        for at in places(text, anchor):
+        for at in places(text, anchor) if anchor != "auth" or anchor in words else ():
             match = pattern.match(text, at)
             if match and _is_pair(match["value"]):
                 yield _candidate(match)
     for anchor, before in (("sig=", 0), ("Signature=", 6)):
+        if anchor not in text:
+            continue
         for at in places(text, anchor):
             match = _SIGNATURE.match(text, at)
             in_query = text[max(0, at - before - 1) : at] in ("?", "&", ";", "?X-Amz-", "&X-Amz-")
             if match and in_query and is_random(match["value"].replace("%", "")):
                 yield _candidate(match, "signature")
     for anchor, pattern in (("{PLAIN}", _PLAIN_SCHEME), ("appid=", _QUERY_KEY)):
-        for at in places(text, anchor):
+        for at in places(text, anchor) if anchor in text else ():
             match = pattern.match(text, at - (anchor == "appid="))
             if match:
                 yield _candidate(match)

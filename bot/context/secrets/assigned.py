@@ -249,21 +249,24 @@ def assigned(text: str, hits: list[int], kind: str) -> Iterator[Candidate]:
         if hit < done:
             continue
         start, end = _name_at(text, shape, hit)
-        if text.endswith("checksum/", max(0, start - 9), start):
+        done = end
+        meaning = _meaning(text[start:end])
+        if meaning is _NOTHING:
             continue
-        done = max(end, hit + 1)
-        name, strength, takes_login, is_key, is_password_name = _meaning(text[start:end])
+        name, strength, takes_login, is_key, is_password_name, label = meaning
+        if text.endswith("checksum/", 0, start):
+            continue
         if takes_login:
             yield from in_login(text, end, name)
         if strength is None and is_key:
             if name.isalpha():
                 strength = _strength_in_prose(text, start)
                 strength = strength or _strength_of_parent(text, start, end)
+                label = _label(name, strength) if strength else label
             if strength is None and not text.endswith(_PUBLIC, max(0, start - 7), start):
                 yield from _decoded_key(text, end, kind)
         if strength is None or _RESULT_COMPARED.match(text, end):
             continue
-        label = _label(name, strength)
         proof: Proof = "typed"
         # In YAML, the value of `secret` is often the name of one.
         if strength == "password" and (is_password_name or kind != "yaml" or name.isupper()):
@@ -306,8 +309,10 @@ def assigned(text: str, hits: list[int], kind: str) -> Iterator[Candidate]:
 
 
 def _name_at(text: str, shape: bytes, hit: int) -> tuple[int, int]:
-    farthest = max(0, hit - _FARTHEST)
-    start = max(shape.rfind(b" ", farthest, hit) + 1, farthest)
+    # This runs for each hit: a call of `max` would take as long as the search.
+    start = shape.rfind(b" ", hit - _FARTHEST if hit > _FARTHEST else 0, hit) + 1
+    if not start and hit > _FARTHEST:
+        start = hit - _FARTHEST
     end = shape.find(b" ", hit, hit + _FARTHEST)
     if end < 0:
         end = min(len(text), hit + _FARTHEST)
@@ -324,6 +329,10 @@ class _Meaning(NamedTuple):
     takes_login: bool
     is_key: bool
     is_password: bool
+    label: str
+
+
+_NOTHING = _Meaning("", None, False, False, False, "")
 
 
 @lru_cache(maxsize=16_384)
@@ -332,7 +341,11 @@ def _meaning(written: str) -> _Meaning:
     strength = secret_strength(name)
     is_key = strength is None and is_key_name(name)
     is_password = strength == "password" and is_password_name(name)
-    return _Meaning(name, strength, is_login(name), is_key, is_password)
+    takes_login = is_login(name)
+    if strength is None and not takes_login and not is_key:
+        return _NOTHING
+    label = _label(name, strength or "key")
+    return _Meaning(name, strength, takes_login, is_key, is_password, label)
 
 
 def _strength_in_prose(text: str, start: int) -> Strength | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from bot.context.secrets.candidate import Candidate, places
 from bot.context.secrets.nearby import STRING, USER
@@ -46,21 +47,40 @@ _WORD_OF = {
     for anchor, _ in _CALLS
 }
 """A word that a text must hold if it holds the anchor; those of names in any case."""
+_SCRIPTS = frozenset(["javascript", "typescript", "tsx", "code"])
+_LANGUAGES_OF = {
+    **dict.fromkeys(("ookieParser(", "ipheriv(", "algoliasearch("), _SCRIPTS),
+    **dict.fromkeys(("Fernet(", "AES.new("), frozenset(["python", "ruby", "code"])),
+    **dict.fromkeys(("hash_hmac(", "Hash::make(", "password_hash("), frozenset(["php", "code"])),
+    **dict.fromkeys(
+        ("SignedString(", "GenerateFromPassword(", "NewStaticV", "NewStaticCredentials("),
+        frozenset(["go", "code"]),
+    ),
+    "CookieStore(": frozenset(["go", "code"]) | _SCRIPTS,
+    "SecretKeySpec(": frozenset(["java", "kotlin", "scala", "code"]),
+}
+"""Languages that have a call. Looking for one takes as long as decoding the text."""
 _SIDE = 240
 
 
-def keys_in_calls(text: str, words: frozenset[str]) -> Iterator[Candidate]:
+@lru_cache(maxsize=32)
+def _openings(kind: str) -> list[tuple[str, int, re.Pattern[str]]]:
+    """Return the calls that a language has."""
+    return [it for it in _OPENINGS if kind in _LANGUAGES_OF.get(it[0], (kind,))]
+
+
+def keys_in_calls(text: str, words: frozenset[str], kind: str) -> Iterator[Candidate]:
     """Yield the literals among a call's arguments that look random.
 
-    `words` are those of secrets' names that the text holds.
+    `words` are those of secrets' names that the text holds, `kind` is its language.
     """
     present = {
         None,
         *words,
         *(word for word in ("mac", "MAC", "ipher", "NewStatic") if word in text),
     }
-    for anchor, size, opening in _OPENINGS:
-        if _WORD_OF[anchor] not in present:
+    for anchor, size, opening in _openings(kind):
+        if _WORD_OF[anchor] not in present or anchor not in text:
             continue
         for at in places(text, anchor):
             found = opening.match(text, at + size)
@@ -138,7 +158,7 @@ _ARGUMENT = re.compile(rf"\s{{0,40}}b?{STRING.pattern}")
 def pairs_in_calls(text: str) -> Iterator[Candidate]:
     """Yield the password of a user and a password that are encoded together."""
     for anchor in _ENCODERS:
-        for at in places(text, anchor):
+        for at in places(text, anchor) if anchor in text else ():
             literal = _ARGUMENT.match(text, at + len(anchor))
             user = USER.match(literal["value"]) if literal else None
             if literal and user and is_mixed(literal["value"][user.end() :]):

@@ -106,7 +106,8 @@ _SIDE = 300
 
 _WORDS = ("pass", "login", "sql")
 _WORD_OF = {
-    anchor: next((word for word in _WORDS if word in anchor), None) for anchor, _ in _COMMANDS
+    **{anchor: next((word for word in _WORDS if word in anchor), None) for anchor, _ in _COMMANDS},
+    **dict.fromkeys(("assword", "SET PASSWORD"), "pass"),
 }
 """A word that a text must hold, in any case, if it holds the anchor."""
 _OPTION_OF = {
@@ -118,6 +119,9 @@ _OPTION_OF = {
     "openssl": "-k",
     "smbclient": "-U",
     "lftp": "-u",
+    "createUser": "createUser",
+    **dict.fromkeys(("ConvertTo-SecureString", "| ConvertTo"), "ConvertTo"),
+    **dict.fromkeys(("IDENTIFIED", "IDENTIFIED BY"), "IDENTIFIED"),
 }
 """A text that a command must hold. Few texts hold any, and one look excludes several commands."""
 _OPTIONS = frozenset(_OPTION_OF.values())

@@ -54,13 +54,13 @@ def _by_syntax(data: bytes, kind: ScanKind) -> Iterator[Span]:
     text = data.decode("latin-1")
     lower = data.lower()
     hits, words = name_hits(lower)
-    found: list[Candidate] = list(addresses(text, kind))
+    found: list[Candidate] = list(addresses(text, words, kind))
     if kind not in _COMPILED_LANGUAGES:
         found += in_commands(text, words)
     if words and b"into" in lower:
         found += in_rows(text)
     if kind not in _TEXT_KINDS:
-        found += keys_in_calls(text, words)
+        found += keys_in_calls(text, words, kind)
         found += pairs_in_calls(text)
         found += in_logins(text, kind)
     if hits:

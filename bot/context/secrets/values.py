@@ -89,14 +89,22 @@ def _is_sequence(value: str) -> bool:
     return steps * 10 >= 6 * (len(value) - 1)
 
 
+_VOWELS = str.maketrans("", "", "aeiouyAEIOUY")
+
+
+def _count_vowels(letters: str) -> int:
+    return len(letters) - len(letters.translate(_VOWELS))
+
+
 def _is_plausible(word: str) -> bool:
     """Tell whether letters could be words in camelCase: no random case, no run of consonants."""
     letters = word.rstrip("0123456789")
     if not letters:
         return True
     if letters.islower() or letters.isupper() or letters.istitle():
-        vowels = sum(letter in "aeiouyAEIOUY" for letter in letters)
-        spoken = letters.isupper() or len(letters) < 10 or vowels * 5 >= len(letters)
+        spoken = (
+            letters.isupper() or len(letters) < 10 or _count_vowels(letters) * 5 >= len(letters)
+        )
         return len(letters) <= 24 and spoken and not _CONSONANTS.search(letters)
     humps = _HUMP.findall(letters)
     if len(letters) < 7 and len(letters) < len(word) and letters not in _BRANDS:
@@ -138,8 +146,9 @@ DIGIT_TERM = re.compile(
 
 @lru_cache(maxsize=65_536)
 def _is_name_part(part: str) -> bool:
-    if not part.isalpha():
-        part = DIGIT_TERM.sub("Term", part)
+    if part.isalpha() and part.isascii():
+        return _is_plausible(part)
+    part = DIGIT_TERM.sub("Term", part)
     return not part or (_NAME.fullmatch(part) is not None and _is_plausible(part))
 
 
@@ -148,8 +157,8 @@ def is_name(value: str) -> bool:
     return (
         len(value) <= _LONGEST_NAME
         and all(map(_is_name_part, _SEPARATOR.split(value)))
-        and not _POLICY.fullmatch(value)
-        and not _SIGN_INSIDE.fullmatch(value)
+        and not (value[-1:].isdigit() and _POLICY.fullmatch(value))
+        and not (("&" in value or "?" in value) and _SIGN_INSIDE.fullmatch(value))
     )
 
 
