@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from bot.context.secrets.candidate import Candidate, places
-from bot.context.secrets.passwords import is_marked_password
+from bot.context.secrets.passwords import is_marked_password, is_password
 from bot.context.secrets.values import is_mixed, is_random, without_templates
 
 _ADDRESS_END = re.compile(r"[^\s\"'`<>\\]{1,2000}")
@@ -49,6 +49,8 @@ _LOGIN_IN_PROSE = re.compile(
 _LOGIN_ANCHORS = ("ogin", "og in", "ign in", "redential")
 """A user and a password in a sentence: `Default login: admin / …`."""
 _USER_LIST = re.compile(r'^"[\w.-]{1,60}" "(?P<value>[^"\s]{8,200})"$', re.MULTILINE)
+_DIGEST_LINE = re.compile(r":[\w. @-]{1,60}:(?P<value>[0-9a-f]{32})$", re.MULTILINE)
+"""Apache's file of `user:realm:hash`."""
 _RELAYS = re.compile(
     r"^\[?[\w.-]{1,80}\]?(?::\d{1,5})?[ \t]{1,20}"
     r"[\w.+-]{1,60}@[\w.-]{1,60}:(?P<value>[^\s:]{6,200})$",
@@ -74,9 +76,9 @@ def addresses(text: str, words: frozenset[str], kind: str) -> Iterator[Candidate
         yield from _in_pairs(text)
     yield from _encoded(text, words)
     if kind in {"config", "prose"}:
-        for pattern in (_PGPASS, _USER_LIST, _RELAYS):
+        for pattern in (_PGPASS, _USER_LIST, _RELAYS, _DIGEST_LINE):
             for match in pattern.finditer(text):
-                if is_marked_password(match["value"]):
+                if is_password(match["value"]):
                     yield _candidate(match)
     if kind in {"java", "kotlin", "scala"}:
         for at in places(text, "getConnection"):
@@ -100,11 +102,31 @@ def addresses(text: str, words: frozenset[str], kind: str) -> Iterator[Candidate
     if kind == "prose":
         for at in (place for anchor in _LOGIN_ANCHORS for place in places(text, anchor)):
             found = _LOGIN_IN_PROSE.match(text, at)
-            if found and is_mixed(found["value"]):
+            if found and is_marked_password(found["value"]):
                 yield _candidate(found)
         yield from _in_spans(text)
         yield from _in_tables(text)
         yield from _in_separated_values(text)
+
+
+_USERS = re.compile(
+    r"""(?:users|USERS|Users|accounts|ACCOUNTS)["']?[^\n{}]{0,60}[=:>)][^\n{}]{0,60}\{(?P<body>[^{}]{4,2000})\}"""
+)
+_MEMBER = re.compile(
+    r"""["']?[\w.@-]{1,60}["']?\s{0,4}(?::|=>)\s{0,4}["'](?P<value>[^"'\s]{4,100})["']"""
+)
+
+
+def in_user_maps(text: str) -> Iterator[Candidate]:
+    """Yield the passwords of `users = {"admin": "…"}`."""
+    for word in ("sers", "SERS", "ccounts", "CCOUNTS"):
+        for at in places(text, word):
+            found = _USERS.match(text, max(0, at - 1))
+            if found is None:
+                continue
+            for member in _MEMBER.finditer(text, *found.span("body")):
+                if member["value"][0] != "#" and is_marked_password(member["value"]):
+                    yield Candidate(*member.span("value"), "password", "quotes")
 
 
 _IN_BRACKETS = re.compile(r"\((?P<user>[\w.@-]{2,40}) ?/ ?(?P<value>[^\s()]{6,80})\)")
@@ -227,11 +249,33 @@ def _encoded(text: str, words: frozenset[str]) -> Iterator[Candidate]:
             match = pattern.match(text, at - (anchor == "appid="))
             if match:
                 yield _candidate(match)
+    for at in places(text, "AUTH PLAIN "):
+        match = _SASL.match(text, at)
+        if match and match["value"][:1].isalnum() and _is_sasl(match["value"]):
+            yield _candidate(match)
+    for at in places(text, "encrypt"):
+        match = _GOSSIP.match(text, at)
+        if match and is_random(match["value"]):
+            yield _candidate(match, "key")
     for at in places(text, "ookie: "):
         newline = text.find("\n", at, at + 600)
         for match in _SESSION.finditer(text, at + 7, newline if newline >= 0 else at + 600):
             if is_random(_ENCODED_BYTE.sub("", match["value"])):
                 yield _candidate(match, "cookie")
+
+
+_SASL = re.compile(r"AUTH PLAIN (?P<value>[A-Za-z0-9+/]{8,400}={0,2})")
+_GOSSIP = re.compile(
+    r"""encrypt["']?\s{0,8}[:=]\s{0,8}["'](?P<value>[A-Za-z0-9+/]{22}==|[A-Za-z0-9+/]{43}=)["']"""
+)
+"""The key with which Consul's and Nomad's servers talk to each other."""
+
+
+def _is_sasl(encoded: str) -> bool:
+    try:
+        return base64.b64decode(encoded).count(b"\0") == 2
+    except (binascii.Error, ValueError):
+        return False
 
 
 def _is_pair(encoded: str) -> bool:

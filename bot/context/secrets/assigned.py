@@ -13,9 +13,15 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from bot.context.secrets.candidate import Candidate, Written, places
-from bot.context.secrets.names import Strength, is_key_name, is_password_name, secret_strength
+from bot.context.secrets.names import (
+    Strength,
+    is_key_name,
+    is_password_name,
+    is_sole_password,
+    secret_strength,
+)
 from bot.context.secrets.nearby import KEY_AFTER, USER, in_login, in_statement, is_login
-from bot.context.secrets.passwords import is_marked_password, is_password
+from bot.context.secrets.passwords import is_marked_password, is_password, is_word_secret
 from bot.context.secrets.values import (
     is_dense,
     is_harmless,
@@ -277,6 +283,9 @@ def assigned(text: str, hits: list[int], kind: str) -> Iterator[Candidate]:
             if proof == "likely" and not is_assigned:
                 proof = "marked"
             value = text[at:to]
+            test = proof
+            if proof == "likely" and kind != "prose" and _is_told(text, start, end, literal, kind):
+                test = "sole"
             scheme = _SCHEME.match(value)
             prefix = scheme or _ENCODER.match(value)
             if name.lower().endswith(("userpwd", "userpass")):
@@ -287,7 +296,7 @@ def assigned(text: str, hits: list[int], kind: str) -> Iterator[Candidate]:
             certain = bool(scheme) or (
                 len(value) >= _shortest(name) and _is_own(name) and is_mixed(value)
             )
-            if _counts(value, strength, proof, certain) or _is_seed_phrase(value, name):
+            if _counts(value, strength, test, certain) or _is_seed_phrase(value, name):
                 yield Candidate(at, to, label, "quotes")
                 yield from _following(text, end, at, to, strength, label)
                 continue
@@ -473,12 +482,14 @@ def _is_own(name: str) -> bool:
     )
 
 
-Proof = Literal["typed", "marked", "likely"]
-"""How well a place proves that it holds a password. A `likely` one needs a digit only."""
+Proof = Literal["typed", "marked", "likely", "sole"]
+"""How well a place proves that it holds a password. A `likely` one needs a digit only, a `sole` one
+may be a word."""
 _TESTS: dict[Proof, Callable[[str], bool]] = {
     "typed": is_typed,
     "marked": is_marked_password,
     "likely": is_password,
+    "sole": is_word_secret,
 }
 
 
@@ -587,7 +598,13 @@ def _bare(
             is_told = kind == "xml" or _is_alone(text, start, to) or _is_connection(text, start, to)
             test = _TESTS[proof] if is_told else is_marked_password
             accepted = proof == "likely" and test(value)
+            if kind == "xml" and not accepted and name == "password":
+                # A `<password>` element: labels stand in attributes or in elements of other names.
+                accepted = proof == "likely" and _IN_TAG.match(text, start - 1, to + 2) is not None
+                accepted = accepted and is_word_secret(value)
     else:
+        if proof == "likely" and _is_sole(text, start, end, found, name):
+            proof = "sole"
         accepted = _counts(value, strength, proof) and not (
             how == "space" and _SETTING.match(value)
         )
@@ -596,6 +613,66 @@ def _bare(
         yield Candidate(at, _find_value_end(text, at, to), label, written)
 
 
+def _is_sole(text: str, start: int, end: int, found: tuple[int, int, str], name: str) -> bool:
+    """Tell whether a value without quotes stands in a place that holds nothing but a password."""
+    at, to, how = found
+    between = text[end:at]
+    if how == "space":
+        return name in _SOLE_DIRECTIVES
+    if how != "sign" or ("\n" in between and not between.lower().rstrip().endswith("default:")):
+        return False
+    if text[start - 1 : start] in ("$", "{"):
+        return False
+    if is_sole_password(name):
+        return True
+    return text[at].islower() and (
+        _is_beside_user(text, start, to)
+        or "--set" in text[max(0, start - 80) : start].rpartition("\n")[2]
+    )
+
+
+_OF_MESSAGES = re.compile(
+    r"(?i)err|valid|label|msg|message|i18n|title|hint|rule|placeholder|schema"
+)
+_ASSIGNED = re.compile(r"[^\n\"']{0,60}(?:(?<![=!<>])=|<-)[ \t]{0,8}\\{0,2}[\"'`@]\Z")
+_BESIDE = r"(?:user(?:[_-]?name)?|login|e?mail|uid)[\"']?\s{0,4}(?::=|[:=]|=>)\s{0,8}[\"']?[\w.@]"
+_USER_BEFORE = re.compile(rf"(?is)(?:\A|[^a-z]){_BESIDE}[^\n]{{0,120}}\n?[^\n]{{0,120}}\Z")
+_USER_AFTER = re.compile(rf"(?i)[^\n]{{0,60}}\n?[^\n]{{0,20}}[^a-z\n]{_BESIDE}")
+_OF_PAIR = re.compile(r"""["'],\s{0,80}["']value["']:\s{0,8}["']\Z""")
+
+
+def _is_beside_user(text: str, start: int, to: int) -> bool:
+    """Tell whether the user of a password stands on its line, or on the one before or after."""
+    return (
+        _USER_BEFORE.search(text, max(0, start - 160), start) is not None
+        or _USER_AFTER.match(text, to) is not None
+    )
+
+
+def _is_told(text: str, start: int, end: int, literal: tuple[int, int, bool], kind: str) -> bool:
+    """Tell whether a literal stands in a place that holds nothing but a password.
+
+    That is a setting of a service, the password beside its user, or a variable of a program. The
+    labels of a user interface and the messages about passwords begin with a capital.
+    """
+    at, to, is_assigned = literal
+    name = text[start:end]
+    if not is_assigned or _OF_MESSAGES.search(name):
+        return False
+    if is_sole_password(name):
+        return True
+    if not text[at : at + 1].islower():
+        return False
+    between = text[end:at]
+    if kind not in _WITHOUT_STATEMENTS and kind != "json" and _ASSIGNED.match(between):
+        return "." not in name
+    if "\n" not in between and _is_beside_user(text, start, to):
+        return True
+    return kind == "json" and _OF_PAIR.match(between) is not None
+
+
+_IN_TAG = re.compile(r"<password>[^<>\s]{4,100}</")
+_SOLE_DIRECTIVES = frozenset(["requirepass", "masterauth", "insecure-password"])
 _CODE_SIGN = re.compile(r"[({\[]")
 _SCHEMES = frozenset(["Bearer", "Basic", "Token", "token", "bearer"])
 _WITH_QUOTE_LIKE = frozenset(["ruby", "code", "shell", "php"])
@@ -621,7 +698,7 @@ def _find_value_end(text: str, at: int, to: int) -> int:
 
 _SETTING = re.compile(r"[A-Za-z_][\w.-]*=|[a-z]+://")
 _BARE_KINDS = frozenset(["yaml", "config", "shell"])
-_DIRECTIVES = frozenset(["requirepass", "masterauth", "password"])
+_DIRECTIVES = frozenset(["requirepass", "masterauth", "insecure-password", "password"])
 
 
 def _bare_span(

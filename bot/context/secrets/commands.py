@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from bot.context.secrets.candidate import Candidate, Written, places
-from bot.context.secrets.passwords import is_password
+from bot.context.secrets.passwords import is_password, is_word_secret
 
 _VALUE = r"""(?P<quote>["']?)(?P<value>[^\s"'`;|&<>]{4,200})(?P=quote)"""
 _PAIR = r"""(?P<quote>["']?)[^\s:"'$]{1,100}:(?P<value>[^\s"'`|<>]{3,200})"""
@@ -97,6 +97,24 @@ _COMMANDS = (
     _command("sqlcmd", rf"\bsqlcmd\b{_ANY}-P[ \t]*{_VALUE}"),
     _command("net user", rf"net user[ \t]+[\w.-]{{1,60}}[ \t]+{_VALUE}[ \t]+/"),
     _command("IDENTIFIED", rf"IDENTIFIED[ \t]+{_IDENTIFIED}"),
+    _command(
+        "PASSWORD '",
+        r"(?:USER|ROLE|user|role)\b[^;\n]{1,200}?PASSWORD[ ](?P<quote>')(?P<value>[^'\n]{4,200})'",
+    ),
+    _command(
+        "password '",
+        r"(?:user|role)\b[^;\n]{1,200}?password[ ](?P<quote>')(?P<value>[^'\n]{4,200})'",
+    ),
+    _command("community ", r"^[ \t]*r[ow]community6?[ \t]+(?P<value>[^\s\"']{4,60})"),
+    _command(
+        " login=", r"cache_peer[^\n]{1,200}?[ ]login=[\w.-]{1,40}:(?P<value>[^\s:\"']{4,100})"
+    ),
+    _command("userPassword::", r"userPassword::[ ](?P<value>[A-Za-z0-9+/]{8,400}={0,2})"),
+    _command(" on >", r"(?i:user)[ ][\w.-]{1,40} on >(?P<value>[^\s\"']{4,100})"),
+    _command("-setcookie", rf"-setcookie[ \t]+{_VALUE}"),
+    _command("stats auth", r"stats auth[ \t]+[\w.-]{1,40}:(?P<value>[^\s:\"']{4,100})"),
+    _command(" : EAP ", r"[ ]:[ ]EAP[ ]\"(?P<value>[^\"\n]{4,100})\""),
+    _command(": PSK ", r":[ ]PSK[ ]\"(?P<value>[^\"\n]{4,100})\""),
     _command("IDENTIFIED BY", r"IDENTIFIED BY (?P<value>[A-Za-z][\w#$]{5,60})(?![\w'\"])"),
     _command("identified", rf"identified[ \t]+{_IDENTIFIED}"),
 )
@@ -107,9 +125,35 @@ _SIDE = 300
 _WORDS = ("pass", "login", "sql")
 _WORD_OF = {
     **{anchor: next((word for word in _WORDS if word in anchor), None) for anchor, _ in _COMMANDS},
-    **dict.fromkeys(("assword", "SET PASSWORD"), "pass"),
+    **dict.fromkeys(
+        ("assword", "SET PASSWORD", "PASSWORD '", "password '", "userPassword::"), "pass"
+    ),
 }
 """A word that a text must hold, in any case, if it holds the anchor."""
+_SOLE = frozenset(
+    [
+        "IDENTIFIED",
+        "identified",
+        "ConvertTo-SecureString",
+        "| ConvertTo",
+        "sshpass",
+        "curl",
+        "login",
+        "mysql",
+        "mariadb",
+        "userPassword::",
+        " on >",
+        "PASSWORD '",
+        "password '",
+        "community ",
+        " login=",
+        "-setcookie",
+        "stats auth",
+        " : EAP ",
+        ": PSK ",
+    ]
+)
+"""Places that hold nothing but a password, so a word is one too."""
 _OPTION_OF = {
     **dict.fromkeys(("sshpass", "mysql", "mariadb", "mongo", "7z", "psexec", "az ", "login"), "-p"),
     **dict.fromkeys(("zip", "sqlcmd"), "-P"),
@@ -143,7 +187,8 @@ def in_commands(text: str, words: frozenset[str]) -> Iterator[Candidate]:
         while at >= 0:
             start = max(text.rfind("\n", max(0, at - _SIDE), at) + 1, at - _SIDE, 0)
             match = pattern.search(text, start, at + 2 * _SIDE)
-            if match and is_password(match["value"]):
+            proof = is_word_secret if anchor in _SOLE else is_password
+            if match and proof(match["value"]):
                 # SQL is no text of another language if it stands in a file of its own.
                 how: Written = "form" if anchor == "IDENTIFIED BY" else "bare"
                 yield Candidate(match.start("value"), match.end("value"), "password", how)

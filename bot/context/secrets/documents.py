@@ -9,6 +9,8 @@ from bisect import bisect_right
 from collections.abc import Generator, Iterator
 
 from bot.context.secrets.candidate import Candidate
+from bot.context.secrets.names import is_password_name
+from bot.context.secrets.passwords import is_word_secret
 from bot.context.secrets.values import PUBLIC, is_harmless, is_mixed, is_random, is_typed
 
 _KIND = re.compile(r"""^[ \t-]{0,40}["']?kind["']?[ \t]*:[ \t]*["']?(\w{1,60})""", re.MULTILINE)
@@ -91,12 +93,12 @@ def _entries(text: str, section: re.Match[str], end: int) -> Generator[Candidate
             if entry and _BLOCK.match(entry[3]):
                 block = depth
             elif entry:
-                yield from _scalar(entry[3], at + entry.start(3), encoded)
+                yield from _scalar(entry[3], at + entry.start(3), encoded, entry[2])
         at = stop + 1
     return at
 
 
-def _scalar(value: str, at: int, encoded: bool) -> Iterator[Candidate]:
+def _scalar(value: str, at: int, encoded: bool, name: str) -> Iterator[Candidate]:
     quoted = len(value) > 1 and value[0] in "\"'" and value.rstrip()[-1:] == value[0]
     if quoted:
         value = value.rstrip()
@@ -107,7 +109,9 @@ def _scalar(value: str, at: int, encoded: bool) -> Iterator[Candidate]:
         for literal in _LITERAL.finditer(value):
             if is_mixed(literal[1]):
                 yield Candidate(at + literal.start(1), at + literal.end(1), _LABEL)
-    elif _is_secret(value, encoded):
+    elif _is_secret(value, encoded) or (
+        not encoded and is_password_name(name) and is_word_secret(value)
+    ):
         yield Candidate(at, at + len(value), _LABEL)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from bot.context.secrets.addresses import addresses
+from bot.context.secrets.addresses import addresses, in_user_maps
 from bot.context.secrets.assigned import assigned, in_logins, name_hits
 from bot.context.secrets.calls import keys_in_calls, pairs_in_calls
 from bot.context.secrets.candidate import Candidate
@@ -62,6 +62,7 @@ def _by_syntax(data: bytes, kind: ScanKind) -> Iterator[Span]:
     if kind not in _TEXT_KINDS:
         found += keys_in_calls(text, words, kind)
         found += pairs_in_calls(text)
+        found += in_user_maps(text)
         found += in_logins(text, kind)
     if hits:
         found += assigned(text, hits, kind)

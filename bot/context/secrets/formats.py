@@ -35,7 +35,7 @@ _EXTENSIONS: dict[ScanKind, str] = {
     "c": "c m",
     "config": (
         "ini cfg conf cnf cf properties env toml netrc pypirc npmrc pgpass htpasswd envrc "
-        "editorconfig service config desktop textproto credentials secrets"
+        "editorconfig service config desktop textproto credentials secrets ldif args"
     ),
     "cpp": "cpp cc cxx hpp hh h mm ino cu",
     "csharp": "cs",

@@ -136,3 +136,19 @@ def is_password_name(name: str) -> bool:
     return words[-1] in _OF_PASSWORDS or (
         words[-1].endswith(_PASSWORD_ENDINGS) and not words[-1].endswith("secret")
     )
+
+
+_SOLE_PASSWORD = re.compile(
+    r"(?i)(?:(?<![a-z])|(?<=[a-z])(?=[A-Z]))(?:store|key(?:store)?|trust(?:store)?|db|database"
+    r"|datasource|hikari|jdbc|mysql|mariadb|postgres(?:ql)?|pg|redis|mongo(?:db)?|rabbitmq|amqp"
+    r"|kafka|smtp|e?mail|imap|ldap|bind|s?ftp|ssh|root|sql|sa|broker|nexus|sonatype|ossrh|wifi"
+    r"|vault|sudo|become|backup|replication|keycloak|grafana|elastic(?:search)?)[-_.]?"
+    r"(?:(?:root|admin|user|master)[-_.]?)?(?:password|passwd|passphrase|pass|pwd)\Z"
+    r"|\A(?:requirepass|masterauth|cleartextpassword|insecure-password|userpassword)\Z"
+)
+
+
+@lru_cache(maxsize=16_384)
+def is_sole_password(name: str) -> bool:
+    """Tell whether a name is a setting of a service's password: no form and no label has it."""
+    return _SOLE_PASSWORD.search(name) is not None

@@ -8,7 +8,7 @@ from itertools import islice
 
 from bot.context.secrets.candidate import Candidate
 from bot.context.secrets.names import Strength
-from bot.context.secrets.passwords import is_marked_password, is_password
+from bot.context.secrets.passwords import is_marked_password, is_password, is_word_secret
 from bot.context.secrets.values import is_mixed, is_random
 
 STRING = re.compile(r"""(?P<quote>\\{0,2}["'`])(?P<value>[^"'`\n]{0,400})(?P=quote)""")
@@ -23,7 +23,7 @@ _SIDE = 240
 _MOST = 4
 _IMPORT = re.compile(r"\b(?:import|require|from|include|use|using|package|module|class|href|src)\b")
 _LOGIN = re.compile(
-    r"(?:[aA]uth|AUTH|[cC]redentials?|CREDENTIALS?|Password(?:Token)?|PasswordAuthentication|authenticate\w*|[lL]ogin"
+    r"(?:[aA]uth|AUTH|[cC]redentials?|CREDENTIALS?|NetworkCredential|Password(?:Token)?|PasswordAuthentication|authenticate\w*|[lL]ogin"
     r"|[cC]onnect|getConnection|UserPass|Basic|OAuthHandler|OAuth1|OAuth1Session)$"
 )
 _DIGEST = re.compile(r"\bDigest[ \t]")
@@ -86,6 +86,10 @@ def in_login(text: str, end: int, name: str, place: int | None = None) -> Iterat
     opening = _OPENING.match(text, end)
     if opening is None:
         return
+    pair = _pair(text, opening, name)
+    if pair:
+        yield Candidate(*pair.span("value"), "password", "quotes")
+        return
     stop = _find_end(text, opening)
     if place is not None:
         argument = _argument(text, opening.end(), stop, place)
@@ -105,6 +109,24 @@ def in_login(text: str, end: int, name: str, place: int | None = None) -> Iterat
     last = next((it for it in reversed(literals) if proof(it["value"])), None)
     if last is not None and not _is_key(text, last) and not _is_member(text, last.start()):
         yield Candidate(*last.span("value"), "password", "quotes")
+
+
+_USER_AND_PASSWORD = re.compile(
+    r"""(?:["'`](?P<user>[\w.@+-]{1,60})["'`]|(?P<name>[\w.$>-]{1,40}))\s{0,20},\s{0,40}"""
+    r"""(?P<quote>["'`])(?P<value>[^"'`\n]{4,100})(?P=quote)\s{0,20}\)"""
+)
+_OF_USER = re.compile(r"(?i)user|mail|login|name\Z|account")
+_SENDS = re.compile(r"(?:\A|[.>:_])(?:[lL]ogin|[lL]og_?[iI]n|[aA]uthenticate|NetworkCredential)\Z")
+
+
+def _pair(text: str, opening: re.Match[str], name: str) -> re.Match[str] | None:
+    """Return the password of `login(user, "…")`: both arguments, and no other."""
+    if not _SENDS.search(name):
+        return None
+    pair = _USER_AND_PASSWORD.match(text, opening.end())
+    if pair is None or not is_word_secret(pair["value"]):
+        return None
+    return pair if pair["user"] or _OF_USER.search(pair["name"]) else None
 
 
 _BRACKET = re.compile(r"[()]")

@@ -123,3 +123,30 @@ def _marks(value: str) -> tuple[int, bool, bool]:
         _IDENTIFIER.fullmatch(value) is not None and _OF_A_NAME.search(lower) is not None
     )
     return sum(map(str.isdigit, plain)), has_leet, of_a_name
+
+
+_WORD_SECRET = re.compile(r"(?![a-z]+[A-Z])[A-Za-z][A-Za-z0-9!@%^*+-]{4,60}")
+_OF_NO_SECRET = re.compile(
+    r"(?i)pass|pwd|secret|token|key|cred|auth|admin|root|user|login|test|demo|foo|bar|sample|string"
+    r"|text|hidden|none|null|true|false|undefined|required|optional|default|value|prompt|input|field"
+    r"|type|name|env|var|config|file|change|enter|kennwort|contrase|senha|motde|wachtwoord|parola"
+    r"|heslo|haslo|salasana|jelszo|losenord|empty|invalid|missing|wrong|bool|byte|object|array"
+    r"|integer|column|encrypt|hashed|plain|stdin|generate|random|unset|disable|enable|nothing|blank"
+    r"|mask|redact|xxx|abc|guest|postgres|mysql|mariadb|redis|mongo|rabbit|minio|vagrant|oracle|docker"
+    r"|localhost|public|private|remember|facebook|google|github|basic|digest|bearer|ldap|expired"
+    r"|adgangskode|sifre|lozinka|geslo|slaptazodis|parool|clave|match|short|weak|strong|length"
+)
+"""Words of examples, types, labels and messages, and users whose password is their name."""
+
+
+@lru_cache(maxsize=8_192)
+def is_word_secret(value: str) -> bool:
+    """Tell whether a place that holds nothing but a secret can have this value, even a mere word.
+
+    Placeholders, references, identifiers and the words of labels stay.
+    """
+    return is_password(value) or (
+        _WORD_SECRET.fullmatch(value) is not None
+        and _OF_NO_SECRET.search(value) is None
+        and not is_reference(value)
+    )
