@@ -1,6 +1,6 @@
 """Questions about files that a child process answers: about large ones, and at other commits.
 
-What is called here runs in a child of `bot.context.reader`, or in this process for a command that
+These functions run in a child of `bot.context.reader`, or in this process for a command that
 people run themselves. A few texts and commits stay known there for the next question.
 """
 

@@ -111,7 +111,7 @@ class Readers:
         return Reader(self, name, limits)
 
     def close(self) -> None:
-        """End all children. What is asked from now on is refused."""
+        """End all children and refuse later questions."""
         with self._changed:
             self._closed = True
             self._stop(self._children)

@@ -1,1 +1,1 @@
-"""What look-ups of the model read in files."""
+"""The parts of files that look-ups of the model read."""
