@@ -46,7 +46,7 @@ class PlantedFile(NamedTuple):
 
 
 def read_planted(path: Path, seed: int) -> list[PlantedFile]:
-    """Return the files of a set, with random values that a set repeats."""
+    """Return the files of a set; the same `seed` gives the same random values."""
     rng = random.Random(seed)
     parts = re.split(r"^=== (.+)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
     return [
