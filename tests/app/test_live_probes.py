@@ -172,8 +172,9 @@ async def test_what_needs_a_person_is_heard_while_they_do_it(probed: Begin) -> N
 
         await slack.until(lambda: arrived("block_actions") >= 4, "three keys and the button")
         await slack.until(lambda: arrived("app_context_changed") >= 1, "the switched channel")
-        await slack.until(lambda: arrived("link_shared") >= 1, "the link")
-        await slack.until(sent_again, "the event that was not acknowledged")
+        await slack.until(lambda: arrived("link_shared") >= 1, "the link", 120.0)
+        # Slack repeats it after a minute at the latest.
+        await slack.until(sent_again, "the event that was not acknowledged", 120.0)
         heard.set()
         found = await running
         keys = found["slack.debounce of keystrokes"]
