@@ -26,11 +26,12 @@ from bot.context.asking import (
     show_left_out,
     small_text,
     split_names,
+    survey_at,
 )
 from bot.context.errors import GitMissingError, RefMissingError, RepositoryError
 from bot.context.files.blob_cache import Wanted
 from bot.context.files.select import File
-from bot.context.files.tree import Survey, survey
+from bot.context.files.tree import Survey
 from bot.context.git.repository import GitRepository, encode_path, unix_time
 from bot.context.git.safety import hardened_environment
 from bot.context.pack import Change, Match, RepositoryState, Snapshot
@@ -290,12 +291,12 @@ class CommitSnapshot(Snapshot):
     def ask(
         self, repository: str, path: str, function: Callable[..., R], /, *arguments: Any
     ) -> R | None:
-        return self._call(_ask_at, repository, path, function, arguments)
+        return self._call(GitSnapshot.ask, repository, path, function, *arguments)
 
     def ask_versions(
         self, repository: str, path: str, function: Callable[..., R], /, *arguments: Any
     ) -> R | None:
-        return self._call(_ask_versions_at, repository, path, function, arguments)
+        return self._call(GitSnapshot.ask_versions, repository, path, function, *arguments)
 
     def search(
         self, pattern: str, *, regex: bool, repository: str | None, under: str | None, limit: int
@@ -321,29 +322,7 @@ def _call_at(
 
 @lru_cache(maxsize=2)
 def _snapshot_at(source: Source, state: RepositoryState) -> GitSnapshot:
-    found = survey(source.repository, state.commit, source.rules, source.cache)
-    source.cache.forget()
-    return GitSnapshot([View(source, state, found, state.commit)])
-
-
-def _ask_at(
-    snapshot: GitSnapshot,
-    repository: str,
-    path: str,
-    function: Callable[..., R],
-    arguments: Sequence[Any],
-) -> R | None:
-    return snapshot.ask(repository, path, function, *arguments)
-
-
-def _ask_versions_at(
-    snapshot: GitSnapshot,
-    repository: str,
-    path: str,
-    function: Callable[..., R],
-    arguments: Sequence[Any],
-) -> R | None:
-    return snapshot.ask_versions(repository, path, function, *arguments)
+    return GitSnapshot([View(source, state, survey_at(source, state.commit), state.commit)])
 
 
 def _search_at(

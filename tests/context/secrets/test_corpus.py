@@ -2,39 +2,24 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
-from types import ModuleType
 
 import pytest
+
+from tests.context.secrets.corpus import corpus, is_hidden
 
 Show = Callable[[str, str], str]
 SEEDS = (1, 2, 3)
 LEAST = 0.97
 
 
-def _corpus() -> ModuleType:
-    """Load the corpus beside this file: test folders are no packages."""
-    path = Path(__file__).with_name("corpus.py")
-    spec = importlib.util.spec_from_file_location("planted_corpus", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-CORPUS = _corpus()
-GROUPS = sorted({planted.group for planted in CORPUS.corpus(SEEDS[0])})
+GROUPS = sorted({planted.group for planted in corpus(SEEDS[0])})
 
 
 def test_the_corpus_is_as_large_as_the_claim() -> None:
     """A share says little over a few values of a few kinds."""
-    planted = CORPUS.corpus(SEEDS[0])
+    planted = corpus(SEEDS[0])
     assert len(planted) >= 300
     assert len({(item.group, item.name) for item in planted}) >= 100
 
@@ -45,10 +30,10 @@ def test_planted_secrets_of_a_group_are_hidden(group: str, show: Show) -> None:
     seen: Counter[bool] = Counter()
     missed = []
     for seed in SEEDS:
-        for planted in CORPUS.corpus(seed):
+        for planted in corpus(seed):
             if planted.group != group:
                 continue
-            hidden = CORPUS.is_hidden(planted, show(planted.path, planted.text))
+            hidden = is_hidden(planted, show(planted.path, planted.text))
             seen[hidden] += 1
             if not hidden:
                 missed.append(f"{planted.name}: {planted.text[:120]!r}")
@@ -58,7 +43,7 @@ def test_planted_secrets_of_a_group_are_hidden(group: str, show: Show) -> None:
 def test_everything_but_the_value_stays(show: Show) -> None:
     """Quotes, brackets, user names, schemes, backslashes and line ends belong to the code."""
     changed = []
-    for planted in CORPUS.corpus(SEEDS[0]):
+    for planted in corpus(SEEDS[0]):
         if planted.group in {"quoted token", "bare token", "private key"}:
             continue
         (value,) = planted.values

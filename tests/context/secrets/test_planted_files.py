@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 from bot.context.secrets.find import find_secrets
 from bot.context.secrets.formats import scan_kind_of
+from tests.context.secrets.planted_files import read_planted
 
 FOLDER = Path(__file__).with_name("planted")
 SETS = sorted(path.name for path in FOLDER.glob("*.txt"))
@@ -22,21 +20,6 @@ MOST_SHOWN = 7
 """Bytes of a secret in a row that may be shown: no more than a template's word or a prefix."""
 
 
-def _reader() -> ModuleType:
-    """Load the reader beside this file: test folders are no packages."""
-    path = Path(__file__).with_name("planted_files.py")
-    spec = importlib.util.spec_from_file_location("planted_files", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-READER = _reader()
-
-
 @pytest.mark.parametrize("name", SETS)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_planted_secrets_are_hidden_and_nothing_else_is(name: str, seed: int) -> None:
@@ -44,7 +27,7 @@ def test_planted_secrets_are_hidden_and_nothing_else_is(name: str, seed: int) ->
     shown: list[str] = []
     masked: list[str] = []
     planted = 0
-    for file in READER.read_planted(FOLDER / name, seed):
+    for file in read_planted(FOLDER / name, seed):
         covered = bytearray(len(file.data))
         for span in find_secrets(file.data, scan_kind_of(file.path)):
             covered[span.start : span.end] = b"\1" * (span.end - span.start)
