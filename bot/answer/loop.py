@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -127,7 +127,11 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """The input of the loop: the prefix, the messages, and how the requests are labelled."""
+    """The input of the loop: the prefix, the messages, and how the requests are labelled.
+
+    `is_permitted` tells whether the person who asked may see the code at this moment. It is called
+    before look-ups, and before each request but the first.
+    """
 
     id: str
     context: str
@@ -135,8 +139,13 @@ class Asked:
     ticket: JoinTicket
     messages: Sequence[JsonObject]
     snapshot: Snapshot
+    is_permitted: Callable[[], Awaitable[bool]]
     code: ContextSearch | None = None
     purpose: Purpose = "question"
+
+
+class _Forbidden(Exception):
+    """The person who asked may not see the code any more."""
 
 
 class Loop:
@@ -167,6 +176,8 @@ class Loop:
         continued = False
         try:
             while True:
+                if self.progress.replies:
+                    await self._check_access()
                 last = self._is_last(began)
                 if last:
                     self._note(NO_MORE)
@@ -176,6 +187,7 @@ class Loop:
                 if uses and ending_of(ended.stop_reason).kind == "complete":
                     if last:
                         return Ending("exhausted")
+                    await self._check_access()
                     await self._look_up(ended, uses)
                 elif not self._is_unfinished(ended):
                     return ending_of(ended.stop_reason)
@@ -189,9 +201,16 @@ class Loop:
             kind = "cancelled" if isinstance(error, CapReached) else error.kind
             self._asked.ticket.report_failure(kind, error.retry_after)
             return ending_for(error)
+        except _Forbidden:
+            return Ending("forbidden")
         finally:
             # Other questions must not wait for a request that was cut off.
             self._asked.ticket.report_failure("cancelled")
+
+    async def _check_access(self) -> None:
+        """Raise `_Forbidden` if the person who asked has left since the last request."""
+        if not await self._asked.is_permitted():
+            raise _Forbidden
 
     def _is_last(self, began: float) -> bool:
         allowed, progress = self._allowance, self.progress
@@ -244,6 +263,7 @@ class Loop:
                 else:
                     await self._screen.say(WAITING)
                 await asyncio.sleep(pause)
+                await self._check_access()
 
     def _pause(self, error: ClaudeError, attempt: int) -> float | None:
         """Return the seconds to wait before asking again; None if that would not help.

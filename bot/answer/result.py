@@ -92,7 +92,7 @@ _LINES: dict[EndingKind, str] = {
     "stopped": "_Stopped at your request._",
     "deleted": "_The question was deleted, so I stopped here._",
     "denied": "_Claude is not asked at the moment. Ask again later._",
-    "forbidden": "_I could not make sure that you may still see this code, so I did not answer._",
+    "forbidden": "_I could not make sure that you may still see this code, so I stopped._",
     "superseded": "",
     "joined": "",
     "overloaded": "_Claude is overloaded at the moment. Ask again in a minute._",

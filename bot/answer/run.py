@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import structlog
@@ -257,6 +258,9 @@ class AnswerRun:
             ticket=prepared.ticket,
             messages=self._talk.messages,
             snapshot=prepared.current.snapshot,
+            is_permitted=partial(
+                self._parts.gate.permits, self._viewer, self.question, self.context
+            ),
             code=prepared.code,
         )
         loop = Loop(

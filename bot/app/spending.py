@@ -155,11 +155,12 @@ class CappedWarmer:
         try:
             done = await self._claude.warm(prefix, ttl, label=label, previous=previous)
             spent = done.usd
-        except ClaudeError:
-            spent = 0.0
+        except ClaudeError as error:
+            if not error.may_be_charged:
+                spent = 0.0
             raise
         finally:
-            # If it was cancelled, the amount written is not known, so the most counts.
+            # If it was cancelled or got no reply, the amount written is not known: the most counts.
             await self._ledger.settle(id, spent)
         return done
 
@@ -222,8 +223,7 @@ class CappedModel:
                         spent = cost(request.prefix.model, _with_output(event.usage, received))
                     yield event
         except ClaudeError as error:
-            if error.status != 200 and not has_begun:
-                # The reply had not begun: nothing is charged.
+            if not (has_begun or error.may_be_charged):
                 spent = 0.0
             raise
         finally:

@@ -59,6 +59,15 @@ _BROKEN = (
     anthropic.APIConnectionError,
     httpx2.TransportError,
 )
+_NOT_SENT = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ClientConnectionResetError,
+    aiohttp.ConnectionTimeoutError,
+    httpx2.ConnectTimeout,
+    httpx2.PoolTimeout,
+    httpx2.UnsupportedProtocol,
+)
+"""Failures before the first byte of a request was written."""
 _CLASSIFIED = (400, 401, 403, 404)
 """Statuses that clouds give to refused credentials and to models that they do not have."""
 
@@ -139,11 +148,18 @@ def failure(error: Exception, model: str) -> ClaudeError:
     if isinstance(error, anthropic.APIStatusError):
         return _of_status(error, model)
     if isinstance(error, anthropic.APITimeoutError | httpx2.TimeoutException):
-        return ClaudeError("timeout", model=model, detail=_chain(error))
+        sent = may_have_arrived(error)
+        return ClaudeError("timeout", model=model, detail=_chain(error), may_be_charged=sent)
     cloud = _cloud(model)
     if isinstance(error, anthropic.APIConnectionError | httpx2.TransportError | OSError):
         told = sentence(cloud, "connection", model, _host(error)) if cloud else None
-        return ClaudeError("connection", model=model, detail=_chain(error), user_message=told)
+        return ClaudeError(
+            "connection",
+            model=model,
+            detail=_chain(error),
+            user_message=told,
+            may_be_charged=may_have_arrived(error),
+        )
     if cloud is not None and _is_about_credentials(error):
         return _of_credentials(error, cloud, model)
     if isinstance(error, anthropic.CredentialsError) or _lacks_key(error):
@@ -184,6 +200,17 @@ def _of_credentials(error: Exception, cloud: Provider, model: str) -> ClaudeErro
 def never_left(error: Exception) -> bool:
     """Tell whether a request failed because its connection was closed before it was written."""
     return any(isinstance(cause, aiohttp.ClientConnectionResetError) for cause in _causes(error))
+
+
+def may_have_arrived(error: Exception) -> bool:
+    """Tell whether a server may work on a request although no reply came.
+
+    A search for credentials that fails reaches no model server.
+    """
+    causes = list(_causes(error))
+    if any(isinstance(cause, _NOT_SENT) for cause in causes):
+        return False
+    return any(isinstance(cause, aiohttp.ClientError | httpx2.TransportError) for cause in causes)
 
 
 def lacks_endpoint(error: Exception, model: str) -> bool:
@@ -232,6 +259,8 @@ def _of_status(error: anthropic.APIStatusError, model: str) -> ClaudeError:
         or _body_request_id(error.body),
         detail=known_words(message or str(error), sent_id(model)),
         user_message=told,
+        # A gateway that waited in vain does not know if the model went on.
+        may_be_charged=error.status_code == 504,
     )
 
 

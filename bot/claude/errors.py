@@ -98,6 +98,7 @@ class ClaudeError(ForewarmError):
     `kind` says how, `status` is the HTTP status (200 for an error inside a stream, None if
     there was no reply), `retry_after` seconds if the server named them, `request_id` what
     Anthropic's support asks for, `detail` the server's own words, scrubbed, for the log only.
+    `may_be_charged` tells that the server may have begun to work on the request.
     """
 
     def __init__(
@@ -111,6 +112,7 @@ class ClaudeError(ForewarmError):
         detail: str = "",
         user_message: str | None = None,
         asker_message: str | None = None,
+        may_be_charged: bool = False,
     ) -> None:
         super().__init__(
             user_message or sentence(kind, model, retry_after, request_id),
@@ -122,6 +124,8 @@ class ClaudeError(ForewarmError):
         self.retry_after = retry_after
         self.request_id = request_id
         self.detail = scrubbed(detail)
+        # Status 200: the reply had begun when it failed.
+        self.may_be_charged = may_be_charged or status == 200
 
     def __repr__(self) -> str:
         facts: list[str] = [self.kind]

@@ -474,6 +474,9 @@ class Room:
             await self.permit.passed()
         return user not in self.barred
 
+    async def is_permitted(self) -> bool:
+        return await self.permits("U1", self.question("How?"), self.context)
+
     async def refusal(
         self, question: Question, context: ContextConfig, *, user: str | None = None
     ) -> Barred | None:

@@ -10,6 +10,8 @@ import pytest
 
 from bot.answer.interfaces import Past
 from bot.answer.prepare import OTHER_CODEBASE
+from bot.claude.errors import ClaudeError
+from tests.answer.conftest import Hold
 
 if TYPE_CHECKING:
     from tests.answer.conftest import Room
@@ -118,3 +120,36 @@ async def test_a_person_who_left_while_the_question_waited_gets_no_answer(
     await asyncio.gather(*running)
     assert len(room.model.requests) == sent
     assert room.store.finished["Q2"] == "denied"
+
+
+@pytest.mark.parametrize("leaves", ["while Claude speaks", "while code is looked up", "in a pause"])
+async def test_a_person_who_leaves_between_two_requests_gets_no_second_one(
+    room: Room, leaves: str
+) -> None:
+    """An answer went on for all its eight rounds, with new files, after its asker had left."""
+    held, look_up = asyncio.Event(), ("read", {"path": "a.py"})
+    if leaves == "in a pause":
+        room.allowance = replace(room.allowance, pause=0.2)
+        room.model.says(held, ClaudeError("overloaded"))
+    else:
+        room.model.says("I look.", held, look_up)
+    room.model.says("The key is 4711.")
+    answerer, question = room.answerer(), room.question("What is the key?")
+    running = asyncio.create_task(answerer.answer(question, room.context))
+    await room.until(lambda: bool(room.model.requests))
+    if leaves != "while code is looked up":
+        room.barred.add(question.user)
+    else:
+        room.permit = Hold()
+        room.permit.close()
+    held.set()
+    if room.permit is not None:
+        # The look-up was permitted; the person left while it ran.
+        await room.permit.reached.wait()
+        room.permit.open()
+        await room.until(lambda: any(shown.tasks for shown in room.shown))
+        room.barred.add(question.user)
+    await running
+    assert len(room.model.requests) == 1
+    assert room.store.finished == {question.id: "denied"}
+    assert "may still see this code" in str(room.shown[-1].last_line)

@@ -43,6 +43,7 @@ async def run(room: Room) -> tuple[str, str]:
         ticket=room.ticket,
         messages=[{"role": "user", "content": [{"type": "text", "text": "How?"}]}],
         snapshot=room.ground.snapshot,
+        is_permitted=room.is_permitted,
     )
     paper = Paper()
     loop = Loop(room.model, asked, paper, executor=room.executor, now=room.clock)

@@ -50,6 +50,7 @@ def loop_of(room: Room, paper: Paper, **allowed: Any) -> Loop:
         ticket=room.ticket,
         messages=[{"role": "user", "content": [{"type": "text", "text": "How?"}]}],
         snapshot=room.ground.snapshot,
+        is_permitted=room.is_permitted,
     )
     allowance = replace(Allowance(pause=0.001), **allowed)
     return Loop(

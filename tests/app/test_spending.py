@@ -35,12 +35,15 @@ class Claude:
 
     def __init__(self) -> None:
         self.spent, self.sent, self.failing = 0.0, 0, False
+        self.error: ClaudeError | None = None
 
     async def warm(self, prefix: Any, ttl: Any = "5m", **_: Any) -> WarmResult:
         self.sent += 1
         await asyncio.sleep(0.01)
         if self.failing:
             raise ClaudeError("overloaded")
+        if self.error is not None:
+            raise self.error
         self.spent += ONE
         return WarmResult(Usage(), ONE, 1.0, 0.0, ttl, prefix.tokens, True, None, None)
 
@@ -238,6 +241,35 @@ async def test_a_reply_that_never_began_costs_nothing(
     spent, reserved = (await store.ledger.spent())["answers/c"]
     assert reserved == 0
     assert spent == pytest.approx(most() if charged else 0.0, abs=1e-6)
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "charged"),
+    [
+        (ClaudeError("timeout", may_be_charged=True), True),
+        (ClaudeError("connection", may_be_charged=True), True),
+        (ClaudeError("timeout"), False),
+        (ClaudeError("connection"), False),
+    ],
+)
+async def test_a_request_that_arrived_and_got_no_reply_has_spent_the_most(
+    tmp_path: Path, error: ClaudeError, charged: bool
+) -> None:
+    """The server may have read the whole prefix for it. A warm-up counts like an answer."""
+    store, claude = await Store.open(default_url(tmp_path), now=system_now), Answers()
+    claude.error = error
+    ledger = SpendingLedger(store.ledger, 1_000.0)
+    assert await answer(CappedModel(claude, ledger, lambda _: 10.0, refused)) == error.kind
+    spent, reserved = (await store.ledger.spent())["answers/c"]
+    assert spent == pytest.approx(most() if charged else 0.0, abs=1e-6)
+    assert reserved == 0
+
+    warming: Any = Claude()
+    warming.error = error
+    assert await warm(CappedWarmer(warming, ledger, 10.0, lambda _: 10.0), "c") == error.kind
+    spent, reserved = (await store.ledger.spent())["warmth/c"]
+    assert (spent > ONE, reserved) == (charged, 0)
     await store.close()
 
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import os
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -367,6 +368,8 @@ def test_each_failure_is_told_by_its_kind_and_nothing_is_resent(
             await here.ask(here.prefix(), label=Label("question", question="q1"))
         failed = raised.value
         assert (failed.kind, failed.status) == (kind, status)
+        # A refusal costs nothing. A request that got no reply, or a gateway's, may have been read.
+        assert failed.may_be_charged == (status in (None, 504))
         assert failed.retry_after == details.get("retry_after")
         assert (failed.request_id is not None) == (status is not None)
         assert len(here.claude.requests) == 1
@@ -444,7 +447,33 @@ def test_a_server_that_is_not_there_is_one_clear_sentence() -> None:
 
     failed = asyncio.run(main())
     assert failed.kind == "connection"
+    assert not failed.may_be_charged
     assert "ANTHROPIC_BASE_URL" in failed.user_message
+
+
+@pytest.mark.parametrize("silence", ["accepts nothing", "accepts and says nothing"])
+async def test_a_timeout_may_be_charged_if_the_request_had_left(
+    silence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It counted as free, so a server that hangs made every cap on spending void."""
+    monkeypatch.setattr("bot.claude.http.WARM_SECONDS", 0.3)
+    monkeypatch.setattr("bot.claude.http.CONNECT_SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
+        port = server.getsockname()[1]
+        filling = []
+        if silence == "accepts nothing":
+            # A full queue of connections drops the next one without a word.
+            for _ in range(3):
+                filling.append(socket.socket())
+                filling[-1].setblocking(False)
+                filling[-1].connect_ex(("127.0.0.1", port))
+        async with ClaudeClient.connect(base_url=f"http://127.0.0.1:{port}") as client:
+            with pytest.raises(ClaudeError) as raised:
+                await client.warm(build_prefix(Pack((), (), (), 0), [], ModelSettings("m")))
+        for one in filling:
+            one.close()
+    assert raised.value.kind == "timeout"
+    assert raised.value.may_be_charged == (silence == "accepts and says nothing")
 
 
 @pytest.mark.parametrize("configured", [False, True])

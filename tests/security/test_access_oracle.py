@@ -10,6 +10,7 @@ import asyncio
 import json
 import random
 import re
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +18,10 @@ from typing import Any
 
 import pytest
 from forewarm_playground.slack.errors import SlackError
+from sqlalchemy import Connection, select, update
 
 from benchmarks.made_repository import commit
+from bot.store.sql.tables import questions
 from tests.app.conftest import CHANNEL, Begin, Product
 from tests.running import Running
 from tests.samples import samples
@@ -136,7 +139,8 @@ class Life:
     async def step(self) -> None:
         acts = (self.ask, self.ask, self.dm, self.reply, self.edit, self.again)
         more = (self.share, self.draft, self.leave, self.join, self.attach)
-        act = self.random.choice((*acts, *more))
+        last = (self.home, self.judge, self.crash)
+        act = self.random.choice((*acts, *more, *last))
         may_move = act in (self.leave, self.join)
         user = self.random.choice(SOMETIMES if may_move else PEOPLE)
         name = f"{act.__name__} by {user}"
@@ -240,6 +244,53 @@ class Life:
         await self.person(user).done(asked)
         assert [c.name for c in self.running.bot.library.all()] == ["pay", "vault"]
 
+    async def home(self, user: str) -> None:
+        """Open the Home tab: it names only codebases that the person may ask about."""
+        person, slack = self.person(user), self.running.slack
+        person.open_home()
+        await self.running.until(
+            lambda: slack.dispatcher.idle and not _runs_listeners(), "the Home tab"
+        )
+        shown = json.dumps(person.home.content)
+        assert "vault" not in shown or self.may_see(user, VAULT), f"Home of {user}: {self.told}"
+
+    async def judge(self, user: str) -> None:
+        """Give feedback on an answer: it counts only from people who may see the code."""
+        if not self.roots:
+            return
+        channel, root = self.random.choice(self.roots)
+        opinions = self.running.bot.inbox.store.feedback
+        for message in self.running.slack.bot_messages(channel, root):
+            if "forewarm_feedback" in str(message.blocks):
+                before = await opinions.since(0.0)
+                clicked = self.person(user).click(channel, message.ts, "forewarm_feedback")
+                await self.person(user).done(clicked)
+                for one in await opinions.since(0.0):
+                    own = VAULT if one.context == "vault" else WEB
+                    assert one in before or self.may_see(one.user, own), self.told
+                return
+
+    async def crash(self, user: str) -> None:
+        """Let a question stand as if the process had died over it: it is taken over."""
+        del user
+        c, inbox = questions.c, self.running.bot.inbox
+        saved = {} if self.random.random() < 0.3 else {"answer": None}
+
+        def work(connection: Connection) -> str | None:
+            ids = list(connection.scalars(select(c.id).where(c.question.is_not(None))))
+            if not ids:
+                return None
+            lost: str = self.random.choice(sorted(ids))
+            open_again = {"outcome": None, "finished_at": None, "owner": None, "lease_until": 0.0}
+            values = {**open_again, **saved, "at": time.time()}
+            connection.execute(update(questions).where(c.id == lost).values(**values))
+            return lost
+
+        lost = await inbox.store.inbox._database.change("let a question stand", work)
+        if lost is not None:
+            await self.running.until(lambda: lost in inbox.questions, "the takeover")
+            await self.running.until(lambda: lost not in inbox.questions, "its end")
+
     def _note(self, user: str, channel: str, ts: str, *, root: bool = False) -> None:
         self.own.setdefault(user, []).append((channel, ts))
         if root:
@@ -276,6 +327,7 @@ async def life(
 ) -> AsyncIterator[Product]:
     # Five hundred sequences take half an hour on a busy machine. None may fail for that.
     monkeypatch.setattr(Running, "patience", 120.0)
+    monkeypatch.setattr("bot.app.inbox.LOOK_SECONDS", 0.1)
     vault = tmp_path / "vault"
     commit(vault, {"vault.py": f"# {MARKERS[VAULT]}\ndef open_vault():\n    return 4711\n"})
     contexts = tmp_path / "contexts"

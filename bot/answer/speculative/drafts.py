@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 import structlog
@@ -200,6 +201,7 @@ class Drafts:
             ticket=prepared.ticket,
             messages=talk.messages,
             snapshot=prepared.current.snapshot,
+            is_permitted=partial(self._parts.gate.permits, question.user, question, context),
             code=prepared.code,
             purpose="draft",
         )

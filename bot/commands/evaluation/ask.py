@@ -202,6 +202,11 @@ def _sizes(plan: Plan, whole: int) -> tuple[int, int]:
     return size.budget_tokens, size.excerpt_tokens
 
 
+async def _is_permitted() -> bool:
+    """Permit all: the operator who evaluates holds the code."""
+    return True
+
+
 async def _ask_one(
     client: ClaudeClient, stand: _Stand, row: EvidenceRow, executor: ThreadPoolExecutor
 ) -> AskedRow:
@@ -230,6 +235,7 @@ async def _ask_one(
             ticket=ticket,
             messages=talk.messages,
             snapshot=stand.snapshot,
+            is_permitted=_is_permitted,
             code=stand.code,
         ),
         _NoScreen(),
