@@ -6,6 +6,8 @@ BIN := .venv/bin
 # Many tests wait for sockets and processes, so more workers than two cores are busy.
 WORKERS ?= 4
 READY := .venv/.ready
+# Else each of the hundreds of processes that the tests start would compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test soak check lock clean
 

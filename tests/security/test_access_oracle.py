@@ -286,10 +286,13 @@ class Life:
             connection.execute(update(questions).where(c.id == lost).values(**values))
             return lost
 
-        lost = await inbox.store.inbox._database.change("let a question stand", work)
-        if lost is not None:
-            await self.running.until(lambda: lost in inbox.questions, "the takeover")
-            await self.running.until(lambda: lost not in inbox.questions, "its end")
+        database = inbox.store.inbox._database
+        if (lost := await database.change("let a question stand", work)) is None:
+            return
+        ended = select(c.finished_at).where(c.id == lost)
+        async with asyncio.timeout(self.running.patience):
+            while await database.read("see its end", lambda it: it.scalar(ended)) is None:
+                await asyncio.sleep(0.05)
 
     def _note(self, user: str, channel: str, ts: str, *, root: bool = False) -> None:
         self.own.setdefault(user, []).append((channel, ts))
