@@ -76,14 +76,6 @@ def read_payload(text: str, content_type: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def is_for_us(
-    text: str, content_type: str, workspace: str, app_id: str, enterprise: str = ""
-) -> bool:
-    """Tell whether a signed body names our workspace and our app (`names_us`)."""
-    body = read_payload(text, content_type)
-    return body is not None and names_us(body, workspace, app_id, enterprise)
-
-
 def names_us(body: Mapping[str, Any], workspace: str, app_id: str, enterprise: str = "") -> bool:
     """Tell whether a payload names our workspace and our app.
 

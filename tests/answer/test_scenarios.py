@@ -67,11 +67,11 @@ class Live:
             user_team="T0LOCAL",
         )
 
-    def hear(self, user: str, text: str, thread: str) -> None:
+    async def hear(self, user: str, text: str, thread: str) -> None:
         """Let a user write in a thread, and the bot hear of it."""
         ts = self.slack.user(user).post(CHANNEL, text, thread)
         event = {"channel": CHANNEL, "ts": ts, "thread_ts": thread, "user": user, "text": text}
-        self.parts.threads.note_event("T0LOCAL", event)
+        await self.parts.threads.take_event("T0LOCAL", event)
 
     async def answer(self, question: Question, takeover: Takeover | None = None) -> None:
         await self.answerer.answer(question, self.room.context, takeover)
@@ -202,7 +202,7 @@ def test_a_follow_up_reads_the_cache_up_to_the_end_of_the_last_request(room: Roo
         )
         root = live.ask()
         await live.answer(root)
-        live.hear("U0PEER", "I think it sorts.", root.ts)
+        await live.hear("U0PEER", "I think it sorts.", root.ts)
         await live.answer(live.ask("Does it sort?", root.ts))
         _, second, third = live.asked_of_claude()
         assert third.usage.cache_read == second.usage.cache_read + second.usage.written

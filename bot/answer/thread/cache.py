@@ -122,13 +122,11 @@ class Threads:
         stamps = (str(m.get("ts")) for m in messages if is_own(m, self._own))
         return tuple(sorted(ts for ts in stamps if ts > oldest and ts != root and ts not in others))
 
-    def note_event(self, workspace: str, event: Mapping[str, Any]) -> None:
-        """Take any `message` event: a new message, an edit or a deletion, in any order."""
-        if (change := _read_event(event)) is not None:
-            self._note(workspace, change)
-
     async def take_event(self, workspace: str, event: Mapping[str, Any]) -> None:
-        """Take any `message` event as `note_event` does, and store it if Slack limits reading."""
+        """Take any `message` event: a new message, an edit or a deletion, in any order.
+
+        It is stored if Slack limits reading.
+        """
         change = _read_event(event)
         if change is None:
             return

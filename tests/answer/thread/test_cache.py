@@ -91,9 +91,9 @@ async def test_a_thread_is_fetched_once_and_then_follows_events() -> None:
     replies = Replies(message(1, "root"), message(2, "old"))
     held = threads(replies)
     assert await texts(held) == ["root", "old"]
-    held.note_event("T1", message(3, "new"))
-    held.note_event("T1", edit(2, "old, mended"))
-    held.note_event("T1", deletion(1))
+    await held.take_event("T1", message(3, "new"))
+    await held.take_event("T1", edit(2, "old, mended"))
+    await held.take_event("T1", deletion(1))
     assert await texts(held) == ["old, mended", "new"]
     assert replies.reads == 1
 
@@ -119,9 +119,9 @@ async def test_what_events_tell_during_the_fetch_is_newer_than_what_it_finds() -
     held = threads(replies)
     reading = asyncio.create_task(texts(held))
     await asyncio.sleep(0.01)
-    held.note_event("T1", edit(2, "mended"))
-    held.note_event("T1", deletion(3))
-    held.note_event("T1", message(4, "late"))
+    await held.take_event("T1", edit(2, "mended"))
+    await held.take_event("T1", deletion(3))
+    await held.take_event("T1", message(4, "late"))
     replies.gate.set()
     assert await reading == ["root", "mended", "late"]
 
@@ -130,8 +130,8 @@ async def test_an_original_that_comes_after_its_edit_does_not_undo_it() -> None:
     """Slack promises no order."""
     held = threads(Replies())
     held.opened("T1", "C1", ThreadMessage(ROOT, "U1", "person", "root"))
-    held.note_event("T1", edit(2, "mended"))
-    held.note_event("T1", message(2, "first"))
+    await held.take_event("T1", edit(2, "mended"))
+    await held.take_event("T1", message(2, "first"))
     assert await texts(held) == ["root", "mended"]
 
 
@@ -140,7 +140,7 @@ async def test_a_thread_that_opens_with_a_question_is_never_fetched() -> None:
     replies = Replies()
     held = threads(replies)
     held.opened("T1", "C1", ThreadMessage(ROOT, "U1", "person", "root"))
-    held.note_event("T1", message(2, "more"))
+    await held.take_event("T1", message(2, "more"))
     assert await texts(held) == ["root", "more"]
     assert replies.reads == 0
 
@@ -159,7 +159,7 @@ async def test_a_failed_fetch_is_tried_again_by_the_next_question() -> None:
 async def test_threads_without_a_question_are_not_held_and_old_ones_are_forgotten() -> None:
     """A busy workspace has more threads than memory."""
     held = threads(Replies(), capacity=2)
-    held.note_event("T1", message(2, "overheard"))
+    await held.take_event("T1", message(2, "overheard"))
     assert repr(held) == "<Threads: 0 held, 0 whole>"
     for n in range(5):
         held.opened("T1", "C1", ThreadMessage(f"1790000000.00000{n}", "U1", "person", "root"))
@@ -178,7 +178,7 @@ async def test_events_without_what_they_should_hold_do_nothing() -> None:
         {"channel": "C1", "subtype": "message_changed", "message": "x"},
     ]
     for event in crooked:
-        held.note_event("T1", event)
+        await held.take_event("T1", event)
     assert await texts(held) == ["root"]
 
 
@@ -188,7 +188,7 @@ async def test_the_text_that_is_held_has_a_bound_however_long_the_threads_are() 
     for n in range(5):
         held.opened("T1", "C1", ThreadMessage(f"1790000000.00000{n}", "U1", "person", "x" * 400))
     assert repr(held) == "<Threads: 2 held, 2 whole>"
-    held.note_event("T1", {**message(9, "y" * 5_000), "thread_ts": "1790000000.000004"})
+    await held.take_event("T1", {**message(9, "y" * 5_000), "thread_ts": "1790000000.000004"})
     assert repr(held) == "<Threads: 1 held, 1 whole>"
 
 

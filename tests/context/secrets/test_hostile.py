@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from bot.context.secrets.find import find_secrets
 from bot.context.secrets.formats import ScanKind
+from tests.context.secrets.hostile import HOSTILE
 from tests.samples import IS_SOAK
 
 Show = Callable[[str, str], str]
 SIZE = 300_000
 TOKEN = "ghp" + "_" + "aZ3kP9qLx7Rt2Wv8bN5mQ1cJaZ3kP9qLx7Rt"
-
-
-def _hostile() -> dict[str, Callable[[int], str]]:
-    path = Path(__file__).with_name("hostile.py")
-    spec = importlib.util.spec_from_file_location("hostile_texts", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    made: dict[str, Callable[[int], str]] = module.HOSTILE
-    return made
-
-
-HOSTILE = _hostile()
 KINDS: tuple[ScanKind, ...] = ("python", "yaml", "prose")
 CASES = [
     (name, kind)
