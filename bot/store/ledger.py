@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, bindparam, select, update
 
@@ -78,8 +80,7 @@ class Ledger:
         }
 
         def work(connection: Connection) -> None:
-            added = dialect.insert(connection, reservations).on_conflict_do_nothing()
-            if connection.execute(added, row).rowcount == 0:
+            if connection.execute(_insert_for(connection.dialect.name), row).rowcount == 0:
                 return
             taken = _take(connection, day, sorted(limits), amount)
             over = [s for s in sorted(taken) if sum(taken[s]) > limits[s]]
@@ -90,7 +91,8 @@ class Ledger:
                 raise _Refused(Refusal(first, usd(limit), left, may_pass))
 
         try:
-            await self._database.write("reserve money", work, patience=patience)
+            # The request waits for this. Its first event lowers the reservation and flushes both.
+            await self._database.write("reserve money", work, patience=patience, flushed=False)
         except _Refused as refused:
             return refused.refusal
         return None
@@ -170,7 +172,7 @@ class _Refused(Exception):
         self.refusal = refusal
 
 
-# Built once: a user waits while it is executed.
+# Built once: a user waits while they are executed.
 _C = spending.c
 _TODAY = (_C.day == bindparam("today"), _C.scope.in_(bindparam("scopes", expanding=True)))
 _LOCK = select(_C.scope).where(*_TODAY).order_by(_C.scope).with_for_update()
@@ -180,6 +182,11 @@ _TAKE = (
     .values(reserved=_C.reserved + bindparam("more"))
     .returning(_C.scope, _C.spent, _C.reserved)
 )
+
+
+@cache
+def _insert_for(engine: str) -> Any:
+    return dialect.insert_for(engine, reservations).on_conflict_do_nothing()
 
 
 def _take(

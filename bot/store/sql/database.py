@@ -48,17 +48,27 @@ class Database:
 
             self.connections = PostgresPool(location.dsn or "", pool_size)
 
-    async def write(self, operation: str, work: Work[T], *, patience: float | None = None) -> T:
+    async def write(
+        self,
+        operation: str,
+        work: Work[T],
+        *,
+        patience: float | None = None,
+        flushed: bool = True,
+    ) -> T:
         """Run `work` in one transaction and commit it.
 
-        A locked or unreachable database is tried again for `patience` seconds.
+        A locked or unreachable database is tried again for `patience` seconds. If it is not
+        `flushed`, it outlives this process at once, and the machine after the next write.
 
         Cancelling the caller does not cancel a write that has begun: it is done or not done.
         `work` may run again, even after it was committed (the connection died before the reply),
         so it has to come to the same end twice. Raises `StoreError`.
         """
         return await self._shielded(
-            self._persist(operation, lambda: self.connections.commit(work), patience)
+            self._persist(
+                operation, lambda: self.connections.commit(work, flushed=flushed), patience
+            )
         )
 
     async def change(self, operation: str, work: Work[T], *, patience: float | None = None) -> T:

@@ -10,6 +10,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 def insert(connection: Connection, table: Table) -> Any:
     """Return an INSERT that knows ON CONFLICT; both engines spell it alike, in two classes."""
-    if connection.dialect.name == "postgresql":
-        return postgresql.insert(table)
-    return sqlite.insert(table)
+    return insert_for(connection.dialect.name, table)
+
+
+def insert_for(engine: str, table: Table) -> Any:
+    """Return an INSERT that knows ON CONFLICT, for an engine by its name."""
+    return postgresql.insert(table) if engine == "postgresql" else sqlite.insert(table)

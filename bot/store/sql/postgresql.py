@@ -20,9 +20,11 @@ class PostgresPool:
         self.engine = _engine(dsn, size)
         self._single = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
-    async def commit(self, work: Work[T]) -> T:
-        """Run `work` in one transaction."""
+    async def commit(self, work: Work[T], *, flushed: bool = True) -> T:
+        """Run `work` in one transaction. If it is not `flushed`, the server flushes it later."""
         async with self.engine.begin() as connection:
+            if not flushed:
+                await connection.exec_driver_sql("SET LOCAL synchronous_commit TO OFF")
             return await connection.run_sync(work)
 
     async def commit_each(self, work: Work[T]) -> T:

@@ -4,7 +4,8 @@ An asynchronous driver crosses over for each statement and for the commit. On a 
 these crossings cost more than SQLite itself, the flush to the disk included.
 
 One thread writes, in the order of asking, and a few read; WAL with `synchronous=FULL`, so that a
-committed write outlives the machine.
+committed write outlives the machine. A write that a user waits for and that the next one flushes
+may leave the flush out.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -39,8 +41,9 @@ _EVERY = (
     "PRAGMA busy_timeout = 200",
     "PRAGMA temp_store = MEMORY",
 )
+_FLUSHED, _UNFLUSHED = "PRAGMA synchronous = FULL", "PRAGMA synchronous = NORMAL"
 _WRITER = (
-    "PRAGMA synchronous = FULL",
+    _FLUSHED,
     # macOS's fsync stops at the drive's cache; elsewhere this does nothing.
     "PRAGMA fullfsync = ON",
     # Purged text is overwritten with zeros, not merely unlinked.
@@ -62,9 +65,10 @@ class SqliteFile:
         self._writing = ThreadPoolExecutor(1, "sqlite-write")
         self._reading = ThreadPoolExecutor(READERS, "sqlite-read")
 
-    async def commit(self, work: Work[T]) -> T:
-        """Run `work` in one transaction."""
-        return await _run(self._writing, self._transactions.begin, work)
+    async def commit(self, work: Work[T], *, flushed: bool = True) -> T:
+        """Run `work` in one transaction. If it is not `flushed`, a later commit flushes it too."""
+        begin = self._transactions.begin if flushed else self._begin_unflushed
+        return await _run(self._writing, begin, work)
 
     async def commit_each(self, work: Work[T]) -> T:
         """Run `work`, each of whose statements is committed by itself."""
@@ -78,6 +82,18 @@ class SqliteFile:
         """Return a function that runs a coroutine for a thread on the present event loop."""
         loop = asyncio.get_running_loop()
         return lambda work: asyncio.run_coroutine_threadsafe(work, loop).result()
+
+    @contextmanager
+    def _begin_unflushed(self) -> Iterator[Connection]:
+        with self._transactions.connect() as connection:
+            # Within a transaction the driver takes no such pragma.
+            driver: Any = connection.connection.driver_connection
+            driver.execute(_UNFLUSHED)
+            try:
+                with connection.begin():
+                    yield connection
+            finally:
+                driver.execute(_FLUSHED)
 
     async def close(self) -> None:
         """Close every connection; no work may be under way."""
