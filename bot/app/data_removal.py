@@ -24,6 +24,7 @@ from bot.app.contexts.file_uses import KIND as USES
 from bot.app.contexts.model_speed import KIND as SPEEDS
 from bot.app.contexts.registry import ContextRegistry
 from bot.app.contexts.slack_contexts import DRAFTS, TRUSTED, SlackContexts
+from bot.app.excerpts import ExcerptSearch
 from bot.app.replica_actions import INTERRUPTIONS
 from bot.app.warmth import KIND as WARMTH
 from bot.app.warmth import Warmth
@@ -76,9 +77,9 @@ class DataRemoval:
     """`bot.slack.lifecycle.Forgetting` for one workspace.
 
     `memories` are told before the store is erased, so that nothing is written anew. `halt` stops
-    the workspace's work; it is called when the app was removed from the workspace. `dropped` is
-    called with each context that goes with it. If the workspace `is_only`, state that belongs to
-    the whole installation goes as well.
+    the workspace's work; it is called when the app was removed from the workspace. `indexes` are
+    those of its contexts. If the workspace `is_only`, state that belongs to the whole installation
+    goes as well.
     """
 
     def __init__(
@@ -90,7 +91,7 @@ class DataRemoval:
         journal: Journal,
         memories: Iterable[Memory],
         halt: Callable[[], Awaitable[None]],
-        dropped: Callable[[str], None],
+        indexes: ExcerptSearch,
         *,
         workspace: str,
         is_only: bool,
@@ -104,7 +105,7 @@ class DataRemoval:
         self._journal = journal
         self._memories = list(memories)
         self._halt = halt
-        self._dropped = dropped
+        self._indexes = indexes
         self._workspace = workspace
         self._shared_state = SHARED_STATE if is_only else ()
         self._home = home
@@ -171,7 +172,7 @@ class DataRemoval:
             await self._forget_here()
             for context in before:
                 self._library.drop(context.name)
-                self._dropped(context.name)
+                self._indexes.drop(context.name)
                 await self._store.state.remove(USES, context.name)
             await self._journal.flush()
             await self._store.erase.workspace(self._workspace, self._shared_state)
@@ -185,8 +186,9 @@ class DataRemoval:
             await self._forget_here(user=removal.user)
             await self._journal.flush()
             await self._store.erase.user(removal.workspace, removal.user)
-        # A git or a child that still works would write the clone anew.
+        # A git, a child or an index that is still at work would write the files anew.
         await self._library.wait_for_ends()
+        await self._indexes.wait_for_ends()
         await asyncio.to_thread(delete_clones, self._home, before, self._library.all())
 
     async def _forget_here(

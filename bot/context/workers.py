@@ -1,8 +1,8 @@
 """Shares the work on a repository's files out to child processes of this program.
 
 Beside the event loop, pure Python would hold the interpreter's lock for as long as it takes. A
-child is `python -m MODULE GIT_DIR NAME`: it reads its items as JSON from its standard input, and
-prints one row for each of them, in their order.
+child is `python -m MODULE GIT_DIR NAME`: it reads its items from its standard input, as lines of
+JSON arrays, and prints one row for each of them, in their order.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, Generic, TypeVar
+from typing import IO, Any, Generic, TypeVar
 
 from bot.context.errors import RepositoryError
 from bot.context.git.repository import GitRepository
@@ -23,12 +23,20 @@ Item = TypeVar("Item")
 Row = TypeVar("Row")
 
 _WORKERS = 2
+_PIECE = 1_000
+"""Items that are encoded at once: the encoder holds the interpreter's lock until it has ended."""
 _PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
 
 
 def child_environment() -> dict[str, str]:
     """Return the environment of a child process of this program. It needs no token of the bot."""
     return {**hardened_environment(), "PYTHONPATH": _PACKAGE_ROOT}
+
+
+def read_items(asked: bytes) -> Iterator[Any]:
+    """Yield the items of a child's standard input, each as JSON gives it."""
+    for line in asked.splitlines():
+        yield from json.loads(line)
 
 
 def run_in_children(
@@ -81,7 +89,9 @@ class _Child(Generic[Item]):
             stderr=subprocess.DEVNULL,
         )
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(share).encode())
+        for start in range(0, len(share), _PIECE):
+            piece = share[start : start + _PIECE]
+            self._process.stdin.write(json.dumps(piece).encode() + b"\n")
         self._process.stdin.close()
 
     def rows(self, read: Callable[[IO[bytes]], Row | None]) -> Iterator[tuple[Item, Row | None]]:

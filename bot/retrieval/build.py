@@ -6,7 +6,6 @@ interpreter's lock for as long as it takes.
 
 from __future__ import annotations
 
-import json
 import os
 import struct
 import sys
@@ -19,7 +18,7 @@ from bot.context.files.tree import texts
 from bot.context.git.repository import GitRepository
 from bot.context.limits import limit_process
 from bot.context.secrets.mask import Span
-from bot.context.workers import run_in_children
+from bot.context.workers import read_items, run_in_children
 from bot.retrieval.document import build_document
 
 BUILD_SECONDS = 900.0
@@ -84,7 +83,7 @@ def _serve(arguments: Sequence[str], asked: bytes) -> Iterator[bytes]:
     repository = GitRepository(Path(arguments[0]), arguments[1], seconds=BUILD_SECONDS)
     files = [
         File(path, oid, size, lines, kind, tuple(Span(*span) for span in spans), *rest)
-        for path, oid, size, lines, kind, spans, *rest in json.loads(asked)
+        for path, oid, size, lines, kind, spans, *rest in read_items(asked)
     ]
     for _, row in _build_in_process(repository, files):
         yield _LENGTH.pack(len(row)) + row

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -114,14 +116,76 @@ async def test_a_stop_does_not_wait_for_an_index(
     search, code = ExcerptSearch(tmp_path), codebase(repo, tmp_path / "clones")
     await code.sync()
     await code.pack()
-    search.packed("pay", code)
-    built: list[str] = []
+    built, begun = list[str](), threading.Event()
 
     def slowly(path: str, text: bytes) -> Any:
         search._stopping = True
         built.append(path)
+        begun.set()
         return build_document(path, text)
 
     monkeypatch.setattr(build, "build_document", slowly)
+    monkeypatch.setattr(build, "_PARALLEL_BYTES", 1_000_000)
+    search.packed("pay", code)
+    assert await asyncio.to_thread(begun.wait, 60.0)
     await search.close()
-    assert len(built) < len(FILES)
+    assert len(built) == 1
+
+
+async def test_the_index_of_a_context_that_goes_is_not_built_to_its_end(
+    repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its views stayed in memory for good, and its file was written after the removal."""
+    repo.commit(FILES)
+    search, code = ExcerptSearch(tmp_path), codebase(repo, tmp_path / "clones")
+    await code.sync()
+    await code.pack()
+    built: list[str] = []
+
+    def slowly(path: str, text: bytes) -> Any:
+        held.is_dropped = True
+        built.append(path)
+        return build_document(path, text)
+
+    monkeypatch.setattr(build, "build_document", slowly)
+    monkeypatch.setattr(build, "_PARALLEL_BYTES", 1_000_000)
+    search.packed("pay", code)
+    held = search._contexts["pay"]
+    await asyncio.gather(*search._tasks)
+    assert len(built) == 1
+    assert not held.views
+    await search.close()
+
+
+async def test_a_context_that_goes_leaves_no_file_open(repo: Repo, tmp_path: Path) -> None:
+    """A deleted file that is open keeps its text on the disk until the process ends."""
+    repo.commit(FILES)
+    search, code = ExcerptSearch(tmp_path), codebase(repo, tmp_path / "clones")
+    await packed(search, code)
+    search.packed("other", code)
+    await asyncio.gather(*search._tasks)
+    search.drop("pay")
+    await search.wait_for_ends()
+    # The other context uses the same index.
+    assert open_files(tmp_path)
+    search.drop("other")
+    await search.wait_for_ends()
+    assert open_files(tmp_path) == []
+    await search.close()
+
+
+def open_files(folder: Path) -> list[str]:
+    links = (os.readlink(one) for one in Path("/proc/self/fd").iterdir() if one.is_symlink())
+    return [name for name in links if name.startswith(f"{folder}/index")]
+
+
+async def test_the_view_of_a_repository_that_a_context_lost_goes(
+    repo: Repo, tmp_path: Path
+) -> None:
+    repo.commit(FILES)
+    search, code = ExcerptSearch(tmp_path), codebase(repo, tmp_path / "clones")
+    await packed(search, code)
+    search._contexts["pay"].views["gone"] = search._contexts["pay"].views["pay"]
+    await packed(search, code)
+    assert list(search._contexts["pay"].views) == ["pay"]
+    await search.close()

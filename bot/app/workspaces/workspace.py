@@ -195,7 +195,7 @@ class Workspace:
             s.journal,
             (self.answerer, self.threads, self.people),
             self._stop_for_good,
-            s.excerpts.drop,
+            s.excerpts,
             workspace=self.me.workspace,
             is_only=not self.owner,
             home=settings.home,

@@ -21,7 +21,7 @@ from bot.context.git.repository import GitRepository
 from bot.context.limits import limit_process
 from bot.context.secrets.formats import ScanKind
 from bot.context.secrets.mask import SCANNER_VERSION, Span
-from bot.context.workers import run_in_children
+from bot.context.workers import read_items, run_in_children
 
 FACTS_VERSION = f"6.{SCANNER_VERSION}"
 SCAN_SECONDS = 600.0
@@ -291,7 +291,7 @@ def _read_row(stream: IO[bytes]) -> Facts | None:
 
 def _serve(arguments: Sequence[str], asked: bytes) -> Iterable[bytes]:
     repository = GitRepository(Path(arguments[0]), arguments[1], seconds=SCAN_SECONDS)
-    items = [Wanted(*item) for item in json.loads(asked)]
+    items = [Wanted(*item) for item in read_items(asked)]
     _expect(_PARALLEL_BYTES)
     for item, raw in zip(items, repository.blobs([item.oid for item in items]), strict=True):
         row = _to_row(examine(raw, *item[1:]))
