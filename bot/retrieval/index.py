@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
@@ -23,6 +24,7 @@ from bot.context.git.repository import GitRepository
 from bot.context.render.groups import group_of
 from bot.context.render.references import MOST_RESOLVED, Resolver
 from bot.context.render.token_estimate import Ratios
+from bot.garbage_collection import set_aside
 from bot.retrieval.build import Progress, build_rows
 from bot.retrieval.document import Document
 from bot.retrieval.excerpts import Excerpt, LinesOf, choose_excerpts
@@ -318,17 +320,11 @@ class RepositoryIndex:
     ) -> dict[str, Document]:
         """Return the entry of each file, from the store or computed."""
         by_key = {_key(file): file for file in files}
-        documents: dict[str, Document] = {}
-        for key, row in store.load(by_key).items():
-            try:
-                documents[key.path] = Document.load(row)
-            except ValueError:
-                continue  # A damaged row is computed again.
+        documents = _loaded(store.load(by_key))
         missing = [file for file in by_key.values() if file.path not in documents]
-        fresh: dict[RowKey, bytes] = {}
-        for file, row in build_rows(self._repository, missing, progress):
-            fresh[_key(file)] = row
-            documents[file.path] = Document.load(row)
+        rows = build_rows(self._repository, missing, progress)
+        fresh = {_key(file): row for file, row in rows}
+        documents |= _loaded(fresh)
         if fresh:
             store.save(fresh, live)
         return documents
@@ -442,6 +438,19 @@ def _within(room: int, documents: Mapping[str, Document]) -> Mapping[str, Docume
             break
         kept[path] = document
     return kept
+
+
+def _loaded(rows: Mapping[RowKey, bytes]) -> dict[str, Document]:
+    """Return the entries by path. A damaged row is left out, so it is computed again.
+
+    Entries hold a million objects. A garbage collection would stop the event loop to look at them.
+    """
+    documents: dict[str, Document] = {}
+    with set_aside():
+        for key, row in rows.items():
+            with suppress(ValueError):
+                documents[key.path] = Document.load(row)
+    return documents
 
 
 def _key(file: File) -> RowKey:
