@@ -39,8 +39,8 @@ R = TypeVar("R")
 _LENGTH = struct.Struct("!Q")
 _PIECE = 2_000
 """Entries of a mapping that are read at once, in some ten milliseconds."""
-_LARGE = 4_000_000
-"""Bytes of a result that is kept out of garbage collections."""
+_LARGE = 200_000
+"""Bytes of a result that is kept out of garbage collections: some thousand files."""
 DONE, FAILED, MEMORY, CRASHED = range(4)
 """The kinds of an answer."""
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import islice
+from os.path import commonprefix
 from typing import Any, TypeVar
 
 from bot.context.asking import (
@@ -103,6 +105,7 @@ class View:
     reader: Reader | None = field(default=None, repr=False)
     base: Survey | None = field(default=None, repr=False)
     _scopes: dict[str, _Scope] = field(default_factory=dict, repr=False, compare=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     @property
     def repository(self) -> GitRepository:
@@ -114,12 +117,14 @@ class View:
 
     def scope(self, folder: str) -> _Scope:
         """Return the files of a folder, "" for all. Those of the last few folders are kept."""
-        found = self._scopes.get(folder)
-        if found is None:
-            if len(self._scopes) >= _KEPT_SCOPES:
-                self._scopes.clear()
-            found = self._scopes[folder] = _Scope.of(self.head, folder)
-        return found
+        # The look-ups of one answer run side by side, and would all do the same work.
+        with self._lock:
+            found = self._scopes.get(folder)
+            if found is None:
+                if len(self._scopes) >= _KEPT_SCOPES:
+                    self._scopes.clear()
+                found = self._scopes[folder] = _Scope.of(self.head, folder)
+            return found
 
     def base_place(self, path: str) -> Place | str | None:
         """Return a file as the base has it, or the base's commit if its files are not known."""
@@ -482,18 +487,13 @@ def _grep(view: View, pattern: str, regex: bool, folder: str) -> Iterator[tuple[
     yield from repository.grep(arguments, _MOST_SEARCHED_BYTES)
 
 
-def _common_folder(paths: Sequence[str]) -> str:
+def _common_folder(paths: Collection[str]) -> str:
     """Return the deepest folder or file that holds every path."""
+    low, high = min(paths), max(paths)
     if len(paths) == 1:
-        return paths[0]
-    split = [path.split("/")[:-1] for path in paths]
-    if not split:
-        return ""
-    low, high = min(split), max(split)
-    common = 0
-    while common < min(len(low), len(high)) and low[common] == high[common]:
-        common += 1
-    return "/".join(low[:common])
+        return low
+    # All that is sorted between two paths begins as both do.
+    return commonprefix((low, high)).rpartition("/")[0]  # noqa: RUF071 - cut at a slash
 
 
 _DIALECTS: dict[str, str] = {}

@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bot.context.errors import RepositoryError
 from bot.context.files.blob_cache import FactsCache
 from bot.context.files.select import Rules
 from bot.context.pack import Match, RepositoryState, Snapshot
 from bot.context.pack_builder import Source
-from bot.context.snapshot import GitSnapshot, View
+from bot.context.snapshot import GitSnapshot, View, _common_folder
 
 if TYPE_CHECKING:
     from tests.context.conftest import Bench, Repo
@@ -290,3 +292,19 @@ def test_a_ref_that_is_none_is_a_sentence(snapshot: GitSnapshot, ref: str) -> No
         snapshot.at("repo", ref)
     with pytest.raises(RepositoryError):
         snapshot.at("other", "main")
+
+
+@given(st.lists(st.lists(st.sampled_from(["a", "ab", "a.b", "é"]), min_size=1), min_size=1))
+def test_a_search_begins_at_the_deepest_folder_that_holds_every_path(
+    paths: list[list[str]],
+) -> None:
+    """Splitting each path, in every look-up at once, kept the event loop waiting."""
+    joined = ["/".join(path) for path in paths]
+    found = _common_folder(joined)
+    if len(paths) == 1:
+        assert found == joined[0]
+        return
+    folder = found.split("/") if found else []
+    assert all(path[: len(folder)] == folder and len(path) > len(folder) for path in paths)
+    names = {path[len(folder)] if len(path) > len(folder) + 1 else None for path in paths}
+    assert len(names) > 1 or None in names
