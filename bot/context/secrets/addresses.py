@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 
 from bot.context.secrets.candidate import Candidate, places
+from bot.context.secrets.held_words import word_of
 from bot.context.secrets.passwords import is_marked_password, is_password
 from bot.context.secrets.values import is_mixed, is_random, without_templates
 
@@ -69,11 +70,11 @@ _RULE_LINE = re.compile(r"[ \t]{0,8}\|[-|: ]{3,400}\n")
 def addresses(text: str, words: frozenset[str], kind: str) -> Iterator[Candidate]:
     """Yield passwords that the form of an address, a header or a table gives away.
 
-    `words` are those of secrets' names that the text holds.
+    `words` are those of `ADDRESS_WORDS` that the text holds.
     """
     yield from _in_urls(text)
     if "@" in text:
-        yield from _in_pairs(text)
+        yield from _in_pairs(text, words)
     yield from _encoded(text, words)
     if kind in {"config", "prose"}:
         for pattern in (_PGPASS, _USER_LIST, _RELAYS, _DIGEST_LINE):
@@ -81,18 +82,18 @@ def addresses(text: str, words: frozenset[str], kind: str) -> Iterator[Candidate
                 if is_password(match["value"]):
                     yield _candidate(match)
     if kind in {"java", "kotlin", "scala"}:
-        for at in places(text, "getConnection"):
+        for at in places(text, "getConnection") if "getconnection" in words else ():
             found = _CONNECTION.match(text, at)
             if found and is_mixed(found["value"]):
                 yield _candidate(found)
-        for at in places(text, '".toCharArray()'):
+        for at in places(text, '".toCharArray()') if "tochararray" in words else ():
             found = _CHARACTERS.search(text, max(0, at - 200), at)
             if found and is_marked_password(found["value"]):
                 yield _candidate(found)
     if kind not in {"prose", "json"}:
         for at in (
             place
-            for word, anchor in (("login", "ogin: "), ("cred", "redentials: "))
+            for word, anchor in (("login", "ogin: "), ("credentials", "redentials: "))
             if word in words
             for place in places(text, anchor)
         ):
@@ -110,18 +111,18 @@ def addresses(text: str, words: frozenset[str], kind: str) -> Iterator[Candidate
 
 
 _USERS = re.compile(
-    r"""(?:users|USERS|Users|accounts|ACCOUNTS)["']?[^\n{}]{0,60}[=:>)][^\n{}]{0,60}\{(?P<body>[^{}]{4,2000})\}"""
+    r"""(?:users|USERS|Users|accounts|Accounts|ACCOUNTS)["']?[^\n{}]{0,60}[=:>)][^\n{}]{0,60}\{(?P<body>[^{}]{4,2000})\}"""
 )
 _MEMBER = re.compile(
     r"""["']?[\w.@-]{1,60}["']?\s{0,4}(?::|=>)\s{0,4}["'](?P<value>[^"'\s]{4,100})["']"""
 )
 
 
-def in_user_maps(text: str) -> Iterator[Candidate]:
+def in_user_maps(text: str, words: frozenset[str]) -> Iterator[Candidate]:
     """Yield the passwords of `users = {"admin": "…"}`."""
-    for word in ("sers", "SERS", "ccounts", "CCOUNTS"):
-        for at in places(text, word):
-            found = _USERS.match(text, max(0, at - 1))
+    for word in ("users", "Users", "USERS", "accounts", "Accounts", "ACCOUNTS"):
+        for at in places(text, word) if word.lower() in words else ():
+            found = _USERS.match(text, at)
             if found is None:
                 continue
             for member in _MEMBER.finditer(text, *found.span("body")):
@@ -209,10 +210,10 @@ def _is_password(secret: str) -> bool:
 _CODE = "(){}[]\\,"
 
 
-def _in_pairs(text: str) -> Iterator[Candidate]:
+def _in_pairs(text: str, words: frozenset[str]) -> Iterator[Candidate]:
     """Yield passwords of addresses without `://`: MySQL's for Go, Oracle's, those of sqlplus."""
     for anchor, pattern in _PAIRS:
-        for at in places(text, anchor) if anchor in text else ():
+        for at in places(text, anchor) if word_of(anchor) in words else ():
             match = pattern.search(text, max(0, at - 270), at + 300)
             if match is None or _PLAIN.fullmatch(match["value"]):
                 continue
@@ -232,38 +233,41 @@ _PAIRS = (
 def _encoded(text: str, words: frozenset[str]) -> Iterator[Candidate]:
     """Yield base64 of `user:password` and the signatures of Azure's shared access."""
     for anchor, pattern in (("auth", _DOCKER_AUTH), ("asic ", _BASIC)):
-        for at in places(text, anchor) if anchor != "auth" or anchor in words else ():
+        for at in places(text, anchor) if anchor.strip() in words else ():
             match = pattern.match(text, at)
             if match and _is_pair(match["value"]):
                 yield _candidate(match)
     for anchor, before in (("sig=", 0), ("Signature=", 6)):
-        if anchor not in text:
-            continue
-        for at in places(text, anchor):
+        for at in places(text, anchor) if word_of(anchor) in words else ():
             match = _SIGNATURE.match(text, at)
             in_query = text[max(0, at - before - 1) : at] in ("?", "&", ";", "?X-Amz-", "&X-Amz-")
             if match and in_query and is_random(match["value"].replace("%", "")):
                 yield _candidate(match, "signature")
     for anchor, pattern in (("{PLAIN}", _PLAIN_SCHEME), ("appid=", _QUERY_KEY)):
-        for at in places(text, anchor) if anchor in text else ():
+        for at in places(text, anchor) if word_of(anchor) in words else ():
             match = pattern.match(text, at - (anchor == "appid="))
             if match:
                 yield _candidate(match)
-    for at in places(text, "AUTH PLAIN "):
+    for at in places(text, "AUTH PLAIN ") if "plain" in words else ():
         match = _SASL.match(text, at)
         if match and match["value"][:1].isalnum() and _is_sasl(match["value"]):
             yield _candidate(match)
-    for at in places(text, "encrypt"):
+    for at in places(text, "encrypt") if "encrypt" in words else ():
         match = _GOSSIP.match(text, at)
         if match and is_random(match["value"]):
             yield _candidate(match, "key")
-    for at in places(text, "ookie: "):
+    for at in places(text, "ookie: ") if "cookie" in words else ():
         newline = text.find("\n", at, at + 600)
         for match in _SESSION.finditer(text, at + 7, newline if newline >= 0 else at + 600):
             if is_random(_ENCODED_BYTE.sub("", match["value"])):
                 yield _candidate(match, "cookie")
 
 
+ADDRESS_WORDS = frozenset(
+    ["getconnection", "tochararray", "login", "credentials", "users", "accounts", "auth", "asic"]
+    + ["sig", "signature", "plain", "appid", "encrypt", "cookie"]
+    + [word_of(anchor) for anchor, _ in _PAIRS]
+)
 _SASL = re.compile(r"AUTH PLAIN (?P<value>[A-Za-z0-9+/]{8,400}={0,2})")
 _GOSSIP = re.compile(
     r"""encrypt["']?\s{0,8}[:=]\s{0,8}["'](?P<value>[A-Za-z0-9+/]{22}==|[A-Za-z0-9+/]{43}=)["']"""

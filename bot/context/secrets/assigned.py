@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from bot.context.secrets.candidate import Candidate, Written, places
+from bot.context.secrets.held_words import word_of
 from bot.context.secrets.names import (
     Strength,
     is_key_name,
@@ -32,25 +33,29 @@ from bot.context.secrets.values import (
     is_uuid,
 )
 
-_WORDS = (
-    b"pass",
-    b"pw",
-    b"secret",
-    b"token",
-    b"cred",
-    b"auth",
-    b"key",
-    b"bearer",
-    b"login",
-    b"connect",
-    b"psk",
-    b"jwt",
-    b"salt",
-    b"pepper",
-    b"mnemonic",
-    b"sessionid",
-    b"erlang_cookie",
-)
+_WORDS = {
+    word_of(word): word.encode()
+    for word in (
+        "pass",
+        "pw",
+        "secret",
+        "token",
+        "cred",
+        "auth",
+        "key",
+        "bearer",
+        "login",
+        "connect",
+        "psk",
+        "jwt",
+        "salt",
+        "pepper",
+        "mnemonic",
+        "sessionid",
+        "erlang_cookie",
+    )
+}
+"""The words of secrets' names, by the longest run of letters in each."""
 _NAME_CHARACTERS = (string.ascii_letters + string.digits + "_-$.").encode()
 _NAME_SHAPE = bytes(0x61 if byte in _NAME_CHARACTERS else 0x20 for byte in range(256))
 _FARTHEST = 100
@@ -213,6 +218,7 @@ _LOGINS = {
 }
 """Calls that take a user and a password although no word of their names says so, and the place of
 the password among their arguments."""
+NAME_WORDS = frozenset(_WORDS) | {word_of(call) for calls in _LOGINS.values() for call in calls}
 _ENCODER = re.compile(r"\{(?:noop|plain|cipher|pbkdf2|scrypt|sha256|ldap|MD5)\}")
 _WITHOUT_STATEMENTS = frozenset(["prose", "xml", "config", "yaml"])
 _LINE_SIDE = 400
@@ -222,28 +228,28 @@ _JUDGED = 400
 _CUT_IN_TEXT = re.compile(r"[;,&)}\\|]|:$")
 
 
-def name_hits(lower: bytes) -> tuple[list[int], frozenset[str]]:
-    """Return the places of the words of secrets' names, in order, and which words these are.
+def name_hits(data: bytes, words: frozenset[str]) -> list[int]:
+    """Return the places of the words of secrets' names, in order.
 
-    `lower` is the text in small letters.
+    `words` are those of `NAME_WORDS` that the data holds.
     """
     hits: list[int] = []
-    present: list[str] = []
-    for word in _WORDS:
-        at = lower.find(word)
-        if at >= 0:
-            present.append(word.decode())
+    if words.isdisjoint(_WORDS):
+        return hits
+    lower = data.lower()
+    for gate, word in _WORDS.items():
+        at = lower.find(word) if gate in words else -1
         while at >= 0:
             hits.append(at)
             at = lower.find(word, at + len(word))
     hits.sort()
-    return hits, frozenset(present)
+    return hits
 
 
-def in_logins(text: str, kind: str) -> Iterator[Candidate]:
+def in_logins(text: str, words: frozenset[str], kind: str) -> Iterator[Candidate]:
     """Yield passwords among the arguments of the calls that log in, in the languages with such."""
     for word, place in _LOGINS.get(kind, {}).items():
-        for at in places(text, word):
+        for at in places(text, word) if word_of(word) in words else ():
             yield from in_login(text, at + len(word), word, place)
 
 
@@ -464,14 +470,14 @@ def _literal(text: str, end: int, name: str) -> tuple[int, int, bool] | None:
 
 def _closing(text: str, at: int, quote: str) -> int | None:
     """Return the end of a literal. A quote that is escaped once more does not end it."""
-    limit = len(text)
-    if len(quote.lstrip("\\")) == 1 and quote != "`":
-        newline = text.find("\n", at)
-        limit = newline if newline >= 0 else limit
-    to = text.find(quote, at, limit)
+    # The quote comes first: seeking the line's end would read a text of one line for each name.
+    to = text.find(quote, at)
     while to > at and text[to - 1] == "\\" and not text.endswith("\\\\", at, to):
-        to = text.find(quote, to + 1, limit)
-    return to if to >= 0 else None
+        to = text.find(quote, to + 1)
+    of_one_line = len(quote.lstrip("\\")) == 1 and quote != "`"
+    if to < 0 or (of_one_line and text.find("\n", at, to) >= 0):
+        return None
+    return to
 
 
 def _is_own(name: str) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from bot.context.secrets.candidate import Candidate, places
+from bot.context.secrets.held_words import word_of
 from bot.context.secrets.nearby import STRING, USER
 from bot.context.secrets.passwords import is_marked_password, is_password
 from bot.context.secrets.values import is_mixed, is_random
@@ -39,14 +40,15 @@ _CALLS = (
     ("NewStaticCredentials(", r"\("),
 )
 _OPENINGS = tuple(
-    (anchor, len(anchor.rstrip("(.")), re.compile(opening)) for anchor, opening in _CALLS
+    (word_of(anchor), anchor, len(anchor.rstrip("(.")), re.compile(opening))
+    for anchor, opening in _CALLS
 )
-_WORDS = ("jwt", "pass", "key", "secret", "mac", "MAC", "ipher", "NewStatic")
-_WORD_OF = {
-    anchor: next((word for word in _WORDS if word in anchor or word in anchor.lower()), None)
-    for anchor, _ in _CALLS
-}
-"""A word that a text must hold if it holds the anchor; those of names in any case."""
+_ENCODERS = ("btoa(", "Buffer.from(", "64encode(", "64_encode(")
+"""Calls that encode `user:password` for an `Authorization` header."""
+_PROVIDERS = ("omniauth", "provider")
+CALL_WORDS = frozenset(
+    [word_of(anchor) for anchor, _ in _CALLS] + [*map(word_of, _ENCODERS), *_PROVIDERS]
+)
 _SCRIPTS = frozenset(["javascript", "typescript", "tsx", "code"])
 _LANGUAGES_OF = {
     **dict.fromkeys(("ookieParser(", "ipheriv(", "algoliasearch("), _SCRIPTS),
@@ -59,28 +61,23 @@ _LANGUAGES_OF = {
     "CookieStore(": frozenset(["go", "code"]) | _SCRIPTS,
     "SecretKeySpec(": frozenset(["java", "kotlin", "scala", "code"]),
 }
-"""Languages that have a call. Looking for one takes as long as decoding the text."""
+"""Languages that have a call."""
 _SIDE = 240
 
 
 @lru_cache(maxsize=32)
-def _openings(kind: str) -> list[tuple[str, int, re.Pattern[str]]]:
+def _openings(kind: str) -> list[tuple[str, str, int, re.Pattern[str]]]:
     """Return the calls that a language has."""
-    return [it for it in _OPENINGS if kind in _LANGUAGES_OF.get(it[0], (kind,))]
+    return [it for it in _OPENINGS if kind in _LANGUAGES_OF.get(it[1], (kind,))]
 
 
 def keys_in_calls(text: str, words: frozenset[str], kind: str) -> Iterator[Candidate]:
     """Yield the literals among a call's arguments that look random.
 
-    `words` are those of secrets' names that the text holds, `kind` is its language.
+    `words` are those of `CALL_WORDS` that the text holds, `kind` is its language.
     """
-    present = {
-        None,
-        *words,
-        *(word for word in ("mac", "MAC", "ipher", "NewStatic") if word in text),
-    }
-    for anchor, size, opening in _openings(kind):
-        if _WORD_OF[anchor] not in present or anchor not in text:
+    for word, anchor, size, opening in _openings(kind):
+        if word not in words:
             continue
         for at in places(text, anchor):
             found = opening.match(text, at + size)
@@ -93,8 +90,8 @@ def keys_in_calls(text: str, words: frozenset[str], kind: str) -> Iterator[Candi
                     yield Candidate(*literal.span("value"), "key", "quotes")
     if "jwt" in words:
         yield from _keys_of_parsers(text)
-    for anchor in ("omniauth", "provider") if "auth" in words else ():
-        for at in places(text, anchor):
+    for anchor in _PROVIDERS if "auth" in words else ():
+        for at in places(text, anchor) if anchor in words else ():
             found = _PROVIDER.match(text, at)
             if found and is_random(found["value"]):
                 yield Candidate(*found.span("value"), "secret", "quotes")
@@ -150,15 +147,13 @@ def _keys_of_parsers(text: str) -> Iterator[Candidate]:
             yield Candidate(*found.span("value"), "key", "quotes")
 
 
-_ENCODERS = ("btoa(", "Buffer.from(", "64encode(", "64_encode(")
-"""Calls that encode `user:password` for an `Authorization` header."""
 _ARGUMENT = re.compile(rf"\s{{0,40}}b?{STRING.pattern}")
 
 
-def pairs_in_calls(text: str) -> Iterator[Candidate]:
+def pairs_in_calls(text: str, words: frozenset[str]) -> Iterator[Candidate]:
     """Yield the password of a user and a password that are encoded together."""
     for anchor in _ENCODERS:
-        for at in places(text, anchor) if anchor in text else ():
+        for at in places(text, anchor) if word_of(anchor) in words else ():
             literal = _ARGUMENT.match(text, at + len(anchor))
             user = USER.match(literal["value"]) if literal else None
             if literal and user and is_mixed(literal["value"][user.end() :]):

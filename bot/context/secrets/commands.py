@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from bot.context.secrets.candidate import Candidate, Written, places
+from bot.context.secrets.held_words import word_of
 from bot.context.secrets.passwords import is_password, is_word_secret
 
 _VALUE = r"""(?P<quote>["']?)(?P<value>[^\s"'`;|&<>]{4,200})(?P=quote)"""
@@ -122,14 +123,13 @@ _SIDE = 300
 """Characters of a command that are looked at before its anchor; twice as many behind it."""
 
 
-_WORDS = ("pass", "login", "sql")
-_WORD_OF = {
-    **{anchor: next((word for word in _WORDS if word in anchor), None) for anchor, _ in _COMMANDS},
-    **dict.fromkeys(
-        ("assword", "SET PASSWORD", "PASSWORD '", "password '", "userPassword::"), "pass"
-    ),
-}
-"""A word that a text must hold, in any case, if it holds the anchor."""
+_WORD_OF = {" on >": "user", "7z": ""}
+"""A word that a text must hold if it holds the anchor, unless it is the anchor's longest one."""
+_SOUGHT = tuple(
+    (_WORD_OF[anchor] if anchor in _WORD_OF else word_of(anchor), anchor, pattern)
+    for anchor, pattern in _COMMANDS
+)
+COMMAND_WORDS = frozenset(word for word, _, _ in _SOUGHT if word)
 _SOLE = frozenset(
     [
         "IDENTIFIED",
@@ -167,23 +167,22 @@ _OPTION_OF = {
     **dict.fromkeys(("ConvertTo-SecureString", "| ConvertTo"), "ConvertTo"),
     **dict.fromkeys(("IDENTIFIED", "IDENTIFIED BY"), "IDENTIFIED"),
 }
-"""A text that a command must hold. Few texts hold any, and one look excludes several commands."""
-_OPTIONS = frozenset(_OPTION_OF.values())
+"""A text that a command must hold: one look for it excludes all places of the anchor."""
 
 
 def in_commands(text: str, words: frozenset[str]) -> Iterator[Candidate]:
     """Yield passwords on command lines; each line is looked at once for each program.
 
-    `words` are those of secrets' names that the text holds.
+    `words` are those of `COMMAND_WORDS` that the text holds.
     """
-    present = {None, *words, *(("sql",) if "sql" in text else ())}
-    options = {None, *(option for option in _OPTIONS if option in text)}
-    if "pass" in present:
+    if "chpasswd" in words:
         yield from _in_user_lists(text)
-    for anchor, pattern in _COMMANDS:
-        if _WORD_OF[anchor] not in present or _OPTION_OF.get(anchor) not in options:
+    for word, anchor, pattern in _SOUGHT:
+        if word and word not in words:
             continue
         at = text.find(anchor)
+        if at >= 0 and _OPTION_OF.get(anchor, "") not in text:
+            continue
         while at >= 0:
             start = max(text.rfind("\n", max(0, at - _SIDE), at) + 1, at - _SIDE, 0)
             match = pattern.search(text, start, at + 2 * _SIDE)

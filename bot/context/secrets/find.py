@@ -8,20 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from bot.context.secrets.addresses import addresses, in_user_maps
-from bot.context.secrets.assigned import assigned, in_logins, name_hits
-from bot.context.secrets.calls import keys_in_calls, pairs_in_calls
+from bot.context.secrets.addresses import ADDRESS_WORDS, addresses, in_user_maps
+from bot.context.secrets.assigned import NAME_WORDS, assigned, in_logins, name_hits
+from bot.context.secrets.calls import CALL_WORDS, keys_in_calls, pairs_in_calls
 from bot.context.secrets.candidate import Candidate
-from bot.context.secrets.commands import in_commands
+from bot.context.secrets.commands import COMMAND_WORDS, in_commands
 from bot.context.secrets.documents import kubernetes_secrets
 from bot.context.secrets.excerpt import Excerpt
 from bot.context.secrets.formats import ScanKind
 from bot.context.secrets.forms import known_forms, prefixed_tokens
+from bot.context.secrets.held_words import HeldWords
 from bot.context.secrets.line_syntax import is_text_on_line
 from bot.context.secrets.mask import Span
-from bot.context.secrets.private_keys import private_keys, web_keys
+from bot.context.secrets.private_keys import KEY_WORDS, private_keys, web_keys
 from bot.context.secrets.rules import preload, provider_tokens
-from bot.context.secrets.table_rows import in_rows
+from bot.context.secrets.table_rows import ROW_WORDS, in_rows
 
 __all__ = ["find_secrets", "preload"]
 
@@ -32,12 +33,21 @@ _COMPILED_LANGUAGES = frozenset(
 _TEXT_KINDS = frozenset(["yaml", "config", "shell", "prose", "xml", "json"])
 
 
+_HELD = HeldWords(ADDRESS_WORDS | CALL_WORDS | COMMAND_WORDS | KEY_WORDS | NAME_WORDS | ROW_WORDS)
+
+
 def find_secrets(data: bytes, kind: ScanKind) -> list[Span]:
     """Return the spans that hold secrets, in order, without overlap.
 
     `data` is the text as it would be shown. The time is linear in its length.
     """
-    spans = [*private_keys(data), *web_keys(data), *_tokens(data), *_by_syntax(data, kind)]
+    words = _HELD.within(data)
+    spans = [
+        *private_keys(data, words),
+        *web_keys(data, words),
+        *_tokens(data),
+        *_by_syntax(data, words, kind),
+    ]
     return _merged(spans)
 
 
@@ -49,24 +59,23 @@ def _tokens(data: bytes) -> Iterator[Span]:
                 yield excerpt.placed(span)
 
 
-def _by_syntax(data: bytes, kind: ScanKind) -> Iterator[Span]:
+def _by_syntax(data: bytes, words: frozenset[str], kind: ScanKind) -> Iterator[Span]:
     # One character a byte, so that places in the text are places in the data.
     text = data.decode("latin-1")
-    lower = data.lower()
-    hits, words = name_hits(lower)
+    hits = name_hits(data, words)
     found: list[Candidate] = list(addresses(text, words, kind))
     if kind not in _COMPILED_LANGUAGES:
         found += in_commands(text, words)
-    if words and b"into" in lower:
-        found += in_rows(text)
+    if hits:
+        found += in_rows(text, words)
     if kind not in _TEXT_KINDS:
         found += keys_in_calls(text, words, kind)
-        found += pairs_in_calls(text)
-        found += in_user_maps(text)
-        found += in_logins(text, kind)
+        found += pairs_in_calls(text, words)
+        found += in_user_maps(text, words)
+        found += in_logins(text, words, kind)
     if hits:
         found += assigned(text, hits, kind)
-        if "Secret" in text:
+        if "secret" in words:
             found += kubernetes_secrets(text)
     if found:
         yield from _confirmed(data, kind, found)

@@ -13,6 +13,8 @@ _HEADER = re.compile(
     rb"(?:-{3,5} ?)?BEGIN [A-Za-z0-9 ]{0,40}(?:PRIVATE KEY|Static key V1)(?: BLOCK)?(?: ?-{3,5})?"
     rb"|Private-Lines: \d+"
 )
+KEY_WORDS = frozenset(["private", "static", "crudjti", "kty"])
+"""Words of which a text with a key holds one. `CRUdJTi` stands in base64 of `BEGIN`."""
 _ANCHORS = (b"PRIVATE KEY", b"Private-Lines: ", b"Static key")
 _FOOTER = re.compile(rb"-{3,5} ?END [A-Za-z0-9 ]{0,40}|Private-MAC:")
 _RUN = re.compile(rb"\\{1,4}[nrt]|([A-Za-z0-9+/]{4,}={0,2}|=[A-Za-z0-9+/]{4}(?![A-Za-z0-9+/]))")
@@ -27,14 +29,17 @@ _WEB_KEY = re.compile(rb'"(?:d|p|q|dp|dq|qi|k)"\s{0,8}:\s{0,8}"([A-Za-z0-9_-]{16
 _LABEL = "private key"
 
 
-def private_keys(data: bytes) -> Iterator[Span]:
-    """Yield the rows of private keys. A key ends at its footer, or at a line that is no row."""
-    if any(anchor in data for anchor in _ANCHORS):
+def private_keys(data: bytes, words: frozenset[str]) -> Iterator[Span]:
+    """Yield the rows of private keys. A key ends at its footer, or at a line that is no row.
+
+    `words` are those of `KEY_WORDS` that the data holds.
+    """
+    if ("private" in words or "static" in words) and any(anchor in data for anchor in _ANCHORS):
         at = 0
         while header := _HEADER.search(data, at):
             spans, at = _block(data, header)
             yield from spans
-    at = data.find(b"LS0tLS1CRUdJTi")
+    at = data.find(b"LS0tLS1CRUdJTi") if "crudjti" in words else -1
     while at >= 0:
         match = _BASE64_PEM.match(data, at)
         end = match.end() if match else at + 14
@@ -46,9 +51,9 @@ def private_keys(data: bytes) -> Iterator[Span]:
         at = data.find(b"LS0tLS1CRUdJTi", end)
 
 
-def web_keys(data: bytes) -> Iterator[Span]:
+def web_keys(data: bytes, words: frozenset[str]) -> Iterator[Span]:
     """Yield the private members of JSON Web Keys (RFC 7518, section 6)."""
-    at = data.find(b'"kty"')
+    at = data.find(b'"kty"') if "kty" in words else -1
     while at >= 0:
         start = max(data.rfind(b"{", max(0, at - 4_000), at), at - 4_000, 0)
         end = data.find(b"}", at, at + 4_000)

@@ -48,7 +48,7 @@ def text_finder(data: bytes, kind: str) -> Callable[[int, int], bool]:
         tree = trees[0]
         if tree is None:
             return is_text_on_line(data, start)
-        return _is_text(tree.root_node, start, end)
+        return _is_text(tree.root_node, data, start, end)
 
     return is_text
 
@@ -71,7 +71,7 @@ def _parser(kind: str) -> Parser:
     return Parser(load_language(module, function))
 
 
-def _is_text(root: Node, start: int, end: int) -> bool:
+def _is_text(root: Node, data: bytes, start: int, end: int) -> bool:
     node = root.descendant_for_byte_range(start, max(start, end - 1))
     while node is not None:
         kind = node.type
@@ -80,6 +80,6 @@ def _is_text(root: Node, start: int, end: int) -> bool:
         if any(word in kind for word in _TEXTS):
             return True
         if kind == "ERROR":
-            return is_text_on_line(root.text or b"", start)
+            return is_text_on_line(data, start)
         node = node.parent
     return False

@@ -21,18 +21,22 @@ _COPY = re.compile(
 _PIECE = re.compile(r"'(?P<value>(?:[^'\\]|''|\\.){0,2000})'|[^'(),]{1,2000}|[(),]")
 _NEXT_ROW = re.compile(r"\s{0,40},(?:\s{0,40}(?:--[^\n]{0,200}\n)?){0,4}(?=\()")
 
+ROW_WORDS = frozenset(["into", "copy"])
 Columns = dict[int, Strength]
 
 
-def in_rows(text: str) -> Iterator[Candidate]:
-    """Yield the values of columns whose names hold secrets."""
-    for anchor in ("INTO", "into", "Into"):
+def in_rows(text: str, words: frozenset[str]) -> Iterator[Candidate]:
+    """Yield the values of columns whose names hold secrets.
+
+    `words` are those of `ROW_WORDS` that the text holds.
+    """
+    for anchor in ("INTO", "into", "Into") if "into" in words else ():
         done = 0
         for at in places(text, anchor):
             head = _INTO.match(text, at) if at >= done else None
             if head and (columns := _secret_columns(head["columns"])):
                 done = yield from _inserted(text, head.end(), columns)
-    for anchor in ("COPY ", "copy "):
+    for anchor in ("COPY ", "copy ") if "copy" in words else ():
         for at in places(text, anchor):
             head = _COPY.match(text, at)
             if head and (columns := _secret_columns(head["columns"])):
