@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from bot.context.secrets.candidate import Candidate, places
 from bot.context.secrets.held_words import word_of
-from bot.context.secrets.passwords import is_marked_password, is_password
+from bot.context.secrets.passwords import is_marked_password, is_password, is_word_secret
 from bot.context.secrets.values import is_mixed, is_random, without_templates
 
 _ADDRESS_END = re.compile(r"[^\s\"'`<>\\]{1,2000}")
@@ -41,7 +41,7 @@ _PGPASS = re.compile(
 )
 _SIGNATURE = re.compile(r"sig(?:nature)?=(?P<value>[A-Za-z0-9%+/=_-]{20,200})", re.IGNORECASE)
 _SESSION = re.compile(
-    r"(?i:[\w.-]{0,40}(?:sess|sid|auth|token)[\w.-]{0,40})=(?P<value>[^;\s\"']{16,400})"
+    r"(?i:[\w.-]{0,40}(?:sess|sid|auth|token|csrf|xsrf)[\w.-]{0,40})=(?P<value>[^;\s\"']{16,400})"
 )
 _LOGIN_IN_PROSE = re.compile(
     r"(?:ogin|og in|ign in|redentials?)(?: with| as| using)?[ \t:*]{1,8}[`*]{0,3}[\w.@-]{1,40}"
@@ -52,12 +52,11 @@ _LOGIN_ANCHORS = ("ogin", "og in", "ign in", "redential")
 _USER_LIST = re.compile(r'^"[\w.-]{1,60}" "(?P<value>[^"\s]{8,200})"$', re.MULTILINE)
 _DIGEST_LINE = re.compile(r":[\w. @-]{1,60}:(?P<value>[0-9a-f]{32})$", re.MULTILINE)
 """Apache's file of `user:realm:hash`."""
-_RELAYS = re.compile(
-    r"^\[?[\w.-]{1,80}\]?(?::\d{1,5})?[ \t]{1,20}"
-    r"[\w.+-]{1,60}@[\w.-]{1,60}:(?P<value>[^\s:]{6,200})$",
-    re.MULTILINE,
+_RELAY = re.compile(
+    r"\[?[\w.*-]{1,80}\]?(?::\d{1,5})?(?:[ \t]{1,20}|:)"
+    r"[\w.+-]{1,60}@[\w.-]{1,60}:(?P<value>[^\s:]{4,200})(?:\n|\Z)"
 )
-"""Postfix's passwords of relays."""
+"""A row of Postfix's or Exim's passwords of relays."""
 _PLAIN_SCHEME = re.compile(r"\{PLAIN\}(?P<value>[^\s:\"'<>]{4,100})")
 _JOINED = re.compile(
     r"""://[\w.-]{1,60}:["'][ ]?[+.][ ]?["'](?P<value>[^"'\n]{4,200})["'][ ]?[+.][ ]?["']@"""
@@ -77,10 +76,21 @@ def addresses(text: str, words: frozenset[str], kind: str) -> Iterator[Candidate
         yield from _in_pairs(text, words)
     yield from _encoded(text, words)
     if kind in {"config", "prose"}:
-        for pattern in (_PGPASS, _USER_LIST, _RELAYS, _DIGEST_LINE):
+        for pattern in (_PGPASS, _DIGEST_LINE, *((_USER_LIST,) if '" "' in text else ())):
             for match in pattern.finditer(text):
                 if is_password(match["value"]):
                     yield _candidate(match)
+        yield from _of_relays(text, kind)
+    if kind == "config" and not words.isdisjoint(("users", "passwords")):
+        for section in _USER_SECTION.finditer(text):
+            for row in _USER_ROW.finditer(text, *section.span("rows")):
+                if is_password(row["value"]):
+                    yield _candidate(row)
+    if "snmp" in words and "community" in words and kind in {"yaml", "config", "json", "code"}:
+        for at in places(text, "community"):
+            found = _COMMUNITY.match(text, at)
+            if found and is_marked_password(found["value"]):
+                yield Candidate(*found.span("value"), "password")
     if kind in {"java", "kotlin", "scala"}:
         for at in places(text, "getConnection") if "getconnection" in words else ():
             found = _CONNECTION.match(text, at)
@@ -106,27 +116,81 @@ def addresses(text: str, words: frozenset[str], kind: str) -> Iterator[Candidate
             if found and is_marked_password(found["value"]):
                 yield _candidate(found)
         yield from _in_spans(text)
+        if "passw" in words:
+            yield from _of_services(text)
         yield from _in_tables(text)
         yield from _in_separated_values(text)
 
 
+_USER_SECTION = re.compile(
+    r"^\[{1,2}[^\]\n]{0,60}(?:users|passwords)\]{1,2}[ \t]{0,8}\n"
+    r"(?P<rows>(?:[\w.@\"'-]{1,60}[ \t]{0,20}=[^\n]{1,200}(?:\n|\Z)){1,200})",
+    re.MULTILINE,
+)
+_USER_ROW = re.compile(
+    r"=[ \t]{0,20}[\"']?(?P<value>[^\s\"'{}\[\]]{4,100})[\"']?[ \t]*$", re.MULTILINE
+)
+_SERVICE_PASSWORD = re.compile(
+    r"(?i:\b(?:(?:db|database|root|admin|mysql|postgres(?:ql)?|redis|s?ftp|ssh|smtp|imap|mail|wi-?fi|vpn"
+    r"|ldap|router|staging|master|grafana|jenkins|nexus)[ -]){1,3}password)"
+    r"(?:(?P<is> is)?[ :=]{1,3})(?P<quote>[`*\"']{0,3})(?P<value>[^\s`*\"']{5,60}?)(?P=quote)"
+    r"(?:[.,;)]{0,2}[ \t]{0,4}(?:\n|\Z)|[.,;)]{0,2}[ ](?=[A-Z(])|[.,;][ ])"
+)
+"""The password of a service in a sentence. Behind `is` it stands between marks."""
+
+
+def _of_services(text: str) -> Iterator[Candidate]:
+    """Yield the passwords of services that a document tells: `DB root password: …`."""
+    for at in places(text, "assword"):
+        found = _SERVICE_PASSWORD.search(text, max(0, at - 40), at + 100)
+        if found is None or found.start("value") < at:
+            continue
+        plain = not found["quote"]
+        if plain and (found["is"] or not found["value"][0].islower()):
+            continue
+        if is_word_secret(found["value"]):
+            yield _candidate(found)
+
+
+def _of_relays(text: str, kind: str) -> Iterator[Candidate]:
+    proof = is_word_secret if kind == "config" else is_password
+    for at in places(text, "@"):
+        start = max(text.rfind("\n", max(0, at - 250), at) + 1, at - 250, 0)
+        row = _RELAY.match(text, start)
+        if row and row.start("value") > at and proof(row["value"]):
+            yield _candidate(row)
+
+
+_COMMUNITY = re.compile(
+    r"""community[\w"']{0,12}[ \t]{0,8}[:=][ \t]{0,8}["']?(?P<value>[^\s"',;]{4,60})"""
+)
+"""The password of SNMP's versions 1 and 2."""
 _USERS = re.compile(
     r"""(?:users|USERS|Users|accounts|Accounts|ACCOUNTS)["']?[^\n{}]{0,60}[=:>)][^\n{}]{0,60}\{(?P<body>[^{}]{4,2000})\}"""
 )
+_PASSWORDS = re.compile(
+    r"""(?i:passwords)["']?[ \t]{0,8}(?::=|[=:>)])[^\n{}]{0,60}\{(?P<body>[^{}]{4,2000})\}"""
+)
 _MEMBER = re.compile(
-    r"""["']?[\w.@-]{1,60}["']?\s{0,4}(?::|=>)\s{0,4}["'](?P<value>[^"'\s]{4,100})["']"""
+    r"""["']?[\w.@-]{1,60}["']?\s{0,4}(?::|=>?)\s{0,4}["'](?P<value>[^"'\s]{4,100})["']"""
 )
 
 
 def in_user_maps(text: str, words: frozenset[str]) -> Iterator[Candidate]:
-    """Yield the passwords of `users = {"admin": "…"}`."""
+    """Yield the passwords of `users = {"admin": "…"}` and of `passwords = {"admin": "…"}`."""
+    for word in ("passwords", "PASSWORDS", "Passwords"):
+        for at in places(text, word) if "passwords" in words else ():
+            found = _PASSWORDS.match(text, at)
+            for member in _MEMBER.finditer(text, *found.span("body")) if found else ():
+                if member["value"][0].islower() and is_word_secret(member["value"]):
+                    yield Candidate(*member.span("value"), "password", "quotes")
     for word in ("users", "Users", "USERS", "accounts", "Accounts", "ACCOUNTS"):
         for at in places(text, word) if word.lower() in words else ():
             found = _USERS.match(text, at)
             if found is None:
                 continue
             for member in _MEMBER.finditer(text, *found.span("body")):
-                if member["value"][0] != "#" and is_marked_password(member["value"]):
+                if member["value"][0] != "#" and is_password(member["value"]):
                     yield Candidate(*member.span("value"), "password", "quotes")
 
 
@@ -256,21 +320,59 @@ def _encoded(text: str, words: frozenset[str]) -> Iterator[Candidate]:
         match = _GOSSIP.match(text, at)
         if match and is_random(match["value"]):
             yield _candidate(match, "key")
-    for at in places(text, "ookie: ") if "cookie" in words else ():
+    done = 0
+    for at in places(text, "ookie") if "cookie" in words else ():
+        if at < done:
+            continue
+        head = _COOKIES.match(text, at)
+        if head is None:
+            listed = _RECORDED.match(text, at)
+            if listed:
+                done = listed.end()
+                yield from _recorded_cookies(text, listed)
+            continue
         newline = text.find("\n", at, at + 600)
-        for match in _SESSION.finditer(text, at + 7, newline if newline >= 0 else at + 600):
+        done = stop = newline if newline >= 0 else at + 600
+        for match in _SESSION.finditer(text, head.end(), stop):
             if is_random(_ENCODED_BYTE.sub("", match["value"])):
                 yield _candidate(match, "cookie")
 
 
+_COOKIES = re.compile(
+    r"""ookie(?::[ ]|\\{0,2}["']\s{0,8}(?:,\s{0,40}["']value["']\s{0,4})?(?:=>|[:=,])\s{0,8}"""
+    r"""\\{0,2}["'](?=[^"'\n]{1,80}=))"""
+)
+_RECORDED = re.compile(r'ookies"\s{0,4}:\s{0,4}\[[^\]]{0,4000}')
+_RECORDED_VALUE = re.compile(r'"value"\s{0,4}:\s{0,4}"(?P<value>[^"\\]{16,2000})"')
+
+
+def _recorded_cookies(text: str, listed: re.Match[str]) -> Iterator[Candidate]:
+    """Yield the values of the list `"cookies"` in a recording of a browser (HAR)."""
+    for match in _RECORDED_VALUE.finditer(text, *listed.span()):
+        if is_random(_ENCODED_BYTE.sub("", match["value"])):
+            yield _candidate(match, "cookie")
+
+
 ADDRESS_WORDS = frozenset(
     ["getconnection", "tochararray", "login", "credentials", "users", "accounts", "auth", "asic"]
-    + ["sig", "signature", "plain", "appid", "encrypt", "cookie"]
+    + [
+        "sig",
+        "signature",
+        "plain",
+        "appid",
+        "encrypt",
+        "cookie",
+        "snmp",
+        "community",
+        "passwords",
+        "passw",
+    ]
     + [word_of(anchor) for anchor, _ in _PAIRS]
 )
 _SASL = re.compile(r"AUTH PLAIN (?P<value>[A-Za-z0-9+/]{8,400}={0,2})")
 _GOSSIP = re.compile(
-    r"""encrypt["']?\s{0,8}[:=]\s{0,8}["'](?P<value>[A-Za-z0-9+/]{22}==|[A-Za-z0-9+/]{43}=)["']"""
+    r"""encrypt["']?\s{0,8}[:=]\s{0,8}["']?"""
+    r"""(?P<value>[A-Za-z0-9+/]{22}==|[A-Za-z0-9+/]{43}=)(?![\w+/=])"""
 )
 """The key with which Consul's and Nomad's servers talk to each other."""
 

@@ -22,7 +22,12 @@ from bot.context.secrets.names import (
     secret_strength,
 )
 from bot.context.secrets.nearby import KEY_AFTER, USER, in_login, in_statement, is_login
-from bot.context.secrets.passwords import is_marked_password, is_password, is_word_secret
+from bot.context.secrets.passwords import (
+    is_marked_password,
+    is_password,
+    is_word_secret,
+    is_words_secret,
+)
 from bot.context.secrets.values import (
     is_dense,
     is_harmless,
@@ -176,6 +181,12 @@ _BYTES = re.compile(
 )
 """A key as a list of bytes."""
 _DISTINCT_BYTES = 10
+_TYPED_INTO = re.compile(
+    r"""[]*:. ]{0,3}[\\]?["'`][]"'`]{0,3}(?:\){1,3}\s{0,80}\.(?:first\(\)\.|clear\(\)\.)?"""
+    r"""(?:fill|type|sendKeys|send_keys|setValue|set_value|set|typeText|enterText|replaceText|input)"""
+    r"""\w{0,12}\(|[ ]?,[ ]with:[ ]|[ ]?,[ ]:with[ ]=>[ ])\s{0,8}["'`](?P<value>[^"'`\n{]{4,100})"""
+)
+"""A password that a test types into a form: `getByLabel("Password").fill("…")`."""
 _SHELL_DEFAULT = re.compile(r"""=["']?\$\{\w{1,40}:?[-=](?P<value>[^}\s"'$]{4,200})\}""")
 """`PASSWORD=${1:-…}`"""
 _GROUPS = re.compile(
@@ -202,7 +213,8 @@ _DSN = re.compile(
 _LOGINS = {
     "php": {"PDO": 2, "mysqli": 2, "mysqli_connect": 2, "ftp_login": 2, "ldap_bind": 2},
     "go": {"NewDialer": 3},
-    "csharp": {"new SftpClient": 2, "new SshClient": 2},
+    "csharp": {"new SftpClient": 2, "new SshClient": 2, "CreateAsync": 1},
+    "code": {"postgresql_password": 1, "mysql_password": 0},
     "c": {"mysql_real_connect": 3, "WiFi.begin": 1},
     "cpp": {"mysql_real_connect": 3, "WiFi.begin": 1},
     "python": {
@@ -218,6 +230,8 @@ _LOGINS = {
 }
 """Calls that take a user and a password although no word of their names says so, and the place of
 the password among their arguments."""
+_OF_OTHERS_TOO = frozenset(["CreateAsync"])
+"""Calls of which only some take a password."""
 NAME_WORDS = frozenset(_WORDS) | {word_of(call) for calls in _LOGINS.values() for call in calls}
 _ENCODER = re.compile(r"\{(?:noop|plain|cipher|pbkdf2|scrypt|sha256|ldap|MD5)\}")
 _WITHOUT_STATEMENTS = frozenset(["prose", "xml", "config", "yaml"])
@@ -250,7 +264,7 @@ def in_logins(text: str, words: frozenset[str], kind: str) -> Iterator[Candidate
     """Yield passwords among the arguments of the calls that log in, in the languages with such."""
     for word, place in _LOGINS.get(kind, {}).items():
         for at in places(text, word) if word_of(word) in words else ():
-            yield from in_login(text, at + len(word), word, place)
+            yield from in_login(text, at + len(word), word, place, word not in _OF_OTHERS_TOO)
 
 
 def assigned(text: str, hits: list[int], kind: str) -> Iterator[Candidate]:
@@ -283,6 +297,8 @@ def assigned(text: str, hits: list[int], kind: str) -> Iterator[Candidate]:
         # In YAML, the value of `secret` is often the name of one.
         if strength == "password" and (is_password_name or kind != "yaml" or name.isupper()):
             proof = "likely" if is_password_name else "marked"
+        if proof != "likely" and strength == "password" and _is_of_session(text, start, end, kind):
+            proof = "sole"
         literal = _literal(text, end, name)
         if literal is not None:
             at, to, is_assigned = literal
@@ -374,7 +390,7 @@ def _strength_in_prose(text: str, start: int) -> Strength | None:
 
 _DIRECT = re.compile(r"""["'`]?\s{0,4}[:=]\s{0,4}["'`][^"'`\n]{0,200}["'`]\s{0,4}[,;})\]]""")
 """A name with a literal of its own: what follows belongs to other names."""
-_PARENT = re.compile(r"""["']?(\w{1,60})["']?[ \t]{0,8}[:=]?[ \t]{0,8}\Z""")
+_PARENT = re.compile(r"""["']?(\w{1,60})["']?[ \t]{0,8}[:=(]?[ \t]{0,8}\Z""")
 
 
 _MEMBER = re.compile(r"""["']?[ \t]{0,8}[:=][ \t]{0,8}["'](?P<value>[^"'\s]{8,400})["']""")
@@ -460,12 +476,24 @@ def _literal(text: str, end: int, name: str) -> tuple[int, int, bool] | None:
     compared = (match["sign"] or "").startswith(("==", "!="))
     if not compared and KEY_AFTER.match(text, to + len(quote)):
         return None
-    is_assigned = match["call"] is None and (match["comma"] is None or is_option)
+    is_assigned = match["call"] is None and (
+        match["comma"] is None or is_option or _has_default(text, end - len(name))
+    )
     if text.startswith("\\", at) and text.endswith(text[at : at + 2], at + 2, to):
         return at + 2, to - 2, is_assigned
     if to - at > 2 and text[at] in "\"'" and text[to - 1] == text[at]:
         return at + 1, to - 1, is_assigned
     return at, to, is_assigned
+
+
+_WITH_DEFAULT = re.compile(
+    r"""(?i:env\w{0,12}|environ\.get|ENV\.fetch|putenv|os\.LookupEnv)\(\s{0,8}["']\Z"""
+)
+"""Calls that take the name of a variable and a value: `getenv("PASSWORD", "…")`."""
+
+
+def _has_default(text: str, start: int) -> bool:
+    return _WITH_DEFAULT.search(text, max(0, start - 30), start) is not None
 
 
 def _closing(text: str, at: int, quote: str) -> int | None:
@@ -495,7 +523,7 @@ _TESTS: dict[Proof, Callable[[str], bool]] = {
     "typed": is_typed,
     "marked": is_marked_password,
     "likely": is_password,
-    "sole": is_word_secret,
+    "sole": is_words_secret,
 }
 
 
@@ -542,6 +570,11 @@ def _unusual(
         if _counts(found["value"], strength, proof):
             yield Candidate(*found.span("value"), label)
         return
+    if proof == "likely" and kind not in _WITHOUT_STATEMENTS and kind != "json":
+        typed = _TYPED_INTO.match(text, end)
+        if typed and is_word_secret(typed["value"]):
+            yield Candidate(*typed.span("value"), label, "quotes")
+            return
     if strength == "password" and (bytes_found := _BYTES.match(text, end)):
         if len(set(bytes_found["value"].split(","))) >= _DISTINCT_BYTES:
             yield Candidate(*bytes_found.span("value"), label, "form")
@@ -590,8 +623,10 @@ def _bare(
     elif how == "pair":
         accepted = is_marked_password(value)
     elif strength == "key":
-        accepted = is_random(value) or (
-            _is_own(name) and len(value) >= _shortest(name) and is_mixed(value)
+        accepted = (
+            is_random(value)
+            or (_is_own(name) and len(value) >= _shortest(name) and is_mixed(value))
+            or (name == "authToken" and _is_trigger(text, start, to))
         )
     elif how == "verb":
         accepted = is_mixed(value) and any(map(str.isdigit, value))
@@ -604,9 +639,8 @@ def _bare(
             is_told = kind == "xml" or _is_alone(text, start, to) or _is_connection(text, start, to)
             test = _TESTS[proof] if is_told else is_marked_password
             accepted = proof == "likely" and test(value)
-            if kind == "xml" and not accepted and name == "password":
-                # A `<password>` element: labels stand in attributes or in elements of other names.
-                accepted = proof == "likely" and _IN_TAG.match(text, start - 1, to + 2) is not None
+            if kind == "xml" and not accepted:
+                accepted = proof == "likely" and _is_element(text, start, end, to, name)
                 accepted = accepted and is_word_secret(value)
     else:
         if proof == "likely" and _is_sole(text, start, end, found, name):
@@ -614,9 +648,18 @@ def _bare(
         accepted = _counts(value, strength, proof) and not (
             how == "space" and _SETTING.match(value)
         )
+        phrase = _WORDS_TO_END.match(text, at) if proof == "sole" and how == "sign" else None
+        if phrase and is_words_secret(phrase["value"]):
+            accepted, to = True, phrase.end("value")
     if accepted:
         written: Written = "form" if is_exported and how == "sign" else "bare"
         yield Candidate(at, _find_value_end(text, at, to), label, written)
+
+
+def _is_trigger(text: str, start: int, to: int) -> bool:
+    """Tell whether `<authToken>` holds the word that starts a job of Jenkins."""
+    tag = _IN_TAG.match(text, start - 1, to + 2)
+    return tag is not None and is_word_secret(text[text.find(">", start) + 1 : to])
 
 
 def _is_sole(text: str, start: int, end: int, found: tuple[int, int, str], name: str) -> bool:
@@ -624,7 +667,7 @@ def _is_sole(text: str, start: int, end: int, found: tuple[int, int, str], name:
     at, to, how = found
     between = text[end:at]
     if how == "space":
-        return name in _SOLE_DIRECTIVES
+        return name.lstrip("-") in _SOLE_DIRECTIVES or (name[0] == "-" and is_sole_password(name))
     if how != "sign" or ("\n" in between and not between.lower().rstrip().endswith("default:")):
         return False
     if text[start - 1 : start] in ("$", "{"):
@@ -633,17 +676,88 @@ def _is_sole(text: str, start: int, end: int, found: tuple[int, int, str], name:
         return True
     return text[at].islower() and (
         _is_beside_user(text, start, to)
+        or _is_of_service(text, start, name)
         or "--set" in text[max(0, start - 80) : start].rpartition("\n")[2]
     )
 
 
+_WORDS_TO_END = re.compile(r"(?P<value>[a-z][\w'! -]{6,80}\w)[ \t]*(?:\n|\Z)", re.ASCII)
+"""A phrase that is the rest of its line."""
 _OF_MESSAGES = re.compile(
     r"(?i)err|valid|label|msg|message|i18n|title|hint|rule|placeholder|schema"
 )
 _ASSIGNED = re.compile(r"[^\n\"']{0,60}(?:(?<![=!<>])=|<-)[ \t]{0,8}\\{0,2}[\"'`@]\Z")
-_BESIDE = r"(?:user(?:[_-]?name)?|login|e?mail|uid)[\"']?\s{0,4}(?::=|[:=]|=>)\s{0,8}[\"']?[\w.@]"
-_USER_BEFORE = re.compile(rf"(?is)(?:\A|[^a-z]){_BESIDE}[^\n]{{0,120}}\n?[^\n]{{0,120}}\Z")
+_BESIDE = (
+    r"(?:user(?:[_-]?name)?|login|e?mail|uid|host(?:[_-]?name)?)[\"']?\s{0,4}(?::=|[:=]|=>)"
+    r"\s{0,8}[\"']?[\w.@]"
+)
+_USER_BEFORE = re.compile(
+    rf"(?is)(?:\A|[^a-z]|[^a-z]with){_BESIDE}[^\n]{{0,120}}\n?[^\n]{{0,120}}\Z"
+)
 _USER_AFTER = re.compile(rf"(?i)[^\n]{{0,60}}\n?[^\n]{{0,20}}[^a-z\n]{_BESIDE}")
+_IN_CONFIG = re.compile(r"(?:\A|\n)config[ ]:[^\n]{1,200}(?:\n[ \t]{1,20}[^\n]{0,200}){0,12}\Z")
+"""A statement of a configuration in Elixir."""
+_NAME_BEFORE = re.compile(r"""\bname:[ ]["']?[\w.@-]{2,40}["']?(?:,[ ]|\n[ ]{2,40})["']?\Z""")
+"""A user of a list in YAML: `{name: reader, password: …}`."""
+_SECTION = re.compile(r"\n?[ \t]*\[{1,2}[\"']?(?P<name>[\w. \"'-]{1,80})\]{1,2}")
+_KEY_OF_BLOCK = re.compile(
+    r"(?P<indent>[ ]*)(?:- )?[\"']?(?P<name>[\w.-]{1,60})[\"']?:[ \t]*(?:#.*)?"
+)
+_MOST_LINES = 12
+
+
+def _parents(text: str, start: int) -> str:
+    """Return the names of the blocks or the section that hold a setting, joined by `_`.
+
+    `spring: mail:` in YAML, `[smtp]` in INI and TOML.
+    """
+    floor = max(0, start - 600)
+    lines = text[floor:start].split("\n")
+    indent = len(lines[-1]) - len(lines[-1].lstrip(" "))
+    names: list[str] = []
+    for line in lines[-2 : -_MOST_LINES - 2 : -1]:
+        section = _SECTION.match(line)
+        if section:
+            return section["name"].strip("\"' ")
+        block = _KEY_OF_BLOCK.fullmatch(line)
+        if block and len(block["indent"]) < indent:
+            indent = len(block["indent"])
+            names.append(block["name"])
+    return "_".join(reversed(names))
+
+
+def _is_of_service(text: str, start: int, name: str) -> bool:
+    """Tell whether a setting in YAML, INI or TOML stands in the block of a service or a user."""
+    return (
+        is_sole_password(f"{_parents(text, start)}_{name}")
+        or _NAME_BEFORE.search(text, max(0, start - 100), start) is not None
+    )
+
+
+_LOWER_VALUE = re.compile(r"[ \t]{0,20}=[ \t]{0,20}[\"']?[a-z]")
+_OF_SESSIONS = frozenset(["session", "jwt", "cookie", "cookies", "sessions"])
+
+
+def _is_of_session(text: str, start: int, end: int, kind: str) -> bool:
+    """Tell whether a `secret` is the one that signs sessions, or a server's.
+
+    `session: {secret: …}`, and `secret = …` in a server's settings.
+    """
+    name = text[start:end].lower().replace("_", "").replace("-", "")
+    if name != "secret":
+        return name.endswith(("cookiesecret", "sessionsecret"))
+    if kind == "config":
+        # Servers for RADIUS, SIP and others call a password so.
+        return _LOWER_VALUE.match(text, end) is not None
+    if kind == "yaml":
+        return _parents(text, start).rpartition("_")[2].lower() in _OF_SESSIONS
+    opening = text.rfind("{", max(0, start - 200), start)
+    parent = _PARENT.search(text, max(0, opening - 80), opening) if opening >= 0 else None
+    return (
+        parent is not None and "}" not in text[opening:start] and parent[1].lower() in _OF_SESSIONS
+    )
+
+
 _OF_PAIR = re.compile(r"""["'],\s{0,80}["']value["']:\s{0,8}["']\Z""")
 
 
@@ -674,10 +788,30 @@ def _is_told(text: str, start: int, end: int, literal: tuple[int, int, bool], ki
         return "." not in name
     if "\n" not in between and _is_beside_user(text, start, to):
         return True
+    if kind in {"yaml", "config"} and "\n" not in between and _is_of_service(text, start, name):
+        return True
+    if kind == "code" and _IN_CONFIG.search(text, max(0, start - _LINE_SIDE), start):
+        return True
     return kind == "json" and _OF_PAIR.match(between) is not None
 
 
-_IN_TAG = re.compile(r"<password>[^<>\s]{4,100}</")
+_IN_TAG = re.compile(r"<(?:password|passphrase|authToken)>[^<>\s]{4,100}</")
+_NEXT_ELEMENT = re.compile(
+    r"</(?:key|name)>\s{0,80}<(?:string|defaultValue|value)>[a-z][^<>\s]{3,100}</"
+)
+"""Its name stands in the element before: property lists, and parameters of Jenkins."""
+
+
+def _is_element(text: str, start: int, end: int, to: int, name: str) -> bool:
+    """Tell whether an element of XML holds a password, not a label.
+
+    Labels stand in attributes, or in elements of other names, and begin with a capital.
+    """
+    if _IN_TAG.match(text, start - 1, to + 2):
+        return True
+    return not _OF_MESSAGES.search(name) and _NEXT_ELEMENT.match(text, end) is not None
+
+
 _SOLE_DIRECTIVES = frozenset(["requirepass", "masterauth", "insecure-password"])
 _CODE_SIGN = re.compile(r"[({\[]")
 _SCHEMES = frozenset(["Bearer", "Basic", "Token", "token", "bearer"])
@@ -702,6 +836,7 @@ def _find_value_end(text: str, at: int, to: int) -> int:
     return rest.end() if rest else to
 
 
+_PAIR_NAMES = ("basic_auth", "basicauth", "auth_basic")
 _SETTING = re.compile(r"[A-Za-z_][\w.-]*=|[a-z]+://")
 _BARE_KINDS = frozenset(["yaml", "config", "shell"])
 _DIRECTIVES = frozenset(["requirepass", "masterauth", "insecure-password", "password"])
@@ -734,8 +869,10 @@ def _bare_span(
     if how != "scheme" and (scheme := _SCHEME.match(text, at, at + 20)):
         at = scheme.end()
         how = "scheme"
-    takes_pair = (name.startswith("-") and name.endswith("auth")) or (
-        kind == "config" and name in {"auth", "login"}
+    takes_pair = (
+        (name.startswith("-") and name.endswith("auth"))
+        or (kind == "config" and name in {"auth", "login"})
+        or (kind in _BARE_KINDS and name.lower().replace("-", "_").endswith(_PAIR_NAMES))
     )
     if takes_pair and (user := USER.match(text, at)):
         at = user.end()

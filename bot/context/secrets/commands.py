@@ -7,9 +7,13 @@ from collections.abc import Iterator
 
 from bot.context.secrets.candidate import Candidate, Written, places
 from bot.context.secrets.held_words import word_of
-from bot.context.secrets.passwords import is_password, is_word_secret
+from bot.context.secrets.passwords import is_password, is_words_secret
 
-_VALUE = r"""(?P<quote>["']?)(?P<value>[^\s"'`;|&<>]{4,200})(?P=quote)"""
+_VALUE = (
+    r"""(?:(?P<quote>["'])|)(?P<value>(?(quote)[^"'`\n$]{4,100}?(?=["'])|[^\s"'`;|&<>]{4,200}))"""
+    r"""(?(quote)(?P=quote)|)"""
+)
+"""A value with blanks and signs between quotes, or a word."""
 _PAIR = r"""(?P<quote>["']?)[^\s:"'$]{1,100}:(?P<value>[^\s"'`|<>]{3,200})"""
 _ANY = r"[^\n|;]{0,300}?[ \t]"
 _IDENTIFIED = (
@@ -186,7 +190,7 @@ def in_commands(text: str, words: frozenset[str]) -> Iterator[Candidate]:
         while at >= 0:
             start = max(text.rfind("\n", max(0, at - _SIDE), at) + 1, at - _SIDE, 0)
             match = pattern.search(text, start, at + 2 * _SIDE)
-            proof = is_word_secret if anchor in _SOLE else is_password
+            proof = is_words_secret if anchor in _SOLE else is_password
             if match and proof(match["value"]):
                 # SQL is no text of another language if it stands in a file of its own.
                 how: Written = "form" if anchor == "IDENTIFIED BY" else "bare"

@@ -34,7 +34,7 @@ ScanKind = Literal[
 _EXTENSIONS: dict[ScanKind, str] = {
     "c": "c m",
     "config": (
-        "ini cfg conf cnf cf properties env toml netrc pypirc npmrc pgpass htpasswd envrc "
+        "ini cfg conf cnf cf properties env toml netrc pypirc npmrc pgpass htpasswd htdigest envrc "
         "editorconfig service config desktop textproto credentials secrets ldif args"
     ),
     "cpp": "cpp cc cxx hpp hh h mm ino cu",
@@ -89,6 +89,9 @@ _BY_NAME: dict[str, ScanKind] = {
     "kubeconfig": "yaml",
     "crontab": "config",
     "pgpass": "config",
+    "passwd": "config",
+    "htdigest": "config",
+    "htpasswd": "config",
 }
 _CONFIG_ENDINGS = ("rc", "cfg", "conf", "config")
 """Ends of names without a dot: `muttrc`, `s3cfg`."""

@@ -30,7 +30,14 @@ class HeldWords:
     """Tells which of the words `sought` a text holds, also within longer words, in any case."""
 
     def __init__(self, sought: Iterable[str]) -> None:
-        self._sought = tuple((word.encode(), word) for word in sorted(set(sought)))
+        # A word that holds another one is sought only in texts with that one.
+        self._sought: dict[bytes, list[bytes]] = {}
+        for word in sorted({word.encode() for word in sought}, key=lambda word: (len(word), word)):
+            shorter = next((other for other in self._sought if other in word), None)
+            if shorter is None:
+                self._sought[word] = []
+            else:
+                self._sought[shorter].append(word)
         # The words of texts repeat: for most, a look into this set is all.
         self._without: set[bytes] = set()
         self._kept = 0
@@ -39,11 +46,12 @@ class HeldWords:
         """Return the sought words that stand in the data."""
         fresh = set(data.translate(_AS_WORDS).split()) - self._without
         joined = b" ".join(fresh)
-        held = [(word, name) for word, name in self._sought if word in joined]
-        for word, _ in held:
+        held = [word for word in self._sought if word in joined]
+        for word in held:
             fresh.difference_update(_words_with(word, joined))
         self._remember(fresh)
-        return frozenset([name for _, name in held])
+        held += [longer for word in held for longer in self._sought[word] if longer in joined]
+        return frozenset([word.decode() for word in held])
 
     def _remember(self, words: set[bytes]) -> None:
         self._kept += sum(map(len, words))

@@ -142,8 +142,10 @@ _SOLE_PASSWORD = re.compile(
     r"(?i)(?:(?<![a-z])|(?<=[a-z])(?=[A-Z]))(?:store|key(?:store)?|trust(?:store)?|db|database"
     r"|datasource|hikari|jdbc|mysql|mariadb|postgres(?:ql)?|pg|redis|mongo(?:db)?|rabbitmq|amqp"
     r"|kafka|smtp|e?mail|imap|ldap|bind|s?ftp|ssh|root|sql|sa|broker|nexus|sonatype|ossrh|wifi"
-    r"|vault|sudo|become|backup|replication|keycloak|grafana|elastic(?:search)?)[-_.]?"
-    r"(?:(?:root|admin|user|master)[-_.]?)?(?:password|passwd|passphrase|pass|pwd)\Z"
+    r"|vault|sudo|become|backup|replication|keycloak|grafana|elastic(?:search)?|master|admin|initial"
+    r"|restic|borg|bootstrap|security[-_.]user|basic[-_]?auth|minio|pgadmin|mqtt|radius|proxy|ci"
+    r"|connectionstrings?|deploy|service)[-_.]?"
+    r"(?:(?:root|admin|user|master|login|default)[-_.]?)?(?:password|passwd|passphrase|pass|pwd)\Z"
     r"|\A(?:requirepass|masterauth|cleartextpassword|insecure-password|userpassword)\Z"
 )
 

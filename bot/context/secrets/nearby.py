@@ -78,10 +78,13 @@ def is_login(name: str) -> bool:
     return _LOGIN.search(name) is not None
 
 
-def in_login(text: str, end: int, name: str, place: int | None = None) -> Iterator[Candidate]:
+def in_login(
+    text: str, end: int, name: str, place: int | None = None, is_sole: bool = True
+) -> Iterator[Candidate]:
     """Yield the password of a call that takes a user and a password.
 
     It is the argument at the `place`, if that is known, or the last literal that looks like one.
+    `is_sole` tells that nothing but a password stands at the place, so a word is one too.
     """
     opening = _OPENING.match(text, end)
     if opening is None:
@@ -93,7 +96,7 @@ def in_login(text: str, end: int, name: str, place: int | None = None) -> Iterat
     stop = _find_end(text, opening)
     if place is not None:
         argument = _argument(text, opening.end(), stop, place)
-        if argument and is_password(argument["value"]):
+        if argument and (is_word_secret if is_sole else is_marked_password)(argument["value"]):
             yield Candidate(*argument.span("value"), "password", "quotes")
             return
     literals = [*STRING.finditer(text, opening.end(), stop)]
@@ -144,8 +147,8 @@ def _find_end(text: str, opening: re.Match[str]) -> int:
             depth += 1
         elif bracket.group() == ")":
             depth -= 1
-        if depth < 0:
-            return bracket.start()
+            if depth < 0 or (depth == 0 and "(" not in opening.group()):
+                return bracket.start()
     return limit
 
 

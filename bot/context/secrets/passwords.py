@@ -125,14 +125,29 @@ def _marks(value: str) -> tuple[int, bool, bool]:
     return sum(map(str.isdigit, plain)), has_leet, of_a_name
 
 
+_WORDS_OF_PASSWORD = re.compile(r"[A-Za-z][\w'!-]{1,20}(?: [\w'!-]{1,20}){1,6}", re.ASCII)
+
+
+@lru_cache(maxsize=8_192)
+def is_words_secret(value: str) -> bool:
+    """Tell whether a place that holds nothing but a password can have these words of a phrase."""
+    return is_word_secret(value) or (
+        len(value) >= 8
+        and _WORDS_OF_PASSWORD.fullmatch(value) is not None
+        and _OF_SENTENCES.search(value) is None
+        and _OF_NO_SECRET.search(value) is None
+    )
+
+
 _WORD_SECRET = re.compile(r"(?![a-z]+[A-Z])[A-Za-z][A-Za-z0-9!@%^*+-]{4,60}")
 _OF_NO_SECRET = re.compile(
-    r"(?i)pass|pwd|secret|token|key|cred|auth|admin|root|user|login|test|demo|foo|bar|sample|string"
+    r"(?i)pass|pwd|secret|token|(?<!mon)(?<!don)(?<!tur)key(?!board)|cred|auth|admin|root|user|login|test|demo"
+    r"|(?<![a-z])(?:foo|bar|baz|abc|env|var|byte)(?![a-z])|foobar|sample|string"
     r"|text|hidden|none|null|true|false|undefined|required|optional|default|value|prompt|input|field"
-    r"|type|name|env|var|config|file|change|enter|kennwort|contrase|senha|motde|wachtwoord|parola"
+    r"|type|name|config|file|change|enter|kennwort|contrase|senha|motde|wachtwoord|parola"
     r"|heslo|haslo|salasana|jelszo|losenord|empty|invalid|missing|wrong|bool|byte|object|array"
     r"|integer|column|encrypt|hashed|plain|stdin|generate|random|unset|disable|enable|nothing|blank"
-    r"|mask|redact|xxx|abc|guest|postgres|mysql|mariadb|redis|mongo|rabbit|minio|vagrant|oracle|docker"
+    r"|mask|redact|xxx|guest|postgres|mysql|mariadb|redis|mongo|rabbit|minio|vagrant|oracle|docker"
     r"|localhost|public|private|remember|facebook|google|github|basic|digest|bearer|ldap|expired"
     r"|adgangskode|sifre|lozinka|geslo|slaptazodis|parool|clave|match|short|weak|strong|length"
 )

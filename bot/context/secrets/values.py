@@ -359,4 +359,10 @@ def is_random(value: str) -> bool:
         return False
     if _is_example(value) or _DIGEST.match(value):
         return False
-    return (digits >= 2 or len(value) >= 32) and entropy(value) > 3.2
+    return (digits >= 2 or len(value) >= 32 or _is_scattered(value)) and entropy(value) > 3.2
+
+
+def _is_scattered(value: str) -> bool:
+    """Tell whether letters of both cases follow each other without order, around one digit."""
+    humps = _HUMP.findall(value)
+    return len(value) >= 20 and len(humps) > 5 and sum(map(len, humps)) < 2.8 * len(humps)
