@@ -29,6 +29,10 @@ _SQLPLUS = re.compile(r"sqlplus\s+(?:-\w\s+)?[\w$]{1,64}/(?P<value>[^\s\"'`/]{3,
 _CONNECTION = re.compile(
     r"""getConnection\s{0,4}\([^()\n]{0,300},\s{0,40}"(?P<value>[^"\n]{4,200})"\s{0,4}\)"""
 )
+_AFTER_JDBC = re.compile(
+    r'"jdbc:[^"\n]{1,300}"\s{0,4},\s{0,40}"[^"\n]{1,60}"\s{0,4},\s{0,40}"(?P<value>[^"\n]{4,200})"'
+)
+"""An address, a user and a password, as all libraries for databases take them."""
 _CHARACTERS = re.compile(r'"(?P<value>[^"\\\n]{4,200})\Z')
 """Java takes passwords as arrays of characters, and little else."""
 _DOCKER_AUTH = re.compile(
@@ -37,7 +41,7 @@ _DOCKER_AUTH = re.compile(
 )
 _BASIC = re.compile(r"asic[ \t]{1,4}(?P<value>[A-Za-z0-9+/]{8,2000}={0,2})")
 _PGPASS = re.compile(
-    r":(?:\d{1,5}|\*):[\w.*-]{1,64}:[\w.*-]{1,64}:(?P<value>[^\s:]{4,200})$", re.MULTILINE
+    r":(?:\d{1,5}|\*):[\w.*-]{1,64}:[\w.*-]{1,64}:(?P<value>(?:[^\s:\\]|\\.){4,200})$", re.MULTILINE
 )
 _SIGNATURE = re.compile(r"sig(?:nature)?=(?P<value>[A-Za-z0-9%+/=_-]{20,200})", re.IGNORECASE)
 _SESSION = re.compile(
@@ -45,7 +49,8 @@ _SESSION = re.compile(
 )
 _LOGIN_IN_PROSE = re.compile(
     r"(?:ogin|og in|ign in|redentials?)(?: with| as| using)?[ \t:*]{1,8}[`*]{0,3}[\w.@-]{1,40}"
-    r"[`*]{0,3}[ \t]{0,2}[/:][ \t]{0,2}[`*]{0,3}(?P<value>[^\s`*\"'<>]{6,200})"
+    r"(?:[`*]{0,3}[ \t]{0,2}[/:][ \t]{0,2}[`*]{0,3}|`,? (?:and|with|/)(?: password)? `)"
+    r"(?P<value>[^\s`*\"'<>]{6,200})"
 )
 _LOGIN_ANCHORS = ("ogin", "og in", "ign in", "redential")
 """A user and a password in a sentence: `Default login: admin / …`."""
@@ -77,15 +82,22 @@ def addresses(text: str, words: frozenset[str], kind: str) -> Iterator[Candidate
     yield from _encoded(text, words)
     if kind in {"config", "prose"}:
         for pattern in (_PGPASS, _DIGEST_LINE, *((_USER_LIST,) if '" "' in text else ())):
+            proof = is_word_secret if pattern is _PGPASS and kind == "config" else is_password
             for match in pattern.finditer(text):
-                if is_password(match["value"]):
+                if proof(match["value"]) or "\\" in match["value"]:
                     yield _candidate(match)
         yield from _of_relays(text, kind)
     if kind == "config" and not words.isdisjoint(("users", "passwords")):
         for section in _USER_SECTION.finditer(text):
+            proof = is_word_secret if _OF_AUTH.match(section.group()) else is_password
             for row in _USER_ROW.finditer(text, *section.span("rows")):
-                if is_password(row["value"]):
+                if proof(row["value"]):
                     yield _candidate(row)
+    if "random" in words and kind == "json":
+        for at in places(text, '"random_password"'):
+            made = _MADE_PASSWORD.match(text, at)
+            if made:
+                yield _candidate(made)
     if "snmp" in words and "community" in words and kind in {"yaml", "config", "json", "code"}:
         for at in places(text, "community"):
             found = _COMMUNITY.match(text, at)
@@ -94,7 +106,11 @@ def addresses(text: str, words: frozenset[str], kind: str) -> Iterator[Candidate
     if kind in {"java", "kotlin", "scala"}:
         for at in places(text, "getConnection") if "getconnection" in words else ():
             found = _CONNECTION.match(text, at)
-            if found and is_mixed(found["value"]):
+            if found and is_word_secret(found["value"]):
+                yield _candidate(found)
+        for at in places(text, '"jdbc:') if "jdbc" in words else ():
+            found = _AFTER_JDBC.match(text, at)
+            if found and is_word_secret(found["value"]):
                 yield _candidate(found)
         for at in places(text, '".toCharArray()') if "tochararray" in words else ():
             found = _CHARACTERS.search(text, max(0, at - 200), at)
@@ -113,7 +129,10 @@ def addresses(text: str, words: frozenset[str], kind: str) -> Iterator[Candidate
     if kind == "prose":
         for at in (place for anchor in _LOGIN_ANCHORS for place in places(text, anchor)):
             found = _LOGIN_IN_PROSE.match(text, at)
-            if found and is_marked_password(found["value"]):
+            if found is None:
+                continue
+            is_pair = " / " in found.group() and text[found.end() : found.end() + 1] in ("", "\n")
+            if (is_word_secret if is_pair else is_marked_password)(found["value"]):
                 yield _candidate(found)
         yield from _in_spans(text)
         if "passw" in words:
@@ -127,6 +146,7 @@ _USER_SECTION = re.compile(
     r"(?P<rows>(?:[\w.@\"'-]{1,60}[ \t]{0,20}=[^\n]{1,200}(?:\n|\Z)){1,200})",
     re.MULTILINE,
 )
+_OF_AUTH = re.compile(r"[^\]\n]*(?:auth|passw)")
 _USER_ROW = re.compile(
     r"=[ \t]{0,20}[\"']?(?P<value>[^\s\"'{}\[\]]{4,100})[\"']?[ \t]*$", re.MULTILINE
 )
@@ -150,6 +170,23 @@ def _of_services(text: str) -> Iterator[Candidate]:
             continue
         if is_word_secret(found["value"]):
             yield _candidate(found)
+    for at in places(text, "assword `"):
+        found = _USER_AND_PASSWORD.search(text, max(0, at - 120), at + 90)
+        if found and found.start("value") > at and is_word_secret(found["value"]):
+            yield _candidate(found)
+
+
+_USER_AND_PASSWORD = re.compile(
+    r"(?i:user\w{0,6}|login|account)(?: is|:)?[ ]`[\w.@-]{1,60}`[^\n`]{0,40}(?i:password)[ ]"
+    r"`(?P<value>[^\s`]{4,60})`"
+)
+
+
+_PAIR_OF_HOST = re.compile(
+    r"=>?[ \t]{0,8}(?!mailto|sips?:|git:|ssh:|acct:)[\w.+-]{2,40}:"
+    r"(?P<value>[^\s:@/\"'<>]{4,100})@\Z"
+)
+"""A user and a password before a host, without a scheme: `register => user:…@host`."""
 
 
 def _of_relays(text: str, kind: str) -> Iterator[Candidate]:
@@ -159,8 +196,17 @@ def _of_relays(text: str, kind: str) -> Iterator[Candidate]:
         row = _RELAY.match(text, start)
         if row and row.start("value") > at and proof(row["value"]):
             yield _candidate(row)
+        pair = (
+            _PAIR_OF_HOST.search(text, max(start, at - 150), at + 1) if kind == "config" else None
+        )
+        if pair and is_password(pair["value"]):
+            yield _candidate(pair)
 
 
+_MADE_PASSWORD = re.compile(
+    r'"random_password"[^\]]{0,2000}?"result"\s{0,4}:\s{0,4}"(?P<value>[^"\n]{4,200})"'
+)
+"""A password in Terraform's state."""
 _COMMUNITY = re.compile(
     r"""community[\w"']{0,12}[ \t]{0,8}[:=][ \t]{0,8}["']?(?P<value>[^\s"',;]{4,60})"""
 )
@@ -190,7 +236,7 @@ def in_user_maps(text: str, words: frozenset[str]) -> Iterator[Candidate]:
             if found is None:
                 continue
             for member in _MEMBER.finditer(text, *found.span("body")):
-                if member["value"][0] != "#" and is_password(member["value"]):
+                if member["value"][0] not in "#\\" and is_password(member["value"]):
                     yield Candidate(*member.span("value"), "password", "quotes")
 
 
@@ -363,6 +409,8 @@ ADDRESS_WORDS = frozenset(
         "encrypt",
         "cookie",
         "snmp",
+        "random",
+        "jdbc",
         "community",
         "passwords",
         "passw",
@@ -440,6 +488,6 @@ def _cells(row: str, start: int, columns: list[int], separator: str = "|") -> It
         if column >= len(cells):
             continue
         value = cells[column].strip().strip("`*\"'")
-        if is_mixed(value):
+        if is_mixed(value) or is_password(value):
             begin = start + len(separator.join(cells[:column])) + 1 + cells[column].find(value)
             yield Candidate(begin, begin + len(value), "password", "form")

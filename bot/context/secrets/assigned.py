@@ -30,6 +30,7 @@ from bot.context.secrets.passwords import (
 )
 from bot.context.secrets.values import (
     is_dense,
+    is_encrypted,
     is_harmless,
     is_mixed,
     is_mnemonic,
@@ -57,7 +58,7 @@ _WORDS = {
         "pepper",
         "mnemonic",
         "sessionid",
-        "erlang_cookie",
+        "erlang",
     )
 }
 """The words of secrets' names, by the longest run of letters in each."""
@@ -86,6 +87,7 @@ _OPERATOR = re.compile(
       | [ \t]{{0,20}}[:=][ \t]{{0,8}}(?:<%=)?[ \t]?[\w.$\[\]()'"-]{{1,60}}
         [ \t]{{0,4}}(?:\|\||\?\?|or)[ \t]{{0,4}}             # secret = options.x || "…"
       | [ \t]{{1,4}}(?:or|eq|is|As|AS|BY|by)[ \t:]{{1,4}}   # getenv("PASSWORD") or "…"
+      | (?(close)[ \t]to[ \t]{{1,4}}|(?!))                   # "password" to "…"
       | \.(?:orElse|getOrElse|unwrap_or|ifEmpty)\w{{0,8}}\(\{{?[ ]?  # getenv("SECRET").orElse("…")
       | {_GAP},?{_GAP}(?:-[ ])?{_VALUE_KEY}                 # name: PASSWORD, value: "…"
       | ,?[ \t]{{0,8}}\n
@@ -101,7 +103,7 @@ _OPERATOR = re.compile(
       | [ \t]{{1,4}}(?:[\w:]{{1,20}}="[^"\n]{{0,60}}"[ \t]{{1,4}})?
         (?:\w{{1,20}}:)?(?i:value)[ \t]{{0,4}}=[ \t]{{0,4}}      # key="password" value="…"
       | [ \t]{{0,4}}(?:[=:][ \t]{{0,4}})?\{{[^{{}}]{{0,400}}?
-        \b(?:default|value){_SPACE}[=:]{_SPACE}              # variable "x" {{ default = "…"
+        \b(?:default|value)["']?{_SPACE}[=:]{_SPACE}              # variable "x" {{ default = "…"
     )
     (?P<wrap>
       (?:(?:new[ \t]|await[ \t]|[&*])?[A-Za-z_$\[][\w.:$\]]{{0,60}}(?:<[\w, ]{{0,30}}>)?
@@ -280,7 +282,7 @@ def assigned(text: str, hits: list[int], kind: str) -> Iterator[Candidate]:
         if meaning is _NOTHING:
             continue
         name, strength, takes_login, is_key, is_password_name, label = meaning
-        if text.endswith("checksum/", 0, start):
+        if text.endswith("checksum/", 0, start) or _is_of_arn(text, start, end):
             continue
         if takes_login:
             yield from in_login(text, end, name)
@@ -302,7 +304,7 @@ def assigned(text: str, hits: list[int], kind: str) -> Iterator[Candidate]:
         literal = _literal(text, end, name)
         if literal is not None:
             at, to, is_assigned = literal
-            if proof == "likely" and not is_assigned:
+            if proof == "likely" and not (is_assigned or _is_set(text, start, end, at, to)):
                 proof = "marked"
             value = text[at:to]
             test = proof
@@ -330,13 +332,23 @@ def assigned(text: str, hits: list[int], kind: str) -> Iterator[Candidate]:
         if kind == "yaml" and name.endswith("s"):
             bare += _listed(text, end, strength, label)
         is_told = literal is not None and _DIRECT.match(text, end) is not None
-        if not bare and not is_told and kind not in _WITHOUT_STATEMENTS:
+        is_verb = text[end : end + 1] == " " and name in _VERBS
+        if not (bare or is_told or is_verb) and kind not in _WITHOUT_STATEMENTS:
             bare = [*in_statement(text, start, end, strength)]
             if bare:
                 bare += _following(text, end, bare[0].start, bare[0].end, strength, label)
         for candidate in bare:
             done = max(done, candidate.end)
             yield candidate
+
+
+def _is_of_arn(text: str, start: int, end: int) -> bool:
+    """Tell whether a word is a part of an address of AWS: `arn:aws:…:secret:…`."""
+    return (
+        text[start - 1 : start] == ":"
+        and text[end : end + 1] == ":"
+        and "arn:" in text[max(0, start - 80) : start]
+    )
 
 
 def _name_at(text: str, shape: bytes, hit: int) -> tuple[int, int]:
@@ -487,13 +499,13 @@ def _literal(text: str, end: int, name: str) -> tuple[int, int, bool] | None:
 
 
 _WITH_DEFAULT = re.compile(
-    r"""(?i:env\w{0,12}|environ\.get|ENV\.fetch|putenv|os\.LookupEnv)\(\s{0,8}["']\Z"""
+    r"""(?:(?i:env\w{0,12}|environ\.get|putenv)|ENV\.fetch|setProperty|define)\(\s{0,8}["'][\w.]{0,60}\Z"""
 )
-"""Calls that take the name of a variable and a value: `getenv("PASSWORD", "…")`."""
+"""Calls that take the name of a setting and its value: `getenv("PASSWORD", "…")`."""
 
 
 def _has_default(text: str, start: int) -> bool:
-    return _WITH_DEFAULT.search(text, max(0, start - 30), start) is not None
+    return _WITH_DEFAULT.search(text, max(0, start - 90), start) is not None
 
 
 def _closing(text: str, at: int, quote: str) -> int | None:
@@ -643,14 +655,18 @@ def _bare(
                 accepted = proof == "likely" and _is_element(text, start, end, to, name)
                 accepted = accepted and is_word_secret(value)
     else:
-        if proof == "likely" and _is_sole(text, start, end, found, name):
+        if proof == "likely" and _is_sole(text, start, end, found, name, kind):
             proof = "sole"
-        accepted = _counts(value, strength, proof) and not (
-            how == "space" and _SETTING.match(value)
+        accepted = (
+            value[-1:] not in ("[", "(")
+            and _counts(value, strength, proof)
+            and not (how == "space" and _SETTING.match(value))
         )
         phrase = _WORDS_TO_END.match(text, at) if proof == "sole" and how == "sign" else None
         if phrase and is_words_secret(phrase["value"]):
             accepted, to = True, phrase.end("value")
+        elif proof == "sole" and accepted and how == "sign" and _MORE_WORDS.match(text, to):
+            accepted = is_password(value)
     if accepted:
         written: Written = "form" if is_exported and how == "sign" else "bare"
         yield Candidate(at, _find_value_end(text, at, to), label, written)
@@ -662,7 +678,13 @@ def _is_trigger(text: str, start: int, to: int) -> bool:
     return tag is not None and is_word_secret(text[text.find(">", start) + 1 : to])
 
 
-def _is_sole(text: str, start: int, end: int, found: tuple[int, int, str], name: str) -> bool:
+_MORE_WORDS = re.compile(r"[ \t]{1,4}[A-Za-z\x80-\xff]{2,}[^\n:=]{0,60}(?:\n|\Z)")
+"""A sentence goes on behind its first word."""
+
+
+def _is_sole(
+    text: str, start: int, end: int, found: tuple[int, int, str], name: str, kind: str
+) -> bool:
     """Tell whether a value without quotes stands in a place that holds nothing but a password."""
     at, to, how = found
     between = text[end:at]
@@ -675,7 +697,8 @@ def _is_sole(text: str, start: int, end: int, found: tuple[int, int, str], name:
     if is_sole_password(name):
         return True
     return text[at].islower() and (
-        _is_beside_user(text, start, to)
+        (kind == "config" and "." in name and not _OF_MESSAGES.search(name))
+        or _is_beside_user(text, start, to)
         or _is_of_service(text, start, name)
         or "--set" in text[max(0, start - 80) : start].rpartition("\n")[2]
     )
@@ -688,8 +711,8 @@ _OF_MESSAGES = re.compile(
 )
 _ASSIGNED = re.compile(r"[^\n\"']{0,60}(?:(?<![=!<>])=|<-)[ \t]{0,8}\\{0,2}[\"'`@]\Z")
 _BESIDE = (
-    r"(?:user(?:[_-]?name)?|login|e?mail|uid|host(?:[_-]?name)?)[\"']?\s{0,4}(?::=|[:=]|=>)"
-    r"\s{0,8}[\"']?[\w.@]"
+    r"(?:user(?:[_-]?name)?|login|e?mail|uid|host(?:[_-]?name)?)"
+    r"\\{0,2}[\"']?\s{0,4}(?::=|[:=]|=>)\s{0,8}\\{0,2}[\"']?[\w.@]"
 )
 _USER_BEFORE = re.compile(
     rf"(?is)(?:\A|[^a-z]|[^a-z]with){_BESIDE}[^\n]{{0,120}}\n?[^\n]{{0,120}}\Z"
@@ -769,6 +792,12 @@ def _is_beside_user(text: str, start: int, to: int) -> bool:
     )
 
 
+def _is_set(text: str, start: int, end: int, at: int, to: int) -> bool:
+    """Tell whether a literal is the only argument of a setter: `setPassword("…")`."""
+    is_setter = text.startswith(("set", "Set"), start) or ".set" in text[start:end].lower()
+    return is_setter and text[end:at] == '("' and text.startswith('")', to)
+
+
 def _is_told(text: str, start: int, end: int, literal: tuple[int, int, bool], kind: str) -> bool:
     """Tell whether a literal stands in a place that holds nothing but a password.
 
@@ -777,8 +806,10 @@ def _is_told(text: str, start: int, end: int, literal: tuple[int, int, bool], ki
     """
     at, to, is_assigned = literal
     name = text[start:end]
-    if not is_assigned or _OF_MESSAGES.search(name):
+    if _OF_MESSAGES.search(name):
         return False
+    if not is_assigned:
+        return _is_set(text, start, end, at, to) and text[at : at + 1].islower()
     if is_sole_password(name):
         return True
     if not text[at : at + 1].islower():
@@ -887,6 +918,8 @@ def _bare_span(
 def _cut(text: str, at: int, to: int, kind: str, name: str) -> int:
     """Return the end of a bare value: at what its format puts after values."""
     value = text[at:to]
+    if value[0] == "{" and is_encrypted(value):
+        return to
     if kind == "config" or (
         kind == "yaml" and "{" not in text[max(0, at - 200) : at].rpartition("\n")[2]
     ):

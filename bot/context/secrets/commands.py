@@ -121,6 +121,11 @@ _COMMANDS = (
     _command(" : EAP ", r"[ ]:[ ]EAP[ ]\"(?P<value>[^\"\n]{4,100})\""),
     _command(": PSK ", r":[ ]PSK[ ]\"(?P<value>[^\"\n]{4,100})\""),
     _command("IDENTIFIED BY", r"IDENTIFIED BY (?P<value>[A-Za-z][\w#$]{5,60})(?![\w'\"])"),
+    _command(
+        "machine ",
+        r"machine[ \t]+\S{1,100}\s{1,40}login[ \t]+\S{1,100}\s{1,40}"
+        r"password[ \t]+(?P<value>\S{4,200})",
+    ),
     _command("identified", rf"identified[ \t]+{_IDENTIFIED}"),
 )
 _SIDE = 300
@@ -155,6 +160,23 @@ _SOLE = frozenset(
         "stats auth",
         " : EAP ",
         ": PSK ",
+        "redis-cli",
+        "ldap",
+        "zip",
+        "mongo",
+        "openssl",
+        "-pass",
+        "rabbitmqctl",
+        "net user",
+        "net use",
+        "sqlcmd",
+        "schtasks",
+        "psexec",
+        "htpasswd",
+        "smbclient",
+        "lftp",
+        "chpasswd",
+        "machine ",
     ]
 )
 """Places that hold nothing but a password, so a word is one too."""

@@ -42,7 +42,7 @@ _EXTENSIONS: dict[ScanKind, str] = {
     "go": "go",
     "java": "java",
     "javascript": "js jsx mjs cjs",
-    "json": "json jsonl json5 jsonc ipynb geojson har avsc webmanifest",
+    "json": "json jsonl json5 jsonc ipynb geojson har avsc webmanifest tfstate",
     "kotlin": "kt kts",
     "php": "php phtml",
     "prose": (

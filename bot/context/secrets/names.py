@@ -55,7 +55,8 @@ _KEY_ENDINGS = (
 _BEFORE_KEY = _word_set(
     "api secret private access auth encryption encrypt signing sign master account shared client "
     "service storage deploy session jwt hmac cookie crypt cipher security app application consumer "
-    "server webhook admin aes license licence ssh instrumentation subscription integration project "
+    "server webhook admin wifi wpa wlan aes license licence ssh instrumentation subscription "
+    "integration project "
     "preshared validation decryption nonce enc in user functions function write read ingest sec "
     "fernet "
     # Services whose keys are known by the service's name alone.
@@ -67,11 +68,13 @@ _BEFORE_KEY = _word_set(
 _KEY_PAIRS = frozenset(
     [("sonar", "login"), ("erlang", "cookie"), ("password", "hash"), ("password", "digest")]
 )
-_STRONG_BEFORE_KEY = _word_set("secret sec private encryption signing master fernet jwt aes hmac")
+_STRONG_BEFORE_KEY = _word_set(
+    "secret sec private encryption signing master fernet jwt aes hmac wifi wpa wlan"
+)
 _AFTER_SECRET = _word_set(
     "value values string str text plain plaintext raw b64 base64 hex prod production dev "
     "development staging local default old new current previous main primary secondary data bytes "
-    "confirmation confirm again base live sandbox"
+    "confirmation confirm again base live sandbox v"
 )
 _BEFORE_OTHER_KEYS = _word_set(
     "site cache foreign primary partition sort row object idempotency publishable translation "
@@ -79,6 +82,8 @@ _BEFORE_OTHER_KEYS = _word_set(
     "registry react sitemap locale lang i18n label sub parent child search anon"
 )
 """Words before `key` in the names of what is no secret."""
+_BEFORE_OTHER_TOKENS = _word_set("next page continuation cancellation sync cancel")
+"""Words before `token` in the names of places in a list, and of signs to stop."""
 _REFERENCES = _word_set("existing pull public pub csrf")
 
 
@@ -100,6 +105,10 @@ def secret_strength(name: str) -> Strength | None:
         return "password"
     if last in {"key", "keys", "keyid"} and before in _BEFORE_KEY:
         return "password" if before in _STRONG_BEFORE_KEY and last != "keyid" else "key"
+    if last == "key" and "encryption" in words[-3:]:
+        return "key"
+    if last == "token" and before in _BEFORE_OTHER_TOKENS:
+        return None
     if last in {"word", "phrase", "code"} and before == "pass":
         return "password"
     if last in _KEYS or last.endswith(_KEY_ENDINGS) or (before, last) in _KEY_PAIRS:
@@ -144,7 +153,7 @@ _SOLE_PASSWORD = re.compile(
     r"|kafka|smtp|e?mail|imap|ldap|bind|s?ftp|ssh|root|sql|sa|broker|nexus|sonatype|ossrh|wifi"
     r"|vault|sudo|become|backup|replication|keycloak|grafana|elastic(?:search)?|master|admin|initial"
     r"|restic|borg|bootstrap|security[-_.]user|basic[-_]?auth|minio|pgadmin|mqtt|radius|proxy|ci"
-    r"|connectionstrings?|deploy|service)[-_.]?"
+    r"|connectionstrings?|deploy|service|encryptor|encryption)[-_.]?"
     r"(?:(?:root|admin|user|master|login|default)[-_.]?)?(?:password|passwd|passphrase|pass|pwd)\Z"
     r"|\A(?:requirepass|masterauth|cleartextpassword|insecure-password|userpassword)\Z"
 )

@@ -20,7 +20,7 @@ _TERM = re.compile(
 )
 """Words with a digit that stand in names."""
 _OF_A_NAME = re.compile(
-    r"field|input|column|param|label|header|error|valid|message|required|prompt|type|attr|form"
+    r"(?<![a-z])field|(?:text|word|name|pwd)field|input|column|param|label|header|error|valid|message|required|prompt|type|attr|form"
     r"|title|text|string|button|view|page|path|file|config|class|[_-]name|namespace|hash"
 )
 """Words of names that hold something about a password."""
@@ -143,13 +143,13 @@ _WORD_SECRET = re.compile(r"(?![a-z]+[A-Z])[A-Za-z][A-Za-z0-9!@%^*+-]{4,60}")
 _OF_NO_SECRET = re.compile(
     r"(?i)pass|pwd|secret|token|(?<!mon)(?<!don)(?<!tur)key(?!board)|cred|auth|admin|root|user|login|test|demo"
     r"|(?<![a-z])(?:foo|bar|baz|abc|env|var|byte)(?![a-z])|foobar|sample|string"
-    r"|text|hidden|none|null|true|false|undefined|required|optional|default|value|prompt|input|field"
+    r"|text|hidden|none|null|true|false|undefined|required|optional|default|value|prompt|input|(?<![a-z-])field"
     r"|type|name|config|file|change|enter|kennwort|contrase|senha|motde|wachtwoord|parola"
     r"|heslo|haslo|salasana|jelszo|losenord|empty|invalid|missing|wrong|bool|byte|object|array"
     r"|integer|column|encrypt|hashed|plain|stdin|generate|random|unset|disable|enable|nothing|blank"
     r"|mask|redact|xxx|guest|postgres|mysql|mariadb|redis|mongo|rabbit|minio|vagrant|oracle|docker"
     r"|localhost|public|private|remember|facebook|google|github|basic|digest|bearer|ldap|expired"
-    r"|adgangskode|sifre|lozinka|geslo|slaptazodis|parool|clave|match|short|weak|strong|length"
+    r"|adgangskode|sifre|lozinka|geslo|slaptazodis|parool|clave|match|incorrect|short|weak|strong|length"
 )
 """Words of examples, types, labels and messages, and users whose password is their name."""
 

@@ -53,9 +53,13 @@ _POLICY = re.compile(
 
 `Copper-Meadow5`, and `tundra3-Quiet-Lamp-4417`.
 """
-_DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ].*)?|\d{1,2}:\d\d(?::\d\d)?")
+_ENCRYPTED = re.compile(r"\{[A-Za-z0-9+/]{40,400}={0,2}\}")
+_DATE = re.compile(
+    r"\d{4}-\d\d-\d\d(?:[T ].*)?|\d{1,2}:\d\d(?::\d\d)?|\d{1,6}(?::\d{0,6}){2,5}(?:[\w:]*)"
+)
+"""Dates, times and places in a file: `7:4:7:8`."""
 _MARKUP = re.compile(
-    r"[{\[(<].*[:\"',;=].*|\w+:\\?\".*|(?:~|\.{1,2})[/\\].*"
+    r"[{\[(<].*[:\"',;=].*|\[?(?:String|ID|Int|Float|Boolean|[A-Z]\w*Input)!?\]?!|\w+:\\?\".*|(?:~|\.{1,2})[/\\].*"
     r"|[\w.]+(?:\[[\w., \[\]|]*\]|<[\w., <>|]*>|\([^()]*\))[?!;]?",
     re.DOTALL,
 )
@@ -186,6 +190,11 @@ def entropy(value: str) -> float:
     return -sum(n / size * math.log2(n / size) for n in Counter(value).values())
 
 
+def is_encrypted(value: str) -> bool:
+    """Tell whether a value is one that Jenkins or Maven encrypted: base64 in braces."""
+    return _ENCRYPTED.fullmatch(value) is not None
+
+
 def is_uuid(value: str) -> bool:
     return _UUID.fullmatch(value) is not None
 
@@ -222,6 +231,8 @@ def is_reference(value: str) -> bool:
     """Tell whether a value is a template, a path, a pattern, markup, prose or an example."""
     if len(value) < _SHORTEST or value[0].isspace() or value[-1].isspace():
         return True
+    if value[0] == "{" and is_encrypted(value):
+        return False
     if len(value) > _LONGEST_NAME:
         return " " in value or "\n" in value
     if not value.isascii() and _is_translation(value):
@@ -267,7 +278,7 @@ def _is_typed(value: str) -> bool:
 
 def is_mixed(value: str) -> bool:
     """Tell whether a value is a password beyond doubt: letters and digits or signs, 8 or more."""
-    return (
+    return is_encrypted(value) or (
         len(value) >= 8
         and _is_typed(value)
         and any(char.isalpha() for char in value)

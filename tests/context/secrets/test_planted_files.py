@@ -13,9 +13,20 @@ from tests.context.secrets.planted_files import read_planted
 FOLDER = Path(__file__).with_name("planted")
 SETS = sorted(path.name for path in FOLDER.glob("*.txt"))
 SEEDS = (1, 2)
-LEAST = {"services.txt": 0.97, "personnel.txt": 0.96, "customers.txt": 0.93, "shop.txt": 0.97}
-"""The last set has more passwords whose place says little: in tables of tests, in prose, in lists
-of a program's own form."""
+LEAST = {
+    "services.txt": 0.97,
+    "personnel.txt": 0.96,
+    "customers.txt": 0.93,
+    "shop.txt": 0.97,
+    "freight.txt": 0.98,
+    "carrier.txt": 0.97,
+    "orchard.txt": 0.97,
+}
+"""The third set has more passwords whose place says little: in tables of tests, in prose, in lists
+of a program's own form. Of the last three, many passwords are words. At the first look 80.4 % of
+the 179 values of `freight` were hidden and 74.9 % of the 171 of `carrier`. When the rules had been
+mended by `freight` alone, 81.9 % of `carrier` were. `orchard` has 68 values of ordinary kinds and
+was written after that: 94.1 % at its first look."""
 MOST_SHOWN = 7
 """Bytes of a secret in a row that may be shown: no more than a template's word or a prefix."""
 
@@ -38,7 +49,7 @@ def test_planted_secrets_are_hidden_and_nothing_else_is(name: str, seed: int) ->
         for start, end in file.harmless:
             if any(covered[start:end]):
                 masked.append(f"{file.path}: {file.data[start:end].decode()!r}")
-    assert planted >= 100
+    assert planted >= 60
     assert len(shown) <= (1 - LEAST[name]) * planted, shown
     assert not masked
 
