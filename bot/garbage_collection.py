@@ -8,7 +8,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _lock = threading.Lock()
-_building = 0
+_holding, _freezing = 0, False
+
+
+@contextmanager
+def paused() -> Iterator[None]:
+    """Hold garbage collections off while many objects are made that do not live on.
+
+    They are freed when nothing holds them, so collections would only look through them again and
+    again. Garbage in cycles waits for the end.
+    """
+    with _held_off(freezes=False):
+        yield
 
 
 @contextmanager
@@ -19,17 +30,26 @@ def set_aside() -> Iterator[None]:
     the event loop for a second. They are still freed when nothing holds them. Garbage in cycles
     that other threads make meanwhile is kept for good: this is meant for a few seconds at most.
     """
-    global _building
+    with _held_off(freezes=True):
+        yield
+
+
+@contextmanager
+def _held_off(*, freezes: bool) -> Iterator[None]:
+    global _holding, _freezing
     with _lock:
-        _building += 1
+        _holding += 1
+        _freezing |= freezes
         gc.disable()
     try:
         yield
     finally:
         with _lock:
-            _building -= 1
-            if not _building:
-                gc.freeze()
+            _holding -= 1
+            if not _holding:
+                if _freezing:
+                    gc.freeze()
+                _freezing = False
                 gc.enable()
 
 

@@ -32,7 +32,7 @@ from bot.context.errors import LimitError
 from bot.context.limits import allow_processor_seconds, limit_process
 from bot.context.workers import child_environment
 from bot.errors import ForewarmError
-from bot.garbage_collection import set_aside
+from bot.garbage_collection import paused, set_aside
 
 R = TypeVar("R")
 
@@ -90,7 +90,7 @@ class ChildSession:
             LimitError: the call took more than a limit, or the child died of it.
             ForewarmError: the function raised it.
         """
-        asked = await asyncio.to_thread(dumps, (function, arguments))
+        asked = await asyncio.to_thread(_dumped, (function, arguments))
         try:
             kind, data = await asyncio.wait_for(self._call(asked), self._limits.seconds)
         except TimeoutError:
@@ -238,6 +238,11 @@ def dumps(result: object) -> bytes:
             writer.dump(piece)
     writer.dump(result)
     return out.getvalue()
+
+
+def _dumped(result: object) -> bytes:
+    with paused():
+        return dumps(result)
 
 
 def loads(data: bytes) -> Any:

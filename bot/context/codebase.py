@@ -37,6 +37,7 @@ from bot.context.render.token_estimate import CountTokens, Estimator
 from bot.context.sizing import Size, SizePolicy
 from bot.context.snapshot import GitSnapshot, View
 from bot.context.update.policy import Decision
+from bot.garbage_collection import set_aside
 
 
 @dataclass
@@ -272,11 +273,12 @@ class Codebase:
 
     def _describe(self, assembly: Assembly) -> Pack:
         members = assembly.members
-        omitted = tuple(
-            Omission(member.base.repository, printable(path), reason)
-            for member in members
-            for path, reason in {**omissions(member), **_masked(member)}.items()
-        )
+        with set_aside():
+            omitted = tuple(
+                Omission(member.base.repository, printable(path), reason)
+                for member in members
+                for path, reason in {**omissions(member), **_masked(member)}.items()
+            )
         files = sum(len(member.standing.shown) for member in members)
         size = "" if self.size is None else self.size.sentence()
         return Pack(
