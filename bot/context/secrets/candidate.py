@@ -1,11 +1,16 @@
-"""A value that may be a secret, before its place in the syntax is confirmed."""
+"""A value that may be a secret, and its place as the line alone tells it."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import AnyStr, Literal, NamedTuple
 
 Written = Literal["bare", "quotes", "form"]
+
+_COMMENTS = ("//", "/*", "#", "--", ";", "%", "<!--", "*", "REM ")
+_LITERAL = re.compile(r"""\\.|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`""")
+_OPEN_QUOTE = re.compile("[\"'`]")
 
 
 class Candidate(NamedTuple):
@@ -27,3 +32,12 @@ def places(text: AnyStr, word: AnyStr) -> Iterator[int]:
     while at >= 0:
         yield at
         at = text.find(word, at + len(word))
+
+
+def is_text_on_line(data: bytes, start: int) -> bool:
+    """Tell whether a place is in a string or comment: after an open quote or a comment's mark."""
+    floor = max(0, start - 2_000)
+    head = data[max(floor, data.rfind(b"\n", floor, start) + 1) : start].decode("latin-1")
+    if head.lstrip().startswith(_COMMENTS) or " // " in head or " # " in head or " -- " in head:
+        return True
+    return _OPEN_QUOTE.search(_LITERAL.sub("", head)) is not None

@@ -11,14 +11,13 @@ from collections.abc import Callable, Iterable, Iterator
 from bot.context.secrets.addresses import ADDRESS_WORDS, addresses, in_user_maps
 from bot.context.secrets.assigned import NAME_WORDS, assigned, in_logins, name_hits
 from bot.context.secrets.calls import CALL_WORDS, keys_in_calls, pairs_in_calls
-from bot.context.secrets.candidate import Candidate
+from bot.context.secrets.candidate import Candidate, is_text_on_line
 from bot.context.secrets.commands import COMMAND_WORDS, in_commands
 from bot.context.secrets.documents import kubernetes_secrets
 from bot.context.secrets.excerpt import Excerpt
 from bot.context.secrets.formats import ScanKind
 from bot.context.secrets.forms import known_forms, prefixed_tokens
 from bot.context.secrets.held_words import HeldWords
-from bot.context.secrets.line_syntax import is_text_on_line
 from bot.context.secrets.mask import Span
 from bot.context.secrets.private_keys import KEY_WORDS, private_keys, web_keys
 from bot.context.secrets.rules import preload, provider_tokens
