@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from forewarm_playground.slack.local import LocalSlack
 from pydantic import SecretStr
 from yarl import URL
 
+from benchmarks.cluster import free_port
 from benchmarks.made_repository import commit
 from bot.app.bot import Bot
 from bot.settings import Settings
@@ -132,9 +132,7 @@ def estate(tmp_path: Path) -> Found:
     ) -> AsyncIterator[Estate]:
         for team in CHANNEL:
             write_context(tmp_path, team)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         base = f"http://127.0.0.1:{port}"
         made = manifest(Features(oauth_url=base))
         made["settings"]["token_rotation_enabled"] = False
