@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -53,7 +52,7 @@ async def running_bot(
         await bot.start()
         try:
             current = await bot.library.current("bench")
-            await asyncio.gather(*bot.excerpts._tasks)
+            await bot.excerpts._tasks.drain()
             yield f"http://127.0.0.1:{bot.web.port}/slack/events", current.prefix
         finally:
             await bot.stop()

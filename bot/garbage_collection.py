@@ -60,12 +60,8 @@ def imports_set_aside() -> Iterator[None]:
     Four thousand modules make no garbage, but each few hundred objects of theirs set off a look
     through all that there are: a third of the processor's time of a start.
     """
-    gc.disable()
-    try:
+    with _held_off(freezes=True):
         yield
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 def set_aside_start_up() -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import structlog
 
@@ -20,6 +19,7 @@ from bot.context.render.token_estimate import Ratios
 from bot.errors import ForewarmError
 from bot.retrieval.index import RepositoryIndex, View
 from bot.retrieval.search import ContextSearch, FoundExcerpt, Searchable, render_excerpts
+from bot.tasks import Tasks
 
 log = structlog.get_logger(__name__)
 
@@ -54,8 +54,7 @@ class ExcerptSearch:
 
     def __init__(self, home: Path) -> None:
         self._home = home
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._ending: set[asyncio.Task[None]] = set()
+        self._tasks, self._ending = Tasks(), Tasks()
         self._stopping = False
         self._indexes: dict[Path, RepositoryIndex] = {}
         self._contexts: dict[str, _ContextIndex] = {}
@@ -71,23 +70,24 @@ class ExcerptSearch:
         if isinstance(codebase, Codebase):
             held = self._contexts.setdefault(context, _ContextIndex())
             held.tokens = codebase.excerpt_tokens
-            _start(self._follow(context, held, codebase), self._tasks)
+            self._tasks.start(self._follow(context, held, codebase))
 
     def drop(self, context: str) -> None:
         """Forget a context that is gone, and stop what is being built of it."""
         held = self._contexts.pop(context, None)
         if held is not None:
             held.is_dropped = True
-            _start(self._release(held), self._ending)
+            self._ending.start(self._release(held))
 
     async def wait_for_ends(self) -> None:
         """Return when no index of a context that is gone is open or being built."""
-        await asyncio.gather(*self._ending, return_exceptions=True)
+        await self._ending.drain()
 
     async def close(self) -> None:
         """Stop what is being built; what is built already is kept for the next start."""
         self._stopping = True
-        await asyncio.gather(*self._tasks, *self._ending, return_exceptions=True)
+        await self._tasks.drain()
+        await self._ending.drain()
         for index in self._indexes.values():
             index.close()
         self._finding.shutdown(wait=False, cancel_futures=True)
@@ -195,9 +195,3 @@ class ExcerptSearch:
             path = self._home / INDEXES / own / f"{git_dir.stem}.db"
             self._indexes[git_dir] = RepositoryIndex(repository, path, ratios)
         return self._indexes[git_dir]
-
-
-def _start(work: Coroutine[Any, Any, None], tasks: set[asyncio.Task[None]]) -> None:
-    task = asyncio.ensure_future(work)
-    tasks.add(task)
-    task.add_done_callback(tasks.discard)

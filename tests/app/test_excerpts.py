@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,8 +46,22 @@ async def packed(search: ExcerptSearch, code: Codebase) -> Any:
     await code.sync()
     pack = await code.pack()
     search.packed("pay", code)
-    await asyncio.gather(*search._tasks)
+    await search._tasks.drain()
     return pack
+
+
+def at_each_file(monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -> list[str]:
+    """Let indexes be built in this process, and act at each file; return what will be built."""
+    built: list[str] = []
+
+    def noted(path: str, text: bytes) -> Any:
+        built.append(path)
+        act()
+        return build_document(path, text)
+
+    monkeypatch.setattr(build, "build_document", noted)
+    monkeypatch.setattr(build, "_PARALLEL_BYTES", 1_000_000)
+    return built
 
 
 async def test_a_question_gets_excerpts_of_what_the_prefix_does_not_show(
@@ -76,7 +91,7 @@ async def test_no_excerpts_of_another_commit_than_the_prefix_has(
     wanted = WantedExcerpts(context="pay", question="step value")
     assert (await search.find(newer, wanted, 9_000)).count == 0
     search.packed("pay", code)
-    await asyncio.gather(*search._tasks)
+    await search._tasks.drain()
     assert (await search.find(newer, wanted, 9_000)).count > 0
     await search.close()
 
@@ -116,16 +131,13 @@ async def test_a_stop_does_not_wait_for_an_index(
     search, code = ExcerptSearch(tmp_path), codebase(repo, tmp_path / "clones")
     await code.sync()
     await code.pack()
-    built, begun = list[str](), threading.Event()
+    begun = threading.Event()
 
-    def slowly(path: str, text: bytes) -> Any:
+    def stop() -> None:
         search._stopping = True
-        built.append(path)
         begun.set()
-        return build_document(path, text)
 
-    monkeypatch.setattr(build, "build_document", slowly)
-    monkeypatch.setattr(build, "_PARALLEL_BYTES", 1_000_000)
+    built = at_each_file(monkeypatch, stop)
     search.packed("pay", code)
     assert await asyncio.to_thread(begun.wait, 60.0)
     await search.close()
@@ -140,18 +152,14 @@ async def test_the_index_of_a_context_that_goes_is_not_built_to_its_end(
     search, code = ExcerptSearch(tmp_path), codebase(repo, tmp_path / "clones")
     await code.sync()
     await code.pack()
-    built: list[str] = []
 
-    def slowly(path: str, text: bytes) -> Any:
+    def drop() -> None:
         held.is_dropped = True
-        built.append(path)
-        return build_document(path, text)
 
-    monkeypatch.setattr(build, "build_document", slowly)
-    monkeypatch.setattr(build, "_PARALLEL_BYTES", 1_000_000)
+    built = at_each_file(monkeypatch, drop)
     search.packed("pay", code)
     held = search._contexts["pay"]
-    await asyncio.gather(*search._tasks)
+    await search._tasks.drain()
     assert len(built) == 1
     assert not held.views
     await search.close()
@@ -163,7 +171,7 @@ async def test_a_context_that_goes_leaves_no_file_open(repo: Repo, tmp_path: Pat
     search, code = ExcerptSearch(tmp_path), codebase(repo, tmp_path / "clones")
     await packed(search, code)
     search.packed("other", code)
-    await asyncio.gather(*search._tasks)
+    await search._tasks.drain()
     search.drop("pay")
     await search.wait_for_ends()
     # The other context uses the same index.
