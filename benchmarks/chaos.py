@@ -59,8 +59,8 @@ class Plan:
     the end is waited for: the bot keeps to Slack's budgets, 50 edits a minute, also in a backlog.
     `http` has Slack post its events to a load balancer; else the bots open sockets. `retries`
     shortens the pauses after which Slack sends again: at once, after a minute, after five. `most`
-    is the number of questions; without it they go on for as long as the kills, which take longer
-    on a slow machine.
+    is the number of questions, and more follow if half of them reached no bot; without it they go
+    on for as long as the kills, which take longer on a slow machine.
     """
 
     seed: int = 1
@@ -96,8 +96,8 @@ class Report:
 
     @property
     def good(self) -> bool:
-        """Nothing is wrong, and most questions did reach a bot: else nothing was tried."""
-        tried = 2 * self.verdicts["answered"] > self.questions
+        """Nothing is wrong, and enough questions did reach a bot: else nothing was tried."""
+        tried = 2 * self.verdicts["answered"] > (self.plan.most or self.questions)
         return tried and not (self.wrong or self.strays or self.unfinished)
 
     def as_json(self) -> dict[str, Any]:
@@ -167,9 +167,17 @@ class Run:
     # --- what happens ---------------------------------------------------------------------------
 
     async def _ask(self) -> None:
-        while self.plan.most is None or len(self._exams) < self.plan.most:
+        while self._has_more():
             await asyncio.sleep(self._chance.expovariate(self.plan.asks))
             self._post(len(self._exams) + 1)
+
+    def _has_more(self) -> bool:
+        """Tell if another question is to be asked.
+
+        A fast machine is killed before most of a small number of questions reach a bot.
+        """
+        most = self.plan.most
+        return most is None or len(self._exams) < most or 2 * len(list(self._seen())) <= most
 
     def _post(self, number: int) -> None:
         """Ask something: in a channel, in a direct message, or on in a thread.
