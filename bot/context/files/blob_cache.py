@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from bot.context.atomic_write import write_atomically
-from bot.context.files.heuristics import ContentSigns, Look, content_signs
+from bot.context.files.heuristics import ContentSigns, Look
 from bot.context.files.kinds import Kind
 from bot.context.files.text import count_lines, needs_cuts, normalize, render_text
 from bot.context.git.repository import GitRepository
@@ -96,7 +96,8 @@ def examine(
     is_text: bool = False,
 ) -> Facts:
     """Look at one blob. Secrets are sought only in a text that may be shown."""
-    # Most blobs are known: a process that meets no other one does not load the scanner.
+    # Most blobs are known: a process that meets no other one does not load these rules.
+    from bot.context.files.content_signs import content_signs
     from bot.context.secrets.find import find_secrets
 
     signs = content_signs(raw, kind, look, is_text=is_text)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 
 from bot.context.files.kinds import extension_of, kind_of
 
@@ -85,35 +86,13 @@ LIBRARIES = (
     "hammer",
 )
 _NAME = rf"(?:{'|'.join(LIBRARIES)})(?:[-.](?:ui|core|plugins?|bundle|slim|pack|all|umd|global))*"
-_VERSIONED = re.compile(
-    rf"(?:^|/){_NAME}[-.]v?\d+(?:\.\d+)+(?:[-.]\w+)*\.(?:js|mjs|cjs|css)$"
-    rf"|(?:^|/){_NAME}[-.]v?\d+(?:[-.](?:min|slim|dev|prod\w*|umd))*\.(?:js|mjs|cjs|css)$",
-    re.IGNORECASE,
-)
-_LIBRARY_NAME = re.compile(rf"(?:^|/){_NAME}\.(?:js|mjs|cjs|css)$", re.IGNORECASE)
-_BANNER = re.compile(
-    rb"\s*(?:\(function[^\n]{0,80}\n\s*)?/(?:\*[!*]?|/)[^/]{0,400}?\bv?\d+\.\d+(?:\.\d+)?\b",
-    re.DOTALL,
-)
-_BANNER_RIGHTS = re.compile(rb"licen[sc]|copyright|\(c\)|https?://", re.IGNORECASE)
+_WEB = frozenset(["js", "mjs", "cjs", "css"])
+_RELEASE = r"[-.]v?\d+(?:(?:\.\d+)+(?:[-.]\w+)*|(?:[-.](?:min|slim|dev|prod\w*|umd))*)"
 
 _AMBIGUOUS = re.compile(
     r"(?:vendors?|(?:3rd|third)[-_]?part(?:y|ies)|deps|dependencies|extern(?:als?)?)", re.IGNORECASE
 )
 _COPIES_ONLY = re.compile(r"vendors?|(?:3rd|third)[-_]?part(?:y|ies)", re.IGNORECASE)
-_LICENCE = re.compile(
-    r"(?:(?:un)?licen[sc]es?|copying|copyright|notice)(?:[-_.](?:md|txt|rst|html?|mit|apache|bsd|gpl"
-    r"|lgpl|mpl|lib|lesser|\d)[^/]*)?|modules\.txt|autoload\.php"
-    r"|\.cargo-checksum\.json|readme\.(?:chromium|vendor\w*)|\.gitrepo|vendor\.(?:json|conf)"
-    r"|pkg-info|bower\.json",
-    re.IGNORECASE,
-)
-_MANIFEST = re.compile(
-    r"package\.json|composer\.json|cargo\.toml|go\.mod|setup\.(?:py|cfg)|pyproject\.toml|configure"
-    r"|configure\.(?:ac|in)|makefile\.am|pom\.xml|rebar\.config|mix\.exs|meson\.build"
-    r"|.*\.(?:gemspec|podspec|nuspec|cabal)",
-    re.IGNORECASE,
-)
 _OWN_PACKAGE = frozenset(["__init__.py", "mod.rs", "package.json", "go.mod", "build.gradle"])
 _ASSET_FOLDERS = frozenset(
     [
@@ -138,19 +117,41 @@ _PROOF_DEPTH = 3
 
 def names_copy(path: str) -> bool:
     """Tell if the path alone can mean nothing but another project's file."""
-    return bool(_ALWAYS.search(path) or _ALWAYS_FILE.search(path) or _VERSIONED.search(path))
+    if _ALWAYS.search(path) or _ALWAYS_FILE.search(path):
+        return True
+    return extension_of(path) in _WEB and _library_name(_RELEASE).search(path) is not None
 
 
 def names_library(path: str) -> bool:
     """Tell if the file is called like a well-known library. Its content has to say so too."""
-    return _LIBRARY_NAME.search(path) is not None
+    return extension_of(path) in _WEB and _library_name("").search(path) is not None
 
 
-def has_library_banner(data: bytes) -> bool:
-    """Tell if a script or style sheet opens with a library's banner: a version and its rights."""
-    head = data[:1_500]
-    found = _BANNER.match(head)
-    return found is not None and _BANNER_RIGHTS.search(head) is not None
+# A command on a repository without such files ends before these expressions would be compiled.
+@cache
+def _library_name(release: str) -> re.Pattern[str]:
+    return re.compile(rf"(?:^|/){_NAME}{release}\.(?:js|mjs|cjs|css)$", re.IGNORECASE)
+
+
+@cache
+def _licence() -> re.Pattern[str]:
+    return re.compile(
+        r"(?:(?:un)?licen[sc]es?|copying|copyright|notice)(?:[-_.](?:md|txt|rst|html?|mit|apache"
+        r"|bsd|gpl|lgpl|mpl|lib|lesser|\d)[^/]*)?|modules\.txt|autoload\.php"
+        r"|\.cargo-checksum\.json|readme\.(?:chromium|vendor\w*)|\.gitrepo|vendor\.(?:json|conf)"
+        r"|pkg-info|bower\.json",
+        re.IGNORECASE,
+    )
+
+
+@cache
+def _manifest() -> re.Pattern[str]:
+    return re.compile(
+        r"package\.json|composer\.json|cargo\.toml|go\.mod|setup\.(?:py|cfg)|pyproject\.toml"
+        r"|configure|configure\.(?:ac|in)|makefile\.am|pom\.xml|rebar\.config|mix\.exs"
+        r"|meson\.build|.*\.(?:gemspec|podspec|nuspec|cabal)",
+        re.IGNORECASE,
+    )
 
 
 @dataclass
@@ -172,9 +173,9 @@ class _Folder:
         """Take in one file, given by its path below the folder."""
         name = below[-1]
         self.files += 1
-        if len(below) <= _PROOF_DEPTH and _LICENCE.fullmatch(name):
+        if len(below) <= _PROOF_DEPTH and _licence().fullmatch(name):
             self.licence = True
-        if 2 <= len(below) <= _PROOF_DEPTH and _MANIFEST.fullmatch(name):
+        if 2 <= len(below) <= _PROOF_DEPTH and _manifest().fullmatch(name):
             self.unit_manifest = True
         if len(below) == 1 and name in _OWN_PACKAGE:
             self.own_package = True

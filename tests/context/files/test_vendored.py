@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from bot.context.files.content_signs import has_library_banner
 from bot.context.files.vendored import (
     VendoredFolders,
-    has_library_banner,
     may_change_folders,
     names_copy,
     names_library,
