@@ -77,8 +77,9 @@ class DataRemoval:
     """`bot.slack.lifecycle.Forgetting` for one workspace.
 
     `memories` are told before the store is erased, so that nothing is written anew. `halt` stops
-    the workspace's work; it is called when the app was removed from the workspace. `indexes` are
-    those of its contexts. If the workspace `is_only`, state that belongs to the whole installation
+    the workspace's work; it is called when the app was removed from the workspace. `dropped` is
+    called with the name of each context that goes with it; the indexes among `indexes` that end by
+    that are waited for. If the workspace `is_only`, state that belongs to the whole installation
     goes as well.
     """
 
@@ -91,6 +92,7 @@ class DataRemoval:
         journal: Journal,
         memories: Iterable[Memory],
         halt: Callable[[], Awaitable[None]],
+        dropped: Callable[[str], None],
         indexes: ExcerptSearch,
         *,
         workspace: str,
@@ -105,6 +107,7 @@ class DataRemoval:
         self._journal = journal
         self._memories = list(memories)
         self._halt = halt
+        self._dropped = dropped
         self._indexes = indexes
         self._workspace = workspace
         self._shared_state = SHARED_STATE if is_only else ()
@@ -172,7 +175,7 @@ class DataRemoval:
             await self._forget_here()
             for context in before:
                 self._library.drop(context.name)
-                self._indexes.drop(context.name)
+                self._dropped(context.name)
                 await self._store.state.remove(USES, context.name)
             await self._journal.flush()
             await self._store.erase.workspace(self._workspace, self._shared_state)

@@ -18,6 +18,7 @@ from sqlalchemy import select
 
 from bot.answer.thread.redact import without_message
 from bot.app.bot import RETENTION
+from bot.context.codebase import limits_of
 from bot.store.erase import REMOVALS
 from bot.store.retention import Retention
 from bot.store.sql.tables import metadata
@@ -72,10 +73,16 @@ async def test_uninstalling_deletes_everything_and_ends_the_work(product: Begin)
             await running.bot.store.contexts.save("T0LOCAL", "slack-c0bare", {}, "U0ASKER")
             clones = running.bot.settings.home / "repositories" / "clones"
             assert any(clones.iterdir())
+            children = running.bot.clones.readers
+            (context,) = running.bot.library.all()
+            reader = children.of(context.name, limits_of(context.limits))
+            await asyncio.to_thread(reader.run, os.getpid)
+            assert repr(children) == "<Readers: 1 processes>"
             revoke(running.slack.state, running.slack.installation)
             await running.until(lambda: running.bot.removal.removed, "the removal")
             await running.bot.edge.desk.tasks.drain(10)
             await running.until(lambda: not list(clones.glob("*.git")), "the clones' end")
+            assert repr(children) == "<Readers: 0 processes>"
             left = await everything(running)
             assert "U0ASKER" not in left
             assert MARKER not in left

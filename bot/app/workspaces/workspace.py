@@ -195,6 +195,7 @@ class Workspace:
             s.journal,
             (self.answerer, self.threads, self.people),
             self._stop_for_good,
+            s.dropped,
             s.excerpts,
             workspace=self.me.workspace,
             is_only=not self.owner,
