@@ -115,7 +115,7 @@ class SpendingLedger:
         late = self._not_stored.pop(id, None)
         try:
             if late is not None:
-                # It is spent, whatever the caps say.
+                # It is spent, also if the caps are reached.
                 endless = [Cap(cap.scope, ENDLESS_USD) for cap in late]
                 await self._ledger.reserve(id, usd, endless)
             await self._ledger.settle(id, usd)

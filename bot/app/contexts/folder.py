@@ -60,7 +60,7 @@ def _placed(loaded: LoadedContexts) -> LoadedContexts:
 
 
 def _unplaced(loaded: LoadedContexts) -> LoadedContexts:
-    """Without OAuth there is one workspace, whatever a file says."""
+    """Without OAuth there is one workspace, also if a file names another."""
     contexts = tuple(
         context.model_copy(update={"workspace": ""}) if context.workspace else context
         for context in loaded.contexts
