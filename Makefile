@@ -9,12 +9,16 @@ READY := .venv/.ready
 # Else each of the hundreds of processes that the tests start would compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test soak check lock clean
+.PHONY: demo test suite soak check lint types lock clean
 
 demo: $(READY)
 	$(BIN)/forewarm demo
 
-test: $(READY) check
+# The types are checked beside the tests, which leave time of a second core unused.
+test: $(READY) lint
+	@$(MAKE) --no-print-directory --jobs 2 types suite
+
+suite: $(READY)
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
 # The same tests with large random samples: about an hour on two cores.
@@ -22,11 +26,15 @@ soak: $(READY)
 	FOREWARM_SOAK=1 FOREWARM_SCHEDULES=10000 FOREWARM_TEST_HOURS=24 \
 	  $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal --timeout 7200
 
-check: $(READY)
+check: lint types
+
+lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+types: $(READY)
+	$(BIN)/mypy
 
 # The stamp is written last: an installation that was cut off is begun again.
 $(READY): pyproject.toml playground/pyproject.toml requirements.lock requirements-model.lock
