@@ -147,7 +147,7 @@ class View:
         scores = score_chunks(self.corpus, _weigh_terms(question, thread))
         named: list[LinesOf] = []
         files: list[str] = []
-        for location in find_locations(f"{question}\n{thread}"):
+        for location in find_locations(f"{question}\n{thread}", self.resolver.resolve):
             for path, lines in self._resolve(location, move):
                 if lines is None:
                     files.append(path)
