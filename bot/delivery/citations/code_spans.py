@@ -175,22 +175,27 @@ class CodeSpans:
 
     def _path(self, ticks: str, content: str, after: int, raw: str, final: bool) -> int:
         """Pass on a path in code; its lines may be said before or behind it."""
-        cited, end = cite_before(content, self._writer.outline.line), after
+        line = self._verifier.free_words(self._writer.outline.line, self._writer.written)
+        cited, end = cite_before(content, line), after
         if cited is None:
             final = final or self._verifier.forcing
             cited, end = cite_behind(content, raw, after, final=final)
         if end == WAIT:
             return WAIT
+        said = end
         finding = self._verifier.verify(cited, self._writer.written) if cited else None
         if finding == "wait":
             return WAIT
         if finding is None or self._verifier.permalink(finding) is None:
             self._writer.code(ticks, content)
             self._name(ticks, content)
-            return after
-        self._verifier.show(self._writer, finding, content)
-        # The words that say the lines stay if they are right.
-        return after if finding.fate == "good" else end
+            end = after
+        else:
+            self._verifier.show(self._writer, finding, content)
+            # The words that say the lines stay if they are right.
+            end = after if finding.fate == "good" else end
+        self._verifier.claim_words(self._writer.written + said - end)
+        return end
 
     def _name(self, ticks: str, content: str) -> None:
         name = EXPRESSION.match(content) if len(ticks) == 1 else None

@@ -33,7 +33,6 @@ from bot.delivery.citations.tokens import (
     without_tail,
 )
 from bot.delivery.citations.verifier import Verifier
-from bot.delivery.citations.worded import in_words
 
 WORD = re.compile(r"[A-Za-z0-9]")
 FOREIGN = re.compile(r"[^\x00-\x7f]")
@@ -115,7 +114,7 @@ class Scanner:
         )
         if odd is None:
             return None
-        begin, end, cited = odd
+        begin, end, cited = odd.begin, odd.words_end, odd.cited
         if end < 0 and stop == len(raw):
             # The path may begin within the scheme of an address, as in `git+s`.
             begin = min(begin, stop - growing_address(raw[at:stop], self._writer.last))
@@ -124,6 +123,9 @@ class Scanner:
             if self._verifier.foresee(raw[word:stop].lstrip("(\"'*_")):
                 # The name in an unfinished citation could be the beginning of another path.
                 return None
+        if begin > at and end < 0:
+            # What begins here may also be words that say the lines of a path before it.
+            begin = at + self._verifier.open_words(self._free_line, raw[at:begin])
         if begin > at:
             return self._read_words(raw[at:begin], at, growing=False)
         if cited is None:
@@ -132,11 +134,12 @@ class Scanner:
         finding = self._verifier.verify(cited, self._writer.written, line)
         if finding == "wait":
             return WAIT
+        self._verifier.claim_words(self._writer.written + end - at)
         if finding is None:
             self._writer.text(raw[at:end])
         else:
-            self._verifier.show(self._writer, finding, raw[at:end])
-        return end
+            self._verifier.show(self._writer, finding, raw[at : odd.end])
+        return end if finding is None or finding.fate == "corrected" else odd.end
 
     def _read_words(self, text: str, at: int, *, growing: bool) -> int:
         """Pass on running text up to the last word if that may still become something else."""
@@ -145,6 +148,7 @@ class Scanner:
             word = max(text.rfind(" "), text.rfind("\t")) + 1
             if word < len(text) and self._may_grow(text[word:].lstrip("(\"'*_")):
                 text = text[:word]
+            text = text[: self._verifier.open_words(self._free_line, text)]
         done = self._cite_words(text) if text else 0
         return at + done if done else WAIT
 
@@ -157,7 +161,9 @@ class Scanner:
     def _cite_words(self, text: str) -> int:
         """Pass on words, their citations checked; return how many characters that were."""
         done = 0
-        for begin, end, cited in self._cited_in(text):
+        for begin, end, words_end, cited in self._cited_in(text):
+            if begin < done:
+                continue
             if begin == 0 and self._is_inner(text[end : end + 1]):
                 # The beginning of the path has left already.
                 self._verifier.struck(text[begin:end])
@@ -171,7 +177,9 @@ class Scanner:
             if finding is not None:
                 self._writer.text(text[done:begin])
                 self._verifier.show(self._writer, finding, cited.text)
-                done = end
+                # The words that say the lines stay if they are right.
+                done = end if finding.fate == "good" else words_end
+            self._verifier.claim_words(self._writer.written + words_end - done)
         self._writer.text(text[done:])
         return len(text)
 
@@ -180,20 +188,27 @@ class Scanner:
         last = self._writer.last
         return self._writer.within_word and last.isascii() and not last == following == "_"
 
-    def _cited_in(self, text: str) -> list[tuple[int, int, Citation]]:
-        """Return the citations in words, in order, each with its beginning and its end."""
+    @property
+    def _free_line(self) -> str:
+        return self._verifier.free_words(self._writer.outline.line, self._writer.written)
+
+    def _cited_in(self, text: str) -> list[tuple[int, int, int, Citation]]:
+        """Return the citations in words, in order.
+
+        Each has its beginning, its end, and the end of the words that say its lines.
+        """
         cited = []
-        for begin, end, said in in_words(self._writer.outline.line, text):
-            if self._verifier.names_path(said.path):
-                cited.append((begin, end, said))
+        for one in self._verifier.in_words(self._free_line, text, final=True):
+            if one.cited is not None:
+                cited.append((one.begin, one.end, one.words_end, one.cited))
         for found in SHAPE.finditer(text) if ":" in text or "#" in text else ():
             begin = found.start() + self._verifier.foreign_words(found[0])
             if text[begin] == "_" and text[found.end() : found.end() + 1] == "_":
                 begin += 1
             piece = text[begin : found.end()]
-            one = self._verifier.read(piece) if shaped(piece) is not None else None
-            if one is not None and WORD.match(text, found.end()) is None:
-                cited.append((begin, found.end(), one))
+            read = self._verifier.read(piece) if shaped(piece) is not None else None
+            if read is not None and WORD.match(text, found.end()) is None:
+                cited.append((begin, found.end(), found.end(), read))
         return sorted(cited, key=itemgetter(0))
 
     def _backslash(self, raw: str, at: int, final: bool) -> int:

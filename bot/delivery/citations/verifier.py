@@ -28,7 +28,7 @@ from bot.delivery.citations.citation import (
 from bot.delivery.citations.links import Hosts, Pages, permalink
 from bot.delivery.citations.path_index import FileKey, LargeFile, PathIndex, Source
 from bot.delivery.citations.safe_output import TICK, SafeMarkdownWriter
-from bot.delivery.citations.worded import cite_whole, may_follow
+from bot.delivery.citations.worded import InWords, cite_behind, cite_whole, in_words, may_follow
 
 NEAR_QUOTE = 80
 """Characters between a quoted block and the citation that belongs to it."""
@@ -97,6 +97,7 @@ class Verifier:
         self._quoted_at = 0
         self._name: str | None = None
         self._named_at = 0
+        self._claimed = 0
         self.checked: list[Checked] = []
         self.used: set[FileKey] = set()
 
@@ -132,6 +133,28 @@ class Verifier:
             and not self.muted
             and (self._index.knows(text) if is_path else self._index.find(text)[1])
         )
+
+    def claim_words(self, until: int) -> None:
+        """Note that the words up to a place say the lines of a path: they say no other's."""
+        self._claimed = until
+
+    def free_words(self, line: str, at: int) -> str:
+        """Return the end of a line that says the lines of no path yet. `at` is its place."""
+        return line[max(0, len(line) - max(0, at - self._claimed)) :]
+
+    def in_words(self, line: str, text: str, *, final: bool) -> Iterator[InWords]:
+        """Yield the paths in running text whose lines are said in words: see `worded.in_words`."""
+        if self._index is None or self.muted or not ("." in text or "/" in text):
+            return iter(())
+        return in_words(line, text, self._index, final=final)
+
+    def open_words(self, line: str, text: str) -> int:
+        """Return where the last path of a text begins if more text may say its lines.
+
+        It is the text's length if there is none.
+        """
+        found = self.in_words(line, text, final=False)
+        return next((one.begin for one in found if one.words_end < 0), len(text))
 
     def may_grow(self, text: str) -> bool:
         """Return whether an unfinished code span or word may be growing into a citation."""
@@ -173,11 +196,10 @@ class Verifier:
 
     def odd_in_prose(
         self, raw: str, at: int, stop: int, *, within_word: bool, final: bool
-    ) -> tuple[int, int, Citation | None] | None:
+    ) -> InWords | None:
         """Find a citation in running text whose path no pattern could find.
 
-        Returns its beginning, its end and the citation. An end of -1 means that more text may
-        belong to it. It must begin in `raw[at:stop]`.
+        Its `words_end` is -1 if more text may belong to it. It must begin in `raw[at:stop]`.
         """
         if self._index is None or not self._index.has_odd:
             return None
@@ -191,12 +213,16 @@ class Verifier:
             if path is not None:
                 end = prose_end(raw, begin + len(path), final=final)
                 if end is not None:
-                    return begin, end, self.read(raw[begin:end]) if end > 0 else None
+                    return InWords(begin, end, end, self.read(raw[begin:end]) if end > 0 else None)
+                end = begin + len(path)
+                cited, words_end = cite_behind(path, raw, end, final=final)
+                if cited is not None or words_end < 0:
+                    return InWords(begin, end, words_end, cited)
             if final or len(raw) - begin > LONGEST:
                 continue
             rest = raw[begin:]
             if self._index.odd_begins(rest):
-                return begin, -1, None
+                return InWords(begin, begin, -1, None)
         return None
 
     def quoted(self, lines: Sequence[str], at: int) -> None:
@@ -214,10 +240,9 @@ class Verifier:
     def _odd_within(self, text: str) -> Iterator[Citation]:
         at = 0
         while found := self.odd_in_prose(text, at, len(text), within_word=False, final=True):
-            begin, end, cited = found
-            if cited is not None:
-                yield cited
-            at = max(end, begin + 1)
+            if found.cited is not None:
+                yield found.cited
+            at = max(found.end, found.begin + 1)
 
     def is_ready(self, text: str) -> bool:
         """Return whether the files are there that the citations in a link's label need."""

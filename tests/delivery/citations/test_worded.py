@@ -73,8 +73,87 @@ def test_every_form_is_linked_and_counted_at_any_cut(text: str, place: str) -> N
 
 
 @pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("`src/pay/charge.py`: line 2", "2-2"),
+        ("`src/pay/charge.py` \u2014 lines 2\u20133", "2-3"),
+        ("`src/pay/charge.py` [line 2]", "2-2"),
+        ("`src/pay/charge.py` (around line 2)", "2-2"),
+        ("`src/pay/charge.py`, starting at line ~2", "2-2"),
+        ("`src/pay/charge.py`, line `2`", "2-2"),
+        ("`src/pay/charge.py`, lines **2-3**", "2-3"),
+        ("`src/pay/charge.py`, lines 2, 3 and 11", "2-11"),
+        ("`src/pay/charge.py` (L2, L11)", "2-11"),
+        ("`src/pay/charge.py` (2-3)", "2-3"),
+        ("`src/pay/charge.py`#L2", "2-2"),
+        ("`src/pay/charge.py`: 2. Then", "2-2"),
+        ("lines 2 and 3 of `src/pay/charge.py`", "2-3"),
+        ("L2 of `src/pay/charge.py`", "2-2"),
+        ("src/pay/charge.py, line 2", "2-2"),
+        ("src/pay/charge.py (lines 2, 3 and 11)", "2-11"),
+        ('File "src/pay/charge.py", line 2, in charge', "2-2"),
+        ("`src/pay/charge.py` (Zeilen 2\u20133)", "2-3"),
+        ("`src/pay/charge.py` ab Zeile 2", "2-2"),
+        ("Zeile 2 in `src/pay/charge.py`", "2-2"),
+        ("`src/pay/charge.py`, lignes 2 \u00e0 3", "2-3"),
+        ("la ligne 2 de src/pay/charge.py", "2-2"),
+        ("`src/pay/charge.py` (l\u00ednea 2)", "2-2"),
+        ("`src/pay/charge.py`, nas linhas 2 e 3", "2-3"),
+        ("`src/pay/charge.py` (\u0441\u0442\u0440\u043e\u043a\u0438 2\u20133)", "2-3"),
+        ("`src/pay/charge.py` 2. sat\u0131rda", "2-2"),
+        ("`src/pay/charge.py`\u306e2\u884c\u76ee", "2-2"),
+        ("src/pay/charge.py\u306e2\u301c3\u884c\u76ee", "2-3"),
+        ("`src/pay/charge.py` \u7b2c 2 \u5230 3 \u884c", "2-3"),
+        ("`src/pay/charge.py`\uff08\u7b2c2\u884c\uff09", "2-2"),
+        ("`src/pay/charge.py` 2\ubc88\uc9f8 \uc904", "2-2"),
+        ("\n| File | Lines | |\n|---|---|---|\n| `src/pay/charge.py` | 2-3 | a |\n\n", "2-3"),
+        ("\n| File | Lines | |\n|---|---|---|\n| src/pay/charge.py | L2 | a |\n\n", "2-2"),
+    ],
+)
+def test_lines_are_understood_in_many_words_and_languages(text: str, place: str) -> None:
+    """Each of several lines is checked, and the words stay as they were written."""
+    text = f"It is in {text} and more follows."
+    outcomes = {shown(text, size) for size in (1, 2, 3, 5, 7, 99)}
+    assert len(outcomes) == 1
+    ((became, counts),) = outcomes
+    assert counts == (1, 0, 0)
+    page = f"(https://git.acme.com/src/pay/charge.py#{place})"
+    assert page in became
+    assert became.replace(f"[`src/pay/charge.py`]{page}", "src/pay/charge.py") == text.replace(
+        "`src/pay/charge.py`", "src/pay/charge.py"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [("Makefile, line 2", "2-2"), ("the Makefile (lines 1 and 2)", "1-2"), ("Makefile L2", "2-2")],
+)
+def test_a_name_without_a_dot_is_a_path_before_lines(text: str, place: str) -> None:
+    """The list of paths decides, not the form of the word."""
+    for size in (1, 3, 99):
+        became, counts = shown(f"It is in {text} and more follows.", size)
+        assert counts == (1, 0, 0)
+        assert f"[`Makefile`](https://git.acme.com/Makefile#{place})" in became
+
+
+def test_words_say_the_lines_of_one_path() -> None:
+    """A path behind them that is not "of" them gets none."""
+    text = "See `src/pay/charge.py`, line 4 in `Makefile`, or src/pay/charge.py line 4 in Makefile"
+    for size in (1, 3, 99):
+        became, counts = shown(text, size)
+        assert counts == (2, 0, 0)
+        assert "Makefile#" not in became
+
+
+@pytest.mark.parametrize(
     ("text", "counts"),
     [
+        ("`src/pay/charge.py` lines 2 and 900", (0, 0, 1)),
+        ("`src/pay/charge.py`: 3 callers", (0, 0, 0)),
+        ("`src/pay/charge.py`: 50%", (0, 0, 0)),
+        ("`src/pay/charge.py`: 3.5 s", (0, 0, 0)),
+        ("`src/pay/charge.py` (2-3 callers)", (0, 0, 0)),
+        ("`src/pay/charge.py` 5\u884c", (0, 0, 0)),
         ("`src/pay/charge.py` (lines 800-900)", (0, 0, 1)),
         ("`src/pay/charge.py`:900", (0, 0, 1)),
         ("`src/pay/charge.py`#refund", (0, 0, 1)),
