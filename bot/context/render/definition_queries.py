@@ -11,10 +11,11 @@ changes how the definition is read:
 - `.call`: a definition by a call of the function `@call`, which must be one of `CALLS`.
 
 Other captures: `@declarator` is a C declarator that holds the name; `@parent` is the type that a
-definition belongs to and that does not enclose it; `@scope` gives its name to what it encloses and
-declares it, as an extension in Swift and `impl` in Rust do; `@opaque` is a function without a name;
-`@wrap` is a statement that belongs to the one definition in it, such as a decorator's. Of two
-patterns that match one name the first counts.
+definition belongs to and that does not enclose it; `@decorator` is a decorator, which must be
+called `overload`; `@scope` gives its name to what it encloses and declares it, as an extension in
+Swift and `impl` in Rust do; `@opaque` is a function without a name; `@wrap` is a statement that
+belongs to the one definition in it, such as a decorator's. Of two patterns that match one name the
+first counts.
 
 No pattern has a predicate: the binding reads the text for one, and crashes if the text was handed
 to the parser in pieces (tree-sitter 0.26.1). The node names are those of each grammar's
@@ -45,21 +46,33 @@ _FIRST = (
     "has_many",
     "has_one",
     "scope",
+    "task",
 )
 CALLS: Final = dict.fromkeys(_EVERY, "every") | dict.fromkeys(_FIRST, "first")
 """Functions that define what their arguments name: every argument, or only the first."""
 
+CALLS_WITH_PAIRS: Final = frozenset({"enum", "task"})
+"""Functions that may define the key of their first argument, as in `enum status: {...}`."""
+
 PYTHON: Final = """
+(decorated_definition
+  (decorator [(identifier) @decorator (attribute attribute: (identifier) @decorator)])
+  definition: (function_definition name: (identifier) @name)) @function.declared
 (class_definition name: (identifier) @name) @type
 (function_definition name: (identifier) @name) @function
 (type_alias_statement left: (type (identifier) @name)) @type
+(type_alias_statement left: (type (generic_type . (identifier) @name))) @type
 (lambda) @opaque
 (decorated_definition) @wrap
 (expression_statement (assignment left: (identifier) @name)) @variable
 (expression_statement (assignment left: (pattern_list (identifier) @name))) @variable
+(expression_statement (assignment left: (tuple_pattern (identifier) @name))) @variable
+(expression_statement (assignment left: (list_pattern (identifier) @name))) @variable
 (expression_statement (assignment right: (assignment left: (identifier) @name))) @variable
 (expression_statement (assignment
   left: (attribute object: (identifier) @self attribute: (identifier) @name))) @field.attribute
+(expression_statement (assignment left: (pattern_list
+  (attribute object: (identifier) @self attribute: (identifier) @name)))) @field.attribute
 """
 
 _FUNCTIONS = "(arrow_function) (function_expression) (generator_function)"
@@ -265,6 +278,8 @@ RUBY: Final = """
 (assignment left: (constant) @name) @constant
 (assignment left: (left_assignment_list (constant) @name)) @constant
 (call method: (identifier) @call arguments: (argument_list (simple_symbol) @name)) @field.call
+(call method: (identifier) @call
+  arguments: (argument_list . (pair key: [(hash_key_symbol) (simple_symbol)] @name))) @field.call
 (lambda) @opaque
 """
 
@@ -283,6 +298,8 @@ PHP: Final = """
 (function_call_expression function: (name) @call
   arguments: (arguments . (argument [
     (string (string_content) @name) (encapsed_string (string_content) @name)]))) @constant.call
+(program (expression_statement
+  (assignment_expression left: (variable_name (name) @name)) @variable))
 (anonymous_function) @opaque
 (arrow_function) @opaque
 """

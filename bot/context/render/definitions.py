@@ -21,6 +21,7 @@ from bot.context.files.kinds import extension_of
 from bot.context.grammars import load_language, parse
 from bot.context.limits import resident_bytes
 from bot.context.render import definition_queries as queries
+from bot.context.render.components import COMPONENTS, read_script
 
 Kind: TypeAlias = Literal[
     "type",
@@ -213,13 +214,17 @@ _TRANSPARENT: Final = frozenset(
 _GENERICS = re.compile(r"<[^<>]*>|\[[^\[\]]*\]")
 _PARTS = re.compile(r"[A-Za-z_$][\w$]*")
 _HEADING = re.compile(rb"(#{1,6})[ \t]+(.+?)[ \t]*#*[ \t]*$")
+_UNDERLINE = re.compile(rb"[ ]{0,3}(=|-)\1+[ \t]*$")
+_NO_TITLE = re.compile(rb"[ ]{0,3}(?:[|>#`~<]|[-*+][ \t]|\d+[.)][ \t]|---|===)")
 _FENCE = re.compile(rb"[ ]{0,3}(```+|~~~+)")
 
 
 def is_known(path: str) -> bool:
     """Return whether the file's language has a grammar here."""
     extension = extension_of(path)
-    return extension in _HEADINGS or _ALIASES.get(extension, extension) in _GRAMMARS
+    if extension in _HEADINGS or extension in COMPONENTS:
+        return True
+    return _ALIASES.get(extension, extension) in _GRAMMARS
 
 
 def definitions(
@@ -236,6 +241,8 @@ def definitions(
     extension = extension_of(path)
     if extension in _HEADINGS:
         return Definitions(tuple(_headings(text))[:MOST], True)
+    if extension in COMPONENTS:
+        return _parsed(*read_script(extension, text), seconds, growth)
     name = _ALIASES.get(extension, extension)
     if name not in _GRAMMARS and (shebang := _SHEBANG.match(text[:200])) is not None:
         name = _INTERPRETERS.get(shebang[1].decode("ascii"), "")
@@ -378,14 +385,19 @@ def _capture(captured: dict[str, list[Node]], text: bytes) -> tuple[int, _Captur
 def _is_wanted(captured: dict[str, list[Node]], named: Node, text: bytes) -> bool:
     if "self" in captured:
         return _text(captured["self"][0], text) in ("self", "cls")
+    if "decorator" in captured:
+        return _text(captured["decorator"][0], text) == "overload"
     if "call" in captured:
-        arguments = queries.CALLS.get(_text(captured["call"][0], text))
+        call = _text(captured["call"][0], text)
+        if named.parent is not None and named.parent.type == "pair":
+            return call in queries.CALLS_WITH_PAIRS
+        arguments = queries.CALLS.get(call)
         before = text[captured["call"][0].end_byte : named.start_byte]
         return arguments == "every" or (arguments == "first" and b"," not in before)
     return True
 
 
-_HELPERS: Final = frozenset({"name", "declarator", "parent", "self", "call"})
+_HELPERS: Final = frozenset({"name", "declarator", "parent", "self", "call", "decorator"})
 
 
 def _of(
@@ -576,7 +588,10 @@ def _headings(text: bytes) -> Iterator[Definition]:
     found: list[tuple[int, int, str]] = []
     fence = b""
     for number, line in enumerate(lines, 1):
-        if opened := _FENCE.match(line):
+        if not fence and (underline := _UNDERLINE.match(line)) and _may_be_title(lines, number - 2):
+            title = lines[number - 2].decode("utf-8", "replace").strip()
+            found.append((number - 1, 1 if underline[1] == b"=" else 2, title))
+        elif opened := _FENCE.match(line):
             mark = opened.group(1)[:3]
             fence = b"" if fence == mark else fence or mark
         elif not fence and line.startswith(b"#") and (heading := _HEADING.match(line[:500])):
@@ -590,6 +605,19 @@ def _headings(text: bytes) -> Iterator[Definition]:
         parent = ".".join(name for _, name in open_)
         yield Definition(title, "heading", number, number, end, parent)
         open_.append((level, title))
+
+
+def _may_be_title(lines: Sequence[bytes], at: int) -> bool:
+    """Return whether a line that stands above an underline is a title, alone between blank lines.
+
+    Above a line of hyphens a table, a list or the head of a document may stand too.
+    """
+    if at < 0 or (at > 0 and lines[at - 1].strip() and not lines[at - 1].startswith(b"#")):
+        return False
+    line = lines[at][:_LONGEST]
+    return (
+        bool(line.strip()) and not line.startswith((b"    ", b"\t")) and not _NO_TITLE.match(line)
+    )
 
 
 def _section_ends(found: Sequence[tuple[int, int, str]], count: int) -> list[int]:

@@ -13,8 +13,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from bot.context.files.kinds import extension_of
 from bot.context.files.select import File
 from bot.context.render.blocks import escaped, marker, plural
+from bot.context.render.components import COMPONENTS
 from bot.context.render.signatures import Signature
 
 if TYPE_CHECKING:
@@ -61,6 +63,10 @@ def declares(found: Sequence[Signature]) -> tuple[tuple[int, str], ...]:
     return tuple((signature.depth, signature.text) for signature in _keep_outermost(found))
 
 
+def _may_declare(file: File) -> bool:
+    return file.kind in {"code", "prose"} or extension_of(file.path) in COMPONENTS
+
+
 def detailed(
     files: Iterable[File], look: Callable[[File], Sequence[Signature]], cost: Cost, room: int
 ) -> dict[str, bytes]:
@@ -69,7 +75,7 @@ def detailed(
     left = room
     misses = 0
     for file in files:
-        found = look(file) if file.kind in {"code", "prose"} else ()
+        found = look(file) if _may_declare(file) else ()
         if not found:
             continue
         text = entry(file, found)

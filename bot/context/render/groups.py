@@ -14,6 +14,7 @@ from typing import Literal
 
 from bot.context.files.kinds import extension_of
 from bot.context.files.select import File
+from bot.context.render.components import COMPONENTS
 
 Group = Literal[
     "named by the context",
@@ -90,6 +91,11 @@ _TEST_NAME = re.compile(
 _TEST_CLASS = re.compile(
     r"(?:^|/)[^/]*(?:Tests?|TestCase|IT|Spec)\.(?:java|kt|cs|swift|php|scala|groovy|vb|fs)$"
 )
+# Tests that have a language or a name of their own.
+_TEST_PROGRAM = re.compile(
+    r"(?:^|/)(?:x?t/(?:.*/)?[^/]*\.t|[^/]*\.(?:bats|feature|robot)|[^/]*_SUITE\.erl"
+    r"|[^/]*_tb\.(?:sv|v|vhdl?))$"
+)
 _LEGAL = re.compile(
     r"(?:^|/)(?:un)?(?:licen[sc]es?|copying|copyright|authors|notice|patents|code_of_conduct)"
     r"(?:[-_.][^/]*)?$",
@@ -136,6 +142,9 @@ _TRANSLATED = re.compile(
     rf"[_.-](?:{'|'.join(_LANGUAGE_CODES.split())})(?:[_-][A-Za-z]{{2,4}})?"
     r"\.(?:properties|resx|json|ya?ml|strings|ftl|xliff?|arb)$"
 )
+_PROGRAMS = COMPONENTS | _word_set("hbs graphql graphqls gql")
+"""Endings of files that are programs, though their tokens count like those of markup or data."""
+_PAGE_OF_PROGRAM = re.compile(r"\.component\.html$")
 _HOUSEKEEPING = re.compile(r"^\.[^/]+/|(?:^|/)\.[^/]+$")
 
 
@@ -151,7 +160,11 @@ def group_of(file: File) -> Group:
         return "configuration" if depth else "manifest"
     if is_entry_point(path):
         return "entry point"
-    if _HOUSEKEEPING.search(path) or file.kind in {"data", "markup"}:
+    if _HOUSEKEEPING.search(path):
+        return "configuration"
+    if extension_of(path) in _PROGRAMS or _PAGE_OF_PROGRAM.search(path):
+        return "source"
+    if file.kind in {"data", "markup"}:
         return "configuration"
     return "documentation" if file.kind == "prose" else "source"
 
@@ -204,7 +217,7 @@ def _is_text_name(file: File) -> bool:
 
 
 def _is_test(path: str) -> bool:
-    if _TEST_NAME.search(path) or _TEST_CLASS.search(path):
+    if _TEST_NAME.search(path) or _TEST_CLASS.search(path) or _TEST_PROGRAM.search(path):
         return True
     return bool(_TEST_FOLDER.search(path)) and not _NO_TEST_FOLDER.search(path)
 

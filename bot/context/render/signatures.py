@@ -11,6 +11,7 @@ from tree_sitter import Node
 
 from bot.context.files.kinds import extension_of
 from bot.context.grammars import load_language, parse
+from bot.context.render.components import COMPONENTS, read_script
 
 _LARGEST = 400_000
 _LONGEST = 110
@@ -177,6 +178,8 @@ def _nodes(path: str, text: bytes) -> Iterator[tuple[Node, int]]:
     """
     extension = extension_of(path)
     name = _ALIASES.get(extension, extension)
+    if extension in COMPONENTS and len(text) <= _LARGEST:
+        name, text = read_script(extension, text)
     root = _root(name, text) if name in _GRAMMARS and len(text) <= _LARGEST else None
     if root is not None:
         yield from _walk(root, _GRAMMARS[name], 0, 0)

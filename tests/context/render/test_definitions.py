@@ -7,6 +7,7 @@ import time
 import pytest
 
 from bot.context.render.definitions import Definition, definitions
+from bot.delivery.citations.symbols import find_definition
 
 
 def listed(path: str, text: str) -> dict[str, tuple[str, int]]:
@@ -505,7 +506,148 @@ def test_the_enclosing_definition_of_a_line_is_the_innermost() -> None:
     assert names == ["", "", "A", "A.m", "A.m", "A", "A.y"]
 
 
-@pytest.mark.parametrize("path", ["a.yaml", "Makefile", "a.sql", "a.ex", "a.vue", "LICENSE"])
+COMPONENTS: dict[str, tuple[str, dict[str, int]]] = {
+    "options.vue": (
+        """\
+<template><form @submit="send">größe</form></template>
+<script>
+export default {
+  data() { return {} },
+  methods: {
+    async send() {},
+  },
+}
+</script>
+<script type="text/x-template">{{ not a script</script>
+""",
+        {"data": 4, "send": 6},
+    ),
+    "setup.vue": (
+        """\
+<script setup lang="ts" generic="T extends string">
+const count = ref(0)
+function add(): void { count.value++ }
+interface Order { id: number }
+</script>
+<style>.add { color: red }</style>
+""",
+        {"count": 2, "add": 3, "Order": 4, "Order.id": 4},
+    ),
+    "tsx.vue": ('<script lang="tsx">\nconst view = () => <b/>\n</script>\n', {"view": 2}),
+    "page.svelte": (
+        """\
+<script context="module" lang="ts">
+  export async function load({ params }) { return {} }
+</script>
+<script>
+  export let name;
+  $: twice = name * 2;
+  function press() {}
+</script>
+{#if name}<p on:click={press}>x</p>{/if}
+""",
+        {"load": 2, "name": 5, "press": 7},
+    ),
+    "page.astro": (
+        """\
+---
+const { slug } = Astro.params;
+export async function getStaticPaths() { return []; }
+---
+<Layout><script>function press() {}</script></Layout>
+""",
+        {"slug": 2, "getStaticPaths": 3, "press": 5},
+    ),
+}
+
+
+@pytest.mark.parametrize("path", COMPONENTS)
+def test_the_scripts_of_a_component_are_read(path: str) -> None:
+    text, expected = COMPONENTS[path]
+    found = definitions(path, text.encode())
+    assert found is not None
+    lines = {one.qualified: one.line for one in found.items if one.name != "default"}
+    assert lines == expected
+
+
+def test_a_component_without_an_end_takes_time_in_proportion_to_its_length() -> None:
+    began = time.thread_time()
+    for piece in (b"<script", b"<script>", b"<script lang='ts'></script>", b"---\n"):
+        definitions("a.vue", piece * (400_000 // len(piece)))
+        definitions("a.astro", piece * (400_000 // len(piece)))
+    assert time.thread_time() - began < 4
+
+
+SELDOM: dict[str, tuple[str, dict[str, int | None]]] = {
+    "a.py": (
+        """\
+(left, right) = 1, 2
+[top] = rows
+type Pair[T] = tuple[T, T]
+@overload
+def read(path: str) -> str: ...
+@typing.overload
+def read(path: int) -> int: ...
+def read(path): ...
+class Box:
+    def __init__(self):
+        self.wide, self.high = 1, 2
+""",
+        {"left": 1, "right": 1, "top": 2, "Pair": 3, "read": 8, "Box.wide": 11, "high": 11},
+    ),
+    "a.rb": (
+        """\
+class Order
+  enum status: { open: 1 }
+end
+task :deploy => :environment do
+end
+task seed: :environment do
+end
+scope module: "api" do
+end
+""",
+        {"status": 2, "deploy": 4, "seed": 6, "module": None},
+    ),
+    "a.php": ("<?php\n$limit = 3;\n$twice = fn($x) => 2 * $x;\n", {"limit": 2, "twice": 3}),
+    "a.md": (
+        """\
+---
+title: a
+---
+
+Payments
+========
+
+Retries and limits
+------------------
+
+| a | b |
+---------
+
+- item
+-----
+
+```
+Code
+====
+```
+""",
+        {"payments": 5, "retries-and-limits": 8, "code": None, "item": None, "title-a": None},
+    ),
+}
+
+
+@pytest.mark.parametrize("path", SELDOM)
+def test_less_common_forms_define_names_too(path: str) -> None:
+    text, expected = SELDOM[path]
+    found = definitions(path, text.encode())
+    assert found is not None
+    chosen = {name: find_definition(found, name) for name in expected}
+    assert {name: one and one[0].line for name, one in chosen.items()} == expected
+
+
+@pytest.mark.parametrize("path", ["a.yaml", "Makefile", "a.sql", "a.ex", "a.dart", "LICENSE"])
 def test_a_language_without_a_grammar_has_no_answer(path: str) -> None:
     """None is not the same as no definition."""
     assert definitions(path, b"def f(): pass\n") is None

@@ -28,6 +28,10 @@ SOURCES: dict[str, tuple[bytes, list[str]]] = {
         ["class A", "m(a: number): Promise<string>", "f = async (x: string)", "interface I"],
     ),
     "a.tsx": (b"export function App({ a }: P) { return <b/> }\n", ["function App({ a }: P)"]),
+    "a.vue": (
+        b"<template><b/></template>\n<script>\nexport function f(a) {}\n</script>\n",
+        ["function f(a)"],
+    ),
     "a.js": (
         b"function f(a) {}\nclass B extends C { m() {} }\n",
         ["function f(a)", "class B extends C", "m()"],

@@ -178,6 +178,18 @@ SAME_WORD_OTHER_MEANING = {
     "packages/core/HISTORY.rst": "changelog",
     "src/changes.py": "source",
     "src/history.go": "source",
+    "src/components/Cart.vue": "source",
+    "src/lib/Cart.svelte": "source",
+    "app/cart/cart.component.html": "source",
+    "templates/cart.html": "configuration",
+    "schema/cart.graphql": "source",
+    "app/templates/cart.hbs": "source",
+    "t/cart.t": "test",
+    "lib/t/xt/pod.t": "test",
+    "src/cart.t": "source",
+    "features/cart.feature": "test",
+    "apps/cart/src/cart_SUITE.erl": "test",
+    "rtl/cart_tb.sv": "test",
 }
 
 
