@@ -77,6 +77,7 @@ _NOT_NAMED = (
     "tokens and keys are used only for addresses that a context file or an operator named: let an"
     " operator attach it"
 )
+_LONG_COMMIT = re.compile(r"[0-9a-f]{64}")
 _KEPT = 65_536
 _MOST_PRINTED = 4_000_000
 _MOST_REFS = 20_000
@@ -241,8 +242,10 @@ class Clone:
         finally:
             os.close(handle)
 
-    async def _prepare(self, algorithm: str = "sha1") -> None:
+    async def _prepare(self, algorithm: str | None = None) -> None:
         """Create the clone, or clear away the remains of a killed git. The lock is held."""
+        if algorithm is None:
+            algorithm = "sha256" if _LONG_COMMIT.fullmatch(self.ref) else "sha1"
         if not (self.git_dir / "HEAD").exists():
             shutil.rmtree(self.git_dir, ignore_errors=True)
             await self._git(
@@ -375,7 +378,6 @@ class Clone:
 
     async def _fetch_once(self, name: str) -> None:
         serving = [_SERVE_ANY_OWNERS] if self.url.scheme == "local" else []
-        depth = [] if self._depth is None else [f"--depth={self._depth}"]
         arguments = [
             *self._network_options(),
             f"--git-dir={self.git_dir}",
@@ -387,12 +389,23 @@ class Clone:
             "--no-recurse-submodules",
             "--update-shallow",
             *serving,
-            *depth,
+            *self._depth_option(),
             "--",
             self.url.remote,
             f"+{name}:{self._local_ref}",
         ]
         await self._git("fetching", arguments, watch=True)
+
+    def _depth_option(self) -> list[str]:
+        """Return the option for the depth. Of a complete clone the history is not cut again.
+
+        Two contexts may share the clone, and one may have dropped its `depth` since.
+        """
+        is_shallow = (self.git_dir / "shallow").exists()
+        if self._depth is None:
+            return ["--unshallow"] if is_shallow else []
+        is_complete = not is_shallow and any(self.git_dir.glob("objects/pack/*.pack"))
+        return [] if is_complete else [f"--depth={self._depth}"]
 
     async def _refuse_too_large(self, before: str | None) -> None:
         """Look once more when all has come: a fast fetch ends before the first look."""

@@ -116,6 +116,9 @@ async def test_a_repository_with_sha_256_is_followed(bench: Bench, tmp_path: Pat
     assert len(commit) == 64
     assert list(clone.repository().tree(commit)) == ["a.py"]
     assert await clone.fetch() == commit
+    # No clone stands yet, and the context names a commit: its length tells the kind of clone.
+    pinned = Clone("new", parse_url(str(path)), commit, tmp_path / "other", sources=source)
+    assert await pinned.fetch() == commit
 
 
 async def test_a_head_that_names_no_branch_is_explained(
@@ -223,6 +226,24 @@ async def test_a_shallow_upstream_can_be_followed(bench: Bench, repo: Repo, tmp_
         "s", parse_url(str(shallow)), "main", tmp_path / "home", sources=Sources(local=(tmp_path,))
     )
     assert await clone.fetch() == head
+    head = repo.commit({"a.txt": b"new"})
+    bench.git(shallow, "fetch", "-q", "--depth=1", f"file://{repo.path}", "+main:main")
+    assert await clone.fetch() == head
+
+
+async def test_a_clone_is_completed_when_depth_is_dropped(repo: Repo, tmp_path: Path) -> None:
+    """The history of a file and the lines of an old link need the commits that were left out."""
+    for number in range(5):
+        repo.commit({"a.txt": b"%d" % number})
+    home = tmp_path / "home"
+    await _clone(repo, home, depth=1).fetch()
+    whole = _clone(repo, home)
+    await whole.fetch()
+    assert len(whole.repository().touched(whole.head() or "", 10)) == 5
+    # Another context that shares the clone must not cut it again.
+    repo.commit({"a.txt": b"new"})
+    await _clone(repo, home, depth=1).fetch()
+    assert len(whole.repository().touched(whole.head() or "", 10)) == 6
 
 
 async def test_two_tasks_and_two_processes_share_one_clone(repo: Repo, tmp_path: Path) -> None:
