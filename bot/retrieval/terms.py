@@ -5,12 +5,14 @@ as a whole, so that the identifier itself outweighs its parts. Parts are reduced
 ordered list of English suffixes, which merges "validation", "validator" and "validated".
 
 Scripts without spaces between words are split into pairs of characters. All other letters, Arabic
-for example, form words as they stand.
+for example, form words as they stand. Accents do not count, so that "configuración" has the stem of
+`configuracion`; `ä` is found by `a` and, as identifiers write it, by `ae`.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
@@ -20,12 +22,33 @@ LONGEST_WORD = 80
 """Longer runs of letters are data, such as base64, and hold no terms."""
 
 _WORD = re.compile(r"\w+")
-# The scripts whose words stand without spaces: Thai, kana, Han, Hangul.
-_UNSPACED = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
+# Signs within words that are no letters: vowels of Indian and other scripts, tones, joiners.
+_MARKS = (
+    r"\u0483-\u0487\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4"
+    r"\u0900-\u0963\u0966-\u0e3a\u0e40-\u0e4e\u0e80-\u0ece\u0f18-\u0f84\u1000-\u1049\u1050-\u109f"
+    r"\u1780-\u17d3\u200c\u200d\u3099\u309a"
+)
+_FOREIGN_WORD = re.compile(rf"[\w{_MARKS}]+")
+# The scripts whose words stand without spaces: Thai, Lao, Burmese, Khmer, kana, Han, Hangul.
+_UNSPACED = (
+    r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
+    r"\uf900-\ufaff"
+)
 _PART = re.compile(
-    rf"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+|[{_UNSPACED}]+|[^\W\d_A-Za-z{_UNSPACED}]+"
+    rf"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+|[{_UNSPACED}]+"
+    rf"|(?:[^\W\d_A-Za-z{_UNSPACED}]|(?![{_UNSPACED}])[{_MARKS}])+"
 )
 _IS_UNSPACED = re.compile(f"[{_UNSPACED}]")
+_ACCENTS = re.compile("[\u0300-\u036f]")
+_PAIRS = dict(zip("ßẞæÆœŒþÞ", ["ss", "SS", "ae", "Ae", "oe", "Oe", "th", "Th"], strict=True))
+_LETTERS = str.maketrans("łŁđĐðÐħĦøØ\u0131", "lLdDdDhHoOi") | str.maketrans(_PAIRS)
+"""Letters that are not a letter with an accent for Unicode, though for readers of English."""
+_SPELLED = str.maketrans(
+    dict(
+        zip("äöüåøÄÖÜÅØ", ["ae", "oe", "ue", "aa", "oe", "Ae", "Oe", "Ue", "Aa", "Oe"], strict=True)
+    )
+)
+_MAY_BE_SPELLED = re.compile("[äöüåøÄÖÜÅØ]")
 
 
 def _split(text: str) -> tuple[str, ...]:
@@ -95,8 +118,31 @@ def _pairs(run: str) -> list[str]:
 
 def terms(text: str) -> Iterator[str]:
     """Yield the terms of a text in order. A term that begins with `=` is a whole identifier."""
-    for word in _WORD.findall(text):
-        yield from _terms_of(word)
+    if text.isascii():
+        for word in _WORD.findall(text):
+            yield from _terms_of(word)
+        return
+    for word in _FOREIGN_WORD.findall(unicodedata.normalize("NFKC", text)):
+        if word.isascii():
+            yield from _terms_of(word)
+        else:
+            yield from _foreign_terms_of(word)
+
+
+@lru_cache(maxsize=50_000)
+def _foreign_terms_of(word: str) -> tuple[str, ...]:
+    """Return the terms of a word without its accents, and those of its other spelling."""
+    plain = _terms_of(_fold(word))
+    if not _MAY_BE_SPELLED.search(word):
+        return plain
+    spelled = _terms_of(_fold(word.translate(_SPELLED)))
+    return (*plain, *(term for term in spelled if term not in plain))
+
+
+def _fold(word: str) -> str:
+    """Return a word without accents. Hangul and kana keep theirs: they are letters of their own."""
+    bare = _ACCENTS.sub("", unicodedata.normalize("NFKD", word.translate(_LETTERS)))
+    return unicodedata.normalize("NFC", bare)
 
 
 def is_identifier(term: str) -> bool:

@@ -24,10 +24,47 @@ from bot.retrieval.terms import count_terms, stem, term_id, terms
         ("配置文件", "读取配置"),
         ("التسجيل", "دالة التسجيل"),
         ("Größe", "größe_ändern"),
+        ("configuración", "configuracion"),
+        ("déjà", "DEJA_VU"),
+        ("löschen", "kunde_loeschen"),
+        ("löschen", "kundeLoschen"),
+        ("Straße", "strasse_name"),
+        ("połączenie", "polaczenie"),
+        ("ba\u011flant\u0131", "baglanti"),
+        ("kết nối", "kết_nối"),
+        ("kết nối", "ket_noi"),
+        ("r\u0065\u0301sum\u0065\u0301", "résumé"),
+        ("\uff52\uff45\uff54\uff52\uff59", "retry"),
+        ("ﾃﾞｰﾀ", "データベース"),
+        ("ошибка Ёлки", "елки"),
+        ("त्रुटि", "यह त्रुटि है"),
+        ("பிழை", "பிழை செய்தி"),
+        ("ข้อผิดพลาด", "แสดงข้อผิดพลาดของระบบ"),
+        ("می\u200cشود", "انجام می\u200cشود"),
+        ("\u110b\u1169\u1105\u1172", "오류 처리"),
     ],
 )
 def test_a_question_shares_a_term_with_the_code_that_it_means(question: str, code: str) -> None:
     assert set(terms(question)) & set(terms(code))
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "größe",
+        "configuración",
+        "kết",
+        "ba\u011flant\u0131",
+        "połączenie",
+        "हिन्दी",
+        "பிழை",
+        "résumé",
+        "λάθος",
+    ],
+)
+def test_a_word_in_a_script_with_spaces_is_one_term(word: str) -> None:
+    """Pieces of words meet the pieces of any other word."""
+    assert len({term for term in terms(word) if "oe" not in term}) == 1
 
 
 @pytest.mark.parametrize("name", ["parse_header", "parseHeader", "ParseHeader", "PARSE_HEADER"])
