@@ -23,7 +23,7 @@ _NUMBERS = re.compile(r"L?(\d{1,7})(?:C\d{1,5}|:\d{1,5})?")
 _ITEM = re.compile(_RANGE)
 _PROSE_NAME = re.compile(r"#[A-Za-z_$][\w$]*(?:(?:\.|::)[A-Za-z_$][\w$]*)*")
 _MORE = re.compile(r"(?:[,:C.]|::|\s?(?:[-\u2013\u2014]|\.\.)\s?)?L?\Z|\s\Z")
-_GOES_ON = re.compile(r"[A-Za-z0-9_]")
+_GOES_ON = re.compile(r"_*[A-Za-z0-9]")
 _IDENTIFIER = re.compile(r"::?([A-Za-z_$][\w$]*(?:(?:\.|::)[A-Za-z_$~][\w$]*)*[?!]?(?:\(\))?)\Z")
 _NAME = re.compile(
     r"#(operator\s\S.*|\(\w+ \*?\w+\) ?\w+|[\w:]*\w<[\w\s,.:&*'?<>]*>\S*"
@@ -146,9 +146,20 @@ def prose_end(raw: str, at: int, *, final: bool) -> int | None:
     if found is None:
         return None
     more = _MORE.match(raw, found.end())
-    if more is not None and not final:
+    if (more is not None or not raw[found.end() :].strip("_")) and not final:
         return -1
     return None if _GOES_ON.match(raw, found.end()) else found.end()
+
+
+def without_emphasis(text: str) -> str:
+    """Return a citation in running text without the underscores that emphasise it.
+
+    They end it, unless its name begins with as many.
+    """
+    name = re.split(r"[#:.]", text)[-1]
+    bare = name.rstrip("_")
+    lead = len(bare) - len(bare.lstrip("_"))
+    return text[: len(text) - max(0, len(name) - len(bare) - lead)]
 
 
 def may_locate(text: str) -> bool:

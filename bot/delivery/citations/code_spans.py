@@ -151,6 +151,7 @@ class CodeSpans:
         return stop
 
     def _may_cite(self, content: str) -> bool:
+        content = content.lstrip()
         return self._verifier.may_grow(content) or PATHLIKE.match(content) is not None
 
     def _span(self, ticks: str, content: str, after: int, raw: str, final: bool) -> int:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from operator import itemgetter
 
 from bot.delivery.citations.check import Finding
-from bot.delivery.citations.citation import LONGEST, SHAPE, Citation, shaped
+from bot.delivery.citations.citation import LONGEST, SHAPE, Citation, shaped, without_emphasis
 from bot.delivery.citations.code_spans import CodeSpans
 from bot.delivery.citations.safe_output import TICK, SafeMarkdownWriter
 from bot.delivery.citations.tokens import (
@@ -29,13 +29,17 @@ from bot.delivery.citations.tokens import (
     is_word_sign,
     label,
     matching,
+    run_end,
     target,
     without_tail,
 )
 from bot.delivery.citations.verifier import Verifier
 
 WORD = re.compile(r"[A-Za-z0-9]")
-FOREIGN = re.compile(r"[^\x00-\x7f]")
+_NO_PATH = re.compile(r"[^A-Za-z0-9./\\-]")
+"""Signs behind which a path may begin: letters of another script, brackets, quotation marks."""
+_WORD_ENDS = " \t`'\"<>|*?\\(){}"
+"""The signs that `citation.SHAPE` takes for no part of a path."""
 _WORD = re.compile(r"\s*[^\s`\[\]!\\&<@]*")
 
 
@@ -109,7 +113,7 @@ class Scanner:
             raw,
             at,
             stop,
-            within_word=self._writer.within_word and self._writer.last.isascii(),
+            within_word=self._within_word,
             final=final or self._verifier.forcing,
         )
         if odd is None:
@@ -123,6 +127,9 @@ class Scanner:
             if self._verifier.foresee(raw[word:stop].lstrip("(\"'*_")):
                 # The name in an unfinished citation could be the beginning of another path.
                 return None
+        if end < 0:
+            # A path may begin with the underscores before it.
+            begin = at + len(raw[at:begin].rstrip("_"))
         if begin > at and end < 0:
             # What begins here may also be words that say the lines of a path before it.
             begin = at + self._verifier.open_words(self._free_line, raw[at:begin])
@@ -146,27 +153,43 @@ class Scanner:
         if growing:
             text = text[: len(text) - growing_address(text, self._writer.last)]
             word = max(text.rfind(" "), text.rfind("\t")) + 1
-            if word < len(text) and self._may_grow(text[word:].lstrip("(\"'*_")):
+            left = "" if word else self._word_left
+            if word < len(text) and (
+                self._may_grow(text[word:]) or self._verifier.may_be_unknown(left + text[word:])
+            ):
                 text = text[:word]
             text = text[: self._verifier.open_words(self._free_line, text)]
         done = self._cite_words(text) if text else 0
         return at + done if done else WAIT
 
     def _may_grow(self, word: str) -> bool:
-        # A path may begin behind any letter of another script.
-        begins = [0, *(found.end() for found in FOREIGN.finditer(word[-LONGEST:]))]
-        words = (word[-LONGEST:][begin:] for begin in begins)
-        return any(word and self._verifier.may_grow(word) for word in words)
+        word = word[-LONGEST:]
+        begins = [0, *(found.end() for found in _NO_PATH.finditer(word))]
+        words = (word[begin:] for begin in begins if begin < len(word))
+        # Underscores may begin emphasis or a path.
+        return any(not one.strip("_") or self._verifier.may_grow(one) for one in words)
+
+    @property
+    def _word_left(self) -> str:
+        """The beginning of a word whose end has not left yet."""
+        if not self._writer.within_word:
+            return ""
+        line = self._writer.outline.line[-LONGEST:]
+        return line[max(line.rfind(sign) for sign in _WORD_ENDS) + 1 :]
 
     def _cite_words(self, text: str) -> int:
         """Pass on words, their citations checked; return how many characters that were."""
-        done = 0
+        done, inner = 0, self._within_word
+        whole = SHAPE.match(text) if inner else None
+        if whole is not None:
+            # The beginning of the path has left already.
+            word = self._word_left + text
+            begin, end = self._citation_in(word, 0, len(word) - len(text) + whole.end())
+            self._verifier.struck(word[begin:end])
         for begin, end, words_end, cited in self._cited_in(text):
             if begin < done:
                 continue
-            if begin == 0 and self._is_inner(text[end : end + 1]):
-                # The beginning of the path has left already.
-                self._verifier.struck(text[begin:end])
+            if begin == 0 and inner:
                 continue
             line = self._writer.outline.line + text[done:begin]
             at = self._writer.written + begin - done
@@ -183,10 +206,13 @@ class Scanner:
         self._writer.text(text[done:])
         return len(text)
 
-    def _is_inner(self, following: str) -> bool:
-        """Return whether the next text belongs to a word that has left; emphasis does not."""
+    @property
+    def _within_word(self) -> bool:
+        """Whether the next text belongs to a word that has left; marks of emphasis are no word."""
         last = self._writer.last
-        return self._writer.within_word and last.isascii() and not last == following == "_"
+        if not self._writer.within_word or not last.isascii():
+            return False
+        return last != "_" or bool(self._word_left.strip("_"))
 
     @property
     def _free_line(self) -> str:
@@ -202,14 +228,22 @@ class Scanner:
             if one.cited is not None:
                 cited.append((one.begin, one.end, one.words_end, one.cited))
         for found in SHAPE.finditer(text) if ":" in text or "#" in text else ():
-            begin = found.start() + self._verifier.foreign_words(found[0])
-            if text[begin] == "_" and text[found.end() : found.end() + 1] == "_":
-                begin += 1
-            piece = text[begin : found.end()]
+            begin, end = self._citation_in(text, *found.span())
+            piece = text[begin:end]
             read = self._verifier.read(piece) if shaped(piece) is not None else None
-            if read is not None and WORD.match(text, found.end()) is None:
-                cited.append((begin, found.end(), found.end(), read))
+            if read is not None and WORD.match(text, end) is None:
+                cited.append((begin, end, end, read))
         return sorted(cited, key=itemgetter(0))
+
+    def _citation_in(self, text: str, begin: int, end: int) -> tuple[int, int]:
+        """Return the part of a word that is a citation, without other words and emphasis."""
+        end = begin + len(without_emphasis(text[begin:end]))
+        first = begin + self._verifier.words_before(text[begin:end])
+        if self._verifier.read_known(text[first:end]) is None:
+            lead = run_end(text, first) - first if text[first] == "_" else 0
+            behind = run_end(text, end) - end if text[end : end + 1] == "_" else 0
+            first += min(lead, behind)
+        return first, end
 
     def _backslash(self, raw: str, at: int, final: bool) -> int:
         after = raw[at + 1 : at + 2]

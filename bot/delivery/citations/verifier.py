@@ -24,6 +24,7 @@ from bot.delivery.citations.citation import (
     may_locate,
     prose_end,
     read,
+    without_emphasis,
 )
 from bot.delivery.citations.links import Hosts, Pages, permalink
 from bot.delivery.citations.path_index import FileKey, LargeFile, PathIndex, Source
@@ -41,7 +42,15 @@ _BESIDE = re.compile(
 )
 """The words between a name and the citation of its place. A name that is farther off proves nothing
 about the lines that are cited."""
-_WORD_START = re.compile(r"(?<![\w./\\-])(?=[^\s`])|(?<=[^\x00-\x7f])(?=[^\s`])", re.ASCII)
+_PLACE = re.compile(r"\A|(?<=[^A-Za-z0-9./\\-])")
+"""Places in a word at which a path may begin: behind letters of other scripts and signs."""
+_NO_PATH_YET = re.compile(r"(?:[^\x00-\x7f]|[$=+~^%&!,;]|\w+=)*")
+_UNKNOWN = re.compile(r"[\w-][./]\w[\w./-]*(?:[:#][\w$.,:#-]*)?\Z")
+_NO_WORD = r"(?<![\w./\\-])"
+_WORD_START = re.compile(
+    rf"(?:{_NO_WORD}|(?<={_NO_WORD}_)|(?<={_NO_WORD}__)|(?<=[^\x00-\x7f]))(?=[^\s`])", re.ASCII
+)
+"""Places at which a path may begin: also behind the marks of emphasis, and other scripts."""
 
 Item = TypeVar("Item")
 Verdict: TypeAlias = Literal["good", "corrected", "wrong", "unchecked"]
@@ -179,20 +188,31 @@ class Verifier:
                 return True
         return False
 
-    def foreign_words(self, text: str) -> int:
-        """Return how many characters before a citation belong to words of another script.
+    def read_known(self, text: str) -> Citation | None:
+        """Return the citation of a known path that a whole text is, None if it is none."""
+        cited = self.read(text)
+        known = cited is not None and self._index is not None and self._index.knows(cited.path)
+        return cited if known else None
 
-        Chinese and Japanese put no blank before a path.
+    def words_before(self, text: str) -> int:
+        """Return how many characters before a citation belong to other words.
+
+        Chinese and Japanese put no blank before a path, and signs such as `=` or `$` need none.
         """
         if self._index is None:
             return 0
-        for at, letter in enumerate(text):
-            cited = self.read(text[at:])
-            if cited is not None and self._index.knows(cited.path):
-                return at
-            if letter.isascii():
-                return at
-        return 0
+        for found in _PLACE.finditer(text):
+            if self.read_known(text[found.start() :]) is not None:
+                return found.start()
+        lead = _NO_PATH_YET.match(text)
+        return lead.end() if lead is not None and lead.end() < len(text) else 0
+
+    def may_be_unknown(self, word: str) -> bool:
+        """Return whether an unfinished word may become the citation of a path that is not known.
+
+        It is held so that it is counted once it is whole.
+        """
+        return self._index is not None and _UNKNOWN.search(word) is not None
 
     def odd_in_prose(
         self, raw: str, at: int, stop: int, *, within_word: bool, final: bool
@@ -213,7 +233,9 @@ class Verifier:
             if path is not None:
                 end = prose_end(raw, begin + len(path), final=final)
                 if end is not None:
-                    return InWords(begin, end, end, self.read(raw[begin:end]) if end > 0 else None)
+                    whole = without_emphasis(raw[begin:end]) if end > 0 else ""
+                    end = begin + len(whole) if whole else end
+                    return InWords(begin, end, end, self.read(whole) if whole else None)
                 end = begin + len(path)
                 cited, words_end = cite_behind(path, raw, end, final=final)
                 if cited is not None or words_end < 0:
@@ -317,7 +339,10 @@ class Verifier:
     def struck(self, text: str) -> None:
         """Count a citation that was shown before it could be checked."""
         cited = self.read(text)
-        if cited is not None:
+        index = self._index
+        if cited is not None and (
+            index is None or index.knows(cited.path) or index.looks_like_file(cited.path)
+        ):
             self._count(cited, None, "wrong")
 
     def page(self, address: str) -> Citation | None:

@@ -20,11 +20,13 @@ PATHS = [
     *("it's/odd.py", 'quo"te.py', "a#b/c.md", "C#/Program.cs", "x:y/z.py", "docs/caf\u00e9.md"),
     *("\u6587\u66f8/\u8aad.md", "we <b>/a&b.html", "50%/rate.py", "a,b;c.py", "-dash/--x.sh"),
 ]
+UNKNOWN = ["gone.md", "src/gone.py", "_gone/x.md"]
 LINES = [":3", "#L2-L4", ":2,5", "#name", ":99", ":2-3, 900", "#nope", ":4:2"]
 FORMS = [
     *("`{}`", "{}", "[x]({})", "[x](<{}>)", "(`{}`)", "**{}**", "see {}, then", "`{}` and"),
     *("[`{}`](https://e.example/a)", "\u300c{}\u300d", "| {} |", "{}.", '"{}"', "- {}\n"),
     *("\n```\ndef name(x):\n```\n`{}`\n", "`name` (`{}`)", "`a b` {}", "![{}](x.png)"),
+    *("__{}__", "`{} `", "` {}`", "<code>{}</code>", "x={}", "${}", "{} (line 4)", "`{}`, `{}`"),
 ]
 INDEX = PathIndex([STATE], {"app": PATHS})
 TEXT = "def name(x):\n    pass\n" + "".join(f"line {n}\n" for n in range(3, 30))
@@ -57,8 +59,9 @@ def checked(
 def test_any_cuts_give_the_same_links(seed: int, size: int, read: bool) -> None:
     """Paths of any characters, in any place of a sentence, their files read before or after."""
     draw = random.Random(seed)
-    cited = (draw.choice(PATHS) + draw.choice(LINES) for _ in range(size))
-    text = " ".join(draw.choice(FORMS).format(one) for one in cited)
+    named = [*PATHS, *UNKNOWN]
+    cited = (draw.choice(named) + draw.choice([*LINES, ""]) for _ in range(size))
+    text = " ".join(draw.choice(FORMS).format(one, one) for one in cited)
     cuts = sorted(draw.sample(range(1, len(text)), min(len(text) - 1, draw.randint(1, 12))))
     pieces = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
     assert checked(pieces, SOURCES if read else {}) == checked([text], SOURCES)
