@@ -7,10 +7,12 @@ import binascii
 import re
 from collections.abc import Iterator
 
-from bot.context.secrets.candidate import Candidate, places
-from bot.context.secrets.held_words import word_of
-from bot.context.secrets.passwords import is_marked_password, is_password, is_word_secret
-from bot.context.secrets.values import is_mixed, is_random, without_templates
+from bot.context.secrets.candidate import Candidate
+from bot.context.secrets.judgement.passwords import is_marked_password, is_password, is_word_secret
+from bot.context.secrets.judgement.randomness import is_random
+from bot.context.secrets.judgement.references import without_templates
+from bot.context.secrets.judgement.values import is_mixed
+from bot.context.secrets.word_search import find_places, word_of
 
 _ADDRESS_END = re.compile(r"[^\s\"'`<>\\]{1,2000}")
 _HOST = re.compile(r"[\w\[{$%.~*-]")
@@ -94,25 +96,25 @@ def addresses(text: str, words: frozenset[str], kind: str) -> Iterator[Candidate
                 if proof(row["value"]):
                     yield _candidate(row)
     if "random" in words and kind == "json":
-        for at in places(text, '"random_password"'):
+        for at in find_places(text, '"random_password"'):
             made = _MADE_PASSWORD.match(text, at)
             if made:
                 yield _candidate(made)
     if "snmp" in words and "community" in words and kind in {"yaml", "config", "json", "code"}:
-        for at in places(text, "community"):
+        for at in find_places(text, "community"):
             found = _COMMUNITY.match(text, at)
             if found and is_marked_password(found["value"]):
                 yield Candidate(*found.span("value"), "password")
     if kind in {"java", "kotlin", "scala"}:
-        for at in places(text, "getConnection") if "getconnection" in words else ():
+        for at in find_places(text, "getConnection") if "getconnection" in words else ():
             found = _CONNECTION.match(text, at)
             if found and is_word_secret(found["value"]):
                 yield _candidate(found)
-        for at in places(text, '"jdbc:') if "jdbc" in words else ():
+        for at in find_places(text, '"jdbc:') if "jdbc" in words else ():
             found = _AFTER_JDBC.match(text, at)
             if found and is_word_secret(found["value"]):
                 yield _candidate(found)
-        for at in places(text, '".toCharArray()') if "tochararray" in words else ():
+        for at in find_places(text, '".toCharArray()') if "tochararray" in words else ():
             found = _CHARACTERS.search(text, max(0, at - 200), at)
             if found and is_marked_password(found["value"]):
                 yield _candidate(found)
@@ -121,13 +123,13 @@ def addresses(text: str, words: frozenset[str], kind: str) -> Iterator[Candidate
             place
             for word, anchor in (("login", "ogin: "), ("credentials", "redentials: "))
             if word in words
-            for place in places(text, anchor)
+            for place in find_places(text, anchor)
         ):
             found = _LOGIN_IN_PROSE.match(text, at)
             if found and is_marked_password(found["value"]):
                 yield Candidate(*found.span("value"), "password")
     if kind == "prose":
-        for at in (place for anchor in _LOGIN_ANCHORS for place in places(text, anchor)):
+        for at in (place for anchor in _LOGIN_ANCHORS for place in find_places(text, anchor)):
             found = _LOGIN_IN_PROSE.match(text, at)
             if found is None:
                 continue
@@ -161,7 +163,7 @@ _SERVICE_PASSWORD = re.compile(
 
 def _of_services(text: str) -> Iterator[Candidate]:
     """Yield the passwords of services that a document tells: `DB root password: …`."""
-    for at in places(text, "assword"):
+    for at in find_places(text, "assword"):
         found = _SERVICE_PASSWORD.search(text, max(0, at - 40), at + 100)
         if found is None or found.start("value") < at:
             continue
@@ -170,7 +172,7 @@ def _of_services(text: str) -> Iterator[Candidate]:
             continue
         if is_word_secret(found["value"]):
             yield _candidate(found)
-    for at in places(text, "assword `"):
+    for at in find_places(text, "assword `"):
         found = _USER_AND_PASSWORD.search(text, max(0, at - 120), at + 90)
         if found and found.start("value") > at and is_word_secret(found["value"]):
             yield _candidate(found)
@@ -191,7 +193,7 @@ _PAIR_OF_HOST = re.compile(
 
 def _of_relays(text: str, kind: str) -> Iterator[Candidate]:
     proof = is_word_secret if kind == "config" else is_password
-    for at in places(text, "@"):
+    for at in find_places(text, "@"):
         start = max(text.rfind("\n", max(0, at - 250), at) + 1, at - 250, 0)
         row = _RELAY.match(text, start)
         if row and row.start("value") > at and proof(row["value"]):
@@ -225,13 +227,13 @@ _MEMBER = re.compile(
 def in_user_maps(text: str, words: frozenset[str]) -> Iterator[Candidate]:
     """Yield the passwords of `users = {"admin": "…"}` and of `passwords = {"admin": "…"}`."""
     for word in ("passwords", "PASSWORDS", "Passwords"):
-        for at in places(text, word) if "passwords" in words else ():
+        for at in find_places(text, word) if "passwords" in words else ():
             found = _PASSWORDS.match(text, at)
             for member in _MEMBER.finditer(text, *found.span("body")) if found else ():
                 if member["value"][0].islower() and is_word_secret(member["value"]):
                     yield Candidate(*member.span("value"), "password", "quotes")
     for word in ("users", "Users", "USERS", "accounts", "Accounts", "ACCOUNTS"):
-        for at in places(text, word) if word.lower() in words else ():
+        for at in find_places(text, word) if word.lower() in words else ():
             found = _USERS.match(text, at)
             if found is None:
                 continue
@@ -250,7 +252,7 @@ _SPANS = re.compile(
 def _in_spans(text: str) -> Iterator[Candidate]:
     """Yield the password of a user in a document: `` `demo@acme.com` / `…` ``."""
     for anchor, pattern in _PAIRS_OF_LOGINS:
-        for at in places(text, anchor):
+        for at in find_places(text, anchor):
             floor = max(text.rfind("\n", max(0, at - 300), at) + 1, at - 300, 0)
             found = pattern.search(text, max(floor, at - 62), at + 90)
             if found is None or not is_marked_password(found["value"]):
@@ -323,7 +325,7 @@ _CODE = "(){}[]\\,"
 def _in_pairs(text: str, words: frozenset[str]) -> Iterator[Candidate]:
     """Yield passwords of addresses without `://`: MySQL's for Go, Oracle's, those of sqlplus."""
     for anchor, pattern in _PAIRS:
-        for at in places(text, anchor) if word_of(anchor) in words else ():
+        for at in find_places(text, anchor) if word_of(anchor) in words else ():
             match = pattern.search(text, max(0, at - 270), at + 300)
             if match is None or _PLAIN.fullmatch(match["value"]):
                 continue
@@ -343,31 +345,31 @@ _PAIRS = (
 def _encoded(text: str, words: frozenset[str]) -> Iterator[Candidate]:
     """Yield base64 of `user:password` and the signatures of Azure's shared access."""
     for anchor, pattern in (("auth", _DOCKER_AUTH), ("asic ", _BASIC)):
-        for at in places(text, anchor) if anchor.strip() in words else ():
+        for at in find_places(text, anchor) if anchor.strip() in words else ():
             match = pattern.match(text, at)
             if match and _is_pair(match["value"]):
                 yield _candidate(match)
     for anchor, before in (("sig=", 0), ("Signature=", 6)):
-        for at in places(text, anchor) if word_of(anchor) in words else ():
+        for at in find_places(text, anchor) if word_of(anchor) in words else ():
             match = _SIGNATURE.match(text, at)
             in_query = text[max(0, at - before - 1) : at] in ("?", "&", ";", "?X-Amz-", "&X-Amz-")
             if match and in_query and is_random(match["value"].replace("%", "")):
                 yield _candidate(match, "signature")
     for anchor, pattern in (("{PLAIN}", _PLAIN_SCHEME), ("appid=", _QUERY_KEY)):
-        for at in places(text, anchor) if word_of(anchor) in words else ():
+        for at in find_places(text, anchor) if word_of(anchor) in words else ():
             match = pattern.match(text, at - (anchor == "appid="))
             if match:
                 yield _candidate(match)
-    for at in places(text, "AUTH PLAIN ") if "plain" in words else ():
+    for at in find_places(text, "AUTH PLAIN ") if "plain" in words else ():
         match = _SASL.match(text, at)
         if match and match["value"][:1].isalnum() and _is_sasl(match["value"]):
             yield _candidate(match)
-    for at in places(text, "encrypt") if "encrypt" in words else ():
+    for at in find_places(text, "encrypt") if "encrypt" in words else ():
         match = _GOSSIP.match(text, at)
         if match and is_random(match["value"]):
             yield _candidate(match, "key")
     done = 0
-    for at in places(text, "ookie") if "cookie" in words else ():
+    for at in find_places(text, "ookie") if "cookie" in words else ():
         if at < done:
             continue
         head = _COOKIES.match(text, at)
@@ -444,7 +446,7 @@ def _is_pair(encoded: str) -> bool:
 def _in_tables(text: str) -> Iterator[Candidate]:
     """Yield the cells of a Markdown table's password column."""
     done = 0
-    for hit in places(text, "assw"):
+    for hit in find_places(text, "assw"):
         start = text.rfind("\n", max(0, hit - 400), hit) + 1
         newline = text.find("\n", hit, hit + 400)
         if hit < done or newline < 0 or not text.startswith("|", start):

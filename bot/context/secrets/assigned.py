@@ -12,32 +12,25 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from bot.context.secrets.candidate import Candidate, Written, places
-from bot.context.secrets.held_words import word_of
-from bot.context.secrets.names import (
+from bot.context.secrets.candidate import Candidate, Written
+from bot.context.secrets.judgement.names import (
     Strength,
     is_key_name,
     is_password_name,
     is_sole_password,
     secret_strength,
 )
-from bot.context.secrets.nearby import KEY_AFTER, USER, in_login, in_statement, is_login
-from bot.context.secrets.passwords import (
+from bot.context.secrets.judgement.passwords import (
     is_marked_password,
     is_password,
     is_word_secret,
     is_words_secret,
 )
-from bot.context.secrets.values import (
-    is_dense,
-    is_encrypted,
-    is_harmless,
-    is_mixed,
-    is_mnemonic,
-    is_random,
-    is_typed,
-    is_uuid,
-)
+from bot.context.secrets.judgement.randomness import is_random, is_uuid
+from bot.context.secrets.judgement.references import is_encrypted, is_harmless
+from bot.context.secrets.judgement.values import is_dense, is_mixed, is_mnemonic, is_typed
+from bot.context.secrets.nearby import KEY_AFTER, USER, in_login, in_statement, is_login
+from bot.context.secrets.word_search import find_places, word_of
 
 _WORDS = {
     word_of(word): word.encode()
@@ -265,7 +258,7 @@ def name_hits(data: bytes, words: frozenset[str]) -> list[int]:
 def in_logins(text: str, words: frozenset[str], kind: str) -> Iterator[Candidate]:
     """Yield passwords among the arguments of the calls that log in, in the languages with such."""
     for word, place in _LOGINS.get(kind, {}).items():
-        for at in places(text, word) if word_of(word) in words else ():
+        for at in find_places(text, word) if word_of(word) in words else ():
             yield from in_login(text, at + len(word), word, place, word not in _OF_OTHERS_TOO)
 
 

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from bot.context.secrets.candidate import Candidate, places
-from bot.context.secrets.held_words import word_of
+from bot.context.secrets.candidate import Candidate
+from bot.context.secrets.judgement.passwords import is_marked_password, is_password
+from bot.context.secrets.judgement.randomness import is_random
+from bot.context.secrets.judgement.values import is_mixed
 from bot.context.secrets.nearby import STRING, USER
-from bot.context.secrets.passwords import is_marked_password, is_password
-from bot.context.secrets.values import is_mixed, is_random
+from bot.context.secrets.word_search import find_places, word_of
 
 _CALLS = (
     ("jwt.", r"\.(?:sign|verify|encode|decode)\w{0,12}\("),
@@ -79,7 +80,7 @@ def keys_in_calls(text: str, words: frozenset[str], kind: str) -> Iterator[Candi
     for word, anchor, size, opening in _openings(kind):
         if word not in words:
             continue
-        for at in places(text, anchor):
+        for at in find_places(text, anchor):
             found = opening.match(text, at + size)
             if found is None:
                 continue
@@ -91,7 +92,7 @@ def keys_in_calls(text: str, words: frozenset[str], kind: str) -> Iterator[Candi
     if "jwt" in words:
         yield from _keys_of_parsers(text)
     for anchor in _PROVIDERS if "auth" in words else ():
-        for at in places(text, anchor) if anchor in words else ():
+        for at in find_places(text, anchor) if anchor in words else ():
             found = _PROVIDER.match(text, at)
             if found and is_random(found["value"]):
                 yield Candidate(*found.span("value"), "secret", "quotes")
@@ -141,7 +142,7 @@ _NEAR = 600
 
 def _keys_of_parsers(text: str) -> Iterator[Candidate]:
     """Yield the key that a function returns to Go's parser of JSON web tokens."""
-    for at in places(text, "return []byte("):
+    for at in find_places(text, "return []byte("):
         found = _RETURNED.match(text, at)
         if found and "jwt." in text[max(0, at - _NEAR) : at] and is_password(found["value"]):
             yield Candidate(*found.span("value"), "key", "quotes")
@@ -153,7 +154,7 @@ _ARGUMENT = re.compile(rf"\s{{0,40}}b?{STRING.pattern}")
 def pairs_in_calls(text: str, words: frozenset[str]) -> Iterator[Candidate]:
     """Yield the password of a user and a password that are encoded together."""
     for anchor in _ENCODERS:
-        for at in places(text, anchor) if word_of(anchor) in words else ():
+        for at in find_places(text, anchor) if word_of(anchor) in words else ():
             literal = _ARGUMENT.match(text, at + len(anchor))
             user = USER.match(literal["value"]) if literal else None
             if literal and user and is_mixed(literal["value"][user.end() :]):

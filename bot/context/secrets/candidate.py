@@ -1,16 +1,11 @@
-"""A value that may be a secret, and its place as the line alone tells it."""
+"""A value that may be a secret, and its place in a text."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import AnyStr, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 Written = Literal["bare", "quotes", "form"]
-
-_COMMENTS = ("//", "/*", "#", "--", ";", "%", "<!--", "*", "REM ")
-_LITERAL = re.compile(r"""\\.|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`""")
-_OPEN_QUOTE = re.compile("[\"'`]")
 
 
 class Candidate(NamedTuple):
@@ -26,18 +21,6 @@ class Candidate(NamedTuple):
     written: Written = "bare"
 
 
-def places(text: AnyStr, word: AnyStr) -> Iterator[int]:
-    """Yield the places of a word, without overlap."""
-    at = text.find(word)
-    while at >= 0:
-        yield at
-        at = text.find(word, at + len(word))
-
-
-def is_text_on_line(data: bytes, start: int) -> bool:
-    """Tell whether a place is in a string or comment: after an open quote or a comment's mark."""
-    floor = max(0, start - 2_000)
-    head = data[max(floor, data.rfind(b"\n", floor, start) + 1) : start].decode("latin-1")
-    if head.lstrip().startswith(_COMMENTS) or " // " in head or " # " in head or " -- " in head:
-        return True
-    return _OPEN_QUOTE.search(_LITERAL.sub("", head)) is not None
+def candidate_from(match: re.Match[str], label: str = "password") -> Candidate:
+    """Return the group `value` of a match as a candidate that its form gives away."""
+    return Candidate(match.start("value"), match.end("value"), label, "form")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bot.context.secrets.candidate import Candidate, Written, places
-from bot.context.secrets.held_words import word_of
-from bot.context.secrets.passwords import is_password, is_words_secret
+from bot.context.secrets.candidate import Candidate, Written
+from bot.context.secrets.judgement.passwords import is_password, is_words_secret
+from bot.context.secrets.word_search import find_places, word_of
 
 _VALUE = (
     r"""(?:(?P<quote>["'])|)(?P<value>(?(quote)[^"'`\n$]{4,100}?(?=["'])|[^\s"'`;|&<>]{4,200}))"""
@@ -231,7 +231,7 @@ _USER = re.compile(
 
 def _in_user_lists(text: str) -> Iterator[Candidate]:
     """Yield the passwords of the users that cloud-init creates: `chpasswd: list:`."""
-    for at in places(text, "chpasswd:"):
+    for at in find_places(text, "chpasswd:"):
         head = _USERS.match(text, at)
         row = _USER.match(text, head.end()) if head else None
         while row:

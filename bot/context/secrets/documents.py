@@ -9,9 +9,11 @@ from bisect import bisect_right
 from collections.abc import Generator, Iterator
 
 from bot.context.secrets.candidate import Candidate
-from bot.context.secrets.names import is_password_name
-from bot.context.secrets.passwords import is_word_secret
-from bot.context.secrets.values import PUBLIC, is_harmless, is_mixed, is_random, is_typed
+from bot.context.secrets.judgement.names import is_password_name
+from bot.context.secrets.judgement.passwords import is_word_secret
+from bot.context.secrets.judgement.randomness import PUBLIC, is_random
+from bot.context.secrets.judgement.references import is_harmless
+from bot.context.secrets.judgement.values import is_mixed, is_typed
 
 _KIND = re.compile(r"""^[ \t-]{0,40}["']?kind["']?[ \t]*:[ \t]*["']?(\w{1,60})""", re.MULTILINE)
 _JSON_KIND = re.compile(r"""["']kind\\{0,3}["'][ \t]*:[ \t]*\\{0,3}["'](\w{1,60})""")

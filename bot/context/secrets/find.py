@@ -11,17 +11,19 @@ from collections.abc import Callable, Iterable, Iterator
 from bot.context.secrets.addresses import ADDRESS_WORDS, addresses, in_user_maps
 from bot.context.secrets.assigned import NAME_WORDS, assigned, in_logins, name_hits
 from bot.context.secrets.calls import CALL_WORDS, keys_in_calls, pairs_in_calls
-from bot.context.secrets.candidate import Candidate, is_text_on_line
+from bot.context.secrets.candidate import Candidate
 from bot.context.secrets.commands import COMMAND_WORDS, in_commands
 from bot.context.secrets.documents import kubernetes_secrets
-from bot.context.secrets.excerpt import Excerpt
 from bot.context.secrets.formats import ScanKind
-from bot.context.secrets.forms import known_forms, prefixed_tokens
-from bot.context.secrets.held_words import HeldWords
+from bot.context.secrets.judgement.line_syntax import is_text_on_line
 from bot.context.secrets.mask import Span
-from bot.context.secrets.private_keys import KEY_WORDS, private_keys, web_keys
-from bot.context.secrets.rules import preload, provider_tokens
 from bot.context.secrets.table_rows import ROW_WORDS, in_rows
+from bot.context.secrets.tokens.excerpt import Excerpt
+from bot.context.secrets.tokens.forms import known_forms
+from bot.context.secrets.tokens.prefixes import prefixed_tokens
+from bot.context.secrets.tokens.private_keys import KEY_WORDS, private_keys, web_keys
+from bot.context.secrets.tokens.rules import preload, provider_tokens
+from bot.context.secrets.word_search import HeldWords
 
 __all__ = ["find_secrets", "preload"]
 
@@ -88,7 +90,7 @@ def _confirmed(data: bytes, kind: ScanKind, found: Iterable[Candidate]) -> Itera
         if kind not in _TEXT_KINDS and not certain:
             if is_text is None:
                 # Loading a grammar takes as long as scanning a megabyte.
-                from bot.context.secrets.syntax import text_finder
+                from bot.context.secrets.judgement.syntax_tree import text_finder
 
                 is_text = text_finder(data, kind)
             if not is_text(start, end):

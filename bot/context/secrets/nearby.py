@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from itertools import islice
 
 from bot.context.secrets.candidate import Candidate
-from bot.context.secrets.names import Strength
-from bot.context.secrets.passwords import is_marked_password, is_password, is_word_secret
-from bot.context.secrets.values import is_mixed, is_random
+from bot.context.secrets.judgement.names import Strength
+from bot.context.secrets.judgement.passwords import is_marked_password, is_password, is_word_secret
+from bot.context.secrets.judgement.randomness import is_random
+from bot.context.secrets.judgement.values import is_mixed
 
 STRING = re.compile(r"""(?P<quote>\\{0,2}["'`])(?P<value>[^"'`\n]{0,400})(?P=quote)""")
 _WORD = re.compile(r"""["'`]([^\s"'`\\]{8,200})\\{0,2}["'`]""")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Iterator
 
-from bot.context.secrets.candidate import Candidate, places
-from bot.context.secrets.names import Strength, secret_strength
-from bot.context.secrets.passwords import is_password
-from bot.context.secrets.values import is_random
+from bot.context.secrets.candidate import Candidate
+from bot.context.secrets.judgement.names import Strength, secret_strength
+from bot.context.secrets.judgement.passwords import is_password
+from bot.context.secrets.judgement.randomness import is_random
+from bot.context.secrets.word_search import find_places
 
 _INTO = re.compile(
     r"(?:INTO|into|Into)\s{1,8}[\w.`\"\[\]\\]{1,120}\s{0,8}\((?P<columns>[^()]{1,4000})\)"
@@ -32,12 +33,12 @@ def in_rows(text: str, words: frozenset[str]) -> Iterator[Candidate]:
     """
     for anchor in ("INTO", "into", "Into") if "into" in words else ():
         done = 0
-        for at in places(text, anchor):
+        for at in find_places(text, anchor):
             head = _INTO.match(text, at) if at >= done else None
             if head and (columns := _secret_columns(head["columns"])):
                 done = yield from _inserted(text, head.end(), columns)
     for anchor in ("COPY ", "copy ") if "copy" in words else ():
-        for at in places(text, anchor):
+        for at in find_places(text, anchor):
             head = _COPY.match(text, at)
             if head and (columns := _secret_columns(head["columns"])):
                 yield from _copied(text, head.end(), columns)

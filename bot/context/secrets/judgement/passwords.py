@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from bot.context.secrets.values import DIGIT_TERM, is_reference, is_typed
+from bot.context.secrets.judgement.references import is_reference
+from bot.context.secrets.judgement.values import is_typed
+from bot.context.secrets.judgement.words import DIGIT_TERM
 
 _SHORTEST = 6
 _LONGEST = 80

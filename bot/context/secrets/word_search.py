@@ -1,4 +1,4 @@
-"""Which of a fixed set of words a text holds.
+"""Search for fixed words: which of them a text holds, and at which places.
 
 The scanner seeks some hundred fixed texts, and nearly all files hold few of them. Splitting a text
 into its words once takes a fraction of the time that seeking each of them takes.
@@ -10,13 +10,9 @@ import re
 import string
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from typing import AnyStr
 
 _RUN = re.compile(r"[a-z]{2,}")
-_AS_WORDS = bytes(
-    ord(chr(byte).lower()) if chr(byte) in string.ascii_letters else 0x20 for byte in range(256)
-)
-_MOST_KEPT = 1_000_000
-"""Bytes of words that are remembered."""
 
 
 @lru_cache(maxsize=512)
@@ -24,6 +20,13 @@ def word_of(anchor: str) -> str:
     """Return the longest run of letters of a text that is sought, in small letters."""
     runs: list[str] = _RUN.findall(anchor.lower())
     return max(runs, key=len)
+
+
+_AS_WORDS = bytes(
+    ord(chr(byte).lower()) if chr(byte) in string.ascii_letters else 0x20 for byte in range(256)
+)
+_MOST_KEPT = 1_000_000
+"""Bytes of words that are remembered."""
 
 
 class HeldWords:
@@ -69,3 +72,11 @@ def _words_with(part: bytes, joined: bytes) -> Iterator[bytes]:
         end = end if end >= 0 else len(joined)
         yield joined[joined.rfind(b" ", 0, at) + 1 : end]
         at = joined.find(part, end)
+
+
+def find_places(text: AnyStr, word: AnyStr) -> Iterator[int]:
+    """Yield the places of a word, without overlap."""
+    at = text.find(word)
+    while at >= 0:
+        yield at
+        at = text.find(word, at + len(word))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.context.secrets.held_words import HeldWords, word_of
+from bot.context.secrets.word_search import HeldWords, word_of
 
 _SOUGHT = ("pass", "word", "asic", "az")
 _PIECES = st.lists(

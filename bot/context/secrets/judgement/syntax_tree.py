@@ -9,7 +9,7 @@ from functools import lru_cache
 from tree_sitter import Node, Parser, Tree
 
 from bot.context.grammars import load_language
-from bot.context.secrets.candidate import is_text_on_line
+from bot.context.secrets.judgement.line_syntax import is_text_on_line
 
 _GRAMMARS: dict[str, tuple[str, str]] = {
     "python": ("python", "language"),

@@ -11,8 +11,8 @@ import re
 from bisect import bisect_right
 from functools import lru_cache
 
+from bot.context.secrets.judgement.words import is_name
 from bot.context.secrets.mask import Span
-from bot.context.secrets.values import is_name
 
 _TOKEN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-+/.$"
 _SHAPE = bytes(0x61 if byte in _TOKEN else 0x20 for byte in range(256))

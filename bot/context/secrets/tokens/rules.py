@@ -12,8 +12,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from bot.context.secrets.judgement.examples import is_placeholder
 from bot.context.secrets.mask import Span
-from bot.context.secrets.values import is_placeholder
 
 if TYPE_CHECKING:
     from kingfisher_sdk import Scanner

@@ -8,11 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from bot.context.secrets.judgement.examples import is_placeholder
 from bot.context.secrets.mask import Span
-from bot.context.secrets.values import entropy, is_camel_case, is_harmless, is_placeholder
 
-_A = rb"[A-Za-z0-9]"
-_U = rb"[A-Za-z0-9_-]"
 _FORMS: tuple[tuple[str, bytes, bytes], ...] = (
     ("AWS key", b"AKIA", rb"AKIA[A-Z0-9]{16}"),
     ("AWS key", b"ASIA", rb"ASIA[A-Z0-9]{16}"),
@@ -152,16 +150,23 @@ _FORMS: tuple[tuple[str, bytes, bytes], ...] = (
     ("password hash", b"$", rb"\$[PH]\$([A-Za-z0-9./]{31})(?![A-Za-z0-9./])"),
     ("password hash", b"{S", rb"\{S?SHA(?:256|512)?\}([A-Za-z0-9+/]{27,}={0,2})"),
 )
-_LONG_RUN = re.compile(rb"[_-][A-Za-z0-9]{20,200}(?![A-Za-z0-9])")
-_HEAD = re.compile(
-    rb"(?:(?<![A-Za-z0-9_./+=-])(?<!s:)|(?<=[A-Za-z_]=))"
-    rb"[A-Za-z][A-Za-z0-9]{0,9}(?:[_-][A-Za-z][A-Za-z0-9]{0,9}){0,2}\Z"
-)
-_REST = re.compile(rb"(?:[_-][A-Za-z0-9]{1,100}){0,3}(?![A-Za-z0-9_/+=@-])")
-"""A short prefix and a long random rest: how providers without a rule form their tokens."""
-_NO_TOKEN = re.compile(
-    rb"(?:sha\d*|md5|h1|rev|commit|chunk|bundle|index|main|vendor|css|js|img|hash|git|id|test|file|diff|v\d+|x\d+|win|linux|darwin|uuid)[_-]",
-    re.IGNORECASE,
+_BEFORE = {
+    b"k_live_": 1,
+    b"k_test_": 1,
+    b"T3BlbkFJ": 210,
+    b"-us": 32,
+    b"_v1_": 3,
+    b":AA": 10,
+    b".atlasv1.": 14,
+    b"8Q~": 3,
+    b"7Q~": 3,
+    b"AZDO": 76,
+    b"FFFFNRAL": 36,
+}
+"""How many bytes of a token stand before its anchor, if it does not begin with it."""
+_COMPILED = tuple(
+    (label, anchor, re.compile(pattern), _BEFORE.get(anchor, 0))
+    for label, anchor, pattern in _FORMS
 )
 
 
@@ -173,6 +178,9 @@ def known_forms(data: bytes) -> Iterator[Span]:
             token = match[group].decode("latin-1")
             if _is_whole(data, match.start(), label) and not is_placeholder(token):
                 yield Span(*match.span(group), label)
+
+
+_LONGEST = 5_000
 
 
 def _matches(
@@ -196,25 +204,6 @@ def _matches(
         at = data.find(anchor, following)
 
 
-_LONGEST = 5_000
-_BEFORE = {
-    b"k_live_": 1,
-    b"k_test_": 1,
-    b"T3BlbkFJ": 210,
-    b"-us": 32,
-    b"_v1_": 3,
-    b":AA": 10,
-    b".atlasv1.": 14,
-    b"8Q~": 3,
-    b"7Q~": 3,
-    b"AZDO": 76,
-    b"FFFFNRAL": 36,
-}
-"""How many bytes of a token stand before its anchor, if it does not begin with it."""
-_COMPILED = tuple(
-    (label, anchor, re.compile(pattern), _BEFORE.get(anchor, 0))
-    for label, anchor, pattern in _FORMS
-)
 _LOOSE_START = frozenset(
     [
         "password hash",
@@ -238,31 +227,3 @@ def _is_whole(data: bytes, start: int, label: str) -> bool:
     if not (before.isalnum() or before in b"_") or before in b"=":
         return True
     return data[max(0, start - 2) : start - 1] == b"\\" and before in b"nrt"
-
-
-def prefixed_tokens(data: bytes) -> Iterator[Span]:
-    """Yield strings that look like a provider's token although no rule names the provider."""
-    for run in _LONG_RUN.finditer(data):
-        head = _HEAD.search(data, max(0, run.start() - 36), run.start())
-        rest = _REST.match(data, run.end())
-        if head is None or rest is None:
-            continue
-        body = data[run.start() + 1 : rest.end()]
-        if _NO_TOKEN.match(head.group() + b"_") or len(body) < 30 or body.startswith(b"01"):
-            continue
-        digits = sum(48 <= char <= 57 for char in body)
-        upper = sum(65 <= char <= 90 for char in body)
-        lower = sum(97 <= char <= 122 for char in body)
-        text = body.decode()
-        if digits < 1 or lower < 3 or (upper < 3 and digits < 6):
-            continue
-        longest = max(re.split(rb"[_-]", body), key=len)
-        if _HEX.fullmatch(longest) and not _OF_A_KEY.search(head.group()):
-            continue
-        if entropy(text) >= 3.8 and not is_harmless(text) and not is_camel_case(text):
-            yield Span(head.start(), rest.end(), "token")
-
-
-_HEX = re.compile(rb"[0-9a-f]+")
-_OF_A_KEY = re.compile(rb"(?:\A|[_-])(?:live|prod|secret|sk|key|token|pat)\Z")
-"""Prefixes of keys in hexadecimal digits. Behind other words such digits are a digest."""

@@ -1,0 +1,1 @@
+"""Judgement of names, values and places: which of them can be secrets."""

@@ -1,0 +1,1 @@
+"""Tokens and keys that their own form gives away."""
