@@ -1,4 +1,4 @@
-"""Finding secrets in a text: by the providers' forms, and by the name that a value is given to.
+"""Finding secrets in a text: by their own form, by their place, and by the name that they have.
 
 Each step begins with a search for fixed words in C and looks closer only around its hits. So a text
 without a secret's name costs little, and the time is linear in the length of any text.
@@ -8,16 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from bot.context.secrets.addresses import ADDRESS_WORDS, addresses, in_user_maps
 from bot.context.secrets.assigned import NAME_WORDS, assigned, in_logins, name_hits
-from bot.context.secrets.calls import CALL_WORDS, keys_in_calls, pairs_in_calls
 from bot.context.secrets.candidate import Candidate
-from bot.context.secrets.commands import COMMAND_WORDS, in_commands
-from bot.context.secrets.documents import kubernetes_secrets
 from bot.context.secrets.formats import ScanKind
 from bot.context.secrets.judgement.line_syntax import is_text_on_line
 from bot.context.secrets.mask import Span
-from bot.context.secrets.table_rows import ROW_WORDS, in_rows
+from bot.context.secrets.places.addresses import ADDRESS_WORDS, in_addresses
+from bot.context.secrets.places.calls import CALL_WORDS, keys_in_calls, pairs_in_calls
+from bot.context.secrets.places.commands import COMMAND_WORDS, in_commands
+from bot.context.secrets.places.document_logins import DOCUMENT_WORDS, in_comments, in_documents
+from bot.context.secrets.places.headers import HEADER_WORDS, in_headers
+from bot.context.secrets.places.java_logins import JAVA_WORDS, in_java_logins
+from bot.context.secrets.places.kubernetes import kubernetes_secrets
+from bot.context.secrets.places.server_settings import SERVER_WORDS, in_server_settings
+from bot.context.secrets.places.sql_rows import ROW_WORDS, in_rows
+from bot.context.secrets.places.text_tables import in_text_tables
+from bot.context.secrets.places.user_lists import USER_LIST_WORDS, in_cloud_init, in_user_lists
+from bot.context.secrets.places.user_maps import USER_MAP_WORDS, in_user_maps
 from bot.context.secrets.tokens.excerpt import Excerpt
 from bot.context.secrets.tokens.forms import known_forms
 from bot.context.secrets.tokens.prefixes import prefixed_tokens
@@ -31,10 +38,24 @@ _COMPILED_LANGUAGES = frozenset(
     ["c", "cpp", "csharp", "go", "java", "kotlin", "rust", "scala", "swift"]
 )
 """Command lines are rare in their sources, and these are most of the text of a repository."""
+_JAVA_LANGUAGES = frozenset(["java", "kotlin", "scala"])
 _TEXT_KINDS = frozenset(["yaml", "config", "shell", "prose", "xml", "json"])
 
 
-_HELD = HeldWords(ADDRESS_WORDS | CALL_WORDS | COMMAND_WORDS | KEY_WORDS | NAME_WORDS | ROW_WORDS)
+_HELD = HeldWords(
+    ADDRESS_WORDS
+    | CALL_WORDS
+    | COMMAND_WORDS
+    | DOCUMENT_WORDS
+    | HEADER_WORDS
+    | JAVA_WORDS
+    | KEY_WORDS
+    | NAME_WORDS
+    | ROW_WORDS
+    | SERVER_WORDS
+    | USER_LIST_WORDS
+    | USER_MAP_WORDS
+)
 
 
 def find_secrets(data: bytes, kind: ScanKind) -> list[Span]:
@@ -63,23 +84,44 @@ def _tokens(data: bytes) -> Iterator[Span]:
 def _by_syntax(data: bytes, words: frozenset[str], kind: ScanKind) -> Iterator[Span]:
     # One character a byte, so that places in the text are places in the data.
     text = data.decode("latin-1")
-    hits = name_hits(data, words)
-    found: list[Candidate] = list(addresses(text, words, kind))
-    if kind not in _COMPILED_LANGUAGES:
-        found += in_commands(text, words)
-    if hits:
-        found += in_rows(text, words)
+    found = [*_by_place(text, words, kind)]
     if kind not in _TEXT_KINDS:
-        found += keys_in_calls(text, words, kind)
-        found += pairs_in_calls(text, words)
-        found += in_user_maps(text, words)
-        found += in_logins(text, words, kind)
-    if hits:
+        found += _by_call(text, words, kind)
+    if hits := name_hits(data, words):
+        found += in_rows(text, words)
         found += assigned(text, hits, kind)
         if "secret" in words:
             found += kubernetes_secrets(text)
     if found:
         yield from _confirmed(data, kind, found)
+
+
+def _by_place(text: str, words: frozenset[str], kind: ScanKind) -> Iterator[Candidate]:
+    """Yield the values that an address, a header, a list, a document or a command gives away."""
+    yield from in_addresses(text, words)
+    yield from in_headers(text, words)
+    yield from in_server_settings(text, words, kind)
+    if kind in {"config", "prose"}:
+        yield from in_user_lists(text, words, kind)
+    if kind in _JAVA_LANGUAGES:
+        yield from in_java_logins(text, words)
+    if kind == "prose":
+        yield from in_documents(text, words)
+        yield from in_text_tables(text)
+    elif kind != "json":
+        yield from in_comments(text, words)
+    if kind not in _COMPILED_LANGUAGES:
+        yield from in_commands(text, words)
+        if "chpasswd" in words:
+            yield from in_cloud_init(text)
+
+
+def _by_call(text: str, words: frozenset[str], kind: ScanKind) -> Iterator[Candidate]:
+    """Yield the values that a call or a map of users in a programming language gives away."""
+    yield from keys_in_calls(text, words, kind)
+    yield from pairs_in_calls(text, words)
+    yield from in_user_maps(text, words)
+    yield from in_logins(text, words, kind)
 
 
 def _confirmed(data: bytes, kind: ScanKind, found: Iterable[Candidate]) -> Iterator[Span]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from bot.context.secrets.candidate import Candidate, Written
 from bot.context.secrets.judgement.passwords import is_password, is_words_secret
-from bot.context.secrets.word_search import find_places, word_of
+from bot.context.secrets.word_search import word_of
 
 _VALUE = (
     r"""(?:(?P<quote>["'])|)(?P<value>(?(quote)[^"'`\n$]{4,100}?(?=["'])|[^\s"'`;|&<>]{4,200}))"""
@@ -201,8 +201,6 @@ def in_commands(text: str, words: frozenset[str]) -> Iterator[Candidate]:
 
     `words` are those of `COMMAND_WORDS` that the text holds.
     """
-    if "chpasswd" in words:
-        yield from _in_user_lists(text)
     for word, anchor, pattern in _SOUGHT:
         if word and word not in words:
             continue
@@ -219,22 +217,3 @@ def in_commands(text: str, words: frozenset[str]) -> Iterator[Candidate]:
                 yield Candidate(match.start("value"), match.end("value"), "password", how)
             newline = text.find("\n", at, at + 2 * _SIDE)
             at = text.find(anchor, newline if newline >= 0 else at + 2 * _SIDE)
-
-
-_USERS = re.compile(
-    r"chpasswd:[ \t]*\n(?:[ \t]+expire:[^\n]{0,40}\n)?[ \t]+list:[ \t]*[|>]?[-+]?[ \t]*\n"
-)
-_USER = re.compile(
-    r"[ \t]+(?:- )?[\"']?[\w.-]{1,40}:(?P<value>[^\s\"']{4,200})[\"']?[ \t]*(?:\n|\Z)"
-)
-
-
-def _in_user_lists(text: str) -> Iterator[Candidate]:
-    """Yield the passwords of the users that cloud-init creates: `chpasswd: list:`."""
-    for at in find_places(text, "chpasswd:"):
-        head = _USERS.match(text, at)
-        row = _USER.match(text, head.end()) if head else None
-        while row:
-            if is_password(row["value"]):
-                yield Candidate(*row.span("value"), "password")
-            row = _USER.match(text, row.end())

@@ -91,18 +91,10 @@ def keys_in_calls(text: str, words: frozenset[str], kind: str) -> Iterator[Candi
                     yield Candidate(*literal.span("value"), "key", "quotes")
     if "jwt" in words:
         yield from _keys_of_parsers(text)
-    for anchor in _PROVIDERS if "auth" in words else ():
-        for at in find_places(text, anchor) if anchor in words else ():
-            found = _PROVIDER.match(text, at)
-            if found and is_random(found["value"]):
-                yield Candidate(*found.span("value"), "secret", "quotes")
+    if "auth" in words:
+        yield from _secrets_of_providers(text, words)
 
 
-_PROVIDER = re.compile(
-    r"(?:omniauth|provider)[ (]{1,4}:\w{1,40},\s{0,80}['\"][^'\"\n]{1,200}['\"],\s{0,80}"
-    r"['\"](?P<value>[^'\"\n]{16,200})['\"]"
-)
-"""`provider :github, "id", "…"` of OmniAuth."""
 _MADE = frozenset(["algoliasearch(", "NewStaticV", "NewStaticCredentials("])
 """Calls whose keys are made by a machine."""
 _OF_PASSWORDS = frozenset(
@@ -134,6 +126,21 @@ def _is_argument(text: str, start: int, literal: re.Match[str], anchor: str) -> 
     return "{" not in text[start : literal.start()].rpartition("}")[2] and bool(
         _BEFORE_ARGUMENT.search(head)
     )
+
+
+_PROVIDER = re.compile(
+    r"(?:omniauth|provider)[ (]{1,4}:\w{1,40},\s{0,80}['\"][^'\"\n]{1,200}['\"],\s{0,80}"
+    r"['\"](?P<value>[^'\"\n]{16,200})['\"]"
+)
+"""`provider :github, "id", "…"` of OmniAuth."""
+
+
+def _secrets_of_providers(text: str, words: frozenset[str]) -> Iterator[Candidate]:
+    for anchor in _PROVIDERS:
+        for at in find_places(text, anchor) if anchor in words else ():
+            found = _PROVIDER.match(text, at)
+            if found and is_random(found["value"]):
+                yield Candidate(*found.span("value"), "secret", "quotes")
 
 
 _RETURNED = re.compile(r'return \[\]byte\("(?P<value>[^"\n]{8,400})"\)')

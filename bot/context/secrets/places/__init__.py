@@ -1,0 +1,1 @@
+"""Secrets that their place gives away: an address, a header, a table, a command or a call."""

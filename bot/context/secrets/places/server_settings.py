@@ -1,0 +1,80 @@
+"""Secrets in settings of servers and tools whose names do not say so."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from bot.context.secrets.candidate import Candidate, candidate_from
+from bot.context.secrets.judgement.passwords import is_marked_password
+from bot.context.secrets.judgement.randomness import is_random
+from bot.context.secrets.word_search import find_places
+
+SERVER_WORDS = frozenset(["plain", "encrypt", "random", "snmp", "community"])
+_WITH_COMMUNITIES = frozenset(["yaml", "config", "json", "code"])
+
+
+def in_server_settings(text: str, words: frozenset[str], kind: str) -> Iterator[Candidate]:
+    """Yield the secrets of Dovecot, Consul, Terraform and SNMP.
+
+    `words` are those of `SERVER_WORDS` that the text holds.
+    """
+    if "plain" in words:
+        yield from _dovecot_passwords(text)
+    if "encrypt" in words:
+        yield from _gossip_keys(text)
+    if "random" in words and kind == "json":
+        yield from _terraform_passwords(text)
+    if "snmp" in words and "community" in words and kind in _WITH_COMMUNITIES:
+        yield from _snmp_communities(text)
+
+
+_PLAIN_SCHEME = re.compile(r"\{PLAIN\}(?P<value>[^\s:\"'<>]{4,100})")
+
+
+def _dovecot_passwords(text: str) -> Iterator[Candidate]:
+    """Yield the passwords of `{PLAIN}…`, which Dovecot keeps without a hash."""
+    for at in find_places(text, "{PLAIN}"):
+        match = _PLAIN_SCHEME.match(text, at)
+        if match:
+            yield candidate_from(match)
+
+
+_GOSSIP = re.compile(
+    r"""encrypt["']?\s{0,8}[:=]\s{0,8}["']?"""
+    r"""(?P<value>[A-Za-z0-9+/]{22}==|[A-Za-z0-9+/]{43}=)(?![\w+/=])"""
+)
+"""The key with which Consul's and Nomad's servers talk to each other."""
+
+
+def _gossip_keys(text: str) -> Iterator[Candidate]:
+    for at in find_places(text, "encrypt"):
+        match = _GOSSIP.match(text, at)
+        if match and is_random(match["value"]):
+            yield candidate_from(match, "key")
+
+
+_MADE_PASSWORD = re.compile(
+    r'"random_password"[^\]]{0,2000}?"result"\s{0,4}:\s{0,4}"(?P<value>[^"\n]{4,200})"'
+)
+"""A password in Terraform's state."""
+
+
+def _terraform_passwords(text: str) -> Iterator[Candidate]:
+    for at in find_places(text, '"random_password"'):
+        made = _MADE_PASSWORD.match(text, at)
+        if made:
+            yield candidate_from(made)
+
+
+_COMMUNITY = re.compile(
+    r"""community[\w"']{0,12}[ \t]{0,8}[:=][ \t]{0,8}["']?(?P<value>[^\s"',;]{4,60})"""
+)
+"""The password of SNMP's versions 1 and 2."""
+
+
+def _snmp_communities(text: str) -> Iterator[Candidate]:
+    for at in find_places(text, "community"):
+        found = _COMMUNITY.match(text, at)
+        if found and is_marked_password(found["value"]):
+            yield Candidate(*found.span("value"), "password")
