@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from bot.context.secrets.assigned import NAME_WORDS, assigned, in_logins, name_hits
+from bot.context.secrets.assignments.login_calls import LOGIN_WORDS, find_in_known_logins
+from bot.context.secrets.assignments.named_values import find_named_values
+from bot.context.secrets.assignments.names_in_text import NAME_WORDS, name_hits
 from bot.context.secrets.candidate import Candidate
 from bot.context.secrets.formats import ScanKind
 from bot.context.secrets.judgement.line_syntax import is_text_on_line
@@ -50,6 +52,7 @@ _HELD = HeldWords(
     | HEADER_WORDS
     | JAVA_WORDS
     | KEY_WORDS
+    | LOGIN_WORDS
     | NAME_WORDS
     | ROW_WORDS
     | SERVER_WORDS
@@ -89,7 +92,7 @@ def _by_syntax(data: bytes, words: frozenset[str], kind: ScanKind) -> Iterator[S
         found += _by_call(text, words, kind)
     if hits := name_hits(data, words):
         found += in_rows(text, words)
-        found += assigned(text, hits, kind)
+        found += find_named_values(text, hits, kind)
         if "secret" in words:
             found += kubernetes_secrets(text)
     if found:
@@ -121,7 +124,7 @@ def _by_call(text: str, words: frozenset[str], kind: ScanKind) -> Iterator[Candi
     yield from keys_in_calls(text, words, kind)
     yield from pairs_in_calls(text, words)
     yield from in_user_maps(text, words)
-    yield from in_logins(text, words, kind)
+    yield from find_in_known_logins(text, words, kind)
 
 
 def _confirmed(data: bytes, kind: ScanKind, found: Iterable[Candidate]) -> Iterator[Span]:

@@ -30,6 +30,8 @@ ScanKind = Literal[
     "yaml",
 ]
 """A language with a grammar, `code` for any other language, or a format of text."""
+WITHOUT_STATEMENTS = frozenset(["prose", "xml", "config", "yaml"])
+"""Formats whose lines are no statements of a program."""
 
 _EXTENSIONS: dict[ScanKind, str] = {
     "c": "c m",

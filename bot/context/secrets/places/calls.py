@@ -10,7 +10,7 @@ from bot.context.secrets.candidate import Candidate
 from bot.context.secrets.judgement.passwords import is_marked_password, is_password
 from bot.context.secrets.judgement.randomness import is_random
 from bot.context.secrets.judgement.values import is_mixed
-from bot.context.secrets.nearby import STRING, USER
+from bot.context.secrets.literals import STRING, USER
 from bot.context.secrets.word_search import find_places, word_of
 
 _CALLS = (

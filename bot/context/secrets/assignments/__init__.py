@@ -1,0 +1,1 @@
+"""Secrets that their name gives away: values assigned to it, passed as it, or keyed by it."""

@@ -1,0 +1,201 @@
+"""Values without quotes: which of them count."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from bot.context.secrets.assignments.bare_spans import (
+    BARE_KINDS,
+    BareValue,
+    find_bare_value,
+    find_value_end,
+)
+from bot.context.secrets.assignments.names_in_text import NameInText
+from bot.context.secrets.assignments.proof import OF_MESSAGES, Proof, counts, is_interface_key
+from bot.context.secrets.assignments.surroundings import (
+    is_alone,
+    is_beside_user,
+    is_connection,
+    is_of_service,
+)
+from bot.context.secrets.candidate import Candidate, Written
+from bot.context.secrets.judgement.names import is_sole_password
+from bot.context.secrets.judgement.passwords import (
+    is_marked_password,
+    is_password,
+    is_word_secret,
+    is_words_secret,
+)
+from bot.context.secrets.judgement.randomness import is_random
+from bot.context.secrets.judgement.values import is_mixed, is_typed
+
+
+def find_bare_values(secret: NameInText, proof: Proof) -> Iterator[Candidate]:
+    """Yield a value that stands without quotes, if the kind of text writes values so."""
+    text, start, label = secret.text, secret.start, secret.label
+    if secret.kind != "prose" and (before := _value_before(text, start)) is not None:
+        if counts(before["value"], secret.strength, proof):
+            yield Candidate(*before.span("value"), label)
+        return
+    bare = find_bare_value(secret)
+    if bare is None:
+        return
+    to = _find_accepted_end(secret, bare, proof)
+    if to is not None:
+        # A line of a shell within the text of another language.
+        is_exported = text.endswith("export ", max(0, start - 7), start)
+        written: Written = "form" if is_exported and bare.how == "sign" else "bare"
+        yield Candidate(bare.at, find_value_end(text, bare.at, to), label, written)
+
+
+_VALUE_BEFORE = re.compile(
+    r"""(?i:value)["']?[ \t]{0,8}[:=][ \t]{0,8}(?P<quote>["']?)(?P<value>[^\s"'{}]{4,200})"""
+    r"""(?P=quote)[ \t]{0,8},?[ \t]{0,8}\n?"""
+    r"""[ \t]{0,80}["']?(?i:name|key)["']?[ \t]{0,8}[:=][ \t]{0,8}["']?\Z"""
+)
+_SET_BEFORE = re.compile(
+    r"""\bset\w{0,12}\([ ]?@?"(?P<value>[^"\n]{4,200})",?[ ]forKey:[ ]?@?"\Z"""
+)
+"""`set("…", forKey: "password")`: Swift and Objective-C put the value before its name."""
+
+
+def _value_before(text: str, start: int) -> re.Match[str] | None:
+    """Return the value that stands before its name: `{"Value": "…", "Name": "DB_PASSWORD"}`."""
+    near = text[max(0, start - 12) : start].lower()
+    if "name" not in near and "key" not in near:
+        return None
+    base = max(0, start - 320)
+    return _VALUE_BEFORE.search(text, base, start) or _SET_BEFORE.search(text, base, start)
+
+
+_SETTING = re.compile(r"[A-Za-z_][\w.-]*=|[a-z]+://")
+_DIRECTIVES = frozenset(["requirepass", "masterauth", "insecure-password", "password"])
+
+
+def _find_accepted_end(secret: NameInText, bare: BareValue, proof: Proof) -> int | None:
+    """Return the end of a value that counts. A phrase goes on behind its first word."""
+    name, how = secret.name, bare.how
+    value = secret.text[bare.at : bare.to]
+    if how == "scheme":
+        accepted = is_typed(value) and len(value) >= 8
+    elif how == "pair":
+        accepted = is_marked_password(value)
+    elif secret.strength == "key":
+        accepted = (
+            is_random(value)
+            or is_interface_key(value, name)
+            or (name == "authToken" and _is_trigger(secret.text, secret.start, bare.to))
+        )
+    elif how == "verb":
+        accepted = is_mixed(value) and any(map(str.isdigit, value))
+    elif how == "space" and not name.startswith("-") and name not in _DIRECTIVES:
+        accepted = is_mixed(value) and not _SETTING.match(value)
+    elif secret.kind not in BARE_KINDS:
+        accepted = _counts_in_text(secret, bare, value, proof)
+    else:
+        return _find_setting_end(secret, bare, value, proof)
+    return bare.to if accepted else None
+
+
+_CODE_SIGN = re.compile(r"[({\[]")
+
+
+def _counts_in_text(secret: NameInText, bare: BareValue, value: str, proof: Proof) -> bool:
+    """Tell whether a value counts in a kind of text that writes few values without quotes."""
+    if is_mixed(value):
+        return True
+    text, kind, start = secret[:3]
+    is_option = bare.how == "space" and secret.name.startswith("-")
+    if proof != "likely" or not (bare.how == "sign" or is_option) or _CODE_SIGN.search(value):
+        return False
+    is_told = kind == "xml" or is_alone(text, start, bare.to) or is_connection(text, start, bare.to)
+    if (is_password if is_told else is_marked_password)(value):
+        return True
+    return kind == "xml" and _is_element(secret, bare.to) and is_word_secret(value)
+
+
+_WORDS_TO_END = re.compile(r"(?P<value>[a-z][\w'! -]{6,80}\w)[ \t]*(?:\n|\Z)", re.ASCII)
+"""A phrase that is the rest of its line."""
+_MORE_WORDS = re.compile(r"[ \t]{1,4}[A-Za-z\x80-\xff]{2,}[^\n:=]{0,60}(?:\n|\Z)")
+"""A sentence goes on behind its first word."""
+
+
+def _find_setting_end(secret: NameInText, bare: BareValue, value: str, proof: Proof) -> int | None:
+    """Return the end of a value that counts in YAML, in settings or on a line of a shell."""
+    if proof == "likely" and _is_sole(secret, bare):
+        proof = "sole"
+    accepted = (
+        value[-1:] not in ("[", "(")
+        and counts(value, secret.strength, proof)
+        and not (bare.how == "space" and _SETTING.match(value))
+    )
+    if proof == "sole" and bare.how == "sign":
+        phrase = _WORDS_TO_END.match(secret.text, bare.at)
+        if phrase and is_words_secret(phrase["value"]):
+            return phrase.end("value")
+        if accepted and _MORE_WORDS.match(secret.text, bare.to):
+            accepted = is_password(value)
+    return bare.to if accepted else None
+
+
+_SOLE_DIRECTIVES = frozenset(["requirepass", "masterauth", "insecure-password"])
+
+
+def _is_sole(secret: NameInText, bare: BareValue) -> bool:
+    """Tell whether a value without quotes stands in a place that holds nothing but a password."""
+    text, kind, start, end, name = secret[:5]
+    at, to, how = bare
+    between = text[end:at]
+    if how == "space":
+        return name.lstrip("-") in _SOLE_DIRECTIVES or (name[0] == "-" and is_sole_password(name))
+    if how != "sign" or ("\n" in between and not between.lower().rstrip().endswith("default:")):
+        return False
+    if text[start - 1 : start] in ("$", "{"):
+        return False
+    if is_sole_password(name):
+        return True
+    return text[at].islower() and (
+        (kind == "config" and "." in name and not OF_MESSAGES.search(name))
+        or is_beside_user(text, start, to)
+        or is_of_service(text, start, name)
+        or "--set" in text[max(0, start - 80) : start].rpartition("\n")[2]
+    )
+
+
+_IN_TAG = re.compile(r"<(?:password|passphrase|authToken)>[^<>\s]{4,100}</")
+_NEXT_ELEMENT = re.compile(
+    r"</(?:key|name)>\s{0,80}<(?:string|defaultValue|value)>[a-z][^<>\s]{3,100}</"
+)
+"""Its name stands in the element before: property lists, and parameters of Jenkins."""
+
+
+def _is_element(secret: NameInText, to: int) -> bool:
+    """Tell whether an element of XML holds a password, not a label.
+
+    Labels stand in attributes, or in elements of other names, and begin with a capital.
+    """
+    if _IN_TAG.match(secret.text, secret.start - 1, to + 2):
+        return True
+    is_message = OF_MESSAGES.search(secret.name) is not None
+    return not is_message and _NEXT_ELEMENT.match(secret.text, secret.end) is not None
+
+
+def _is_trigger(text: str, start: int, to: int) -> bool:
+    """Tell whether `<authToken>` holds the word that starts a job of Jenkins."""
+    tag = _IN_TAG.match(text, start - 1, to + 2)
+    return tag is not None and is_word_secret(text[text.find(">", start) + 1 : to])
+
+
+_LISTED = r"[ \t]*\n[ \t]{0,80}-[ \t]{1,8}[\"']?(?P<value>[^\s\"'#]{4,400})[\"']?"
+_FIRST_ITEM = re.compile(rf"[\"']?[ \t]*:{_LISTED}")
+_NEXT_LISTED = re.compile(_LISTED)
+
+
+def find_listed_values(secret: NameInText) -> Iterator[Candidate]:
+    """Yield the items of a list in YAML whose name is a plural: `api_keys:`."""
+    item = _FIRST_ITEM.match(secret.text, secret.end)
+    while item:
+        if counts(item["value"], secret.strength):
+            yield Candidate(*item.span("value"), secret.label)
+        item = _NEXT_LISTED.match(secret.text, item.end())
