@@ -15,7 +15,7 @@ How = Literal["sign", "space", "verb", "scheme", "pair"]
 `Bearer`, or the user before it."""
 
 
-class BareValue(NamedTuple):
+class BareSpan(NamedTuple):
     """The characters `at:to` without quotes."""
 
     at: int
@@ -27,7 +27,7 @@ BARE_KINDS = frozenset(["yaml", "config", "shell"])
 _BARE_VALUE = re.compile(r"[^\s\"'`<>]{1,400}")
 
 
-def find_bare_value(secret: NameInText) -> BareValue | None:
+def find_bare_span(secret: NameInText) -> BareSpan | None:
     """Return the value without quotes that a name is given."""
     text = secret.text
     start = _find_start(secret)
@@ -41,7 +41,7 @@ def find_bare_value(secret: NameInText) -> BareValue | None:
         at = user.end()
         how = "pair"
     run = _BARE_VALUE.match(text, at)
-    return None if run is None else BareValue(at, _cut(text, at, run.end(), secret.kind), how)
+    return None if run is None else BareSpan(at, _cut(text, at, run.end(), secret.kind), how)
 
 
 _BARE_OPERATOR = re.compile(
@@ -56,7 +56,7 @@ _BARE_OPERATOR = re.compile(
 
 
 def _find_start(secret: NameInText) -> tuple[int, How] | None:
-    match = _match_layout(secret)
+    match = _match_layout(secret) if secret.kind in _WITH_LAYOUT else None
     if match is not None:
         return match.end(), "sign"
     match = _BARE_OPERATOR.match(secret.text, secret.end)
@@ -83,17 +83,20 @@ _BEFORE_ELEMENT = re.compile(r"[ \t]{0,8}:?[ \t]{0,8}<[\w:]{1,40}>[ \t\n]{0,80}"
 _PAIR_IN_PROSE = re.compile(r"[ \t:*]{1,8}`?[\w@.-]{1,40}`?[ \t]{0,2}[/:][ \t]{0,2}`?")
 
 
+_WITH_LAYOUT = frozenset(["yaml", "xml", "code", "prose"])
+
+
 def _match_layout(secret: NameInText) -> re.Match[str] | None:
     """Match what divides a name and its value in YAML's pairs, XML's elements and sentences."""
-    text, kind, start, end, name = secret[:5]
+    text, kind, start, end = secret.text, secret.kind, secret.start, secret.end
     match = _BARE_PAIR.match(text, end) if kind == "yaml" else None
-    if match is not None and match.group().rstrip(" \t").endswith("-") and name[:1] != "-":
+    if match is not None and match.group().rstrip(" \t").endswith("-") and secret.name[:1] != "-":
         match = None
-    if match is None and kind in {"xml", "code", "prose"}:
+    if match is None and kind != "yaml":
         if text[max(0, start - 1) : start] in ("<", ">", ":", '"'):
             match = _IN_ELEMENT.match(text, end)
         match = match or _BEFORE_ELEMENT.match(text, end)
-    if match is None and kind == "prose" and name.lower().startswith("credential"):
+    if match is None and kind == "prose" and secret.name.lower().startswith("credential"):
         match = _PAIR_IN_PROSE.match(text, end)
     return match
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from bot.context.secrets.assignments.bare_spans import (
     BARE_KINDS,
-    BareValue,
-    find_bare_value,
+    BareSpan,
+    find_bare_span,
     find_value_end,
 )
 from bot.context.secrets.assignments.names_in_text import NameInText
@@ -31,22 +31,20 @@ from bot.context.secrets.judgement.randomness import is_random
 from bot.context.secrets.judgement.values import is_mixed, is_typed
 
 
-def find_bare_values(secret: NameInText, proof: Proof) -> Iterator[Candidate]:
-    """Yield a value that stands without quotes, if the kind of text writes values so."""
+def find_bare_value(secret: NameInText, proof: Proof) -> Candidate | None:
+    """Return a value that stands without quotes, if the kind of text writes values so."""
     text, start, label = secret.text, secret.start, secret.label
     if secret.kind != "prose" and (before := _value_before(text, start)) is not None:
-        if counts(before["value"], secret.strength, proof):
-            yield Candidate(*before.span("value"), label)
-        return
-    bare = find_bare_value(secret)
-    if bare is None:
-        return
-    to = _find_accepted_end(secret, bare, proof)
-    if to is not None:
-        # A line of a shell within the text of another language.
-        is_exported = text.endswith("export ", max(0, start - 7), start)
-        written: Written = "form" if is_exported and bare.how == "sign" else "bare"
-        yield Candidate(bare.at, find_value_end(text, bare.at, to), label, written)
+        is_secret = counts(before["value"], secret.strength, proof)
+        return Candidate(*before.span("value"), label) if is_secret else None
+    bare = find_bare_span(secret)
+    to = _find_accepted_end(secret, bare, proof) if bare else None
+    if bare is None or to is None:
+        return None
+    # A line of a shell within the text of another language.
+    is_exported = text.endswith("export ", max(0, start - 7), start)
+    written: Written = "form" if is_exported and bare.how == "sign" else "bare"
+    return Candidate(bare.at, find_value_end(text, bare.at, to), label, written)
 
 
 _VALUE_BEFORE = re.compile(
@@ -73,7 +71,7 @@ _SETTING = re.compile(r"[A-Za-z_][\w.-]*=|[a-z]+://")
 _DIRECTIVES = frozenset(["requirepass", "masterauth", "insecure-password", "password"])
 
 
-def _find_accepted_end(secret: NameInText, bare: BareValue, proof: Proof) -> int | None:
+def _find_accepted_end(secret: NameInText, bare: BareSpan, proof: Proof) -> int | None:
     """Return the end of a value that counts. A phrase goes on behind its first word."""
     name, how = secret.name, bare.how
     value = secret.text[bare.at : bare.to]
@@ -101,11 +99,11 @@ def _find_accepted_end(secret: NameInText, bare: BareValue, proof: Proof) -> int
 _CODE_SIGN = re.compile(r"[({\[]")
 
 
-def _counts_in_text(secret: NameInText, bare: BareValue, value: str, proof: Proof) -> bool:
+def _counts_in_text(secret: NameInText, bare: BareSpan, value: str, proof: Proof) -> bool:
     """Tell whether a value counts in a kind of text that writes few values without quotes."""
     if is_mixed(value):
         return True
-    text, kind, start = secret[:3]
+    text, kind, start = secret.text, secret.kind, secret.start
     is_option = bare.how == "space" and secret.name.startswith("-")
     if proof != "likely" or not (bare.how == "sign" or is_option) or _CODE_SIGN.search(value):
         return False
@@ -121,7 +119,7 @@ _MORE_WORDS = re.compile(r"[ \t]{1,4}[A-Za-z\x80-\xff]{2,}[^\n:=]{0,60}(?:\n|\Z)
 """A sentence goes on behind its first word."""
 
 
-def _find_setting_end(secret: NameInText, bare: BareValue, value: str, proof: Proof) -> int | None:
+def _find_setting_end(secret: NameInText, bare: BareSpan, value: str, proof: Proof) -> int | None:
     """Return the end of a value that counts in YAML, in settings or on a line of a shell."""
     if proof == "likely" and _is_sole(secret, bare):
         proof = "sole"
@@ -142,9 +140,9 @@ def _find_setting_end(secret: NameInText, bare: BareValue, value: str, proof: Pr
 _SOLE_DIRECTIVES = frozenset(["requirepass", "masterauth", "insecure-password"])
 
 
-def _is_sole(secret: NameInText, bare: BareValue) -> bool:
+def _is_sole(secret: NameInText, bare: BareSpan) -> bool:
     """Tell whether a value without quotes stands in a place that holds nothing but a password."""
-    text, kind, start, end, name = secret[:5]
+    text, start, end, name = secret.text, secret.start, secret.end, secret.name
     at, to, how = bare
     between = text[end:at]
     if how == "space":
@@ -156,7 +154,7 @@ def _is_sole(secret: NameInText, bare: BareValue) -> bool:
     if is_sole_password(name):
         return True
     return text[at].islower() and (
-        (kind == "config" and "." in name and not OF_MESSAGES.search(name))
+        (secret.kind == "config" and "." in name and not OF_MESSAGES.search(name))
         or is_beside_user(text, start, to)
         or is_of_service(text, start, name)
         or "--set" in text[max(0, start - 80) : start].rpartition("\n")[2]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from bot.context.secrets.candidate import Candidate
 from bot.context.secrets.judgement.passwords import is_marked_password
@@ -23,15 +22,16 @@ _OWN_KEY = re.compile(
 )
 
 
-def find_decoded_key(text: str, start: int, end: int, kind: str) -> Iterator[Candidate]:
-    """Yield the key of the name `start:end`: `KEY = fromhex("…")`. A public key stays."""
+def find_decoded_key(text: str, start: int, end: int, kind: str) -> Candidate | None:
+    """Return the key of the name `start:end`: `KEY = fromhex("…")`. A public key stays."""
     if text.endswith(_PUBLIC, max(0, start - 7), start):
-        return
+        return None
     found = _DECODED.match(text, end)
     if found and is_marked_password(found["value"]):
-        yield Candidate(*found.span("value"), "key", "quotes")
-    elif kind not in {"json", "yaml"} and (own := _OWN_KEY.match(text, end)):
+        return Candidate(*found.span("value"), "key", "quotes")
+    if kind not in {"json", "yaml"} and (own := _OWN_KEY.match(text, end)):
         value = own["value"]
         both_cases = all(sum(map(case, value)) >= 3 for case in (str.isupper, str.islower))
         if both_cases and is_random(value):
-            yield Candidate(*own.span("value"), "key", "quotes" if kind != "config" else "bare")
+            return Candidate(*own.span("value"), "key", "quotes" if kind != "config" else "bare")
+    return None

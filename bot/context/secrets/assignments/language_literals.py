@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from bot.context.secrets.assignments.names_in_text import NameInText
 from bot.context.secrets.assignments.proof import Proof, counts
@@ -33,29 +32,27 @@ _GROUPS = re.compile(
 """A password that Google makes for one program."""
 
 
-def find_language_literals(secret: NameInText, proof: Proof) -> Iterator[Candidate]:
-    """Yield the value of a name that is written as no other language writes it."""
-    text, kind, _, end, _, strength, label = secret
+def find_language_literal(secret: NameInText, proof: Proof) -> Candidate | None:
+    """Return the value of a name that is written as no other language writes it."""
+    text, kind, start, end = secret.text, secret.kind, secret.start, secret.end
+    strength, label = secret.strength, secret.label
     found = _SHELL_DEFAULT.match(text, end) if kind == "shell" else None
     if found:
-        if counts(found["value"], strength, proof):
-            yield Candidate(*found.span("value"), label)
-        return
+        is_secret = counts(found["value"], strength, proof)
+        return Candidate(*found.span("value"), label) if is_secret else None
     if proof == "likely" and kind not in WITHOUT_STATEMENTS and kind != "json":
         typed = _TYPED_INTO.match(text, end)
         if typed and is_word_secret(typed["value"]):
-            yield Candidate(*typed.span("value"), label, "quotes")
-            return
+            return Candidate(*typed.span("value"), label, "quotes")
     if strength == "password" and (bytes_found := _BYTES.match(text, end)):
-        if len(set(bytes_found["value"].split(","))) >= _DISTINCT_BYTES:
-            yield Candidate(*bytes_found.span("value"), label, "form")
-        return
+        is_secret = len(set(bytes_found["value"].split(","))) >= _DISTINCT_BYTES
+        return Candidate(*bytes_found.span("value"), label, "form") if is_secret else None
     if proof == "likely" and (groups := _GROUPS.match(text, end)):
-        yield Candidate(*groups.span("value"), label)
-        return
-    span = _find_span(secret)
+        return Candidate(*groups.span("value"), label)
+    span = _find_span(text, kind, start, end)
     if span and counts(text[span[0] : span[1]], strength, proof):
-        yield Candidate(*span, label, "form")
+        return Candidate(*span, label, "form")
+    return None
 
 
 _WITH_QUOTE_LIKE = frozenset(["ruby", "code", "shell", "php"])
@@ -75,9 +72,8 @@ _DEFAULT_BEFORE = re.compile(
 """The default in a Rust attribute, which stands before its field."""
 
 
-def _find_span(secret: NameInText) -> tuple[int, int] | None:
+def _find_span(text: str, kind: str, start: int, end: int) -> tuple[int, int] | None:
     """Return the span of a default of Spring's or Rust's, or of a literal without quotes."""
-    text, kind, start, end = secret[:4]
     found = None
     if text.endswith("${", max(0, start - 2), start):
         found = _REFERENCE.match(text, end)

@@ -44,7 +44,10 @@ def find_in_known_logins(text: str, words: frozenset[str], kind: str) -> Iterato
     """
     for word, place in _LOGINS.get(kind, {}).items():
         for at in find_places(text, word) if word_of(word) in words else ():
-            yield from find_in_login(text, at + len(word), word, place, word not in _OF_OTHERS_TOO)
+            is_sole = word not in _OF_OTHERS_TOO
+            found = find_in_login(text, at + len(word), word, place, is_sole)
+            if found:
+                yield found
 
 
 _LOGIN = re.compile(
@@ -66,28 +69,25 @@ _OPENING = re.compile(
 
 def find_in_login(
     text: str, end: int, name: str, place: int | None = None, is_sole: bool = True
-) -> Iterator[Candidate]:
-    """Yield the password of a call that takes a user and a password.
+) -> Candidate | None:
+    """Return the password of a call that takes a user and a password.
 
     It is the argument at the `place`, if that is known, or the last literal that looks like one.
     `is_sole` tells that nothing but a password stands at the place, so a word is one too.
     """
     opening = _OPENING.match(text, end)
     if opening is None:
-        return
+        return None
     pair = _match_pair(text, opening, name)
     if pair:
-        yield Candidate(*pair.span("value"), "password", "quotes")
-        return
+        return Candidate(*pair.span("value"), "password", "quotes")
     stop = _find_end(text, opening)
     if place is not None:
         argument = _match_argument(text, opening.end(), stop, place)
         if argument and (is_word_secret if is_sole else is_marked_password)(argument["value"]):
-            yield Candidate(*argument.span("value"), "password", "quotes")
-            return
+            return Candidate(*argument.span("value"), "password", "quotes")
     last = _find_last(text, opening, stop, name)
-    if last is not None:
-        yield Candidate(*last.span("value"), "password", "quotes")
+    return Candidate(*last.span("value"), "password", "quotes") if last else None
 
 
 def _find_last(text: str, opening: re.Match[str], stop: int, name: str) -> re.Match[str] | None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bot.context.secrets.assignments.bare_values import find_bare_values, find_listed_values
+from bot.context.secrets.assignments.bare_values import find_bare_value, find_listed_values
 from bot.context.secrets.assignments.decoded_keys import find_decoded_key
-from bot.context.secrets.assignments.language_literals import find_language_literals
+from bot.context.secrets.assignments.language_literals import find_language_literal
 from bot.context.secrets.assignments.login_calls import find_in_login
 from bot.context.secrets.assignments.names_in_text import (
     NOTHING,
@@ -48,14 +48,14 @@ def find_named_values(text: str, hits: list[int], kind: str) -> Iterator[Candida
         name, strength, takes_login, is_key, is_password, label = meaning
         if text.endswith("checksum/", 0, start) or is_of_arn(text, start, end):
             continue
-        if takes_login:
-            yield from find_in_login(text, end, name)
+        if takes_login and (password := find_in_login(text, end, name)):
+            yield password
         if is_key:
             strength = strength_of_key(text, start, end) if name.isalpha() else None
-            if strength is None:
-                yield from find_decoded_key(text, start, end, kind)
-            else:
+            if strength is not None:
                 label = label_of(name, strength)
+            elif key := find_decoded_key(text, start, end, kind):
+                yield key
         if strength is None or _RESULT_COMPARED.match(text, end):
             continue
         secret = NameInText(text, kind, start, end, name, strength, label)
@@ -85,13 +85,14 @@ _DIRECT = re.compile(r"""["'`]?\s{0,4}[:=]\s{0,4}["'`][^"'`\n]{0,200}["'`]\s{0,4
 def _find_others(secret: NameInText, proof: Proof, has_literal: bool) -> list[Candidate]:
     """Return values without quotes, in a language's own syntax, or further on in the statement."""
     text, kind, end, name = secret.text, secret.kind, secret.end, secret.name
-    found = [*find_language_literals(secret, proof)] or [*find_bare_values(secret, proof)]
+    value = find_language_literal(secret, proof) or find_bare_value(secret, proof)
+    found = [value] if value else []
     if kind == "yaml" and name.endswith("s"):
         found += find_listed_values(secret)
     is_told = has_literal and _DIRECT.match(text, end) is not None
     is_verb = text[end : end + 1] == " " and name in VERBS
     if not (found or is_told or is_verb) and kind not in WITHOUT_STATEMENTS:
-        found = [*find_in_statement(secret)]
-        if found:
-            found += find_following(secret, found[0].start, found[0].end)
+        value = find_in_statement(secret)
+        if value:
+            return [value, *find_following(secret, value.start, value.end)]
     return found

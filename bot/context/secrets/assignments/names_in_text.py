@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import string
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -46,7 +47,8 @@ _WORDS = {
 NAME_WORDS = frozenset(_WORDS)
 
 
-class NameInText(NamedTuple):
+@dataclass(slots=True)
+class NameInText:
     """A secret's name at the characters `start:end` of a text.
 
     `kind` tells how the file writes values. `name` is the name without a method. `strength` and

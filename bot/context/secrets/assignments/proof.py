@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Literal
 
 from bot.context.secrets.assignments.names_in_text import NameInText
@@ -56,9 +57,14 @@ def counts(value: str, strength: Strength, proof: Proof = "typed", certain: bool
 _OF_INTERFACES = ("apikey", "accesskey", "apitoken", "accesstoken", "authtoken", "signingsalt")
 
 
+@lru_cache(maxsize=4_096)
+def _is_of_interface(name: str) -> bool:
+    letters = name.lower().replace("_", "").replace("-", "").replace(".", "")
+    return letters.endswith(_OF_INTERFACES)
+
+
 def is_interface_key(value: str, name: str) -> bool:
     """Tell whether a value of few characters is the key of an interface, as its name says."""
-    lower = name.lower()
-    letters = lower.replace("_", "").replace("-", "").replace(".", "")
-    shortest = 8 if lower.endswith("salt") else 12
-    return letters.endswith(_OF_INTERFACES) and len(value) >= shortest and is_mixed(value)
+    if not _is_of_interface(name):
+        return False
+    return len(value) >= (8 if name.lower().endswith("salt") else 12) and is_mixed(value)

@@ -13,7 +13,7 @@ from bot.context.secrets.judgement.randomness import is_random
 from bot.context.secrets.literals import KEY_AFTER
 
 
-class QuotedValue(NamedTuple):
+class QuotedSpan(NamedTuple):
     """The characters `at:to` between quotes, and whether a sign assigns them to their name."""
 
     at: int
@@ -74,7 +74,7 @@ VERBS = frozenset(["pass", "token", "key", "auth", "secret"])
 """Words of prose: only an operator makes them the name of what follows."""
 
 
-def find_literal(secret: NameInText) -> QuotedValue | None:
+def find_literal(secret: NameInText) -> QuotedSpan | None:
     """Return the literal that a name is given."""
     text, name = secret.text, secret.name
     match = _OPERATOR.match(text, secret.end)
@@ -94,7 +94,7 @@ def find_literal(secret: NameInText) -> QuotedValue | None:
     if not compared and KEY_AFTER.match(text, to + len(quote)):
         return None
     inner = _quotes_within(text, at, to)
-    return QuotedValue(at + inner, to - inner, _is_assigned(secret, match))
+    return QuotedSpan(at + inner, to - inner, _is_assigned(secret, match))
 
 
 _GETTER = re.compile(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from bot.context.secrets.assignments.names_in_text import NameInText
 from bot.context.secrets.assignments.proof import OF_MESSAGES, Proof, counts, is_interface_key
-from bot.context.secrets.assignments.quoted_spans import QuotedValue
+from bot.context.secrets.assignments.quoted_spans import QuotedSpan
 from bot.context.secrets.assignments.surroundings import LINE_SIDE, is_beside_user, is_of_service
 from bot.context.secrets.candidate import Candidate
 from bot.context.secrets.formats import WITHOUT_STATEMENTS
@@ -20,7 +20,7 @@ _SCHEMES = frozenset(["Bearer", "Basic", "Token", "token", "bearer"])
 
 
 def find_quoted_values(
-    secret: NameInText, literal: QuotedValue, proof: Proof
+    secret: NameInText, literal: QuotedSpan, proof: Proof
 ) -> Iterator[Candidate]:
     """Yield the literal that a name is given, if it counts, and those that continue it."""
     text, name = secret.text, secret.name
@@ -71,7 +71,7 @@ def find_following(secret: NameInText, at: int, to: int) -> Iterator[Candidate]:
             item = _NEXT_ITEM.match(text, item.end("value"))
 
 
-def is_set(secret: NameInText, literal: QuotedValue) -> bool:
+def is_set(secret: NameInText, literal: QuotedSpan) -> bool:
     """Tell whether a literal is the only argument of a setter: `setPassword("…")`."""
     text, start, end = secret.text, secret.start, secret.end
     is_setter = text.startswith(("set", "Set"), start) or ".set" in text[start:end].lower()
@@ -84,13 +84,13 @@ _IN_CONFIG = re.compile(r"(?:\A|\n)config[ ]:[^\n]{1,200}(?:\n[ \t]{1,20}[^\n]{0
 _OF_PAIR = re.compile(r"""["'],\s{0,80}["']value["']:\s{0,8}["']\Z""")
 
 
-def _is_sole(secret: NameInText, literal: QuotedValue) -> bool:
+def _is_sole(secret: NameInText, literal: QuotedSpan) -> bool:
     """Tell whether a literal stands in a place that holds nothing but a password.
 
     That is a setting of a service, the password beside its user, or a variable of a program. The
     labels of a user interface and the messages about passwords begin with a capital.
     """
-    text, kind, start, end = secret[:4]
+    text, kind, start, end = secret.text, secret.kind, secret.start, secret.end
     at, to, is_assigned = literal
     name = text[start:end]
     if OF_MESSAGES.search(name):

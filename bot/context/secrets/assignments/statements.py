@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from itertools import islice
 
 from bot.context.secrets.assignments.names_in_text import NameInText
@@ -26,30 +25,29 @@ _DIGEST = re.compile(r"\bDigest[ \t]")
 """A header whose values are hashes: `Authorization: Digest username="…", uri="…"`."""
 
 
-def find_in_statement(secret: NameInText) -> Iterator[Candidate]:
-    """Yield the first literal behind a name, on its line, that is a secret beyond doubt.
+def find_in_statement(secret: NameInText) -> Candidate | None:
+    """Return the first literal behind a name, on its line, that is a secret beyond doubt.
 
     It finds `PASSWORDS = {"admin": "…"}` and `add_argument("--password", default="…")`.
     """
-    text, _, start, end, _, strength, _ = secret
+    text, start, end, strength = secret.text, secret.start, secret.end, secret.strength
     ending = _ENDING.search(text, end, end + _SIDE)
     stop = ending.start() if ending else min(len(text), end + _SIDE)
     proof = is_mixed if strength == "password" else is_random
     default = _DEFAULT.search(text, end, stop) if strength == "password" else None
     if default and is_password(default["value"]):
-        yield Candidate(*default.span("value"), "password", "quotes")
-        return
+        return Candidate(*default.span("value"), "password", "quotes")
     if not any(proof(word[1]) for word in _WORD.finditer(text, end, stop)):
-        return
+        return None
     floor = max(text.rfind("\n", max(0, start - _SIDE), start) + 1, start - _SIDE, 0)
     if text[end : end + 1] in ('"', "'") and _IS_VALUE.search(text, max(floor, start - 80), start):
-        return
+        return None
     if _IMPORT.search(text, floor, end) or _DIGEST.search(text, floor, stop):
-        return
+        return None
     behind = (found for found in STRING.finditer(text, floor, stop) if found.start() >= end)
     for literal in islice(behind, _MOST):
         if proof(literal["value"]) and not is_key(text, literal):
             user = USER.match(literal["value"]) if text[start:end].endswith("USERPWD") else None
             begin = literal.start("value") + (user.end() if user else 0)
-            yield Candidate(begin, literal.end("value"), "secret", "quotes")
-            return
+            return Candidate(begin, literal.end("value"), "secret", "quotes")
+    return None
