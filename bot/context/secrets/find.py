@@ -10,28 +10,36 @@ from collections.abc import Callable, Iterable, Iterator
 
 from bot.context.secrets.assignments.login_calls import LOGIN_WORDS, find_in_known_logins
 from bot.context.secrets.assignments.named_values import find_named_values
-from bot.context.secrets.assignments.names_in_text import NAME_WORDS, name_hits
+from bot.context.secrets.assignments.names_in_text import NAME_WORDS, find_name_hits
 from bot.context.secrets.candidate import Candidate
 from bot.context.secrets.formats import ScanKind
 from bot.context.secrets.judgement.line_syntax import is_text_on_line
 from bot.context.secrets.mask import Span
-from bot.context.secrets.places.addresses import ADDRESS_WORDS, in_addresses
-from bot.context.secrets.places.calls import CALL_WORDS, keys_in_calls, pairs_in_calls
-from bot.context.secrets.places.commands import COMMAND_WORDS, in_commands
-from bot.context.secrets.places.document_logins import DOCUMENT_WORDS, in_comments, in_documents
-from bot.context.secrets.places.headers import HEADER_WORDS, in_headers
-from bot.context.secrets.places.java_logins import JAVA_WORDS, in_java_logins
-from bot.context.secrets.places.kubernetes import kubernetes_secrets
-from bot.context.secrets.places.server_settings import SERVER_WORDS, in_server_settings
-from bot.context.secrets.places.sql_rows import ROW_WORDS, in_rows
-from bot.context.secrets.places.text_tables import in_text_tables
-from bot.context.secrets.places.user_lists import USER_LIST_WORDS, in_cloud_init, in_user_lists
-from bot.context.secrets.places.user_maps import USER_MAP_WORDS, in_user_maps
+from bot.context.secrets.places.addresses import ADDRESS_WORDS, find_in_addresses
+from bot.context.secrets.places.calls import CALL_WORDS, find_keys_in_calls, find_pairs_in_calls
+from bot.context.secrets.places.commands import COMMAND_WORDS, find_in_commands
+from bot.context.secrets.places.document_logins import (
+    DOCUMENT_WORDS,
+    find_in_comments,
+    find_in_documents,
+)
+from bot.context.secrets.places.headers import HEADER_WORDS, find_in_headers
+from bot.context.secrets.places.java_logins import JAVA_WORDS, find_in_java_logins
+from bot.context.secrets.places.kubernetes import find_kubernetes_secrets
+from bot.context.secrets.places.server_settings import SERVER_WORDS, find_in_server_settings
+from bot.context.secrets.places.sql_rows import ROW_WORDS, find_in_sql_rows
+from bot.context.secrets.places.text_tables import find_in_text_tables
+from bot.context.secrets.places.user_lists import (
+    USER_LIST_WORDS,
+    find_in_cloud_init,
+    find_in_user_lists,
+)
+from bot.context.secrets.places.user_maps import USER_MAP_WORDS, find_in_user_maps
 from bot.context.secrets.tokens.excerpt import Excerpt
-from bot.context.secrets.tokens.forms import known_forms
-from bot.context.secrets.tokens.prefixes import prefixed_tokens
-from bot.context.secrets.tokens.private_keys import KEY_WORDS, private_keys, web_keys
-from bot.context.secrets.tokens.rules import preload, provider_tokens
+from bot.context.secrets.tokens.forms import find_known_forms
+from bot.context.secrets.tokens.prefixes import find_prefixed_tokens
+from bot.context.secrets.tokens.private_keys import KEY_WORDS, find_private_keys, find_web_keys
+from bot.context.secrets.tokens.rules import find_provider_tokens, preload
 from bot.context.secrets.word_search import HeldWords
 
 __all__ = ["find_secrets", "preload"]
@@ -68,66 +76,66 @@ def find_secrets(data: bytes, kind: ScanKind) -> list[Span]:
     """
     words = _HELD.within(data)
     spans = [
-        *private_keys(data, words),
-        *web_keys(data, words),
-        *_tokens(data),
-        *_by_syntax(data, words, kind),
+        *find_private_keys(data, words),
+        *find_web_keys(data, words),
+        *_find_tokens(data),
+        *_find_by_syntax(data, words, kind),
     ]
-    return _merged(spans)
+    return _merge(spans)
 
 
-def _tokens(data: bytes) -> Iterator[Span]:
+def _find_tokens(data: bytes) -> Iterator[Span]:
     excerpt = Excerpt(data)
     if excerpt.data:
-        for find in (known_forms, prefixed_tokens, provider_tokens):
+        for find in (find_known_forms, find_prefixed_tokens, find_provider_tokens):
             for span in find(excerpt.data):
                 yield excerpt.placed(span)
 
 
-def _by_syntax(data: bytes, words: frozenset[str], kind: ScanKind) -> Iterator[Span]:
+def _find_by_syntax(data: bytes, words: frozenset[str], kind: ScanKind) -> Iterator[Span]:
     # One character a byte, so that places in the text are places in the data.
     text = data.decode("latin-1")
-    found = [*_by_place(text, words, kind)]
+    found = [*_find_by_place(text, words, kind)]
     if kind not in _TEXT_KINDS:
-        found += _by_call(text, words, kind)
-    if hits := name_hits(data, words):
-        found += in_rows(text, words)
+        found += _find_by_call(text, words, kind)
+    if hits := find_name_hits(data, words):
+        found += find_in_sql_rows(text, words)
         found += find_named_values(text, hits, kind)
         if "secret" in words:
-            found += kubernetes_secrets(text)
+            found += find_kubernetes_secrets(text)
     if found:
-        yield from _confirmed(data, kind, found)
+        yield from _confirm(data, kind, found)
 
 
-def _by_place(text: str, words: frozenset[str], kind: ScanKind) -> Iterator[Candidate]:
+def _find_by_place(text: str, words: frozenset[str], kind: ScanKind) -> Iterator[Candidate]:
     """Yield the values that an address, a header, a list, a document or a command gives away."""
-    yield from in_addresses(text, words)
-    yield from in_headers(text, words)
-    yield from in_server_settings(text, words, kind)
+    yield from find_in_addresses(text, words)
+    yield from find_in_headers(text, words)
+    yield from find_in_server_settings(text, words, kind)
     if kind in {"config", "prose"}:
-        yield from in_user_lists(text, words, kind)
+        yield from find_in_user_lists(text, words, kind)
     if kind in _JAVA_LANGUAGES:
-        yield from in_java_logins(text, words)
+        yield from find_in_java_logins(text, words)
     if kind == "prose":
-        yield from in_documents(text, words)
-        yield from in_text_tables(text)
+        yield from find_in_documents(text, words)
+        yield from find_in_text_tables(text)
     elif kind != "json":
-        yield from in_comments(text, words)
+        yield from find_in_comments(text, words)
     if kind not in _COMPILED_LANGUAGES:
-        yield from in_commands(text, words)
+        yield from find_in_commands(text, words)
         if "chpasswd" in words:
-            yield from in_cloud_init(text)
+            yield from find_in_cloud_init(text)
 
 
-def _by_call(text: str, words: frozenset[str], kind: ScanKind) -> Iterator[Candidate]:
+def _find_by_call(text: str, words: frozenset[str], kind: ScanKind) -> Iterator[Candidate]:
     """Yield the values that a call or a map of users in a programming language gives away."""
-    yield from keys_in_calls(text, words, kind)
-    yield from pairs_in_calls(text, words)
-    yield from in_user_maps(text, words)
+    yield from find_keys_in_calls(text, words, kind)
+    yield from find_pairs_in_calls(text, words)
+    yield from find_in_user_maps(text, words)
     yield from find_in_known_logins(text, words, kind)
 
 
-def _confirmed(data: bytes, kind: ScanKind, found: Iterable[Candidate]) -> Iterator[Span]:
+def _confirm(data: bytes, kind: ScanKind, found: Iterable[Candidate]) -> Iterator[Span]:
     """Yield the candidates that lie in the language's text, never those in its code."""
     is_text: Callable[[int, int], bool] | None = None
     for start, end, label, written in found:
@@ -143,7 +151,7 @@ def _confirmed(data: bytes, kind: ScanKind, found: Iterable[Candidate]) -> Itera
         yield Span(start, end, label)
 
 
-def _merged(spans: list[Span]) -> list[Span]:
+def _merge(spans: list[Span]) -> list[Span]:
     merged: list[Span] = []
     for span in sorted(spans):
         if merged and span.start < merged[-1].end:

@@ -120,7 +120,7 @@ _CUT_IN_TEXT = re.compile(r"[;,&)}\\|]|:$")
 def _cut(text: str, at: int, to: int, kind: str) -> int:
     """Return the end of a bare value: at what its format puts after values."""
     value = text[at:to]
-    if value[0] == "{" and is_encrypted(value):
+    if is_encrypted(value):
         return to
     if kind == "config" or (
         kind == "yaml" and "{" not in text[max(0, at - 200) : at].rpartition("\n")[2]

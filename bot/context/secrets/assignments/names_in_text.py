@@ -64,7 +64,7 @@ class NameInText:
     label: str
 
 
-def name_hits(data: bytes, words: frozenset[str]) -> list[int]:
+def find_name_hits(data: bytes, words: frozenset[str]) -> list[int]:
     """Return the places of the words of secrets' names, in order.
 
     `words` are those of `NAME_WORDS` that the data holds.

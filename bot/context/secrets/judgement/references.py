@@ -66,7 +66,7 @@ def is_reference(value: str) -> bool:
     """Tell whether a value is a template, a path, a pattern, markup, prose or an example."""
     if len(value) < _SHORTEST or value[0].isspace() or value[-1].isspace():
         return True
-    if value[0] == "{" and is_encrypted(value):
+    if is_encrypted(value):
         return False
     if len(value) > LONGEST_NAME:
         return " " in value or "\n" in value
@@ -93,7 +93,7 @@ _ENCRYPTED = re.compile(r"\{[A-Za-z0-9+/]{40,400}={0,2}\}")
 
 def is_encrypted(value: str) -> bool:
     """Tell whether a value is one that Jenkins or Maven encrypted: base64 in braces."""
-    return _ENCRYPTED.fullmatch(value) is not None
+    return value[:1] == "{" and _ENCRYPTED.fullmatch(value) is not None
 
 
 _LAST_LATIN = 0x24F

@@ -53,9 +53,10 @@ _CALL = re.compile(r"[\w.]+\([^)]*\)?|.*[(){}]")
 
 def is_mixed(value: str) -> bool:
     """Tell whether a value is a password beyond doubt: letters and digits or signs, 8 or more."""
+    if len(value) < 8:
+        return False
     return is_encrypted(value) or (
-        len(value) >= 8
-        and _is_typed(value)
+        _is_typed(value)
         and any(char.isalpha() for char in value)
         and (any(char.isdigit() for char in value) or _is_scrambled(value))
         and value.isascii()

@@ -14,17 +14,17 @@ from bot.context.secrets.literals import ENCODED_BYTE
 from bot.context.secrets.word_search import find_places, word_of
 
 
-def in_addresses(text: str, words: frozenset[str]) -> Iterator[Candidate]:
+def find_in_addresses(text: str, words: frozenset[str]) -> Iterator[Candidate]:
     """Yield passwords in addresses with and without `://`, signatures and keys in queries.
 
     `words` are those of `ADDRESS_WORDS` that the text holds.
     """
-    yield from _in_urls(text)
+    yield from _find_in_urls(text)
     if "@" in text:
-        yield from _of_drivers(text, words)
-    yield from _signatures(text, words)
+        yield from _find_without_scheme(text, words)
+    yield from _find_signatures(text, words)
     if "appid" in words:
-        yield from _query_keys(text)
+        yield from _find_query_keys(text)
 
 
 _ADDRESS_END = re.compile(r"[^\s\"'`<>\\]{1,2000}")
@@ -33,7 +33,7 @@ _JOINED = re.compile(
 )
 
 
-def _in_urls(text: str) -> Iterator[Candidate]:
+def _find_in_urls(text: str) -> Iterator[Candidate]:
     at = text.find("://")
     while at >= 0:
         following = text.find("://", at + 3)
@@ -109,7 +109,7 @@ _DRIVERS = (
 )
 
 
-def _of_drivers(text: str, words: frozenset[str]) -> Iterator[Candidate]:
+def _find_without_scheme(text: str, words: frozenset[str]) -> Iterator[Candidate]:
     """Yield passwords of addresses without `://`: MySQL's for Go, Oracle's, those of sqlplus."""
     for anchor, pattern in _DRIVERS:
         for at in find_places(text, anchor) if word_of(anchor) in words else ():
@@ -123,7 +123,7 @@ def _of_drivers(text: str, words: frozenset[str]) -> Iterator[Candidate]:
 _SIGNATURE = re.compile(r"sig(?:nature)?=(?P<value>[A-Za-z0-9%+/=_-]{20,200})", re.IGNORECASE)
 
 
-def _signatures(text: str, words: frozenset[str]) -> Iterator[Candidate]:
+def _find_signatures(text: str, words: frozenset[str]) -> Iterator[Candidate]:
     """Yield the signatures of Azure's shared access and of Amazon's addresses."""
     for anchor, before in (("sig=", 0), ("Signature=", 6)):
         for at in find_places(text, anchor) if word_of(anchor) in words else ():
@@ -136,7 +136,7 @@ def _signatures(text: str, words: frozenset[str]) -> Iterator[Candidate]:
 _QUERY_KEY = re.compile(r"[?&]appid=(?P<value>[0-9a-f]{32})(?![0-9a-f])")
 
 
-def _query_keys(text: str) -> Iterator[Candidate]:
+def _find_query_keys(text: str) -> Iterator[Candidate]:
     """Yield the keys of OpenWeather: `?appid=…`."""
     for at in find_places(text, "appid="):
         match = _QUERY_KEY.match(text, at - 1)

@@ -72,7 +72,7 @@ def _openings(kind: str) -> list[tuple[str, str, int, re.Pattern[str]]]:
     return [it for it in _OPENINGS if kind in _LANGUAGES_OF.get(it[1], (kind,))]
 
 
-def keys_in_calls(text: str, words: frozenset[str], kind: str) -> Iterator[Candidate]:
+def find_keys_in_calls(text: str, words: frozenset[str], kind: str) -> Iterator[Candidate]:
     """Yield the literals among a call's arguments that look random.
 
     `words` are those of `CALL_WORDS` that the text holds, `kind` is its language.
@@ -90,9 +90,9 @@ def keys_in_calls(text: str, words: frozenset[str], kind: str) -> Iterator[Candi
                 if is_random(literal["value"]) or _is_argument(text, found.end(), literal, anchor):
                     yield Candidate(*literal.span("value"), "key", "quotes")
     if "jwt" in words:
-        yield from _keys_of_parsers(text)
+        yield from _find_keys_of_parsers(text)
     if "auth" in words:
-        yield from _secrets_of_providers(text, words)
+        yield from _find_secrets_of_providers(text, words)
 
 
 _MADE = frozenset(["algoliasearch(", "NewStaticV", "NewStaticCredentials("])
@@ -135,7 +135,7 @@ _PROVIDER = re.compile(
 """`provider :github, "id", "…"` of OmniAuth."""
 
 
-def _secrets_of_providers(text: str, words: frozenset[str]) -> Iterator[Candidate]:
+def _find_secrets_of_providers(text: str, words: frozenset[str]) -> Iterator[Candidate]:
     for anchor in _PROVIDERS:
         for at in find_places(text, anchor) if anchor in words else ():
             found = _PROVIDER.match(text, at)
@@ -147,7 +147,7 @@ _RETURNED = re.compile(r'return \[\]byte\("(?P<value>[^"\n]{8,400})"\)')
 _NEAR = 600
 
 
-def _keys_of_parsers(text: str) -> Iterator[Candidate]:
+def _find_keys_of_parsers(text: str) -> Iterator[Candidate]:
     """Yield the key that a function returns to Go's parser of JSON web tokens."""
     for at in find_places(text, "return []byte("):
         found = _RETURNED.match(text, at)
@@ -158,7 +158,7 @@ def _keys_of_parsers(text: str) -> Iterator[Candidate]:
 _ARGUMENT = re.compile(rf"\s{{0,40}}b?{STRING.pattern}")
 
 
-def pairs_in_calls(text: str, words: frozenset[str]) -> Iterator[Candidate]:
+def find_pairs_in_calls(text: str, words: frozenset[str]) -> Iterator[Candidate]:
     """Yield the password of a user and a password that are encoded together."""
     for anchor in _ENCODERS:
         for at in find_places(text, anchor) if word_of(anchor) in words else ():

@@ -196,7 +196,7 @@ _OPTION_OF = {
 """A text that a command must hold: one look for it excludes all places of the anchor."""
 
 
-def in_commands(text: str, words: frozenset[str]) -> Iterator[Candidate]:
+def find_in_commands(text: str, words: frozenset[str]) -> Iterator[Candidate]:
     """Yield passwords on command lines; each line is looked at once for each program.
 
     `words` are those of `COMMAND_WORDS` that the text holds.
@@ -205,15 +205,21 @@ def in_commands(text: str, words: frozenset[str]) -> Iterator[Candidate]:
         if word and word not in words:
             continue
         at = text.find(anchor)
-        if at >= 0 and _OPTION_OF.get(anchor, "") not in text:
-            continue
-        while at >= 0:
-            start = max(text.rfind("\n", max(0, at - _SIDE), at) + 1, at - _SIDE, 0)
-            match = pattern.search(text, start, at + 2 * _SIDE)
-            proof = is_words_secret if anchor in _SOLE else is_password
-            if match and proof(match["value"]):
-                # SQL is no text of another language if it stands in a file of its own.
-                how: Written = "form" if anchor == "IDENTIFIED BY" else "bare"
-                yield Candidate(match.start("value"), match.end("value"), "password", how)
-            newline = text.find("\n", at, at + 2 * _SIDE)
-            at = text.find(anchor, newline if newline >= 0 else at + 2 * _SIDE)
+        if at >= 0 and _OPTION_OF.get(anchor, "") in text:
+            yield from _find_behind_anchor(text, at, anchor, pattern)
+
+
+def _find_behind_anchor(
+    text: str, at: int, anchor: str, pattern: re.Pattern[str]
+) -> Iterator[Candidate]:
+    """Yield the passwords of one program, from the first place of its anchor on."""
+    proof = is_words_secret if anchor in _SOLE else is_password
+    # SQL is no text of another language if it stands in a file of its own.
+    how: Written = "form" if anchor == "IDENTIFIED BY" else "bare"
+    while at >= 0:
+        start = max(text.rfind("\n", max(0, at - _SIDE), at) + 1, at - _SIDE, 0)
+        match = pattern.search(text, start, at + 2 * _SIDE)
+        if match and proof(match["value"]):
+            yield Candidate(match.start("value"), match.end("value"), "password", how)
+        newline = text.find("\n", at, at + 2 * _SIDE)
+        at = text.find(anchor, newline if newline >= 0 else at + 2 * _SIDE)

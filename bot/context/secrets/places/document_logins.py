@@ -12,19 +12,19 @@ from bot.context.secrets.word_search import find_places
 DOCUMENT_WORDS = frozenset(["login", "credentials", "passw"])
 
 
-def in_documents(text: str, words: frozenset[str]) -> Iterator[Candidate]:
+def find_in_documents(text: str, words: frozenset[str]) -> Iterator[Candidate]:
     """Yield the passwords that stand beside their user or service in a document.
 
     `words` are those of `DOCUMENT_WORDS` that the text holds.
     """
-    yield from _in_sentences(text)
-    yield from _in_spans(text)
+    yield from _find_in_sentences(text)
+    yield from _find_in_spans(text)
     if "passw" in words:
-        yield from _of_services(text)
-        yield from _beside_users(text)
+        yield from _find_passwords_of_services(text)
+        yield from _find_passwords_of_users(text)
 
 
-def in_comments(text: str, words: frozenset[str]) -> Iterator[Candidate]:
+def find_in_comments(text: str, words: frozenset[str]) -> Iterator[Candidate]:
     """Yield the passwords of `login: …` and `credentials: …` in a text that is no document.
 
     `words` are those of `DOCUMENT_WORDS` that the text holds.
@@ -45,7 +45,7 @@ _LOGIN_ANCHORS = ("ogin", "og in", "ign in", "redential")
 """A user and a password in a sentence: `Default login: admin / …`."""
 
 
-def _in_sentences(text: str) -> Iterator[Candidate]:
+def _find_in_sentences(text: str) -> Iterator[Candidate]:
     for at in (place for anchor in _LOGIN_ANCHORS for place in find_places(text, anchor)):
         found = _LOGIN.match(text, at)
         if found is None:
@@ -64,7 +64,7 @@ _PAIRS = (("` / `", _SPANS), ("`/`", _SPANS), ("** / **", _SPANS), (" / ", _IN_B
 _OF_LOGINS = re.compile(r"(?i)log(?:ged)?[ -]?in|sign[ -]?in|credential|account|user|://")
 
 
-def _in_spans(text: str) -> Iterator[Candidate]:
+def _find_in_spans(text: str) -> Iterator[Candidate]:
     """Yield the password of a user in a document: `` `demo@acme.com` / `…` ``."""
     for anchor, pattern in _PAIRS:
         for at in find_places(text, anchor):
@@ -85,7 +85,7 @@ _SERVICE_PASSWORD = re.compile(
 """The password of a service in a sentence. Behind `is` it stands between marks."""
 
 
-def _of_services(text: str) -> Iterator[Candidate]:
+def _find_passwords_of_services(text: str) -> Iterator[Candidate]:
     """Yield the passwords of services that a document tells: `DB root password: …`."""
     for at in find_places(text, "assword"):
         found = _SERVICE_PASSWORD.search(text, max(0, at - 40), at + 100)
@@ -104,7 +104,7 @@ _USER_AND_PASSWORD = re.compile(
 )
 
 
-def _beside_users(text: str) -> Iterator[Candidate]:
+def _find_passwords_of_users(text: str) -> Iterator[Candidate]:
     """Yield the passwords of users that a document tells: ``user `admin`, password `…` ``."""
     for at in find_places(text, "assword `"):
         found = _USER_AND_PASSWORD.search(text, max(0, at - 120), at + 90)

@@ -15,16 +15,16 @@ from bot.context.secrets.word_search import find_places
 HEADER_WORDS = frozenset(["auth", "asic", "plain", "cookie"])
 
 
-def in_headers(text: str, words: frozenset[str]) -> Iterator[Candidate]:
+def find_in_headers(text: str, words: frozenset[str]) -> Iterator[Candidate]:
     """Yield base64 of a user and a password, and the cookies of sessions.
 
     `words` are those of `HEADER_WORDS` that the text holds.
     """
-    yield from _basic_logins(text, words)
+    yield from _find_basic_logins(text, words)
     if "plain" in words:
-        yield from _sasl_logins(text)
+        yield from _find_sasl_logins(text)
     if "cookie" in words:
-        yield from _cookies(text)
+        yield from _find_cookies(text)
 
 
 _DOCKER_AUTH = re.compile(
@@ -34,7 +34,7 @@ _DOCKER_AUTH = re.compile(
 _BASIC = re.compile(r"asic[ \t]{1,4}(?P<value>[A-Za-z0-9+/]{8,2000}={0,2})")
 
 
-def _basic_logins(text: str, words: frozenset[str]) -> Iterator[Candidate]:
+def _find_basic_logins(text: str, words: frozenset[str]) -> Iterator[Candidate]:
     """Yield base64 of `user:password`: of an `Authorization` header, and of Docker's settings."""
     for anchor, pattern in (("auth", _DOCKER_AUTH), ("asic ", _BASIC)):
         for at in find_places(text, anchor) if anchor.strip() in words else ():
@@ -55,7 +55,7 @@ def _is_login(encoded: str) -> bool:
 _SASL = re.compile(r"AUTH PLAIN (?P<value>[A-Za-z0-9+/]{8,400}={0,2})")
 
 
-def _sasl_logins(text: str) -> Iterator[Candidate]:
+def _find_sasl_logins(text: str) -> Iterator[Candidate]:
     """Yield the logins of mail: `AUTH PLAIN …`."""
     for at in find_places(text, "AUTH PLAIN "):
         match = _SASL.match(text, at)
@@ -79,7 +79,7 @@ _SESSION = re.compile(
 )
 
 
-def _cookies(text: str) -> Iterator[Candidate]:
+def _find_cookies(text: str) -> Iterator[Candidate]:
     """Yield the values of session cookies in headers, in code and in a browser's recordings."""
     done = 0
     for at in find_places(text, "ookie"):
@@ -90,7 +90,7 @@ def _cookies(text: str) -> Iterator[Candidate]:
             listed = _RECORDED.match(text, at)
             if listed:
                 done = listed.end()
-                yield from _recorded_cookies(text, listed)
+                yield from _find_recorded_cookies(text, listed)
             continue
         newline = text.find("\n", at, at + 600)
         done = stop = newline if newline >= 0 else at + 600
@@ -103,7 +103,7 @@ _RECORDED = re.compile(r'ookies"\s{0,4}:\s{0,4}\[[^\]]{0,4000}')
 _RECORDED_VALUE = re.compile(r'"value"\s{0,4}:\s{0,4}"(?P<value>[^"\\]{16,2000})"')
 
 
-def _recorded_cookies(text: str, listed: re.Match[str]) -> Iterator[Candidate]:
+def _find_recorded_cookies(text: str, listed: re.Match[str]) -> Iterator[Candidate]:
     """Yield the values of the list `"cookies"` in a recording of a browser (HAR)."""
     for match in _RECORDED_VALUE.finditer(text, *listed.span()):
         if is_random(ENCODED_BYTE.sub("", match["value"])):

@@ -12,17 +12,17 @@ from bot.context.secrets.word_search import find_places
 JAVA_WORDS = frozenset(["getconnection", "jdbc", "tochararray"])
 
 
-def in_java_logins(text: str, words: frozenset[str]) -> Iterator[Candidate]:
+def find_in_java_logins(text: str, words: frozenset[str]) -> Iterator[Candidate]:
     """Yield the passwords in a text of Java, Kotlin or Scala.
 
     `words` are those of `JAVA_WORDS` that the text holds.
     """
     if "getconnection" in words:
-        yield from _of_connections(text, "getConnection", _CONNECTION)
+        yield from _find_in_connections(text, "getConnection", _CONNECTION)
     if "jdbc" in words:
-        yield from _of_connections(text, '"jdbc:', _AFTER_JDBC)
+        yield from _find_in_connections(text, '"jdbc:', _AFTER_JDBC)
     if "tochararray" in words:
-        yield from _in_character_arrays(text)
+        yield from _find_in_character_arrays(text)
 
 
 _CONNECTION = re.compile(
@@ -34,7 +34,7 @@ _AFTER_JDBC = re.compile(
 """An address, a user and a password, as all libraries for databases take them."""
 
 
-def _of_connections(text: str, anchor: str, pattern: re.Pattern[str]) -> Iterator[Candidate]:
+def _find_in_connections(text: str, anchor: str, pattern: re.Pattern[str]) -> Iterator[Candidate]:
     for at in find_places(text, anchor):
         found = pattern.match(text, at)
         if found and is_word_secret(found["value"]):
@@ -45,7 +45,7 @@ _CHARACTERS = re.compile(r'"(?P<value>[^"\\\n]{4,200})\Z')
 """Java takes passwords as arrays of characters, and little else."""
 
 
-def _in_character_arrays(text: str) -> Iterator[Candidate]:
+def _find_in_character_arrays(text: str) -> Iterator[Candidate]:
     for at in find_places(text, '".toCharArray()'):
         found = _CHARACTERS.search(text, max(0, at - 200), at)
         if found and is_marked_password(found["value"]):

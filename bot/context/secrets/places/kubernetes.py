@@ -33,7 +33,7 @@ _BLOCK = re.compile(r"[|>][+-]?\d?[ \t]*(?:#.*)?$")
 _LABEL = "Kubernetes secret"
 
 
-def kubernetes_secrets(text: str) -> Iterator[Candidate]:
+def find_kubernetes_secrets(text: str) -> Iterator[Candidate]:
     """Yield the values of Kubernetes secrets, in YAML and JSON, also within longer texts."""
     if not _IS_SECRET.search(text):
         return

@@ -14,25 +14,25 @@ SERVER_WORDS = frozenset(["plain", "encrypt", "random", "snmp", "community"])
 _WITH_COMMUNITIES = frozenset(["yaml", "config", "json", "code"])
 
 
-def in_server_settings(text: str, words: frozenset[str], kind: str) -> Iterator[Candidate]:
+def find_in_server_settings(text: str, words: frozenset[str], kind: str) -> Iterator[Candidate]:
     """Yield the secrets of Dovecot, Consul, Terraform and SNMP.
 
     `words` are those of `SERVER_WORDS` that the text holds.
     """
     if "plain" in words:
-        yield from _dovecot_passwords(text)
+        yield from _find_dovecot_passwords(text)
     if "encrypt" in words:
-        yield from _gossip_keys(text)
+        yield from _find_gossip_keys(text)
     if "random" in words and kind == "json":
-        yield from _terraform_passwords(text)
+        yield from _find_terraform_passwords(text)
     if "snmp" in words and "community" in words and kind in _WITH_COMMUNITIES:
-        yield from _snmp_communities(text)
+        yield from _find_snmp_communities(text)
 
 
 _PLAIN_SCHEME = re.compile(r"\{PLAIN\}(?P<value>[^\s:\"'<>]{4,100})")
 
 
-def _dovecot_passwords(text: str) -> Iterator[Candidate]:
+def _find_dovecot_passwords(text: str) -> Iterator[Candidate]:
     """Yield the passwords of `{PLAIN}…`, which Dovecot keeps without a hash."""
     for at in find_places(text, "{PLAIN}"):
         match = _PLAIN_SCHEME.match(text, at)
@@ -47,7 +47,7 @@ _GOSSIP = re.compile(
 """The key with which Consul's and Nomad's servers talk to each other."""
 
 
-def _gossip_keys(text: str) -> Iterator[Candidate]:
+def _find_gossip_keys(text: str) -> Iterator[Candidate]:
     for at in find_places(text, "encrypt"):
         match = _GOSSIP.match(text, at)
         if match and is_random(match["value"]):
@@ -60,7 +60,7 @@ _MADE_PASSWORD = re.compile(
 """A password in Terraform's state."""
 
 
-def _terraform_passwords(text: str) -> Iterator[Candidate]:
+def _find_terraform_passwords(text: str) -> Iterator[Candidate]:
     for at in find_places(text, '"random_password"'):
         made = _MADE_PASSWORD.match(text, at)
         if made:
@@ -73,7 +73,7 @@ _COMMUNITY = re.compile(
 """The password of SNMP's versions 1 and 2."""
 
 
-def _snmp_communities(text: str) -> Iterator[Candidate]:
+def _find_snmp_communities(text: str) -> Iterator[Candidate]:
     for at in find_places(text, "community"):
         found = _COMMUNITY.match(text, at)
         if found and is_marked_password(found["value"]):

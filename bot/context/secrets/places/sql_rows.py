@@ -26,7 +26,7 @@ ROW_WORDS = frozenset(["into", "copy"])
 Columns = dict[int, Strength]
 
 
-def in_rows(text: str, words: frozenset[str]) -> Iterator[Candidate]:
+def find_in_sql_rows(text: str, words: frozenset[str]) -> Iterator[Candidate]:
     """Yield the values of columns whose names hold secrets.
 
     `words` are those of `ROW_WORDS` that the text holds.

@@ -11,16 +11,16 @@ from bot.context.secrets.judgement.values import is_mixed
 from bot.context.secrets.word_search import find_places
 
 
-def in_text_tables(text: str) -> Iterator[Candidate]:
+def find_in_text_tables(text: str) -> Iterator[Candidate]:
     """Yield the cells of password columns."""
-    yield from _in_markdown(text)
-    yield from _in_separated_values(text)
+    yield from _find_in_markdown(text)
+    yield from _find_in_separated_values(text)
 
 
 _RULE_LINE = re.compile(r"[ \t]{0,8}\|[-|: ]{3,400}\n")
 
 
-def _in_markdown(text: str) -> Iterator[Candidate]:
+def _find_in_markdown(text: str) -> Iterator[Candidate]:
     """Yield the cells of a Markdown table's password column."""
     done = 0
     for hit in find_places(text, "assw"):
@@ -41,7 +41,7 @@ def _in_markdown(text: str) -> Iterator[Candidate]:
             done = end + 1
 
 
-def _in_separated_values(text: str) -> Iterator[Candidate]:
+def _find_in_separated_values(text: str) -> Iterator[Candidate]:
     """Yield the cells of a password column in text with commas, tabs or semicolons."""
     newline = text.find("\n", 0, 1_000)
     head = text[: max(newline, 0)]

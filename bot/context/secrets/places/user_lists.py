@@ -12,19 +12,19 @@ from bot.context.secrets.word_search import find_places
 USER_LIST_WORDS = frozenset(["users", "passwords", "chpasswd"])
 
 
-def in_user_lists(text: str, words: frozenset[str], kind: str) -> Iterator[Candidate]:
+def find_in_user_lists(text: str, words: frozenset[str], kind: str) -> Iterator[Candidate]:
     """Yield the passwords of PostgreSQL, PgBouncer, Apache, mail relays and sections of users.
 
     `words` are those of `USER_LIST_WORDS` that the text holds.
     """
     proof = is_word_secret if kind == "config" else is_password
-    yield from _in_rows(text, _PGPASS, proof)
-    yield from _in_rows(text, _HTDIGEST, is_password)
+    yield from _find_in_rows(text, _PGPASS, proof)
+    yield from _find_in_rows(text, _HTDIGEST, is_password)
     if '" "' in text:
-        yield from _in_rows(text, _PGBOUNCER, is_password)
-    yield from _in_relays(text, kind)
+        yield from _find_in_rows(text, _PGBOUNCER, is_password)
+    yield from _find_in_relays(text, kind)
     if kind == "config" and not words.isdisjoint(("users", "passwords")):
-        yield from _in_sections(text)
+        yield from _find_in_sections(text)
 
 
 _PGPASS = re.compile(
@@ -35,7 +35,7 @@ _HTDIGEST = re.compile(r":[\w. @-]{1,60}:(?P<value>[0-9a-f]{32})$", re.MULTILINE
 _PGBOUNCER = re.compile(r'^"[\w.-]{1,60}" "(?P<value>[^"\s]{8,200})"$', re.MULTILINE)
 
 
-def _in_rows(
+def _find_in_rows(
     text: str, pattern: re.Pattern[str], proof: Callable[[str], bool]
 ) -> Iterator[Candidate]:
     for match in pattern.finditer(text):
@@ -55,7 +55,7 @@ _PAIR_OF_HOST = re.compile(
 """A user and a password before a host, without a scheme: `register => user:…@host`."""
 
 
-def _in_relays(text: str, kind: str) -> Iterator[Candidate]:
+def _find_in_relays(text: str, kind: str) -> Iterator[Candidate]:
     proof = is_word_secret if kind == "config" else is_password
     for at in find_places(text, "@"):
         start = max(text.rfind("\n", max(0, at - 250), at) + 1, at - 250, 0)
@@ -80,7 +80,7 @@ _USER_ROW = re.compile(
 )
 
 
-def _in_sections(text: str) -> Iterator[Candidate]:
+def _find_in_sections(text: str) -> Iterator[Candidate]:
     """Yield the passwords of `[users]` and `[passwords]` in settings."""
     for section in _USER_SECTION.finditer(text):
         proof = is_word_secret if _OF_AUTH.match(section.group()) else is_password
@@ -97,7 +97,7 @@ _USER = re.compile(
 )
 
 
-def in_cloud_init(text: str) -> Iterator[Candidate]:
+def find_in_cloud_init(text: str) -> Iterator[Candidate]:
     """Yield the passwords of the users that cloud-init creates: `chpasswd: list:`."""
     for at in find_places(text, "chpasswd:"):
         head = _USERS.match(text, at)

@@ -22,7 +22,7 @@ _MEMBER = re.compile(
 )
 
 
-def in_user_maps(text: str, words: frozenset[str]) -> Iterator[Candidate]:
+def find_in_user_maps(text: str, words: frozenset[str]) -> Iterator[Candidate]:
     """Yield the passwords of `users = {"admin": "…"}` and of `passwords = {"admin": "…"}`.
 
     `words` are those of `USER_MAP_WORDS` that the text holds.

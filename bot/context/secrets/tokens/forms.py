@@ -170,7 +170,7 @@ _COMPILED = tuple(
 )
 
 
-def known_forms(data: bytes) -> Iterator[Span]:
+def find_known_forms(data: bytes) -> Iterator[Span]:
     """Yield tokens with a known form. A token ends with its characters."""
     for label, anchor, pattern, before in _COMPILED:
         group = 1 if pattern.groups else 0

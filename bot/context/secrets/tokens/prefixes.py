@@ -26,7 +26,7 @@ _OF_A_KEY = re.compile(rb"(?:\A|[_-])(?:live|prod|secret|sk|key|token|pat)\Z")
 """Prefixes of keys in hexadecimal digits. Behind other words such digits are a digest."""
 
 
-def prefixed_tokens(data: bytes) -> Iterator[Span]:
+def find_prefixed_tokens(data: bytes) -> Iterator[Span]:
     """Yield strings that look like a provider's token although no rule names the provider."""
     for run in _LONG_RUN.finditer(data):
         head = _HEAD.search(data, max(0, run.start() - 36), run.start())

@@ -29,7 +29,7 @@ _WEB_KEY = re.compile(rb'"(?:d|p|q|dp|dq|qi|k)"\s{0,8}:\s{0,8}"([A-Za-z0-9_-]{16
 _LABEL = "private key"
 
 
-def private_keys(data: bytes, words: frozenset[str]) -> Iterator[Span]:
+def find_private_keys(data: bytes, words: frozenset[str]) -> Iterator[Span]:
     """Yield the rows of private keys. A key ends at its footer, or at a line that is no row.
 
     `words` are those of `KEY_WORDS` that the data holds.
@@ -51,7 +51,7 @@ def private_keys(data: bytes, words: frozenset[str]) -> Iterator[Span]:
         at = data.find(b"LS0tLS1CRUdJTi", end)
 
 
-def web_keys(data: bytes, words: frozenset[str]) -> Iterator[Span]:
+def find_web_keys(data: bytes, words: frozenset[str]) -> Iterator[Span]:
     """Yield the private members of JSON Web Keys (RFC 7518, section 6)."""
     at = data.find(b'"kty"') if "kty" in words else -1
     while at >= 0:

@@ -66,7 +66,7 @@ def _load() -> Scanner:
     return Scanner(Rules(confidence="medium"), base64=False)
 
 
-def provider_tokens(data: bytes) -> Iterator[Span]:
+def find_provider_tokens(data: bytes) -> Iterator[Span]:
     """Yield what Kingfisher's rules find. The label is the rule's name."""
     for finding in preload().result().scan(_SENTENCE_END.sub(b" ", data.translate(_SPACED))):
         rule = finding.rule_id
