@@ -29,6 +29,8 @@ _NAME = re.compile(
     r"#(operator\s\S.*|\(\w+ \*?\w+\) ?\w+|[\w:]*\w<[\w\s,.:&*'?<>]*>\S*"
     r"|\"[^\"]+\"|'[^']+'|\[[^\]]+\]|[^\s/][^\s]*(?:\([^()]*\)\S*)?)\Z"
 )
+_LINES_OF_NAME = re.compile(rf"(?<=[\w)?!]):{_RANGE}\Z")
+"""The lines of a definition that is named already."""
 _TITLE = re.compile(r"#(\S.*)\Z")
 _NAMES_WITH_BLANKS = (".md", ".mdx", ".markdown", ".kt", ".kts", ".scala")
 """Headings, and the names that Kotlin and Scala write between backticks."""
@@ -118,6 +120,7 @@ def _splits(text: str) -> Iterator[tuple[str, str]]:
 def _located(path: str, locator: str, text: str) -> Citation | None:
     if _LINES.match(locator):
         return Citation(path, ranges_of(locator), text=text)
+    locator = _LINES_OF_NAME.sub("", locator)
     found = _IDENTIFIER.match(locator) or _NAME.match(locator)
     if found is None and path.lower().endswith(_NAMES_WITH_BLANKS):
         found = _TITLE.match(locator)

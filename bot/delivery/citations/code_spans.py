@@ -156,6 +156,9 @@ class CodeSpans:
 
     def _span(self, ticks: str, content: str, after: int, raw: str, final: bool) -> int:
         cited = self._verifier.read(content) if len(ticks) <= 2 else None
+        page = None
+        if cited is None and len(ticks) <= 2:
+            cited = page = self._verifier.page(content.strip())
         if cited is None and self._verifier.names_path(content):
             return self._path(ticks, content, after, raw, final)
         finding: Finding | Literal["wait"] | None = None
@@ -168,7 +171,8 @@ class CodeSpans:
         if finding == "wait":
             return WAIT
         if finding is not None:
-            self._verifier.show(self._writer, finding, content.strip())
+            written = content.strip() if page is None else finding.label
+            self._verifier.show(self._writer, finding, written)
             return after
         self._writer.code(ticks, content)
         self._name(ticks, content)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from bot.context.git.web_pages import for_file
@@ -51,6 +51,13 @@ def permalink(state: RepositoryState, path: str, start: int, end: int) -> str | 
     template = for_file(state.web, path)
     address = re.sub(r"\{(?:sha|path|start|end)\}", lambda found: values[found[0]], template)
     return safe_address(address)
+
+
+def file_page(state: RepositoryState, path: str) -> str | None:
+    """Return the page of a whole file at the head commit; None if no page shows it."""
+    if state.web is None or "{start}" in state.web.split("#", 1)[0]:
+        return permalink(state, path, 1, 1)
+    return permalink(replace(state, web=state.web.split("#", 1)[0]), path, 1, 1)
 
 
 def safe_address(url: str) -> str | None:

@@ -35,6 +35,8 @@ _MOST_DEFINITIONS = 1_000
 """The most that the definitions of a file take which is checked in the bot's own process."""
 _MOST_NAMESAKES = 5_000
 """Files of one name among which the end of a path is looked for."""
+_MOST_OWNERS = 5
+"""Parts of a repository's address that may stand before a path: its host and groups."""
 _REMEMBERED = 4_000
 """Answers of `find` that are kept: a text that is still growing is looked up with each piece."""
 _PLAIN = re.compile(r"[^\s:#`'\"<>|*?\\(){}\[\]!&~,;@]+")
@@ -143,6 +145,7 @@ class PathIndex:
         self, states: Sequence[RepositoryState], paths: Mapping[str, Sequence[str]]
     ) -> None:
         self.states = {state.name: state for state in states}
+        self._prefixes = _prefixes(states)
         self._keys: dict[str, list[FileKey]] = defaultdict(list)
         self._by_name: dict[str, list[FileKey]] = defaultdict(list)
         for repository, names in paths.items():
@@ -205,12 +208,11 @@ class PathIndex:
 
     def _within_named(self, path: str) -> list[FileKey]:
         """Return the file whose path is given with its repository's name before it."""
-        for name in self.states:
-            for separator in "/:":
-                if path.startswith(name + separator):
-                    rest = path[len(name) + 1 :]
-                    if found := [key for key in self._keys.get(rest, []) if key[0] == name]:
-                        return found
+        for prefix, name in self._prefixes:
+            if path.startswith(prefix):
+                rest = path[len(prefix) :]
+                if found := [key for key in self._keys.get(rest, []) if key[0] == name]:
+                    return found
         return []
 
     def begins(self, text: str) -> bool:
@@ -218,9 +220,10 @@ class PathIndex:
         text = normalize_path(text) if text else text
         if _has_beginning(self._sorted, text) or _has_accented(self._sorted, text):
             return True
-        return any((name + "/").startswith(text) for name in self.states) or any(
-            text.startswith(name + "/") and self.begins(text[len(name) + 1 :])
-            for name in self.states
+        return any(
+            prefix.startswith(text)
+            or (text.startswith(prefix) and self.begins(text[len(prefix) :]))
+            for prefix, _ in self._prefixes
         )
 
     def odd_at(self, raw: str, at: int) -> str | None:
@@ -262,6 +265,17 @@ class PathIndex:
         """Return whether a path that is not known ends as known files do."""
         name = path.rsplit("/", 1)[-1]
         return "." in name and name.rsplit(".", 1)[-1] in self._endings
+
+
+def _prefixes(states: Sequence[RepositoryState]) -> list[tuple[str, str]]:
+    """Return what may stand before a path to name its repository, each with that name."""
+    found = []
+    for state in states:
+        parts = re.split(r"[/:]+", state.url.rstrip("/").removesuffix(".git"))
+        owned = ("/".join(parts[-many:]) for many in range(2, min(len(parts), _MOST_OWNERS) + 1))
+        for name in dict.fromkeys((state.name, *owned)):
+            found += [(name + sign, state.name) for sign in "/:"]
+    return found
 
 
 def _sorted(texts: Iterable[str]) -> list[str]:

@@ -38,6 +38,7 @@ from bot.delivery.citations.verifier import Verifier
 WORD = re.compile(r"[A-Za-z0-9]")
 _NO_PATH = re.compile(r"[^A-Za-z0-9./\\-]")
 """Signs behind which a path may begin: letters of another script, brackets, quotation marks."""
+_BREAKS_LABEL = re.compile(r"[\[\]|]")
 _WORD_ENDS = " \t`'\"<>|*?\\(){}"
 """The signs that `citation.SHAPE` takes for no part of a path."""
 _WORD = re.compile(r"\s*[^\s`\[\]!\\&<@]*")
@@ -321,16 +322,23 @@ class Scanner:
         # The label is what a reader believes: if it is a citation, the link leads there or nowhere.
         if named is not None and self._verifier.names_file(named.path):
             cited = cited if cited and self._verifier.is_same(cited, named) else named
+        path = self._verifier.file_named(bare)
+        if cited is not None and path is None and _looks_like_citation(text):
+            # A label that says more than one citation is text: each leads to its own lines.
+            self._nested(text)
+            return True
         finding = self._verifier.verify(cited, self._writer.written) if cited else None
         if finding == "wait":
             return False
-        path = self._verifier.file_named(bare)
+        page = None if _looks_like_citation(text) else self._verifier.file_page(address)
         if cited is not None:
             self._checked_link(text, path, finding)
+        elif page is not None and path in (None, page[0]):
+            self._labelled(text, page[1])
         elif path is not None and not self._verifier.is_page_of(address, path):
             self._named_elsewhere(text, address)
         elif (allowed := self._allowed(text, address)) is not None:
-            self._writer.link(label(text) or label(allowed), allowed)
+            self._labelled(text, allowed)
         elif "://" in address or address.startswith("www."):
             self._nested(text)
             self._writer.text(" (")
@@ -349,11 +357,23 @@ class Scanner:
             self._verifier.muted = False
             return
         differs = path is not None and (finding.fate == "corrected" or path != finding.key[1])
-        if differs or (path is None and _looks_like_citation(text)):
+        if differs:
             # The label must name the lines that the link leads to.
             self._verifier.show(self._writer, replace(finding, fate="corrected"), text)
             return
-        self._writer.link(label(text) or label(finding.label), url)
+        self._labelled(text, url)
+
+    def _labelled(self, text: str, url: str) -> None:
+        """Pass on a link whose target is checked."""
+        if not _BREAKS_LABEL.search(text):
+            self._writer.link(label(text) or label(url), url)
+            return
+        # A label holds no bracket and no bar: parsers differ in how they read them there.
+        muted, self._verifier.muted = self._verifier.muted, True
+        self._nested(text)
+        self._verifier.muted = muted
+        self._writer.text(" ")
+        self._writer.link("\u2197", url)
 
     def _allowed(self, text: str, address: str) -> str | None:
         """Return the address if a link may lead there; a label like a citation must be one."""

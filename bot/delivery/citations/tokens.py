@@ -44,6 +44,7 @@ _CODE_LABEL = re.compile(r"`[^`\[\]]+`\Z")
 _SIMPLE_ADDRESS = re.compile(r"[\w./:#?=&%+,-]*\Z", re.ASCII)
 _LIVE_LABEL = re.compile(r"://|www\.|[\w.+-]@\w", re.IGNORECASE)
 _LABEL = str.maketrans({"[": "(", "]": ")", "`": None, "\\": None})
+_BOLD = re.compile(r"(\*{1,3})(?=[^\s*])([^*]*[^\s*])\1")
 _ACTIVE = re.compile(r"[*_~]")
 
 
@@ -149,8 +150,9 @@ def address_label(url: str) -> str:
 
 
 def plain_label(text: str) -> str:
-    """Return a text as a label in which nothing is formatted."""
-    return _ACTIVE.sub(r"\\\g<0>", text.translate(_LABEL)).lstrip("!")
+    """Return a text as a label in which nothing is formatted, without marks of emphasis."""
+    bare = _BOLD.sub(r"\g<2>", text.translate(_LABEL))
+    return _ACTIVE.sub(r"\\\g<0>", bare).lstrip("!")
 
 
 def without_tail(url: str) -> str:

@@ -26,7 +26,7 @@ from bot.delivery.citations.citation import (
     read,
     without_emphasis,
 )
-from bot.delivery.citations.links import Hosts, Pages, permalink
+from bot.delivery.citations.links import Hosts, Pages, file_page, permalink
 from bot.delivery.citations.path_index import FileKey, LargeFile, PathIndex, Source
 from bot.delivery.citations.safe_output import TICK, SafeMarkdownWriter
 from bot.delivery.citations.worded import InWords, cite_behind, cite_whole, in_words, may_follow
@@ -356,6 +356,14 @@ class Verifier:
     def is_page_of(self, address: str, path: str) -> bool:
         """Return whether an address is a repository's own page of a file."""
         return self._pages.path(address) == path
+
+    def file_page(self, address: str) -> tuple[str, str] | None:
+        """Return the path and the page of the one file that an address without lines names."""
+        if self._index is None or not self.names_path(address):
+            return None
+        keys, _ = self._index.find(address)
+        url = file_page(self._index.states[keys[0][0]], keys[0][1]) if len(keys) == 1 else None
+        return (keys[0][1], url) if url is not None else None
 
     def names_file(self, text: str) -> bool:
         """Return whether a text is the path of a file, with lines or without."""
