@@ -34,6 +34,7 @@ from bot.context.errors import GitMissingError, RefMissingError, RepositoryError
 from bot.context.files.blob_cache import Wanted
 from bot.context.files.select import File
 from bot.context.files.tree import Survey
+from bot.context.git.expression import read_expression
 from bot.context.git.repository import GitRepository, encode_path, unix_time
 from bot.context.git.safety import hardened_environment
 from bot.context.pack import Change, Match, RepositoryState, Snapshot
@@ -452,8 +453,7 @@ def _search_rewritten(
             "Too many files hold masked values for this search: name a directory in `under`, or "
             "search for plain text.",
         )
-    kind = [_dialect(view.repository)] if regex else ["--fixed-strings"]
-    arguments = [*_GREP, "--no-index", *kind, "-e", pattern, "--", "."]
+    arguments = [*_GREP, "--no-index", *_pattern(view.repository, pattern, regex), "--", "."]
     repository = view.repository.with_time_limit(SEARCH_SECONDS)
     hits = view.run(search_rewritten, repository, chosen, arguments, _MOST_SEARCHED_BYTES, limit)
     return [Match(view.state.name, path, number, _cut_line(line)) for path, number, line in hits]
@@ -480,11 +480,19 @@ _GREP = (
 
 def _grep(view: View, pattern: str, regex: bool, folder: str) -> Iterator[tuple[str, int, bytes]]:
     """Run git grep over the commit's folder and yield path, line number and raw line."""
-    kind = [_dialect(view.repository)] if regex else ["--fixed-strings"]
     pathspec = ["--", folder] if folder else []
-    arguments = [*_GREP, *kind, "-e", pattern, view.state.commit, *pathspec]
+    wanted = _pattern(view.repository, pattern, regex)
+    arguments = [*_GREP, *wanted, view.state.commit, *pathspec]
     repository = view.repository.with_time_limit(SEARCH_SECONDS)
     yield from repository.grep(arguments, _MOST_SEARCHED_BYTES)
+
+
+def _pattern(repository: GitRepository, pattern: str, regex: bool) -> list[str]:
+    """Return the options of `git grep` that name what is sought."""
+    if not regex:
+        return ["--fixed-strings", "-e", pattern]
+    expression = read_expression(pattern, _dialect(repository))
+    return [*expression.options, "-e", expression.text]
 
 
 def _common_folder(paths: Collection[str]) -> str:

@@ -158,6 +158,16 @@ def test_no_secret_of_a_left_out_file_is_found(bench: Bench, repo: Repo) -> None
     assert _search(snapshot, "hunter.", regex=True) == []
 
 
+def test_an_expression_is_run_over_the_lines_as_they_are_shown(bench: Bench, repo: Repo) -> None:
+    """A carriage return is not shown, and a letter is one character in each script."""
+    text = 'Größe = 12\r\nимя = "x"\r\nlast = 7;\r\n'
+    repo.commit({"a.cs": text.encode(), "b.cs": f'{text}password = "{SECRET}"\r\n'.encode()})
+    snapshot = _snapshot(bench, repo)
+    for pattern, line in ((r"\d+$", 1), ("^Gr.ße", 1), ("^и.я", 2), (r"^last.*;$", 3)):
+        found = {(m.path, m.line) for m in _search(snapshot, pattern, regex=True)}
+        assert {("a.cs", line), ("b.cs", line)} <= found
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-16-le", "utf-32"])
 def test_text_in_utf_16_is_read_and_searched(bench: Bench, repo: Repo, encoding: str) -> None:
     """Windows tools write scripts so; git takes them for binary."""

@@ -298,7 +298,9 @@ class GitRepository:
         Raises:
             RepositoryError: the pattern cannot be read, or the search took too long.
         """
-        with self._process(arguments, folder=folder, background=True) as process:
+        # To the plain locale, which is three times as fast, `ö` is two characters.
+        locale = None if all(map(str.isascii, arguments)) else "C.UTF-8"
+        with self._process(arguments, folder=folder, background=True, locale=locale) as process:
             seen = 0
             while seen < most_bytes and (record := process.readline(_LONGEST_RECORD)):
                 seen += len(record)
@@ -328,15 +330,19 @@ class GitRepository:
         stderr: int = subprocess.DEVNULL,
         folder: Path | None = None,
         background: bool = False,
+        locale: str | None = None,
     ) -> Iterator[_Process]:
         """Run git and read its output. It is stopped when it takes too long or is left.
 
         In the `background` it gives way to everything else.
         """
+        environment = (
+            self._environment if locale is None else {**self._environment, "LC_ALL": locale}
+        )
         try:
             popen = subprocess.Popen(
                 self.command(*arguments),
-                env=self._environment,
+                env=environment,
                 stdin=subprocess.PIPE if asked else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
