@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bot.context.config.schema import ProviderName
+from bot.environment_check import address_problem, network_problems, unknown_settings
 from bot.errors import ForewarmError
 from bot.nearest import nearest
 
@@ -29,6 +30,14 @@ An old name that is still set stops the start: ignoring it would change what the
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _USER_ID = re.compile(r"(?:T[A-Z0-9]{5,}:)?[UW][A-Z0-9]{5,}", re.ASCII)
 _WORKSPACE_ID = re.compile(r"[TE][A-Z0-9]{5,}|\*", re.ASCII)
+_CLIENT_ID = re.compile(r"[0-9]+\.[0-9]+", re.ASCII)
+_TOKEN = re.compile(r"[!-~]*", re.ASCII)
+_REPOSITORY_HOST = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]+)?(?:/[^\s:@?#*]*)?", re.ASCII)
+_QUOTES = ('"', "'")
+_TOLD_BY_KIND = frozenset(
+    {"slack_bot_token", "slack_app_token", "slack_signing_secret", "anthropic_api_key"}
+)
+"""Secrets whose form is known, so that a value in quotation marks is told by that."""
 ANY_WORKSPACE = "*"
 
 
@@ -97,6 +106,7 @@ class Settings(BaseSettings):
     workspace_daily_limit_usd: float = Field(
         10.0,
         ge=0,
+        allow_inf_nan=False,
         alias="forewarm_workspace_daily_limit_usd",
         description="The most that one workspace may cost on one day (UTC), in USD, if the app is"
         " installed with OAuth. So that no workspace is refused for another one's spending, keep"
@@ -259,6 +269,7 @@ class Settings(BaseSettings):
     daily_limit_usd: float = Field(
         50.0,
         ge=0,
+        allow_inf_nan=False,
         alias="forewarm_daily_limit_usd",
         description="The most that everything together may cost on one day (UTC), in USD. At the"
         " limit the bot answers no more until the next day.",
@@ -267,6 +278,7 @@ class Settings(BaseSettings):
     warm_daily_limit_usd: float = Field(
         20.0,
         ge=0,
+        allow_inf_nan=False,
         alias="forewarm_warm_daily_limit_usd",
         description="The most that warm-ups together may cost on one day (UTC), in USD. At the"
         " limit answers go on, but begin on a cold cache more often.",
@@ -290,6 +302,7 @@ class Settings(BaseSettings):
     sync_seconds: float = Field(
         60.0,
         gt=0,
+        allow_inf_nan=False,
         alias="forewarm_sync_seconds",
         description="Seconds between two looks for pushes, if no webhook tells of them.",
         examples=["300"],
@@ -344,9 +357,68 @@ class Settings(BaseSettings):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _strip(cls, value: object) -> object:
-        """Drop blanks at the ends: a file of secrets often ends with a line break."""
-        return value.strip() if isinstance(value, str) else value
+    def _strip(cls, value: object, info: ValidationInfo) -> object:
+        """Drop blanks at the ends: a file of secrets often ends with a line break.
+
+        Docker's files of variables keep quotation marks, which would be taken as a part of a path.
+        """
+        if not isinstance(value, str):
+            return value
+        text = value.strip()
+        quoted = len(text) > 1 and text[0] in _QUOTES and text[0] == text[-1]
+        if quoted and info.field_name not in _TOLD_BY_KIND:
+            raise ValueError("it stands in quotation marks; remove them at both ends")
+        return text
+
+    @field_validator("slack_bot_token", "slack_app_token", "anthropic_api_key")
+    @classmethod
+    def _is_one_word(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and _TOKEN.fullmatch(value.get_secret_value()) is None:
+            raise ValueError(
+                "it holds a blank, a line break or another character that no token has; copy the"
+                " token again, and nothing else"
+            )
+        return value
+
+    @field_validator(
+        "home", "contexts", "prices", "ssh_known_hosts", "github_app_private_key_file", mode="after"
+    )
+    @classmethod
+    def _expand(cls, value: Path | None) -> Path | None:
+        return None if value is None else _expanded(value)
+
+    @field_validator("local_repositories")
+    @classmethod
+    def _expand_all(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
+        return tuple(_expanded(one) for one in value)
+
+    @field_validator("slack_api_url", "anthropic_base_url")
+    @classmethod
+    def _is_an_address(cls, value: str | None) -> str | None:
+        if value is not None and (problem := address_problem(value)):
+            raise ValueError(problem)
+        return value
+
+    @field_validator("state_origins")
+    @classmethod
+    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        origins = tuple(one.rstrip("/").lower() for one in value)
+        if any(address_problem(one) or one.count("/") > 2 for one in origins):
+            raise ValueError(
+                "it must hold the beginnings of addresses, such as https://status.example.com,"
+                " without a path and without *"
+            )
+        return origins
+
+    @field_validator("repository_hosts")
+    @classmethod
+    def _are_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(_REPOSITORY_HOST.fullmatch(one) for one in value):
+            raise ValueError(
+                "it must hold hosts such as github.com or github.com/acme, without https:// and"
+                " without *"
+            )
+        return value
 
     @field_validator(
         "state_origins",
@@ -448,6 +520,21 @@ class Settings(BaseSettings):
         return self.slack_app_token is not None
 
 
+def _expanded(path: Path) -> Path:
+    """Return a path with the user's home folder in place of `~`.
+
+    Shells replace `~` and variables. Files of variables for Docker and systemd do not, and then a
+    folder of that name would be made.
+    """
+    first = path.parts[0] if path.parts else ""
+    if first.startswith("$"):
+        raise ValueError("it begins with $, and no variable is replaced here; write the whole path")
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise ValueError(f"{first} is no user's home folder here; write the whole path") from None
+
+
 def copy_addresses() -> tuple[str | None, str | None]:
     """Return the databases that `forewarm db copy` reads and fills, if variables name them."""
     return os.environ.get("COPY_FROM") or None, os.environ.get("COPY_TO") or None
@@ -472,6 +559,18 @@ def read_settings() -> Settings:
     if problem := settings.github_app_problem or _misplaced_home(os.environ, settings):
         raise SettingsError((problem,))
     return settings
+
+
+def require_network() -> None:
+    """Raise `SettingsError` if proxies or certificates are set that no connection can use."""
+    if problems := network_problems(os.environ):
+        raise SettingsError(problems)
+
+
+def unknown_variables() -> Mapping[str, str]:
+    """Return the variables that look like settings and are none, each with the nearest name."""
+    known = {(field.alias or name).upper() for name, field in Settings.model_fields.items()}
+    return unknown_settings(os.environ, known)
 
 
 def _misplaced_home(environment: Mapping[str, str], settings: Settings) -> str | None:
@@ -505,8 +604,10 @@ def _renamed(environment: Mapping[str, str]) -> tuple[str, ...]:
 
 
 _WORDS: Mapping[str, str] = {
-    "int_parsing": "it must be a whole number, such as 3000",
-    "float_parsing": "it must be a plain number, such as 20",
+    "int_parsing": "it must be a whole number, such as {example}",
+    "int_from_float": "it must be a whole number, such as {example}",
+    "float_parsing": "it must be a plain number, such as {example}",
+    "finite_number": "it must be a plain number, such as {example}",
     "bool_parsing": "it must be true or false",
     "greater_than_equal": "it must be {ge:g} or more",
     "greater_than": "it must be more than {gt:g}",
@@ -522,13 +623,19 @@ def _sentence(detail: ErrorDetails) -> str:
     message = detail["msg"].removeprefix("Value error, ")
     what = _WORDS.get(detail["type"], f"{message[0].lower()}{message[1:]}")
     if detail["type"] in _WORDS:
-        what = what.format(**detail.get("ctx", {}))
+        what = what.format(**detail.get("ctx", {}), example=_example(name))
     if detail["type"] == "literal_error":
         # One of a few known words may be shown, but never the value.
         known = re.findall(r"'([^']+)'", what)
         close = nearest(str(detail["input"]), known)
         what += f" (did you mean {close!r}?)" if close else ""
     return f"{name} cannot be used: {what}; change that variable."
+
+
+def _example(variable: str) -> str:
+    fields = Settings.model_fields.items()
+    field = next((one for name, one in fields if (one.alias or name).upper() == variable), None)
+    return str(field.examples[0]) if field is not None and field.examples else "20"
 
 
 def require_slack(settings: Settings) -> None:
@@ -571,6 +678,18 @@ def require_slack(settings: Settings) -> None:
         raise SettingsError(tuple(problems))
 
 
+def without_oauth(settings: Settings) -> tuple[str, ...]:
+    """Return the variables that have no effect, because SLACK_CLIENT_ID is not set."""
+    if settings.slack_client_id is not None:
+        return ()
+    given = {
+        "SLACK_CLIENT_SECRET": settings.slack_client_secret,
+        "FOREWARM_PUBLIC_URL": settings.public_url,
+        "FOREWARM_WORKSPACES": settings.workspaces,
+    }
+    return tuple(name for name, value in given.items() if value)
+
+
 def _oauth_problems(settings: Settings) -> list[str]:
     """Return a sentence for everything that stands against installations with OAuth."""
     problems = []
@@ -578,6 +697,11 @@ def _oauth_problems(settings: Settings) -> list[str]:
         problems.append(
             "SLACK_BOT_TOKEN and SLACK_CLIENT_ID are both set: keep SLACK_BOT_TOKEN for one"
             " workspace, or SLACK_CLIENT_ID for workspaces that install the app with OAuth."
+        )
+    if _CLIENT_ID.fullmatch(settings.slack_client_id or "") is None:
+        problems.append(
+            "SLACK_CLIENT_ID is no client id, which is two numbers with a dot between them: copy"
+            " the Client ID (not the App ID) from your app's Basic Information page."
         )
     if settings.slack_client_secret is None:
         problems.append(

@@ -52,7 +52,7 @@ from bot.context.git.webhook import Push
 from bot.context.private import UMASK, make_tree_private
 from bot.delivery.rate_limit.budget import Rates
 from bot.delivery.rate_limit.limiter import RateLimiter
-from bot.settings import Settings, provider_environment
+from bot.settings import Settings, provider_environment, unknown_variables
 from bot.slack.client import connect
 from bot.slack.identity import identify
 from bot.slack.people.context_choice import LAST_ASKED, VIEWED
@@ -71,6 +71,7 @@ from bot.telemetry.log_lines import LogLines
 from bot.telemetry.metrics import Metrics
 from bot.telemetry.projection import Projections
 from bot.telemetry.projections import LiveProjections
+from bot.telemetry.redact import SET
 from bot.telemetry.restore import restore_figures, restore_recent
 from bot.telemetry.web import StatePages
 from bot.version import version
@@ -155,6 +156,8 @@ class Bot:
             replica=self.inbox.owner,
             **_changed_settings(self.settings),
         )
+        for name, close in unknown_variables().items():
+            log.warning("setting_unknown", variable=name, did_you_mean=close or None)
 
     # --- building -------------------------------------------------------------------------------
 
@@ -582,11 +585,11 @@ def _changed_settings(settings: Settings) -> dict[str, Any]:
         if value != field.get_default():
             shown = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
             if "SecretStr" in str(field.annotation):
-                shown = "set"
+                shown = SET
             told[(field.alias or name).lower()] = shown
     # A database's address may hold a password.
     if "database_url" in told:
-        told["database_url"] = "set"
+        told["database_url"] = SET
     return {"settings": told}
 
 

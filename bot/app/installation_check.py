@@ -42,9 +42,11 @@ from bot.settings import (
     model_key_problem,
     provider_environment,
     require_slack,
+    unknown_variables,
+    without_oauth,
 )
 from bot.slack.client import SlackClients, connect
-from bot.slack.identity import Identity, identify
+from bot.slack.identity import Identity, SlackUnreachable, identify, slack_word
 from bot.slack.manifest import INSTALL_PATH, Features, scopes
 from bot.store.sql.url import default_url
 from bot.store.store import Store
@@ -56,6 +58,7 @@ KEYS_PAGE = "https://platform.claude.com/settings/keys"
 DEFAULT_MODEL = "claude-sonnet-5-5"
 PRICES_OLD_DAYS = 180
 RETIRES_SOON_DAYS = 60
+API_PATHS = ("/v1/messages", "/v1")
 UNUSED = "No question is answered from it until then."
 _SIGNING_SECRET = re.compile(r"[0-9a-f]{32}")
 
@@ -122,6 +125,7 @@ class InstallationCheck:
             )
         elif settings.slack_signing_secret is not None:
             yield _signing_secret(settings.slack_signing_secret.get_secret_value())
+        yield from self._unused()
         if misplaced := model_key_problem(settings):
             yield Finding("settings", "bad", misplaced)
         if not self._has_model_server():
@@ -137,6 +141,23 @@ class InstallationCheck:
                 "note",
                 "FOREWARM_STATE_TOKEN is not set, so /state and /metrics are off: set it to a long"
                 " random text to switch them on.",
+            )
+
+    def _unused(self) -> Iterator[Finding]:
+        """Name the variables that are set and have no effect."""
+        for name, close in unknown_variables().items():
+            yield Finding(
+                "settings",
+                "bad" if close else "note",
+                f"{name} is no setting, so it has no effect"
+                + (f": did you mean {close}?" if close else ": docs/settings.md lists them all."),
+            )
+        if unused := without_oauth(self._settings):
+            yield Finding(
+                "settings",
+                "note",
+                f"{' and '.join(unused)} {'has' if len(unused) == 1 else 'have'} no effect, because"
+                " SLACK_CLIENT_ID is not set: set it to install the app with OAuth.",
             )
 
     async def _port(self) -> Finding:
@@ -176,7 +197,7 @@ class InstallationCheck:
             try:
                 await clients.reads.auth_test()
             except SlackApiError as error:
-                word = error.response.get("error")
+                word = slack_word(error)
                 yield Finding(
                     "Slack",
                     "bad",
@@ -256,9 +277,11 @@ class InstallationCheck:
             return Finding(
                 "sockets",
                 "bad",
-                f"SLACK_APP_TOKEN was refused ({error.response.get('error')}): make one with the"
+                f"SLACK_APP_TOKEN was refused ({slack_word(error)}): make one with the"
                 " scope connections:write and switch Socket Mode on.",
             )
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return Finding("sockets", "bad", SlackUnreachable(clients.reads.base_url).user_message)
         return Finding("sockets", "good", "A Socket Mode connection can be opened.")
 
     # --- the rest -------------------------------------------------------------------------------
@@ -314,13 +337,22 @@ class InstallationCheck:
     async def _provider(self, client: ClaudeClient, model: str) -> Finding:
         provider = client.provider(model)
         address = self._settings.anthropic_base_url or "https://api.anthropic.com"
-        if address.rstrip("/").endswith("/v1"):
+        path = next((one for one in API_PATHS if address.rstrip("/").endswith(one)), None)
+        if path is not None:
             self._server_known = False
             return Finding(
                 "Claude",
                 "bad",
-                f"ANTHROPIC_BASE_URL is {address}, and `/v1` is added anyway, so no question can be"
-                f" answered: set it to {address.rstrip('/').removesuffix('/v1')}.",
+                f"ANTHROPIC_BASE_URL is {address}, and `{path}` is added anyway, so no question can"
+                f" be answered: set it to {address.rstrip('/').removesuffix(path)}.",
+            )
+        if provider.name == "compatible" and self._settings.anthropic_base_url is None:
+            self._server_known = False
+            return Finding(
+                "Claude",
+                "bad",
+                "The provider is compatible, but ANTHROPIC_BASE_URL is not set, so no server is"
+                " known: set it to the address of the server.",
             )
         try:
             await client.ask_for_access(model)
@@ -465,7 +497,13 @@ class InstallationCheck:
             f"At most ${settings.daily_limit_usd:g} a day in all, of which at most"
             f" ${settings.warm_daily_limit_usd:g} for warm-ups.",
         )
-        if settings.warm_daily_limit_usd > settings.daily_limit_usd:
+        if settings.daily_limit_usd == 0:
+            yield Finding(
+                "money",
+                "note",
+                "FOREWARM_DAILY_LIMIT_USD is 0, so no question is answered: raise it.",
+            )
+        elif settings.warm_daily_limit_usd > settings.daily_limit_usd:
             yield Finding(
                 "money",
                 "note",

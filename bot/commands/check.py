@@ -37,7 +37,7 @@ def check(
     if live:
         failed = asyncio.run(_probe(live, listen, life))
         raise typer.Exit(1 if failed else 0)
-    findings = asyncio.run(_walk(show=not as_document))
+    findings = _findings(show=not as_document)
     if as_document:
         typer.echo(json.dumps([dump(finding) for finding in findings], indent=2))
     bad = sum(finding.verdict == "bad" for finding in findings)
@@ -47,19 +47,34 @@ def check(
         raise typer.Exit(1)
 
 
+def _findings(*, show: bool) -> list[Finding]:
+    from bot.app.installation_check import Finding
+    from bot.settings import SettingsError
+
+    try:
+        return asyncio.run(_walk(show=show))
+    except SettingsError as error:
+        if show:
+            raise
+        # A program that reads JSON gets JSON, whatever is wrong.
+        return [Finding("settings", "bad", problem) for problem in error.problems]
+
+
 async def _walk(*, show: bool) -> list[Finding]:
     from rich.console import Console
 
     from bot.app.installation_check import InstallationCheck
     from bot.clock import system_now
-    from bot.settings import read_settings
+    from bot.settings import read_settings, require_network
     from bot.telemetry.logs import configure
 
     configure("ERROR")
     console = Console(highlight=False)
     findings = []
+    settings = read_settings()
+    require_network()
     with console.status("looking…"):
-        async for finding in InstallationCheck(read_settings(), system_now).run():
+        async for finding in InstallationCheck(settings, system_now).run():
             findings.append(finding)
             if show:
                 mark, colour = MARKS[finding.verdict]
@@ -74,7 +89,7 @@ async def _probe(channel: str, listen: float, life: float) -> int:
 
     from bot.app.live_probes import LiveProbes, Pace
     from bot.clock import system_now
-    from bot.settings import read_settings
+    from bot.settings import read_settings, require_network
     from bot.slack.probes.interactive import WANTED
     from bot.telemetry.logs import configure
 
@@ -84,8 +99,10 @@ async def _probe(channel: str, listen: float, life: float) -> int:
     if listen:
         console.print(f"A person is needed at the end, for {listen:.0f} s. {WANTED}", markup=False)
     failed = 0
+    settings = read_settings()
+    require_network()
     with console.status("probing; a stream's life alone takes some minutes…") as status:
-        async for found in LiveProbes(read_settings(), channel, system_now, pace).run():
+        async for found in LiveProbes(settings, channel, system_now, pace).run():
             failed += found.outcome == "failed"
             typer.echo(found.line())
             console.print(f"{found.item}: {found.text}", markup=False)

@@ -37,7 +37,12 @@ def model_check(
     from bot.claude.model_check import check_model
     from bot.claude.providers.cache_facts import FactsOfOneRun
     from bot.claude.providers.table import providers
+    from bot.environment_check import address_problem
+    from bot.settings import require_network
 
+    if base_url and (problem := address_problem(base_url)):
+        raise typer.BadParameter(problem, param_hint="--base-url")
+    require_network()
     if provider is not None and provider not in providers():
         raise typer.BadParameter(f"choose one of {', '.join(providers())}", param_hint="--provider")
 

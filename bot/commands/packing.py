@@ -119,7 +119,7 @@ def cache_file(repository: GitRepository, folder_name: str = "facts", suffix: st
     """Return the folder of a repository's cache: in the bot's home or the user's cache."""
     home = os.environ.get("FOREWARM_HOME")
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "forewarm"
-    folder = Path(home) if home else cache
+    folder = Path(home).expanduser() if home else cache
     mark = hashlib.sha256(os.fsencode(repository.git_dir)).hexdigest()[:12]
     slug = re.sub(r"[^A-Za-z0-9._-]", "-", repository.name)[:60]
     return folder / folder_name / f"{slug}-{mark}.{suffix}"
@@ -196,7 +196,7 @@ def _assembled(
 
 def find_context(target: str) -> ContextConfig | None:
     """Return the context that the target names, if it names one."""
-    folder = Path(os.environ.get("FOREWARM_CONTEXTS") or "contexts")
+    folder = Path(os.environ.get("FOREWARM_CONTEXTS") or "contexts").expanduser()
     file = Path(target) if target.endswith(".toml") else folder / f"{target}.toml"
     if "/" in target.rstrip("/") and not target.endswith(".toml"):
         return None
@@ -232,13 +232,13 @@ async def _pack_context_async(config: ContextConfig, request: Request) -> Packed
             )
         only = config.repositories[0].model_copy(update={"ref": request.at})
         config = config.model_copy(update={"repositories": (only,)})
-    home = Path(os.environ.get("FOREWARM_HOME") or ".forewarm")
+    settings = read_settings()
     codebase = Codebase(
         config,
-        home,
+        settings.home,
         now=system_now,
         state=None if request.state is None else DirectoryState(request.state),
-        credentials=git_credentials(read_settings(), system_now),
+        credentials=git_credentials(settings, system_now),
         # A user who can run this command can read those folders anyway.
         sources=Sources(local=(Path("/"),)),
         progress=show_progress(),

@@ -14,7 +14,8 @@ from pydantic.fields import FieldInfo
 HEADER = (
     "# Settings\n\n"
     "Every setting is an environment variable. Variables of other names are not read. Lists are"
-    " separated by commas. An empty variable counts as not set.\n\n"
+    " separated by commas. An empty variable counts as not set. A path may begin with `~`, the home"
+    " folder of the bot's user.\n\n"
     "This page is made from the code: `forewarm schema --settings`.\n"
 )
 

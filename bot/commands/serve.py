@@ -20,12 +20,13 @@ def serve() -> None:
     with imports_set_aside():
         from bot.app.bot import Bot
         from bot.app.home_folder import held_by_this_process
-        from bot.settings import read_settings, require_slack
+        from bot.settings import read_settings, require_network, require_slack
         from bot.telemetry.logs import configure
 
     sys.setswitchinterval(SWITCH_SECONDS)
     settings = read_settings()
     require_slack(settings)
+    require_network()
     configure(settings.log_level)
 
     async def run() -> None:

@@ -31,6 +31,16 @@ class SlackUnreachable(ForewarmError):
         )
 
 
+class NoSlack(ForewarmError):
+    """A server answers at the address of Slack's Web API, but not as Slack does."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(
+            f"The server at {address} answers, but has no Web API of Slack there, so no question"
+            " arrives: correct SLACK_API_URL, which ends with /api/ (https://slack.com/api/)."
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """The bot's own ids, as Slack gives them. `scopes` are those granted.
@@ -50,20 +60,31 @@ class Identity:
     organisation: str = ""
 
 
+def slack_word(error: SlackApiError) -> str | None:
+    """Return Slack's word for a refusal, None if the reply is not one of Slack's."""
+    data = error.response.data if hasattr(error.response, "data") else error.response
+    word = data.get("error") if isinstance(data, Mapping) else None
+    return word if isinstance(word, str) else None
+
+
 async def identify(clients: SlackClients) -> Identity:
     """Ask Slack for our own ids.
 
     Raises:
         ConnectionRefused: the token is not accepted.
         SlackUnreachable: no answer came.
+        NoSlack: another server answered.
     """
     try:
         answer = await clients.reads.auth_test()
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise SlackUnreachable(clients.reads.base_url) from error
     except SlackApiError as error:
+        word = slack_word(error)
+        if word is None:
+            raise NoSlack(clients.reads.base_url) from None
         raise ConnectionRefused(
-            str(error.response.get("error")),
+            word,
             "SLACK_BOT_TOKEN",
             "copy the Bot User OAuth Token from your app's OAuth & Permissions page.",
         ) from None

@@ -7,7 +7,9 @@ operation is one transaction.
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sqlite3
+from pathlib import Path
 from typing import Literal
 
 from sqlalchemy.exc import DBAPIError, StatementError
@@ -27,6 +29,9 @@ Reason = Literal[
     "newer",  # written by a newer version of Forewarm
     "other",
 ]
+
+LEAST_FREE = 65_536
+"""Bytes that SQLite needs to open its write-ahead log and the index of that."""
 
 TRANSIENT: frozenset[Reason] = frozenset({"locked", "unreachable"})
 
@@ -114,6 +119,14 @@ def _sentence(reason: Reason, detail: str, place: str) -> str:
         why = ", since it is a folder" if detail == IsADirectoryError.__name__ else ""
         return _FILE_UNREACHABLE.format(place=place, why=why)
     return _SENTENCES[reason].replace("{place}", f" at {place}" if place else "")
+
+
+def is_full(folder: Path) -> bool:
+    """Tell whether a folder's disk has no room for one more page."""
+    try:
+        return shutil.disk_usage(folder).free < LEAST_FREE
+    except OSError:
+        return False
 
 
 class LeaseLost(ForewarmError):

@@ -12,7 +12,7 @@ from bot.store.audit import Audit
 from bot.store.contexts import Contexts
 from bot.store.dedup import Events
 from bot.store.erase import Eraser
-from bot.store.errors import StoreError
+from bot.store.errors import StoreError, is_full
 from bot.store.history import History
 from bot.store.inbox import Inbox
 from bot.store.installations import installation_store
@@ -75,7 +75,10 @@ class Store:
                 now = await clock_of(database, now)
         except StoreError as error:
             await database.close()
-            raise StoreError(error.reason, error.operation, error.detail, location.place) from error
+            # SQLite cannot open its log on a full disk, and does not say why.
+            full = error.reason == "unreachable" and location.path and is_full(location.path.parent)
+            reason = "full" if full else error.reason
+            raise StoreError(reason, error.operation, error.detail, location.place) from error
         except BaseException:
             await database.close()
             raise

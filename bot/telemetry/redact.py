@@ -39,6 +39,9 @@ TEXT_KEYS = frozenset(
 )
 """Names under which text of people or of Claude is passed; their values are never logged."""
 
+SET = "set"
+"""What a log line says of a secret that is set."""
+
 SECRET_KEYS = frozenset(
     {
         *("api_key", "authorization", "cookie", "password", "private_metadata", "response_url"),
@@ -84,7 +87,8 @@ def redact_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
 def _field(name: str, value: Any, depth: int) -> Any:
     lowered = name.lower()
     if lowered in SECRET_KEYS or lowered.endswith(("_token", "_secret", "_password")):
-        return STARS if value else value
+        # `started` says `set` of a secret, and that word is no secret.
+        return STARS if value and value != SET else value
     if lowered in TEXT_KEYS:
         return f"<{len(value)} characters>" if isinstance(value, str) else STARS
     return redact(value, depth)

@@ -66,6 +66,8 @@ def checked(tmp_path: Path) -> Begin:
                 "anthropic_api_key": SecretStr(KEY),
                 "state_token": SecretStr("state"),
             }
+            if "{claude}" in str(more.get("slack_api_url")):
+                more["slack_api_url"] = f"{url}/"
             settings = Settings.model_construct(**{**values, **more})
             return [finding async for finding in InstallationCheck(settings, system_now).run()]
 
@@ -175,6 +177,24 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
         "FOREWARM_LOCAL_REPOSITORIES",
     ),
     (
+        "a Web API without its path",
+        {"slack_api_url": "{claude}/"},
+        "Slack",
+        "has no Web API of Slack there",
+    ),
+    (
+        "a Claude API with its whole path",
+        {"anthropic_base_url": "http://127.0.0.1:9/v1/messages"},
+        "Claude",
+        "`/v1/messages` is added anyway",
+    ),
+    (
+        "a compatible server without an address",
+        {"provider": "compatible", "anthropic_base_url": None},
+        "Claude",
+        "ANTHROPIC_BASE_URL is not set",
+    ),
+    (
         "an unreachable database",
         {"database_url": "postgresql://nobody@127.0.0.1:9/none"},
         "database",
@@ -197,6 +217,25 @@ async def test_each_mistake_is_one_sentence_with_what_to_do(
     assert len(one.text) < 400
     told = " ".join(f.text for f in found)
     assert [word for word in ("made-up", "sk-ant-wrong", KEY) if word in told] == []
+
+
+async def test_a_misspelled_setting_is_named(
+    checked: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cap under a wrong name is no cap, and nothing else would tell of it."""
+    monkeypatch.setenv("FOREWARM_DAILY_LIMIT", "5")
+    monkeypatch.setenv("FOREWARM_IMAGE", "forewarm:latest")
+    found = [f for f in await checked() if "is no setting" in f.text]
+    assert [(f.verdict, f.text.partition(":")[0]) for f in found] == [
+        ("bad", "FOREWARM_DAILY_LIMIT is no setting, so it has no effect"),
+        ("note", "FOREWARM_IMAGE is no setting, so it has no effect"),
+    ]
+    assert "did you mean FOREWARM_DAILY_LIMIT_USD?" in found[0].text
+
+
+async def test_a_limit_of_nothing_is_told(checked: Begin) -> None:
+    found = await checked(daily_limit_usd=0.0)
+    assert any("FOREWARM_DAILY_LIMIT_USD is 0" in f.text for f in found)
 
 
 async def test_a_scope_that_the_bot_works_without_is_a_note(checked: Begin) -> None:

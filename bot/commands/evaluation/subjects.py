@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -93,11 +92,12 @@ def subject_of_context(name: str, at: str | None) -> Subject:
             f"There is no context called {name!r}: name a file of the contexts folder, "
             "without .toml."
         )
+    settings = read_settings()
     codebase = Codebase(
         config,
-        Path(os.environ.get("FOREWARM_HOME") or ".forewarm"),
+        settings.home,
         now=system_now,
-        credentials=git_credentials(read_settings(), system_now),
+        credentials=git_credentials(settings, system_now),
         # A user who can run this command can read those folders anyway.
         sources=Sources(local=(Path("/"),)),
     )

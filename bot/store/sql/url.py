@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,6 +18,10 @@ Kind = Literal["sqlite", "postgresql"]
 
 # Written by hosts into their URLs for libpq; asyncpg would pass them to the server, which refuses.
 _LIBPQ_ONLY = frozenset({"channel_binding", "connect_timeout", "gssencmode", "keepalives"})
+
+
+_SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+_FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
 
 
 class BadDatabaseUrl(ForewarmError):
@@ -43,7 +48,10 @@ class Location:
         if self.path:
             return str(self.path.absolute())
         parts = urlsplit(self.dsn or "")
-        return f"{parts.hostname}:{parts.port or 5432}" if parts.hostname else "a local socket"
+        if not parts.hostname:
+            return "a local socket"
+        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        return f"{host}:{parts.port or 5432}"
 
     def __repr__(self) -> str:
         # The DSN holds a password.
@@ -59,15 +67,26 @@ def locate(url: str) -> Location:
     """Return what `url` means; raise `BadDatabaseUrl`."""
     scheme, separator, rest = url.partition("://")
     if not separator:
-        return Location("sqlite", path=Path(url))
+        return Location("sqlite", path=_file(url))
     name = scheme.split("+")[0].lower()
     if name == "sqlite":
-        return Location("sqlite", path=Path(rest.removeprefix("/") or "forewarm.db"))
+        return Location("sqlite", path=_file(rest.removeprefix("/") or "forewarm.db"))
     if name in ("postgres", "postgresql"):
         return Location("postgresql", dsn=_dsn(url))
     raise BadDatabaseUrl(
         f"starts with {scheme!r}, which is no database that Forewarm can use",
     )
+
+
+def _file(path: str) -> Path:
+    if path.startswith(":memory:"):
+        raise BadDatabaseUrl("names a database in memory, which is lost when the process ends")
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise BadDatabaseUrl(
+            f"begins with {Path(path).parts[0]}, which is no home folder"
+        ) from None
 
 
 def _dsn(url: str) -> str:
@@ -81,5 +100,16 @@ def _dsn(url: str) -> str:
         parts.port  # noqa: B018 - it is checked when it is read
     except ValueError:
         raise BadDatabaseUrl("names a port that is no number up to 65535") from None
+    _check_ssl(dict(parse_qsl(parts.query)))
     query = [(key, value) for key, value in parse_qsl(parts.query) if key not in _LIBPQ_ONLY]
     return urlunsplit(("postgresql", parts.netloc, parts.path, urlencode(query), ""))
+
+
+def _check_ssl(parameters: Mapping[str, str]) -> None:
+    """Raise `BadDatabaseUrl` for what the driver would refuse without saying where it stands."""
+    mode = parameters.get("sslmode", "prefer")
+    if mode not in _SSL_MODES:
+        raise BadDatabaseUrl(f"has the sslmode {mode!r}, which is none of {', '.join(_SSL_MODES)}")
+    for key in _FILES:
+        if key in parameters and not Path(parameters[key]).is_file():
+            raise BadDatabaseUrl(f"names {parameters[key]} as its {key}, where no file can be read")

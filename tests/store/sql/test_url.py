@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,24 @@ def test_the_default_is_one_file_at_home() -> None:
     """One process with SQLite for a team, nothing to set up."""
     assert locate(default_url(Path(".forewarm"))).path == Path(".forewarm/forewarm.db")
     assert locate(default_url(Path("/srv"))).path == Path("/srv/forewarm.db")
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("sqlite:///:memory:", "in memory"),
+        ("postgresql://u:p@host/db?sslmode=requird", "the sslmode 'requird'"),
+        ("postgresql://u:p@host/db?sslrootcert=/nonexistent/ca.pem", "/nonexistent/ca.pem"),
+    ],
+)
+def test_what_the_driver_would_refuse_or_lose_is_told(url: str, told: str) -> None:
+    with pytest.raises(BadDatabaseUrl, match=re.escape(told)):
+        locate(url)
+
+
+def test_a_file_may_lie_in_the_home_folder() -> None:
+    assert locate("sqlite:///~/forewarm.db").path == Path.home() / "forewarm.db"
+
+
+def test_an_address_of_ipv6_is_shown_with_brackets() -> None:
+    assert locate("postgresql://u:p@[::1]:9/db").place == "[::1]:9"
