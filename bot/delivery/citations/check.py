@@ -203,7 +203,9 @@ def _check_lines(
     if evidence.names and not _names_in(evidence.names, source.lines, start, end):
         if source.moved and _names_in(evidence.names, source.base_lines, start, end):
             return carried(source, start, end)
-        if (near := _near(evidence.names, source.lines, start)) is not None:
+        # Of several names it is not known which one the citation belongs to.
+        near = _near(evidence.names[0], source.lines, start) if len(evidence.names) == 1 else None
+        if near is not None:
             return near, min(near + end - start, count)
     if 1 <= start <= count:
         return start, min(end, count)
@@ -291,15 +293,11 @@ def _names_in(names: Sequence[str], lines: Sequence[str], start: int, end: int) 
     return any(_word_pattern(name).search(line) for name in names for line in part)
 
 
-def _near(names: Sequence[str], lines: Sequence[str], start: int) -> int | None:
+def _near(name: str, lines: Sequence[str], start: int) -> int | None:
     """Return the one line near `start` that holds a name; None if none or several do."""
     low, high = max(1, start - NEAR), min(len(lines), start + NEAR)
-    words = [_word_pattern(name) for name in names]
-    found = [
-        number
-        for number in range(low, high + 1)
-        if any(word.search(lines[number - 1]) for word in words)
-    ]
+    word = _word_pattern(name)
+    found = [number for number in range(low, high + 1) if word.search(lines[number - 1])]
     return found[0] if len(found) == 1 else None
 
 

@@ -62,7 +62,7 @@ class CodeSpans:
     def newline(self) -> None:
         self._writer.newline()
         self.prose_line = self._strikes = False
-        self._verifier.named(None, 0)
+        self._verifier.forget_names()
 
     def line(self, raw: str, at: int, final: bool) -> int | None:
         """Pass on a line of code (fenced or indented, quoted or not); None if it is prose.
@@ -188,7 +188,11 @@ class CodeSpans:
         if end == WAIT:
             return WAIT
         said = end
-        finding = self._verifier.verify(cited, self._writer.written) if cited else None
+        finding = (
+            self._verifier.verify(cited, self._writer.written, self._writer.outline.line)
+            if cited
+            else None
+        )
         if finding == "wait":
             return WAIT
         if finding is None or self._verifier.permalink(finding) is None:
@@ -205,7 +209,8 @@ class CodeSpans:
     def _name(self, ticks: str, content: str) -> None:
         name = EXPRESSION.match(content) if len(ticks) == 1 else None
         if name is not None:
-            self._verifier.named(name[1], self._writer.written)
+            size = len(content) + 2 * len(ticks)
+            self._verifier.named(name[1], self._writer.outline.line, size, self._writer.written)
 
     def _is_alone(self, raw: str, after: int, final: bool) -> bool | None:
         """Return whether a citation stands alone on its line; None: later text decides.

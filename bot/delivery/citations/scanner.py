@@ -327,7 +327,11 @@ class Scanner:
             # A label that says more than one citation is text: each leads to its own lines.
             self._nested(text)
             return True
-        finding = self._verifier.verify(cited, self._writer.written) if cited else None
+        finding = (
+            self._verifier.verify(cited, self._writer.written, self._writer.outline.line)
+            if cited
+            else None
+        )
         if finding == "wait":
             return False
         page = None if _looks_like_citation(text) else self._verifier.file_page(address)
@@ -402,7 +406,11 @@ class Scanner:
     def _show_address(self, url: str) -> bool:
         """Pass on an address: as a checked citation, a link or code; False: read a file first."""
         cited = self._verifier.page(url)
-        finding = self._verifier.verify(cited, self._writer.written) if cited else None
+        finding = (
+            self._verifier.verify(cited, self._writer.written, self._writer.outline.line)
+            if cited
+            else None
+        )
         if finding == "wait":
             return False
         if finding is not None:

@@ -26,6 +26,7 @@ from bot.delivery.citations.citation import (
     read,
     without_emphasis,
 )
+from bot.delivery.citations.line_words import LINE_WORDS
 from bot.delivery.citations.links import Hosts, Pages, file_page, permalink
 from bot.delivery.citations.path_index import FileKey, LargeFile, PathIndex, Source
 from bot.delivery.citations.safe_output import TICK, SafeMarkdownWriter
@@ -46,6 +47,11 @@ _PLACE = re.compile(r"\A|(?<=[^A-Za-z0-9./\\-])")
 """Places in a word at which a path may begin: behind letters of other scripts and signs."""
 _NO_PATH_YET = re.compile(r"(?:[^\x00-\x7f]|[$=+~^%&!,;]|\w+=)*")
 _UNKNOWN = re.compile(r"[\w-][./]\w[\w./-]*(?:[:#][\w$.,:#-]*)?\Z")
+_LISTED = re.compile(
+    rf"[\s,;&/+*_\u2192\u3001>()-]*(?:(?:{'|'.join(map(re.escape, LINE_WORDS.and_))})\s)?[\s*_]*",
+    re.IGNORECASE,
+)
+"""The text between names that are listed."""
 _NO_WORD = r"(?<![\w./\\-])"
 _WORD_START = re.compile(
     rf"(?:{_NO_WORD}|(?<={_NO_WORD}_)|(?<={_NO_WORD}__)|(?<=[^\x00-\x7f]))(?=[^\s`])", re.ASCII
@@ -104,7 +110,7 @@ class Verifier:
         self._inquired: dict[Inquiry, bool] = {}
         self._quote: tuple[str, ...] = ()
         self._quoted_at = 0
-        self._name: str | None = None
+        self._names: tuple[str, ...] = ()
         self._named_at = 0
         self._claimed = 0
         self.checked: list[Checked] = []
@@ -251,9 +257,20 @@ class Verifier:
         """A fenced block has ended after `at` characters."""
         self._quote, self._quoted_at = tuple(lines), at
 
-    def named(self, name: str | None, at: int) -> None:
-        """A name has stood in backticks; None: its line is over."""
-        self._name, self._named_at = name, at
+    def named(self, name: str, line: str, size: int, at: int) -> None:
+        """A name has stood in backticks at the end of a line, `size` characters with them.
+
+        Names that are listed count together: a citation behind them may be that of each.
+        """
+        before = line[: len(line) - size]
+        distance = at - size - self._named_at
+        listed = distance <= len(before) and _LISTED.fullmatch(before[len(before) - distance :])
+        self._names = (*self._names, name) if self._names and listed else (name,)
+        self._named_at = at
+
+    def forget_names(self) -> None:
+        """The line of the names is over."""
+        self._names = ()
 
     def is_beside_quote(self, at: int) -> bool:
         """Return whether a citation here may be that of the quoted block above."""
@@ -280,7 +297,7 @@ class Verifier:
         return not lacking
 
     def verify(
-        self, cited: Citation, at: int, line: str = "", *, alone: bool = False
+        self, cited: Citation, at: int, line: str, *, alone: bool = False
     ) -> Finding | Literal["wait"] | None:
         """Check a citation and count it; "wait" until the files that it needs have been read.
 
@@ -304,7 +321,7 @@ class Verifier:
         is_open = self._inquire(Inquiry(key, cited, evidence) for key in keys)
         if is_open and not self.forcing:
             return self._wait()
-        self._quote, self._name = (), None
+        self._quote, self._names = (), ()
         found: Finding | Failure = "wrong"
         if not lacking and not is_open:
             found = check(cited, self._index, self.sources, evidence, self.findings)
@@ -411,9 +428,8 @@ class Verifier:
         quote = self._quote if alone and self.is_beside_quote(at) else ()
         distance = at - self._named_at
         names: tuple[str, ...] = ()
-        if self._name is not None and distance <= NEAR_NAME:
-            between = line[len(line) - distance :] if 0 < distance <= len(line) else ""
-            names = (self._name,) if _BESIDE.fullmatch(between) else ()
+        if self._names and distance <= min(NEAR_NAME, len(line)):
+            names = self._names if _BESIDE.fullmatch(line[len(line) - distance :]) else ()
         return Evidence(quote, names)
 
     def _count(self, cited: Citation, finding: Finding | None, verdict: Verdict) -> None:

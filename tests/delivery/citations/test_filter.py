@@ -119,6 +119,24 @@ def test_the_pieces_in_which_a_text_comes_make_no_difference(text: str) -> None:
         assert shown == whole(text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "`make_token` is called by [login](src/auth.py#L5)",
+        "`make_token` is called by `src/auth.py` (line 5)",
+        f"`make_token` is read by the caller, {PAGE}/src/auth.py#L5",
+        "`import` and `make_token` (`src/auth.py:1`, `src/auth.py:4`)",
+        "`make_token`, `login` (`src/auth.py:1-2`)",
+    ],
+)
+def test_a_name_farther_off_corrects_no_lines(text: str) -> None:
+    """Right citations led to the definition of a name that another word stood behind."""
+    check = CitationFilter(HOSTS, INDEX, SOURCES)
+    check.feed(text, 0.0)
+    check.settled(0.0, final=True)
+    assert {one.verdict for one in check.checked} == {"good"}
+
+
 def test_first_words_are_not_held_back() -> None:
     """Only what could still become a citation, a link or a fence waits."""
     for words in ("The", "The answer", "Yes.", "**Yes", "In short, `main", "1. First", "#"):
