@@ -51,8 +51,19 @@ class HomeUnusable(ForewarmError):
         self.home = home
 
 
+class FolderOfAnother(ForewarmError):
+    """A folder below FOREWARM_HOME belongs to another user."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"The bot's user may not write to the folder {folder}, so repositories cannot be kept:"
+            " give all of FOREWARM_HOME to that user with `chown -R`, or remove this folder, which"
+            " is filled again."
+        )
+
+
 def prepare_home(home: Path) -> None:
-    """Create the folder and try a write in it. Raises `HomeUnusable`."""
+    """Create the folder, and try a write in it and in those below. Raises `HomeUnusable`."""
     try:
         make_private_folder(home)
         with tempfile.TemporaryFile(dir=home):
@@ -62,6 +73,11 @@ def prepare_home(home: Path) -> None:
         raise HomeUnusable(home, why) from None
     except OSError as error:
         raise HomeUnusable(home, (error.strerror or type(error).__name__).lower()) from None
+    # A command that was run once as another user, such as root, left folders of that user.
+    kept = [home / name for name in (REPOSITORIES, INDEXES)]
+    for folder in (*kept, *(below for one in kept for below in one.glob("*/"))):
+        if folder.exists() and not os.access(folder, os.W_OK | os.X_OK):
+            raise FolderOfAnother(folder)
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from slack_sdk.errors import SlackApiError
 from bot.app.cache_facts import StoredFacts
 from bot.app.channel_check import unusable_channels
 from bot.app.contexts.clones import Clones, github_app
+from bot.app.contexts.folder import ContextFiles
 from bot.app.contexts.prefixes import Prefixes
 from bot.app.home_folder import prepare_home
 from bot.app.web import listen_problem
@@ -33,7 +34,7 @@ from bot.claude.providers.table import is_claude
 from bot.clock import Now
 from bot.context.codebase import Codebase
 from bot.context.config.globs import matcher
-from bot.context.config.load import ContextConfig, LoadedContexts, load_contexts
+from bot.context.config.load import ContextConfig, LoadedContexts
 from bot.context.pack import Pack
 from bot.errors import ForewarmError
 from bot.settings import (
@@ -58,6 +59,7 @@ KEYS_PAGE = "https://platform.claude.com/settings/keys"
 DEFAULT_MODEL = "claude-sonnet-5-5"
 PRICES_OLD_DAYS = 180
 RETIRES_SOON_DAYS = 60
+OVER_BUDGET = "over the budget"
 API_PATHS = ("/v1/messages", "/v1")
 UNUSED = "No question is answered from it until then."
 _SIGNING_SECRET = re.compile(r"[0-9a-f]{32}")
@@ -89,7 +91,9 @@ class InstallationCheck:
         for finding in self._environment():
             yield finding
         yield await self._port()
-        loaded = load_contexts(self._settings.contexts)
+        # As a start reads them: with OAuth each has to name its workspace.
+        with_oauth = self._settings.slack_client_id is not None
+        loaded = ContextFiles(self._settings.contexts, with_oauth=with_oauth).read()
         async for finding in self._slack(loaded):
             yield finding
         async for finding in self._store():
@@ -462,6 +466,8 @@ class InstallationCheck:
                 )
             )
         if not any(one.verdict == "bad" for one in found):
+            found += _without_use(context, pack)
+        if not any(one.verdict == "bad" for one in found):
             found.append(Finding(part, "good", _built(context, pack, prefix)))
         return found
 
@@ -576,6 +582,31 @@ def _built(context: ContextConfig, pack: Pack, prefix: Prefix) -> str:
         f" out; {prefix.model}, thinking {thinking}; {_count(len(context.channels), 'channel')}."
         + (f" Size: {pack.size}" if pack.size else "")
     )
+
+
+def _without_use(context: ContextConfig, pack: Pack) -> list[Finding]:
+    """Say if a context shows no code, or if no person can ask about it."""
+    part, found = f"context {context.name}", []
+    if not pack.files and not any(one.reason.startswith(OVER_BUDGET) for one in pack.omitted):
+        found.append(
+            Finding(
+                part,
+                "bad",
+                f"No file of its repositories is shown to the model ({len(pack.omitted):,} left"
+                f" out), so every answer would be made up: correct `include` and `exclude` in"
+                f" {context.name}.toml, or name another repository or `ref`.",
+            )
+        )
+    if not context.channels:
+        found.append(
+            Finding(
+                part,
+                "note",
+                "It lists no channel, and only members of its channels may ask, so no question is"
+                f" answered from it: add one to `channels` in {context.name}.toml.",
+            )
+        )
+    return found
 
 
 def _unmatched(context: ContextConfig, source: Codebase) -> list[tuple[Verdict, str]]:

@@ -233,6 +233,25 @@ async def test_a_misspelled_setting_is_named(
     assert "did you mean FOREWARM_DAILY_LIMIT_USD?" in found[0].text
 
 
+async def test_code_of_which_nothing_is_shown_is_no_code(checked: Begin) -> None:
+    """Everything that the model would say about it is made up."""
+    found = await checked(context=GOOD + 'exclude = ["**"]\n')
+    [bad] = [f for f in found if f.verdict == "bad"]
+    assert "No file of its repositories is shown to the model (0 left out)" in bad.text
+
+
+async def test_a_context_in_which_no_person_may_ask_is_noted(checked: Begin) -> None:
+    found = await checked(context=GOOD.replace('["C0PAY"]', "[]"))
+    assert any("It lists no channel" in f.text and f.verdict == "note" for f in found)
+
+
+async def test_with_oauth_a_context_names_its_workspace(checked: Begin) -> None:
+    """A start leaves it out, so the check must not call it good."""
+    found = await checked(slack_client_id="1.1", slack_bot_token=None)
+    assert any("it names no workspace" in f.text for f in found if f.verdict == "bad")
+    assert [f for f in found if f.part == "context pay"] == []
+
+
 async def test_a_limit_of_nothing_is_told(checked: Begin) -> None:
     found = await checked(daily_limit_usd=0.0)
     assert any("FOREWARM_DAILY_LIMIT_USD is 0" in f.text for f in found)

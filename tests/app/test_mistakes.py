@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from bot.app.home_folder import (
     DatabaseInUse,
+    FolderOfAnother,
     HomeUnusable,
     held_by_this_process,
     prepare_home,
@@ -289,3 +290,19 @@ def test_an_operators_prices_go_before_the_built_in_ones(tmp_path: Path) -> None
     finally:
         use_prices(None)
     assert not is_priced("claude-sonnet-9")
+
+
+def test_a_folder_of_another_user_in_the_home_folder_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command that was run once as root leaves it, and the next fetch failed in it."""
+    clones = tmp_path / "repositories" / "clones"
+    clones.mkdir(parents=True)
+    # A volume has such a folder, and nothing is written there.
+    lost = tmp_path / "lost+found"
+    lost.mkdir()
+    monkeypatch.setattr("os.access", lambda path, mode: path != lost)
+    prepare_home(tmp_path)
+    monkeypatch.setattr("os.access", lambda path, mode: path != clones)
+    with pytest.raises(FolderOfAnother, match=f"may not write to the folder {clones}"):
+        prepare_home(tmp_path)

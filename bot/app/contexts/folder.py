@@ -39,13 +39,21 @@ class ContextFiles:
         return None if self._look() == self._stamp else self.read()
 
     def _look(self) -> Stamp:
+        """Return what tells the present files from changed ones."""
         try:
             files = sorted(self._folder.glob("*.toml"))
-            found = [(file.name, file.stat()) for file in files]
         except OSError:
-            # A file was removed between the two calls: the next look sees the rest.
             return ()
-        return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in found)
+        return tuple(_stamp(file) for file in files)
+
+
+def _stamp(file: Path) -> tuple[str, int, int]:
+    try:
+        found = file.stat()
+    except OSError:
+        # Removed in between, or a link that leads nowhere: the other files are followed on.
+        return file.name, 0, 0
+    return file.name, found.st_mtime_ns, found.st_size
 
 
 def _placed(loaded: LoadedContexts) -> LoadedContexts:

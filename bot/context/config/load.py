@@ -63,16 +63,8 @@ def load_contexts(folder: Path) -> LoadedContexts:
 
     A file that is wrong is left out and its problems are listed; the others are loaded.
     """
-    if not folder.is_dir():
-        problem = (
-            "this is a file, so no context can be read; set FOREWARM_CONTEXTS to the folder that"
-            f" holds it ({folder.absolute().parent})"
-            if folder.exists()
-            else "this folder does not exist, so there is no context to read; create it with one"
-            " TOML file for each context, or set FOREWARM_CONTEXTS to the folder of your context"
-            " files"
-        )
-        return LoadedContexts((), (ContextError(str(folder.absolute()), problem),))
+    if (unusable := _unusable_folder(folder)) is not None:
+        return LoadedContexts((), (ContextError(str(folder.absolute()), unusable),))
     contexts: list[ContextConfig] = []
     problems: list[ContextError] = []
     owners: dict[str, str] = {}
@@ -91,14 +83,44 @@ def load_contexts(folder: Path) -> LoadedContexts:
     return LoadedContexts(tuple(contexts), tuple(problems))
 
 
+def _unusable_folder(folder: Path) -> str | None:
+    """Return why no files can be read from a folder, None if they can."""
+    try:
+        is_folder, exists = folder.is_dir(), folder.exists()
+    except PermissionError:
+        is_folder = exists = True
+    if not exists:
+        return (
+            "this folder does not exist, so there is no context to read; create it with one TOML"
+            " file for each context, or set FOREWARM_CONTEXTS to the folder of your context files"
+        )
+    if not is_folder:
+        return (
+            "this is a file, so no context can be read; set FOREWARM_CONTEXTS to the folder that"
+            f" holds it ({folder.absolute().parent})"
+        )
+    if not os.access(folder, os.R_OK | os.X_OK):
+        # A search in such a folder finds nothing, and raises nothing.
+        return (
+            "the bot's user may not read this folder, so there is no context to read; give that"
+            " user the right to read it and to enter the folders above it"
+        )
+    return None
+
+
 def load_context(file: Path) -> ContextConfig:
     """Read one context file. Relative local paths are taken from the file's folder.
 
     Raises:
         ContextErrors: it cannot be read, is not TOML or breaks a rule.
     """
+    if file.exists() and not file.is_file() and not file.is_dir():
+        # Reading a pipe would wait for its writer.
+        problem = "this is no regular file, so it cannot be read as a context; move it away"
+        raise ContextErrors((ContextError(file.name, problem),))
     try:
-        text = file.read_text("utf-8")
+        # Editors on Windows begin a file with a byte-order mark.
+        text = file.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ContextErrors((ContextError(file.name, _unreadable(file, error)),)) from None
     try:
@@ -204,8 +226,9 @@ def _absolute(repository: Mapping[str, Any], relative_to: Path | None) -> Mappin
     url = repository.get("url")
     if not isinstance(url, str):
         return repository
+    url = url.strip()
     parsed = parse_url(url, relative_to=relative_to)
-    found = {**repository, "url": parsed.path} if parsed.scheme == "local" else dict(repository)
+    found = {**repository, "url": parsed.path if parsed.scheme == "local" else url}
     if isinstance(key := repository.get("ssh_key"), str) and relative_to is not None:
         found["ssh_key"] = os.path.normpath(relative_to / Path(key).expanduser())
     return found
@@ -231,6 +254,12 @@ def _sentence(detail: ErrorDetails, keys: tuple[str, ...]) -> str:
         return f"unknown key {keys[-1]!r}{_suggestion(keys)}"
     if detail["type"] == "missing":
         return f"the key {key!r} is missing; add it{_below(keys)}"
+    if keys == ("name",):
+        return (
+            "the file's name is the context's name, and it may hold up to 80 letters from A to Z,"
+            " digits, dots, dashes and underscores, of which the first is a letter or a digit;"
+            " rename the file"
+        )
     message = _in_plain_words(detail)
     given = detail.get("input")
     shown = f" (it is {given!r})" if isinstance(given, str | int | float | bool) else ""

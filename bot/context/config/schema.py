@@ -43,6 +43,7 @@ ProviderName = Literal[
 ]
 
 
+_LINK_HOST = re.compile(r"[A-Za-z0-9.-]+", re.ASCII)
 _TOKEN_NAME = re.compile(r"[A-Z0-9_]{1,60}")
 
 
@@ -75,6 +76,20 @@ def _workspace(value: str) -> str:
 def _user(value: str) -> str:
     if value[:1] not in {"U", "W"} or not value.isalnum():
         raise ValueError(f"{value!r} is not a user id; it starts with U or W")
+    return value
+
+
+def _bot(value: str) -> str:
+    if value[:1] not in {"B", "U", "W", "A"} or not value.isalnum() or value != value.upper():
+        raise ValueError(f"{value!r} is not the id of a bot; it starts with B, or U for its user")
+    return value
+
+
+def _link_host(value: str) -> str:
+    if not _LINK_HOST.fullmatch(value):
+        raise ValueError(
+            f"{value!r} is not a host; write one such as wiki.acme.com, without https:// and a path"
+        )
     return value
 
 
@@ -126,12 +141,18 @@ ExcerptTokens = Annotated[
 Glob = Annotated[str, AfterValidator(_glob)]
 ChannelId = Annotated[str, AfterValidator(_channel)]
 WorkspaceId = Annotated[str, AfterValidator(_workspace)]
+BotId = Annotated[str, AfterValidator(_bot)]
+LinkHost = Annotated[str, AfterValidator(_link_host)]
 UserId = Annotated[str, AfterValidator(_user)]
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(
-        frozen=True, extra="forbid", str_strip_whitespace=True, use_attribute_docstrings=True
+        frozen=True,
+        extra="forbid",
+        str_strip_whitespace=True,
+        use_attribute_docstrings=True,
+        allow_inf_nan=False,
     )
 
 
@@ -184,7 +205,7 @@ class RepositoryConfig(_Part):
     @classmethod
     def _name_is_plain(cls, name: str) -> str:
         if not name or any(ord(c) < 33 or c in "/\\:\x7f" for c in name):
-            raise ValueError("a name is one word without slashes or colons")
+            raise ValueError("a name is one word without slashes or colons; set `name` to one")
         return name
 
     @property
@@ -202,7 +223,7 @@ class AccessConfig(_Part):
 
     guests: bool = False
     external: bool = False
-    bots: tuple[str, ...] = ()
+    bots: tuple[BotId, ...] = ()
     operators: tuple[UserId, ...] = ()
 
 
@@ -250,7 +271,7 @@ class ContextConfig(_Part):
     answer_drafts: bool = False
     show_places: bool = False
     """Whether the places that match a question stand above the model's answer."""
-    link_hosts: tuple[str, ...] = ()
+    link_hosts: tuple[LinkHost, ...] = ()
     """Hosts that answers may link to, besides those of the repositories."""
     prompts: tuple[Annotated[str, Field(min_length=1, max_length=150)], ...] = Field(
         default=(), max_length=4

@@ -39,7 +39,7 @@ from bot.context.errors import (
 )
 from bot.context.git import network
 from bot.context.git.credentials import Credential, Credentials
-from bot.context.git.explain import ALGORITHM, explain
+from bot.context.git.explain import ALGORITHM, explain, local_problem
 from bot.context.git.repository import MOST_MEMORY, GitRepository, branch_names
 from bot.context.git.safety import SAFE_OPTIONS, hardened_environment
 from bot.context.git.ssh import host_key_problem, key_refusal, ssh_command
@@ -500,6 +500,8 @@ class Clone:
         )
 
     def _explained(self, doing: str, stderr: bytes) -> RepositoryError:
+        if self.url.scheme == "local" and (problem := local_problem(Path(self.url.path))):
+            return RepositoryError(self.name, f"{problem}.")
         text = self._credential.redacted(stderr.decode("utf-8", "replace"))
         if self.url.scheme != "ssh":
             return explain(self.name, self.url, self.ref, doing, text, self._credential.refusal)

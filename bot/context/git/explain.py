@@ -1,8 +1,10 @@
-"""From git's own words to the error that tells a person what to do. Pure."""
+"""From git's own words to the error that tells a person what to do."""
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 
 from bot.context.errors import (
     AuthenticationError,
@@ -40,6 +42,26 @@ _UNREACHABLE = re.compile(
 _NO_REF = re.compile(r"couldn't find remote ref|no such remote ref|not our ref", re.IGNORECASE)
 
 
+def local_problem(path: Path) -> str | None:
+    """Return why a repository on this machine cannot be read, if its files tell. Reads the disk.
+
+    git says of each of these that there is no repository.
+    """
+    try:
+        if path.is_file():
+            return f"{path} is a file, not the folder of a git repository: correct `url`"
+        parts = (path, path / ".git", path / ".git" / "objects", path / "objects")
+        unreadable = [one for one in parts if one.exists() and not os.access(one, os.R_OK)]
+    except PermissionError:
+        unreadable = [path]
+    if not unreadable:
+        return None
+    return (
+        f"The bot's user may not read {unreadable[0]}, so the repository cannot be fetched: give"
+        " that user the right to read the repository and to enter the folders above it"
+    )
+
+
 def explain(
     name: str, url: RepositoryUrl, ref: str, doing: str, stderr: str, refusal: str
 ) -> RepositoryError:
@@ -57,6 +79,12 @@ def explain(
     ):
         return RepositoryError(
             name, f"There is no git repository at {url.path}: correct the `url` of {name}."
+        )
+    if url.scheme == "local" and _UNREACHABLE.search(stderr):
+        return RepositoryError(
+            name,
+            f"The repository at {url.path} cannot be read by git ({detail}): see what `git fsck`"
+            f" says there, or correct the `url` of {name}.",
         )
     if _REFUSED.search(stderr):
         return AuthenticationError(name, url.host or "The file system", refusal)

@@ -132,6 +132,12 @@ _TWO_PARTS = {"github.com", "bitbucket.org"}
 """Hosts on which the path of a repository has exactly two parts: owner and name."""
 
 
+_BARE = re.compile(
+    r"(?P<user>[\w.-]+@)?(?P<rest>(?:[a-z0-9-]+\.)+[a-z]{2,}/[^/].*)", re.ASCII | re.I
+)
+"""An address that begins with the name of a host, as people read it aloud."""
+
+
 def _repository_of_page(url: RepositoryUrl) -> str | None:
     """Return the repository's path if the address is that of a page about it."""
     pattern = _PAGE_OF_TWO if url.host in _TWO_PARTS else _PAGE
@@ -193,6 +199,11 @@ def parse_url(url: str, *, relative_to: Path | None = None) -> RepositoryUrl:
             path = unquote(path)  # Its clone dialogue gives `My%20Project` here too.
         return _checked(RepositoryUrl("ssh", host, path, scp["user"]), shown)
     path_on_disk = Path(url).expanduser()
+    if (bare := _BARE.fullmatch(url)) and not (
+        relative_to is not None and (relative_to / path_on_disk).exists()
+    ):
+        scheme_and_user = f"ssh://{bare['user']}" if bare["user"] else "https://"
+        raise UrlError(shown, f"it has no scheme; write {scheme_and_user}{bare['rest']}")
     if not path_on_disk.is_absolute():
         if relative_to is None:
             raise UrlError(shown, "a local path must be absolute here")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -203,3 +204,77 @@ def test_reading_contexts_loads_no_scanner_and_no_grammar() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def _problem(tmp_path: Path, text: str, name: str = "payments") -> str:
+    loaded = load_contexts(_write(tmp_path, **{name: text}))
+    (problem,) = loaded.problems
+    return problem.user_message
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
+    """Editors on Windows write one."""
+    (tmp_path / "payments.toml").write_bytes(b"\xef\xbb\xbf" + GOOD.encode())
+    assert [one.name for one in load_contexts(tmp_path).contexts] == ["payments"]
+
+
+@pytest.mark.parametrize("name", ["Zahlung Dienst", "zürich", ".hidden", "[red]pay", "-a"])
+def test_a_file_is_told_which_names_a_context_may_have(tmp_path: Path, name: str) -> None:
+    problem = _problem(tmp_path, GOOD, name)
+    assert problem.startswith(f"{name}.toml: the file's name is the context's name")
+    assert "pattern" not in problem
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('link_hosts = ["https://wiki.acme.com/"]', "'https://wiki.acme.com/' is not a host"),
+        ('link_hosts = ["wiki.acme.com/page"]', "is not a host"),
+        ("[access]\nbots = ['deploybot']", "'deploybot' is not the id of a bot"),
+        ("[limits]\nanswers_daily_usd = inf", "it must be a finite number"),
+        ("[warm]\nwait_cost_per_hour = nan", "'warm.wait_cost_per_hour'"),
+    ],
+)
+def test_a_value_without_an_effect_is_told(tmp_path: Path, line: str, told: str) -> None:
+    head, tail = ("", line) if line.startswith("[") else (line, "")
+    text = f'{head}\n[[repositories]]\nurl = "https://github.com/acme/payments"\n{tail}\n'
+    assert told in _problem(tmp_path, text)
+
+
+def test_ids_of_bots_and_hosts_of_links_load(tmp_path: Path) -> None:
+    text = GOOD.replace("guests = false", 'bots = ["B0123ABC", "U0BOT"]')
+    loaded = load_contexts(_write(tmp_path, payments='link_hosts = ["wiki.acme.com"]\n' + text))
+    assert not loaded.problems
+
+
+def test_blanks_round_an_address_are_no_part_of_it(tmp_path: Path) -> None:
+    (context,) = load_contexts(
+        _write(tmp_path, payments=GOOD.replace('"https://git', '" https://git'))
+    ).contexts
+    assert context.repositories[0].url == "https://github.com/acme/payments"
+    local = GOOD.replace("https://github.com/acme/payments", f" {tmp_path} ")
+    (context,) = load_contexts(_write(tmp_path, payments=local)).contexts
+    assert context.repositories[0].url == str(tmp_path)
+
+
+@pytest.mark.parametrize("denied", ["the folder", "a folder above it"])
+def test_a_folder_that_may_not_be_read_is_not_called_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, denied: str
+) -> None:
+    _write(tmp_path, payments=GOOD)
+
+    def refuse(self: Path, **_: object) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    if denied == "a folder above it":
+        monkeypatch.setattr(Path, "is_dir", refuse)
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    (problem,) = load_contexts(tmp_path).problems
+    assert "the bot's user may not read this folder" in problem.user_message
+
+
+def test_a_pipe_among_the_files_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.toml")
+    loaded = load_contexts(_write(tmp_path, payments=GOOD))
+    assert [one.name for one in loaded.contexts] == ["payments"]
+    assert "no regular file" in loaded.problems[0].user_message

@@ -30,7 +30,7 @@ from bot.context.errors import (
 )
 from bot.context.git.clone import Bounds, Clone, Secrets, Sources
 from bot.context.git.credentials import Credential, Credentials
-from bot.context.git.explain import explain
+from bot.context.git.explain import explain, local_problem
 from bot.context.git.repository import GitRepository
 from bot.context.git.urls import parse_url
 from tests.slack import githost
@@ -608,3 +608,26 @@ def test_a_token_that_a_server_echoes_is_taken_out() -> None:
     said = credential.redacted(f"fatal: {TOKEN} is bad, user:{TOKEN}")
     assert said == "fatal: [token] is bad, user:[token]"
     assert TOKEN not in repr(credential)
+
+
+def test_a_local_repository_that_cannot_be_read_is_not_called_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """git says of each that there is no repository."""
+    bundle = tmp_path / "code.bundle"
+    bundle.write_text("")
+    assert "is a file, not the folder of a git repository" in (local_problem(bundle) or "")
+    code = tmp_path / "code"
+    (code / ".git" / "objects").mkdir(parents=True)
+    assert local_problem(code) is None
+    assert local_problem(tmp_path / "absent") is None
+    closed = code / ".git" / "objects"
+    monkeypatch.setattr("os.access", lambda path, mode: path != closed)
+    assert f"may not read {closed}" in (local_problem(code) or "")
+
+
+def test_a_damaged_local_repository_is_no_matter_of_the_network() -> None:
+    said = "fatal: bad object HEAD\nfatal: the remote end hung up unexpectedly"
+    error = explain("code", parse_url("/srv/code"), "HEAD", "fetching", said, "")
+    assert "The repository at /srv/code cannot be read by git" in error.user_message
+    assert "network" not in error.user_message

@@ -287,3 +287,28 @@ def test_hosts_are_limited_where_they_are_listed() -> None:
 def test_a_host_names_its_variable(host: str, variable: str) -> None:
     """The error that asks for a token must name the variable that is read."""
     assert parse_url(f"https://{host}/a/b").token_variable == f"FOREWARM_GIT_TOKEN_{variable}"
+
+
+@pytest.mark.parametrize(
+    ("url", "better"),
+    [
+        ("github.com/acme/payments", "https://github.com/acme/payments"),
+        ("git.acme.co.uk/team/payments.git", "https://git.acme.co.uk/team/payments.git"),
+        ("git@github.com/acme/payments", "ssh://git@github.com/acme/payments"),
+    ],
+)
+def test_an_address_without_a_scheme_is_not_taken_for_a_path(
+    tmp_path: Path, url: str, better: str
+) -> None:
+    for folder in (None, tmp_path):
+        with pytest.raises(UrlError) as caught:
+            parse_url(url, relative_to=folder)
+        assert f"it has no scheme; write {better}" in caught.value.user_message
+
+
+def test_a_folder_may_be_called_as_a_host(tmp_path: Path) -> None:
+    (tmp_path / "github.com" / "acme").mkdir(parents=True)
+    assert parse_url("github.com/acme", relative_to=tmp_path).path == str(
+        tmp_path / "github.com" / "acme"
+    )
+    assert parse_url("repos/acme", relative_to=tmp_path).scheme == "local"
