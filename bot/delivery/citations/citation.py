@@ -17,10 +17,14 @@ LONGEST = 400
 
 _LINE = r"L?\d{1,7}(?:C\d{1,5}|:\d{1,5})?"
 _RANGE = rf"{_LINE}(?:\s?(?:[-\u2013\u2014]|\.\.)\s?{_LINE})?"
-_LINES = re.compile(rf"[:#]\s?{_RANGE}(?:\s?[,;]\s?{_RANGE})*\Z")
+_DASH = r"\s?(?:[-\u2013\u2014~\u301c\uff5e\u2026]|\.\.\.?)\s?|\sto\s"
+_CODE_RANGE = rf"{_LINE}(?:(?:{_DASH}){_LINE})?"
+_LINES = re.compile(
+    rf"[:#]\s?(?:lines?\s)?{_CODE_RANGE}(?:(?:\s?[,;&]\s?(?:and\s)?|\sand\s){_CODE_RANGE})*\Z"
+)
 _PROSE_LINES = re.compile(rf"[:#]{_RANGE}(?:,{_RANGE})*")
 _NUMBERS = re.compile(r"L?(\d{1,7})(?:C\d{1,5}|:\d{1,5})?")
-_ITEM = re.compile(_RANGE)
+_ITEM = re.compile(_CODE_RANGE)
 _PROSE_NAME = re.compile(r"#[A-Za-z_$][\w$]*(?:(?:\.|::)[A-Za-z_$][\w$]*)*")
 _MORE = re.compile(r"(?:[,:C.]|::|\s?(?:[-\u2013\u2014]|\.\.)\s?)?L?\Z|\s\Z")
 _GOES_ON = re.compile(r"_*[A-Za-z0-9]")
@@ -172,4 +176,7 @@ def may_locate(text: str) -> bool:
     )
 
 
-_GROWING = re.compile(r"(?:[:#]\s?[L\d,;:C.\s\u2013\u2014-]*|#.*|::?[\w$.:~?!()]*)\Z")
+_GROWING = re.compile(
+    r"(?:[:#]\s?(?:lines?\s)?[L\d,;:C.\s\u2013\u2014~\u301c\uff5e\u2026&adnot-]*"
+    r"|#.*|::?[\w$.:~?!()]*)\Z"
+)

@@ -7,9 +7,12 @@ behind it is taken for code.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
-from bot.delivery.citations.check import Finding
+from bot.delivery.citations.check import Evidence, Finding
+from bot.delivery.citations.compound import Part
 from bot.delivery.citations.safe_output import TICK, SafeMarkdownWriter
 from bot.delivery.citations.tokens import (
     ADDRESS_END,
@@ -21,7 +24,7 @@ from bot.delivery.citations.tokens import (
     line_end,
     run_end,
 )
-from bot.delivery.citations.verifier import Verifier
+from bot.delivery.citations.verifier import Verifier, label_of
 from bot.delivery.citations.worded import cite_before, cite_behind
 
 _LONGEST_NAME = 200
@@ -152,15 +155,22 @@ class CodeSpans:
 
     def _may_cite(self, content: str) -> bool:
         content = content.lstrip()
-        return self._verifier.may_grow(content) or PATHLIKE.match(content) is not None
+        if PATHLIKE.match(content) is not None or self._verifier.may_grow(content):
+            return True
+        return self._verifier.may_have_parts(content)
 
     def _span(self, ticks: str, content: str, after: int, raw: str, final: bool) -> int:
         cited = self._verifier.read(content) if len(ticks) <= 2 else None
         page = None
         if cited is None and len(ticks) <= 2:
             cited = page = self._verifier.page(content.strip())
+        if cited is None and len(ticks) == 1:
+            line = self._writer.outline.line
+            cited = self._verifier.more_lines(content, line, self._writer.written)
         if cited is None and self._verifier.names_path(content):
             return self._path(ticks, content, after, raw, final)
+        if cited is None and len(ticks) == 1 and (parts := self._verifier.parts(content)):
+            return after if self._parts(content, parts) else WAIT
         finding: Finding | Literal["wait"] | None = None
         if cited is not None:
             alone = self._is_alone(raw, after, final or self._verifier.forcing)
@@ -177,6 +187,28 @@ class CodeSpans:
         self._writer.code(ticks, content)
         self._name(ticks, content)
         return after
+
+    def _parts(self, content: str, parts: Sequence[Part]) -> bool:
+        """Pass on code that holds citations among other things; False: read a file first."""
+        if not self._verifier.are_ready([cited for _, _, cited in parts]):
+            return False
+        at, line = self._writer.written, self._writer.outline.line
+        found = [self._verifier.verify(one, at, line, evidence=Evidence()) for _, _, one in parts]
+        # One citation and the words beside it are one link, several are one each.
+        whole = len(parts) == 1
+        done = 0
+        for (begin, end, cited), finding in zip(parts, found, strict=True):
+            before, behind = (content[:begin], content[end:]) if whole else ("", "")
+            self._writer.text("" if whole else content[done:begin])
+            if isinstance(finding, Finding):
+                label = cited.text if finding.fate == "good" else label_of(finding)
+                shown = f"{before}{label}{behind}".strip()
+                self._verifier.show(self._writer, replace(finding, fate="good"), shown)
+            else:
+                self._writer.code("`", before + content[begin:end] + behind)
+            done = end
+        self._writer.text("" if whole else content[done:])
+        return True
 
     def _path(self, ticks: str, content: str, after: int, raw: str, final: bool) -> int:
         """Pass on a path in code; its lines may be said before or behind it."""

@@ -23,9 +23,11 @@ from bot.delivery.citations.citation import (
     Citation,
     may_locate,
     prose_end,
+    ranges_of,
     read,
     without_emphasis,
 )
+from bot.delivery.citations.compound import Part, find_parts, may_have_parts
 from bot.delivery.citations.line_words import LINE_WORDS
 from bot.delivery.citations.links import Hosts, Pages, file_page, permalink
 from bot.delivery.citations.path_index import FileKey, LargeFile, PathIndex, Source
@@ -52,6 +54,7 @@ _LISTED = re.compile(
     re.IGNORECASE,
 )
 """The text between names that are listed."""
+_LINES_ALONE = re.compile(r"(?::L?|#?L)\d{1,7}(?:\s?[-\u2013]\s?L?\d{1,7})?")
 _NO_WORD = r"(?<![\w./\\-])"
 _WORD_START = re.compile(
     rf"(?:{_NO_WORD}|(?<={_NO_WORD}_)|(?<={_NO_WORD}__)|(?<=[^\x00-\x7f]))(?=[^\s`])", re.ASCII
@@ -113,6 +116,8 @@ class Verifier:
         self._names: tuple[str, ...] = ()
         self._named_at = 0
         self._claimed = 0
+        self._cited: FileKey | None = None
+        self._cited_at = 0
         self.checked: list[Checked] = []
         self.used: set[FileKey] = set()
 
@@ -199,6 +204,35 @@ class Verifier:
         cited = self.read(text)
         known = cited is not None and self._index is not None and self._index.knows(cited.path)
         return cited if known else None
+
+    def more_lines(self, code: str, line: str, at: int) -> Citation | None:
+        """Return the citation that a code such as `:20` is right behind one of the same file."""
+        distance = at - self._cited_at
+        if self._cited is None or MARKED.fullmatch(self._cited[1]) or distance > len(line):
+            return None
+        if not _LINES_ALONE.fullmatch(code) or not _LISTED.fullmatch(line[len(line) - distance :]):
+            return None
+        repository, path = self._cited
+        return Citation(path, ranges_of(f":{code.lstrip(':#')}"), repository=repository, text=code)
+
+    def parts(self, code: str) -> Sequence[Part]:
+        """Return the citations in a piece of code that is no citation as a whole."""
+        return find_parts(code, self.read_known) if self._index is not None else ()
+
+    def may_have_parts(self, code: str) -> bool:
+        """Return whether an unfinished piece of code may come to hold several citations."""
+        return self._index is not None and may_have_parts(code, self.read_known, self.may_grow)
+
+    def are_ready(self, cited: Sequence[Citation]) -> bool:
+        """Return whether several citations can be checked now, all of them without evidence."""
+        if self._index is None or self.forcing or self.muted:
+            return True
+        keys = [(key, one) for one in cited for key in candidates(one, self._index)[0]]
+        lacking = self._ask([key for key, _ in keys])
+        if lacking or self._inquire(Inquiry(key, one, Evidence()) for key, one in keys):
+            self._wait()
+            return False
+        return True
 
     def words_before(self, text: str) -> int:
         """Return how many characters before a citation belong to other words.
@@ -297,12 +331,18 @@ class Verifier:
         return not lacking
 
     def verify(
-        self, cited: Citation, at: int, line: str, *, alone: bool = False
+        self,
+        cited: Citation,
+        at: int,
+        line: str,
+        *,
+        alone: bool = False,
+        evidence: Evidence | None = None,
     ) -> Finding | Literal["wait"] | None:
         """Check a citation and count it; "wait" until the files that it needs have been read.
 
         `at` counts the characters before it, `line` is its line up to it, `alone` means that the
-        line holds nothing else.
+        line holds nothing else. `evidence` replaces what they tell.
         """
         if self.muted:
             return None
@@ -317,7 +357,7 @@ class Verifier:
             return self._wait()
         if not keys and not self._index.looks_like_file(cited.path):
             return None
-        evidence = self._evidence(at, line, alone)
+        evidence = self._evidence(at, line, alone) if evidence is None else evidence
         is_open = self._inquire(Inquiry(key, cited, evidence) for key in keys)
         if is_open and not self.forcing:
             return self._wait()
@@ -325,8 +365,10 @@ class Verifier:
         found: Finding | Failure = "wrong"
         if not lacking and not is_open:
             found = check(cited, self._index, self.sources, evidence, self.findings)
+        self._cited = None
         if isinstance(found, Finding):
             self._count(cited, found, found.fate)
+            self._cited = found.key
             return found
         self._count(cited, None, found)
         return None
@@ -417,12 +459,13 @@ class Verifier:
         url = self.permalink(finding)
         if url is not None and not _BREAKS_LABEL.search(shown):
             writer.link(f"`{shown}`", url)
-            return
-        writer.code("`", shown)
-        if url is not None:
-            # Parsers differ in how they read a bracket or a bar within a link's label.
-            writer.text(" ")
-            writer.link("\u2197", url)
+        else:
+            writer.code("`", shown)
+            if url is not None:
+                # Parsers differ in how they read a bracket or a bar within a link's label.
+                writer.text(" ")
+                writer.link("\u2197", url)
+        self._cited_at = writer.written
 
     def _evidence(self, at: int, line: str, alone: bool) -> Evidence:
         quote = self._quote if alone and self.is_beside_quote(at) else ()

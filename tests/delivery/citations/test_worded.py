@@ -54,6 +54,11 @@ def shown(text: str, size: int) -> tuple[str, tuple[int, int, int]]:
         ("`src/pay/charge.py, lines 2-3`", "src/pay/charge.py#2-3"),
         ("`src/pay/charge.py lines 2-3`", "src/pay/charge.py#2-3"),
         ("``src/pay/charge.py:2``", "src/pay/charge.py#2-2"),
+        ("`src/pay/charge.py:2 and 3`", "src/pay/charge.py#2-3"),
+        ("`src/pay/charge.py:2, 3 & 11`", "src/pay/charge.py#2-11"),
+        ("`src/pay/charge.py:2 to 3`", "src/pay/charge.py#2-3"),
+        ("`src/pay/charge.py:2\u20263`", "src/pay/charge.py#2-3"),
+        ("`src/pay/charge.py:line 2`", "src/pay/charge.py#2-2"),
         ("_src/pay/charge.py:2_", "src/pay/charge.py#2-2"),
         ("__src/pay/charge.py:2__", "src/pay/charge.py#2-2"),
         ("__src/it's/q.go#Server__", "src/it%27s/q.go#3-3"),
@@ -129,6 +134,43 @@ def test_lines_are_understood_in_many_words_and_languages(text: str, place: str)
     )
 
 
+PAY = "[`{}`](https://git.acme.com/src/pay/charge.py#2-2)"
+MAKE = "[`{}`](https://git.acme.com/Makefile#2-2)"
+
+
+@pytest.mark.parametrize(
+    ("code", "became", "counts"),
+    [
+        ("(src/pay/charge.py:2)", PAY.format("(src/pay/charge.py:2)"), (1, 0, 0)),
+        ("in src/pay/charge.py:2.", PAY.format("in src/pay/charge.py:2."), (1, 0, 0)),
+        ('"src/pay/charge.py:2"', PAY.format('"src/pay/charge.py:2"'), (1, 0, 0)),
+        ("charge (src/pay/charge.py:2)", PAY.format("charge (src/pay/charge.py:2)"), (1, 0, 0)),
+        ("charge in charge.py:2", PAY.format("charge in src/pay/charge.py:2"), (0, 1, 0)),
+        ("src/pay/charge.py:2 \u2014 n", PAY.format("src/pay/charge.py:2 \u2014 n"), (1, 0, 0)),
+        (
+            "src/pay/charge.py:2, Makefile:2",
+            f"{PAY.format('src/pay/charge.py:2')}, {MAKE.format('Makefile:2')}",
+            (2, 0, 0),
+        ),
+        (
+            "(Makefile:2; src/pay/charge.py:900)",
+            f"({MAKE.format('Makefile:2')}; `src/pay/charge.py:900`)",
+            (1, 0, 1),
+        ),
+        ("Makefile:2 \u2192 gone.py:3", "`Makefile:2 \u2192 gone.py:3`", (0, 0, 0)),
+        ("pytest src/pay/charge.py::Till", "`pytest src/pay/charge.py::Till`", (0, 0, 0)),
+        ("git blame src/pay/charge.py:2", "`git blame src/pay/charge.py:2`", (0, 0, 0)),
+        ("import os  # src/pay/charge.py:1", "`import os  # src/pay/charge.py:1`", (0, 0, 0)),
+    ],
+)
+def test_code_that_says_citations_and_a_name_is_linked(
+    code: str, became: str, counts: tuple[int, int, int]
+) -> None:
+    """Code that says anything else is a command or an example, and stays as it is."""
+    outcomes = {shown(f"See `{code}` and more.", size) for size in (1, 2, 3, 5, 7, 99)}
+    assert outcomes == {(f"See {became} and more.", counts)}
+
+
 @pytest.mark.parametrize(
     ("text", "place"),
     [("Makefile, line 2", "2-2"), ("the Makefile (lines 1 and 2)", "1-2"), ("Makefile L2", "2-2")],
@@ -139,6 +181,20 @@ def test_a_name_without_a_dot_is_a_path_before_lines(text: str, place: str) -> N
         became, counts = shown(f"It is in {text} and more follows.", size)
         assert counts == (1, 0, 0)
         assert f"[`Makefile`](https://git.acme.com/Makefile#{place})" in became
+
+
+def test_lines_in_code_behind_a_citation_are_of_its_file() -> None:
+    """A port in code behind other words is none."""
+    text = "`src/pay/charge.py:2`, `:3` and `L5-L6`; `Makefile:2` listens on `:2`, `:900`."
+    page = "https://git.acme.com/src/pay/charge.py"
+    for size in (1, 3, 99):
+        became, counts = shown(text, size)
+        assert counts == (4, 0, 0)
+        assert f"[`:3`]({page}#3-3) and [`L5-L6`]({page}#5-6); " in became
+        assert became.endswith("listens on `:2`, `:900`.")
+    became, counts = shown("`src/pay/charge.py:2`, `:900`", 3)
+    assert counts == (1, 0, 1)
+    assert became.endswith(", `:900`")
 
 
 def test_words_say_the_lines_of_one_path() -> None:
