@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.retrieval.segment import DEFINED_WEIGHT, Floats, Segment
+from bot.retrieval.stop_words import stop_terms
 from bot.retrieval.terms import count_terms, is_identifier, term_id
 
 MOST_TERMS = 120
@@ -164,10 +165,12 @@ def favour_files(corpus: Corpus, scores: Floats, paths: Iterable[str]) -> Floats
 
 def question_terms(text: str, weights: Weights = WEIGHTS) -> dict[int, float]:
     """Return the weight of each term of a text by term id."""
+    left_out = stop_terms(text)
     return {
         term_id(term): count**weights.repeated
         * (weights.identifier if is_identifier(term) else 1.0)
         for term, count in count_terms(text).items()
+        if term not in left_out
     }
 
 

@@ -55,7 +55,7 @@ def _split(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
-_STOP_WORDS = frozenset(
+ENGLISH_STOP_WORDS = frozenset(
     _split(
         "a about after all also an and any are as at be because been before being between both but "
         "by can could did do does doing during each few for from further had has have having he "
@@ -103,7 +103,7 @@ def _terms_of(word: str) -> tuple[str, ...]:
         lower = part.lower()
         if _IS_UNSPACED.match(part):
             found += _pairs(part)
-        elif len(lower) > 1 and lower not in _STOP_WORDS:
+        elif len(lower) > 1 and lower not in ENGLISH_STOP_WORDS:
             found.append(stem(lower))
     if len(parts) > 1 and word.isascii():
         found.append("=" + word.strip("_").lower())
@@ -143,6 +143,12 @@ def _fold(word: str) -> str:
     """Return a word without accents. Hangul and kana keep theirs: they are letters of their own."""
     bare = _ACCENTS.sub("", unicodedata.normalize("NFKD", word.translate(_LETTERS)))
     return unicodedata.normalize("NFC", bare)
+
+
+def plain_words(text: str) -> dict[str, str]:
+    """Return the words of a text by their form in lower case and without accents."""
+    words = _FOREIGN_WORD.findall(unicodedata.normalize("NFKC", text))
+    return {(word if word.isascii() else _fold(word)).lower(): word for word in words}
 
 
 def is_identifier(term: str) -> bool:

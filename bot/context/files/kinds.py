@@ -24,7 +24,8 @@ _PROSE = _word_set(
 _DATA = _word_set(
     "json jsonl json5 jsonc yaml yml toml ini cfg conf csv tsv xml xsd properties env ipynb "
     "geojson graphql lock sum har avsc editorconfig pbxproj xcscheme storyboard xib resx csproj "
-    "fsproj vbproj vcxproj sln props targets nuspec meta map unity prefab asset webmanifest plist"
+    "fsproj vbproj vcxproj sln props targets nuspec meta map unity prefab asset webmanifest plist "
+    "arb strings xcstrings stringsdict xlf xliff"
 )
 _MARKUP = _word_set("html htm css scss sass less svg vue svelte hbs ejs jinja j2 xhtml")
 _BINARY = _word_set(

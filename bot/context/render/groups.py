@@ -69,7 +69,7 @@ _SOURCE_FOLDERS = _word_set(
 _EXAMPLES = _word_set("example examples demo demos tutorial tutorials sample samples playground")
 _FIXTURES = _word_set("fixture fixtures testdata test_data test_files cassettes __snapshots__")
 _SNAPSHOTS = _word_set("snapshot snapshots")
-_TRANSLATIONS = _word_set("locale locales i18n l10n lang langs translations")
+_TRANSLATIONS = _word_set("locale locales _locales i18n l10n lang langs translations")
 _LANGUAGE_CODES = (
     "ar bg bn bs ca cs cy da de el eo es et eu fa fi fr ga gl he hi hr hu hy id is it ja ka kk km "
     "ko lt lv mk mn ms nb nl nn no pl pt ro ru sk sl sq sr sv sw ta te th tr uk ur uz vi zh"
@@ -138,9 +138,19 @@ _ENTRY_DEPTH = 3
 # A Java class may lie at any depth: its folders spell its package.
 _APPLICATION = re.compile(r"(?:^|/)src/main/(?:java|kotlin)/.*(?:Application|Main)\.(?:java|kt)$")
 _COMMAND = re.compile(r"^(?:.*/)?(?:cmd/[^/]+/main\.go|src/bin/[^/]+\.rs)$")
+_LANGUAGE = (
+    rf"(?:{'|'.join(_LANGUAGE_CODES.split())})(?:[_-][A-Za-z]{{2,4}})?|en[_-](?!us)[A-Za-z]{{2}}"
+)
+"""Texts in American English are usually the ones that the others are translated from."""
 _TRANSLATED = re.compile(
-    rf"[_.-](?:{'|'.join(_LANGUAGE_CODES.split())})(?:[_-][A-Za-z]{{2,4}})?"
-    r"\.(?:properties|resx|json|ya?ml|strings|ftl|xliff?|arb)$"
+    rf"[_.-](?:{_LANGUAGE})\.(?:properties|resx|json|ya?ml|strings|ftl|xliff?|xlf|arb)$"
+    # Android, Apple and scripts: the folder or the name of the file is the language.
+    rf"|(?:^|/)values-(?:{_LANGUAGE.replace('[_-]', '-r?')})/[^/]+\.xml$"
+    rf"|(?:^|/)(?:{_LANGUAGE})\.lproj/"
+    rf"|(?:^|/)(?:_?locales?|i18n|l10n|translations)/(?:[^/]+/)?(?:{_LANGUAGE})"
+    r"(?:\.(?:[jt]s|php)$|/.*\.(?:[jt]s|php)$)"
+    rf"|(?:^|/)lang/(?:{_LANGUAGE})/.*\.php$",
+    re.IGNORECASE,
 )
 _PROGRAMS = COMPONENTS | _word_set("hbs graphql graphqls gql")
 """Endings of files that are programs, though their tokens count like those of markup or data."""
