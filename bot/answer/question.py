@@ -33,25 +33,44 @@ class File:
 
 def file_of(slack: Mapping[str, Any]) -> File:
     """Return Slack's file object as a `File`. Missing fields are empty, never an error."""
-    preview, size = slack.get("preview"), slack.get("size")
-    mimetype = str(slack.get("mimetype") or "")
+    size, mimetype = slack.get("size"), str(slack.get("mimetype") or "")
     url = slack.get("url_private_download") or slack.get("url_private")
+    words = _words_of(slack)
+    preview, whole = words or (slack.get("preview"), not _is_cut(slack))
     return File(
         id=str(slack.get("id") or ""),
         name=str(slack.get("name") or slack.get("title") or "a file"),
         kind=mimetype or str(slack.get("filetype") or "unknown"),
         size=size if isinstance(size, int) else 0,
-        snippet=slack.get("mode") == "snippet" or mimetype.startswith("text/"),
+        snippet=slack.get("mode") == "snippet" or mimetype.startswith("text/") or words is not None,
         preview=preview if isinstance(preview, str) else None,
-        whole=isinstance(preview, str) and _is_whole(slack),
-        url=url if isinstance(url, str) else None,
+        whole=isinstance(preview, str) and whole,
+        # The bytes behind words that Slack sends along are a recording or a page.
+        url=url if isinstance(url, str) and words is None else None,
         stub=slack.get("file_access") == "check_file_info",
     )
 
 
-def _is_whole(slack: Mapping[str, Any]) -> bool:
-    """Tell whether a file's preview is all of it: Slack may send one of the two marks alone."""
-    return not (slack.get("preview_is_truncated") or slack.get("lines_more"))
+def _words_of(slack: Mapping[str, Any]) -> tuple[str, bool] | None:
+    """Return the words of an e-mail or of a recording, and whether they are all of them."""
+    if slack.get("mode") == "email" or slack.get("filetype") == "email":
+        text = slack.get("plain_text") or slack.get("preview_plain_text")
+        if isinstance(text, str) and text.strip():
+            subject = str(slack.get("subject") or slack.get("title") or "")
+            head = f"Subject: {subject}\n\n" if subject else ""
+            return head + text, bool(slack.get("plain_text"))
+    transcription = slack.get("transcription")
+    preview = transcription.get("preview") if isinstance(transcription, Mapping) else None
+    if isinstance(preview, Mapping):
+        content = preview.get("content")
+        if isinstance(content, str) and content.strip():
+            return f"(transcript by Slack)\n{content}", not preview.get("has_more")
+    return None
+
+
+def _is_cut(slack: Mapping[str, Any]) -> bool:
+    """Tell whether a file's preview is not all of it: Slack may send one of the two marks alone."""
+    return bool(slack.get("preview_is_truncated") or slack.get("lines_more"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,10 +82,11 @@ def thread_message(message: Mapping[str, Any], own: BotIdentity) -> ThreadMessag
     ts = message.get("ts")
     if not isinstance(ts, str) or message.get("hidden"):
         return None
-    if message.get("subtype") in _SYSTEM_SUBTYPES or message.get("user") in SYSTEM_USERS:
+    if message.get("subtype") in _SYSTEM_SUBTYPES:
         return None
     content = read_content(message, own.user)
-    if not content:
+    # Slack itself posts the e-mails that are sent to a channel's address, as files.
+    if not content or (message.get("user") in SYSTEM_USERS and not content.files):
         return None
     by, speaker = _speaker(message, own)
     return ThreadMessage(
@@ -109,7 +110,7 @@ def _speaker(message: Mapping[str, Any], own: BotIdentity) -> tuple[str, Speaker
     user, bot = message.get("user"), message.get("bot_id")
     if user == own.user or (bot is not None and bot == own.bot):
         return own.user, "own"
-    if bot is not None or message.get("subtype") == "bot_message":
+    if bot is not None or message.get("subtype") == "bot_message" or user in SYSTEM_USERS:
         return str(bot or user or "a bot"), "bot"
     return str(user or "unknown"), "outsider" if _is_outside(message, own) else "person"
 

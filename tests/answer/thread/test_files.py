@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import random
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -19,6 +20,7 @@ from bot.answer.thread.files import (
     ReadFile,
     describe_files,
     guess,
+    preview_of,
     read_picture,
     read_text,
 )
@@ -168,6 +170,44 @@ def test_broken_pictures_are_named_as_such() -> None:
         assert read.problem in (BROKEN_IMAGE, TOO_LARGE) or read.picture is not None
     assert read_picture(b"not a picture") == ReadFile(problem=BROKEN_IMAGE)
     assert read_picture(b"<svg onload='x'/>") == ReadFile(problem=BROKEN_IMAGE)
+
+
+@pytest.mark.parametrize(
+    ("more", "text", "whole"),
+    [
+        (
+            {"mode": "email", "subject": "Disk", "plain_text": "db1 is full", "preview": "<html>"},
+            "Subject: Disk\n\ndb1 is full",
+            True,
+        ),
+        ({"filetype": "email", "preview_plain_text": "db1 is"}, "db1 is", False),
+        (
+            {"transcription": {"preview": {"content": "why does it retry", "has_more": False}}},
+            "(transcript by Slack)\nwhy does it retry",
+            True,
+        ),
+        (
+            {"transcription": {"preview": {"content": "why does", "has_more": True}}},
+            "(transcript by Slack)\nwhy does",
+            False,
+        ),
+    ],
+)
+def test_emails_and_recordings_are_their_words(
+    more: dict[str, Any], text: str, whole: bool
+) -> None:
+    """Slack sends the words along; the bytes are a page or a sound."""
+    file = file_of({"id": "F1", "name": "x.m4a", "url_private": "https://files.slack.com/x"} | more)
+    read = preview_of(file, "problem")
+    assert (read.text, read.whole, file.url) == (text, whole, None)
+
+
+@pytest.mark.parametrize(
+    "transcription", [None, "x", {}, {"preview": {"content": " "}}, {"preview": 1}]
+)
+def test_a_recording_without_words_is_not_read(transcription: object) -> None:
+    file = file_of({"id": "F1", "name": "x.m4a", "transcription": transcription})
+    assert not preview_of(file).is_read
 
 
 def test_the_asker_is_told_what_was_read_and_what_not() -> None:

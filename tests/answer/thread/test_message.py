@@ -53,6 +53,14 @@ def test_an_event_without_an_author_is_nothing(fields: dict[str, Any]) -> None:
     assert thread_message(message(**fields), OWN) is None
 
 
+def test_an_email_that_slack_posts_is_a_message() -> None:
+    """Alerts often come by the address of a channel; people ask below them."""
+    mail = {"id": "F1", "mode": "email", "filetype": "email", "plain_text": "db1 is full"}
+    one = thread_message(message(user="USLACKBOT", text="", files=[mail]), OWN)
+    assert one is not None
+    assert (one.speaker, one.files[0].preview) == ("bot", "db1 is full")
+
+
 def test_software_is_called_by_the_name_it_posts_under() -> None:
     profile = {"name": "Alerts"}
     one = thread_message(message(bot_id="B2", bot_profile=profile), OWN)
