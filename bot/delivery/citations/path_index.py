@@ -155,8 +155,8 @@ class PathIndex:
                 self._keys[shown].append(key)
                 self._by_name[shown.rsplit("/", 1)[-1]].append(key)
                 # The prompt shows a path with control characters escaped.
-                if not path.isprintable():
-                    self._keys[printable(path)].append(key)
+                if not path.isprintable() and (escaped := printable(path)) != shown:
+                    self._keys[escaped].append(key)
         self._found: dict[str, tuple[list[FileKey], bool]] = {}
         self._sorted = _sorted({*self._keys, *self._by_name})
         self._odd = [text for text in self._sorted if _is_odd(text)]

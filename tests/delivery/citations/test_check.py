@@ -125,6 +125,14 @@ def test_what_only_looks_like_a_citation_is_none(text: str) -> None:
     assert citation is None or not INDEX.knows(citation.path)
 
 
+@pytest.mark.parametrize("blank", ["\u00a0", "\u202f", "\u3000"])
+def test_a_path_with_another_blank_means_one_file(blank: str) -> None:
+    """Screenshots of macOS and files of Japanese teams have such names."""
+    path = f"docs/order{blank}notes.md"
+    index = PathIndex([state("app")], {"app": [path]})
+    assert index.find(path) == ([("app", path)], True)
+
+
 def test_a_repository_name_tells_equal_paths_apart() -> None:
     """Where two repositories hold the path, only its name makes a link honest."""
     finding = found("lib/same.py:2")
