@@ -20,3 +20,8 @@ class ForewarmError(Exception):
         super().__init__(user_message)
         self.user_message = user_message
         self.asker_message = asker_message or user_message
+
+
+def plain_reason(error: Exception) -> str:
+    """Return the reason of an error without its number, and without the path that it repeats."""
+    return (getattr(error, "strerror", None) or str(error) or type(error).__name__).rstrip(".")

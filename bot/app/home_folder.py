@@ -7,7 +7,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import structlog
@@ -108,6 +108,22 @@ def held_by_this_process(
         yield
     finally:
         os.close(handle)
+
+
+def refuse_if_in_use(url: str) -> None:
+    """Raise `ForewarmError` if a bot holds the database file of this address."""
+    file = locate(url).path
+    lock = file.with_name(f"{file.name}.lock") if file is not None else None
+    if lock is None or not lock.exists():
+        return
+    with suppress(PermissionError), lock.open("rb") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ForewarmError(
+                f"A bot uses the database file {file}, and what it writes from now on would be"
+                " missing in the copy: stop the bot first."
+            ) from None
 
 
 def _wait_for(handle: int, file: Path, patience: float) -> None:

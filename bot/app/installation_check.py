@@ -28,7 +28,7 @@ from bot.claude.error_mapping import no_key
 from bot.claude.errors import ClaudeError
 from bot.claude.models import retirement
 from bot.claude.prefix import Prefix
-from bot.claude.prices import is_priced, price_list_of, use_prices
+from bot.claude.prices import is_priced, price_list_of, unknown_priced_models, use_prices
 from bot.claude.providers.cache_facts import FactStore
 from bot.claude.providers.table import is_claude
 from bot.clock import Now
@@ -523,6 +523,13 @@ class InstallationCheck:
             return
         today = datetime.fromtimestamp(self._now(), UTC).date()
         models = sorted({c.full_model for c in loaded.contexts if is_claude(c.full_model)})
+        for name, close in unknown_priced_models(models).items():
+            yield Finding(
+                "prices",
+                "note",
+                f"FOREWARM_PRICES holds a price of {name}, which no context uses, so it counts for"
+                f" no request: did you mean {close}?",
+            )
         for model in models:
             yield from _priced_and_alive(model, today)
         age = (today - price_list_of()).days

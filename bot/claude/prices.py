@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 import tomllib
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from bot.claude.providers.table import claude_name, is_claude, regional_factor, 
 from bot.claude.usage import Usage
 from bot.context.sizing import Rates
 from bot.errors import ForewarmError
+from bot.nearest import nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +134,12 @@ def use_prices(file: Path | None, worldwide: Collection[str] = ()) -> None:
             raise PricesUnusable(file, (error.strerror or "unreadable").lower()) from None
         except KeyError as error:
             raise PricesUnusable(file, f"the key {error} is missing") from None
+        except UnicodeDecodeError:
+            raise PricesUnusable(file, "it is not in UTF-8") from None
         except (ValueError, TypeError, AttributeError) as error:
             raise PricesUnusable(file, str(error) or type(error).__name__) from None
-        if not isinstance(as_of, datetime.date):
+        # A time of a day is a date to Python, but no days can be counted from it.
+        if not isinstance(as_of, datetime.date) or isinstance(as_of, datetime.datetime):
             raise PricesUnusable(file, "`as_of` must be a day such as 2026-11-22")
     _overrides.clear()
     _overrides.update(rows)
@@ -142,6 +147,15 @@ def use_prices(file: Path | None, worldwide: Collection[str] = ()) -> None:
     _worldwide.clear()
     _worldwide.update(worldwide)
     _tariffs.cache_clear()
+
+
+def unknown_priced_models(used: Collection[str]) -> dict[str, str]:
+    """Return the models of the operator's own list that are not used, with a known one that each
+    resembles: a price under a misspelled name counts for no request.
+    """
+    known = {claude_name(model) for model in used} | set(_built_in()["models"])
+    strange = [model for model in _overrides if not {model, claude_name(model)} & known]
+    return {model: close for model in strange if (close := nearest(model, sorted(known)))}
 
 
 def price_list_of() -> datetime.date:
@@ -175,13 +189,19 @@ def _tariff(row: dict[str, object]) -> Tariff:
     )
 
 
+_PRICE_KEYS = {"input", "write_5m", "write_1h", "read", "output"}
+
+
 def _price(row: dict[str, object]) -> Price:
     def usd(key: str) -> float:
         value = row[key]
-        if not isinstance(value, int | float) or value < 0:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not 0 <= float(str(value)) < math.inf:
             raise ValueError(f"{key} must be a number of USD, not {value!r}")
-        return float(value)
+        return float(str(value))
 
+    if strange := row.keys() - _PRICE_KEYS:
+        raise ValueError(f"unknown key {min(strange)!r}")
     return Price(usd("input"), usd("write_5m"), usd("write_1h"), usd("read"), usd("output"))
 
 

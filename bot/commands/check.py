@@ -35,6 +35,7 @@ def check(
     from bot.stored import dump
 
     if live:
+        _check_channel(live)
         failed = asyncio.run(_probe(live, listen, life))
         raise typer.Exit(1 if failed else 0)
     findings = _findings(show=not as_document)
@@ -45,6 +46,19 @@ def check(
         typer.echo(f"{bad} to fix." if bad > 1 else "1 to fix.")
     if bad:
         raise typer.Exit(1)
+
+
+def _check_channel(channel: str) -> None:
+    """Refuse what is no channel's id before a probe of Claude costs money."""
+    import re
+
+    from bot.errors import ForewarmError
+
+    if re.fullmatch(r"[CG][A-Z0-9]{5,}", channel) is None:
+        raise ForewarmError(
+            "--live takes the id of a channel, such as C0123ABC: copy it from the foot of the"
+            " channel's details in Slack."
+        )
 
 
 def _findings(*, show: bool) -> list[Finding]:

@@ -24,6 +24,7 @@ def copy(
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
+    from bot.app.home_folder import refuse_if_in_use
     from bot.errors import ForewarmError
     from bot.settings import copy_addresses, read_settings
     from bot.store.copy import copy_database
@@ -38,6 +39,7 @@ def copy(
             "No database to fill is named: give --to FILE, or set COPY_TO to the address of an"
             " empty database."
         )
+    refuse_if_in_use(begin)
     with Progress(console=Console(stderr=True), transient=True) as progress:
         tasks: dict[str, TaskID] = {}
 

@@ -73,7 +73,7 @@ async def _read(settings: Settings, since: float) -> list[dict[str, Any]]:
 
 def _append(file: Path, rows: list[dict[str, Any]]) -> int:
     """Append questions that the file does not hold yet, without their evidence."""
-    from bot.errors import ForewarmError
+    from bot.errors import ForewarmError, plain_reason
 
     try:
         present = file.read_text("utf-8") if file.exists() else ""
@@ -90,6 +90,7 @@ def _append(file: Path, rows: list[dict[str, Any]]) -> int:
             out.writelines(f"{line}\n" for line in lines)
     except (OSError, ValueError, AttributeError) as error:
         raise ForewarmError(
-            f"{file} cannot be extended ({error}): name a new file or one of JSON lines."
+            f"{file} cannot be extended ({plain_reason(error)}): name a new file or one of JSON"
+            " lines."
         ) from None
     return len(lines)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
 from bot.errors import ForewarmError
+
+OUR_PATHS = ("/slack/events", "/slack/install", "/slack/oauth_redirect")
+MOST_NAME = 35
 
 
 def manifest(
@@ -35,15 +40,20 @@ def manifest(
     from bot.slack.manifest import Features, events, scopes
     from bot.slack.manifest import manifest as build
 
-    if url is not None and not url.startswith("https://"):
+    _check_address("--url", url, "Slack calls only https addresses; leave it out for Socket Mode")
+    _check_address(
+        "--oauth",
+        oauth,
+        "Slack redirects browsers to https addresses only; leave it out for one workspace",
+    )
+    if strange := [one for one in host or () if not re.fullmatch(r"[A-Za-z0-9.-]+", one)]:
         raise ForewarmError(
-            "Slack calls only https addresses, so --url must start with https://; leave it out"
-            " for Socket Mode."
+            f"--host {strange[0]!r} is no host: write one such as github.com, without https:// and"
+            " a path."
         )
-    if oauth is not None and not oauth.startswith("https://"):
+    if len(name) > MOST_NAME:
         raise ForewarmError(
-            "Slack redirects browsers to https addresses only, so --oauth must start with"
-            " https://; leave it out for one workspace."
+            f"--name has {len(name)} characters, and Slack takes {MOST_NAME} at most: shorten it."
         )
     features = Features(name=name, url=url, oauth_url=oauth, hosts=tuple(host or ("github.com",)))
     if why:
@@ -53,3 +63,16 @@ def manifest(
                 typer.echo(f"  {ask.name:<24} {ask.why}")
         return
     typer.echo(json.dumps(build(features), indent=2))
+
+
+def _check_address(option: str, address: str | None, why: str) -> None:
+    """Refuse an address that is no https address, or that already ends with one of our paths."""
+    if address is None:
+        return
+    parts = urlsplit(address)
+    if parts.scheme != "https" or not parts.hostname:
+        raise ForewarmError(f"{option} must be an address such as https://bot.example.com: {why}.")
+    path = next((one for one in OUR_PATHS if parts.path.rstrip("/").endswith(one)), None)
+    if path is not None:
+        better = address.rstrip("/").removesuffix(path)
+        raise ForewarmError(f"{option} ends with {path}, which is added anyway: write {better}.")

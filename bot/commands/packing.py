@@ -24,7 +24,7 @@ from bot.context.git.repository import GitRepository
 from bot.context.render.base_block import BasePlan, plan_base
 from bot.context.render.budget import base_room
 from bot.context.render.token_estimate import Estimator
-from bot.errors import ForewarmError
+from bot.errors import ForewarmError, plain_reason
 
 if TYPE_CHECKING:
     from bot.context.config.load import ContextConfig
@@ -328,6 +328,16 @@ def entry(arguments: Sequence[str]) -> int:
         main(arguments)
     except ForewarmError as error:
         print(f"forewarm: {error.user_message}", file=sys.stderr)  # noqa: T201
+        return 1
+    except OSError as error:
+        if error.filename is None or isinstance(error, BrokenPipeError):
+            raise
+        why = plain_reason(error).lower()
+        print(  # noqa: T201
+            f"forewarm: {error.filename} cannot be used ({why}): name another file or folder, or"
+            " correct its rights.",
+            file=sys.stderr,
+        )
         return 1
     except MemoryError:
         print(  # noqa: T201

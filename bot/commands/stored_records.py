@@ -49,12 +49,17 @@ def since_time(given: str, now: float) -> float:
     if match := _SPAN.fullmatch(given):
         return now - int(match[1]) * _SECONDS[match[2]]
     try:
-        return datetime.fromisoformat(given).replace(tzinfo=UTC).timestamp()
+        at = datetime.fromisoformat(given).replace(tzinfo=UTC).timestamp()
     except ValueError:
         raise ForewarmError(
             f"--since {given!r} is no time: give a span such as 90m, 2h or 7d, or a day such as"
             " 2026-11-01."
         ) from None
+    if at > now:
+        raise ForewarmError(
+            f"--since {given} lies ahead, so there is nothing yet: give a past day."
+        )
+    return at
 
 
 def show_rows(

@@ -18,7 +18,13 @@ from bot.app.home_folder import (
 )
 from bot.app.installation_check import Finding
 from bot.app.web import CannotListen, PortTaken, listen_problem
-from bot.claude.prices import is_priced, price_list_of, price_of, use_prices
+from bot.claude.prices import (
+    is_priced,
+    price_list_of,
+    price_of,
+    unknown_priced_models,
+    use_prices,
+)
 from bot.context.config.load import load_contexts
 from bot.errors import ForewarmError
 from bot.settings import Settings
@@ -282,6 +288,10 @@ def test_an_operators_prices_go_before_the_built_in_ones(tmp_path: Path) -> None
             (PRICES.replace("5.0", '"dear"'), "output must be a number of USD"),
             (PRICES.replace("2026-12-01", "3"), "`as_of` must be a day"),
             ("[models", "cannot be used"),
+            (PRICES.replace("5.0", "inf"), "output must be a number of USD"),
+            (PRICES.replace("5.0", "true"), "output must be a number of USD"),
+            (PRICES.replace("2026-12-01", "2026-12-01T10:00:00Z"), "`as_of` must be a day"),
+            (PRICES + "outptu = 5.0\n", "unknown key 'outptu'"),
         ):
             file.write_text(text)
             with pytest.raises(ForewarmError, match=why):
@@ -306,3 +316,19 @@ def test_a_folder_of_another_user_in_the_home_folder_is_named(
     monkeypatch.setattr("os.access", lambda path, mode: path != clones)
     with pytest.raises(FolderOfAnother, match=f"may not write to the folder {clones}"):
         prepare_home(tmp_path)
+
+
+def test_a_price_under_a_misspelled_name_is_found(tmp_path: Path) -> None:
+    """It counts for no request, so a cap goes by another price."""
+    file = tmp_path / "prices.toml"
+    row = "input = 1\nwrite_5m = 1\nwrite_1h = 1\nread = 1\noutput = 1\n"
+    names = ("claude-sonet-5-5", "claude-sonnet-5.5", "aws:claude-sonnet-5-5", "our-model")
+    file.write_text("".join(f'[models."{name}"]\n{row}' for name in names))
+    try:
+        use_prices(file)
+        assert unknown_priced_models(["claude-sonnet-5-5"]) == {
+            "claude-sonet-5-5": "claude-sonnet-5-5",
+            "claude-sonnet-5.5": "claude-sonnet-5-5",
+        }
+    finally:
+        use_prices(None)

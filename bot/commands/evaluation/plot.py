@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bot.commands.evaluation.evaluate import Evaluation, sum_cells
-from bot.errors import ForewarmError
+from bot.errors import ForewarmError, plain_reason
 
 
 def plot(found: Sequence[Evaluation], path: Path) -> None:
@@ -42,6 +42,6 @@ def plot(found: Sequence[Evaluation], path: Path) -> None:
     try:
         figure.savefig(path)
     except (OSError, ValueError) as error:
-        raise ForewarmError(f"{path} cannot be written: {error}.") from None
+        raise ForewarmError(f"{path} cannot be written: {plain_reason(error)}.") from None
     finally:
         pyplot.close(figure)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bot.errors import ForewarmError
+from bot.errors import ForewarmError, plain_reason
 from bot.stored import dump
 from bot.telemetry.figures.daily_stats import DailyStats, Summary
 from bot.telemetry.figures.money import day_of
@@ -32,6 +32,13 @@ class BadSince(ForewarmError):
         self.given = given
 
 
+class SinceAhead(ForewarmError):
+    """`--since` is a day that has not come yet."""
+
+    def __init__(self, given: str) -> None:
+        super().__init__(f"--since {given} lies ahead, so there is nothing yet: give a past day.")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """Figures of the days from `since` to `until`: in all, by context, and by day."""
@@ -49,9 +56,12 @@ def since_day(given: str, now: float) -> str:
     if match := re.fullmatch(r"(\d{1,5})d", given):
         return day_of(max(0.0, now - int(match[1]) * DAY))
     try:
-        return datetime.date.fromisoformat(given).isoformat()
+        day = datetime.date.fromisoformat(given).isoformat()
     except ValueError:
         raise BadSince(given) from None
+    if day > day_of(now):
+        raise SinceAhead(given)
+    return day
 
 
 def build_report(
@@ -196,7 +206,8 @@ def plot(report: Report, path: Path) -> None:
         figure.savefig(path, dpi=144)
     except (OSError, ValueError) as error:
         raise ForewarmError(
-            f"The chart cannot be written to {path}: {error}; choose another --plot file."
+            f"The chart cannot be written to {path}: {plain_reason(error)}; choose another --plot"
+            " file."
         ) from None
 
 
