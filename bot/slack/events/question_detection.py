@@ -89,7 +89,8 @@ def is_question(text: str, *, by_asker: bool) -> bool:
     languages = _languages(prose)
     sentences = _sentences(prose)
     if any(_asks(sentence, languages) for sentence in sentences):
-        return not any(_is_for_people(sentence, languages, by_asker) for sentence in sentences)
+        spoken = _no_less_likely(languages, prose, _hits(ENGLISH, prose))
+        return not any(_is_for_people(sentence, spoken, by_asker) for sentence in sentences)
     return by_asker and _continues(sentences, _likely(languages, prose))
 
 
@@ -129,7 +130,7 @@ def _prose(text: str) -> str:
 
 def _languages(prose: str) -> Sequence[Language]:
     """Return the languages that the text may be in, all of them if it is too short to tell."""
-    hits = [(len(language.known_by.findall(prose)), language) for language in LANGUAGES]
+    hits = [(_hits(language, prose), language) for language in LANGUAGES]
     most = max(count for count, _ in hits)
     if most <= 1:
         return LANGUAGES
@@ -141,16 +142,27 @@ def _likely(languages: Sequence[Language], prose: str) -> Sequence[Language]:
 
     A word of one letter tells little: "I" and "a" open English sentences, and mean "and" elsewhere.
     """
-    english = len(ENGLISH.known_by.findall(prose))
+    english = _hits(ENGLISH, prose)
     first = _FIRST_WORD.search(prose)
     least = max(2, english + 1) if first is not None and len(first[0]) == 1 else english
+    return _no_less_likely(languages, prose, least)
+
+
+def _no_less_likely(languages: Sequence[Language], prose: str, least: int) -> Sequence[Language]:
+    """Return English and the languages of which a text has at least so many words.
+
+    A word of one language is often another word in English: "size" means "to you" in Turkish.
+    """
     return [
         language
         for language in languages
-        if language is ENGLISH
-        or language.by_script
-        or len(language.known_by.findall(prose)) >= least
+        if language is ENGLISH or language.by_script or _hits(language, prose) >= least
     ]
+
+
+def _hits(language: Language, prose: str) -> int:
+    """Return how many frequent words of a language a text has."""
+    return len(language.known_by.findall(prose))
 
 
 def _sentences(prose: str) -> list[str]:

@@ -142,6 +142,63 @@ def test_a_log_without_words_goes_on_from_the_askers_question_only() -> None:
     assert not is_question(log, by_asker=False)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nope, still 500s",
+        "Nope, it still fails on retry",
+        "it still times out",
+        "Sorry, I meant the admin API",
+        "I mean src/auth.py",
+        "meant staging, not prod",
+        "wrong file, it's in payments/",
+        "TL;DR",
+        "in one sentence",
+        "with an example",
+        "only the retry part",
+    ],
+)
+def test_an_asker_who_corrects_the_answer_goes_on(text: str) -> None:
+    assert is_question(text, by_asker=True)
+    assert not is_question(text, by_asker=False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sorry, was in a meeting",
+        "I meant to say hi",
+        "I mean, it's Friday",
+        "nope, all good",
+        "wrong channel",
+        "any updates?",
+        "wdyt?",
+    ],
+)
+def test_an_asker_who_talks_to_people_does_not(text: str) -> None:
+    assert not is_question(text, by_asker=True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Actually, where is the retry limit set?",
+        "Wait, which function checks the token?",
+        "However, does the worker retry on 429?",
+        "Oh, and how is the refund amount rounded?",
+        "Achso, wo wird das Limit gesetzt?",
+        "Alors, où est défini le timeout ?",
+        "Vale, ¿dónde se valida el token?",
+        "which env var sets the pool size?",
+        "waar wordt de limiet gezet?",
+    ],
+)
+def test_an_opening_word_is_no_name_and_a_word_of_one_language_no_other(text: str) -> None:
+    """ "Wait," was taken for the name of a colleague, and "size" for the Turkish "to you"."""
+    assert is_question(text, by_asker=False)
+    assert not is_question(f"Dana, {text}", by_asker=False)
+
+
 HOSTILE = [
     "能",
     "もう",
