@@ -76,10 +76,13 @@ class Receipt:
 def blocks(receipt: Receipt | None, mark: Mark) -> tuple[JsonObject, ...]:
     """Return the blocks under an answer; without a receipt only its buttons."""
     lines = receipt.lines() if receipt is not None else ()
-    contexts = [
-        {"type": "context", "elements": [{"type": "mrkdwn", "text": line[:2900]}]} for line in lines
-    ]
+    contexts = [{"type": "context", "elements": [_fact_text(line)]} for line in lines]
     return (*contexts, _feedback(mark), _again_button(mark))
+
+
+def _fact_text(line: str) -> JsonObject:
+    # Slack would make links of file names and branches: README.md is a host name to it.
+    return {"type": "mrkdwn", "text": line[:2900], "verbatim": True}
 
 
 def wrote_again_block(question_id: str) -> JsonObject:

@@ -83,6 +83,14 @@ def test_notices_stand_on_lines_of_their_own() -> None:
     assert [b["elements"][0]["text"] for b in contexts][1] == "a &lt;b&gt; &amp; c"
 
 
+def test_names_of_files_and_branches_become_no_links() -> None:
+    """Slack makes links of README.md and of release/1.0.sh unless the text is verbatim."""
+    notice = "1 file read (of README.md only a part)."
+    receipt = Receipt(pack=pack(STATE), cached=1, usd=0.1, wait=1.0, notices=(notice,))
+    texts = [part for block in blocks(receipt, MARK) for part in block["elements"]]
+    assert [text["verbatim"] for text in texts if text["type"] == "mrkdwn"] == [True, True]
+
+
 def test_the_buttons_carry_what_a_click_needs_after_a_restart() -> None:
     """Process memory does not outlive a deploy; a message in Slack does."""
     thumbs, again = blocks(None, MARK)
