@@ -195,10 +195,11 @@ _PRICE_KEYS = {"input", "write_5m", "write_1h", "read", "output"}
 def _price(row: dict[str, object]) -> Price:
     def usd(key: str) -> float:
         value = row[key]
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or not 0 <= float(str(value)) < math.inf:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        number = float(value) if is_number else -1.0  # type: ignore[arg-type]  # it is a number
+        if not 0 <= number < math.inf:
             raise ValueError(f"{key} must be a number of USD, not {value!r}")
-        return float(str(value))
+        return number
 
     if strange := row.keys() - _PRICE_KEYS:
         raise ValueError(f"unknown key {min(strange)!r}")

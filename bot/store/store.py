@@ -76,7 +76,11 @@ class Store:
         except StoreError as error:
             await database.close()
             # SQLite cannot open its log on a full disk, and does not say why.
-            full = error.reason == "unreachable" and location.path and is_full(location.path.parent)
+            full = (
+                error.reason == "unreachable"
+                and location.path
+                and is_full(location.path.absolute().parent)
+            )
             reason = "full" if full else error.reason
             raise StoreError(reason, error.operation, error.detail, location.place) from error
         except BaseException:
@@ -94,13 +98,20 @@ class Store:
         return installation_store(self._database, client_id)
 
     async def ping(self) -> float:
-        """Return the seconds that a look at the database takes; raise `StoreError` at once."""
+        """Return the seconds that a look at the database takes.
+
+        Raises `StoreError` at once, also if the file's disk is full: it can be read, and no
+        question can be recorded.
+        """
 
         def work(connection: Connection) -> None:
             connection.execute(text("SELECT 1"))
 
         started = time.perf_counter()
         await self._database.read("ping", work, patience=0.0)
+        file = self._database.location.path
+        if file is not None and is_full(file.absolute().parent):
+            raise StoreError("full", "ping")
         return time.perf_counter() - started
 
     async def close(self) -> None:

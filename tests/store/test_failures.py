@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import socket
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -20,6 +21,27 @@ from bot.store.sql.database import Database
 from bot.store.sql.url import locate
 from bot.store.store import Store
 from bot.telemetry.interfaces import Line
+
+
+async def test_a_full_disk_is_no_database_that_can_be_used(
+    tmp_path: Path, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It can be read, so a look alone would call it good. SQLite's own word for it misleads."""
+    path = tmp_path / "forewarm.db"
+    store = await Store.open(str(path), now=clock)
+    assert await store.ping() >= 0
+    no_room = shutil.disk_usage(tmp_path)._replace(free=4096)
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: no_room)
+    with pytest.raises(StoreError, match="disk is full"):
+        await store.ping()
+    await store.close()
+
+    async def cannot_open(database: Database) -> None:
+        raise StoreError("unreachable", "open", "OperationalError SQLITE_CANTOPEN")
+
+    monkeypatch.setattr("bot.store.store.migrate", cannot_open)
+    with pytest.raises(StoreError, match="disk is full"):
+        await Store.open(str(path), now=clock)
 
 
 def line(number: int, body: str = "{}") -> Line:
