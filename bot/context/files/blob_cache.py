@@ -23,7 +23,7 @@ from bot.context.secrets.formats import ScanKind
 from bot.context.secrets.mask import SCANNER_VERSION, Span
 from bot.context.workers import read_items, run_in_children
 
-FACTS_VERSION = f"6.{SCANNER_VERSION}"
+FACTS_VERSION = f"7.{SCANNER_VERSION}"
 SCAN_SECONDS = 600.0
 PROCESSOR_SECONDS = 600
 MEMORY_BYTES = 2_000_000_000

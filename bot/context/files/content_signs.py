@@ -76,8 +76,9 @@ def _is_binary(data: bytes, is_text: bool) -> bool:
     if data.isascii() or data.startswith(codecs.BOM_UTF8):
         return False
     # Encrypted or packed bytes may lack a NUL by chance, but not the other control characters.
-    sample = data[:8_000]
-    return len(sample) - len(sample.translate(None, _CONTROLS)) > len(sample) // 20
+    # DOS ends a text with the character 26. A few bytes are no sample.
+    sample = data.removesuffix(b"\x1a")[:8_000]
+    return len(sample) - len(sample.translate(None, _CONTROLS)) > max(2, len(sample) // 20)
 
 
 def _is_generated(data: bytes, kind: Kind, look: Look) -> bool:

@@ -10,6 +10,7 @@ tried one by one.
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -142,7 +143,7 @@ def _rules(files: Mapping[str, bytes]) -> Iterator[tuple[str, str, _Values]]:
         left -= len(content)
         if len(content) > LARGEST or left < 0:
             continue
-        for raw in content.split(b"\n"):
+        for raw in content.removeprefix(codecs.BOM_UTF8).split(b"\n"):
             if len(raw) > _LONGEST_LINE:
                 continue
             line = raw.decode("utf-8", "surrogateescape").strip()

@@ -40,12 +40,14 @@ _LOCKS = re.compile(
     r"|module\.bazel\.lock|pixi\.lock|rebar\.lock|gopkg\.lock|glide\.lock|chart\.lock"
     r"|requirements\.lock|shard\.lock|berksfile\.lock|puppetfile\.lock|buf\.lock|renv\.lock"
     r"|stack\.yaml\.lock|spago\.lock|gems\.locked|cabal\.project\.freeze|cpanfile\.snapshot"
-    r"|mise(?:\.[\w.-]+)?\.lock|(?:\w+\.)?esy\.lock|(?:julia)?manifest(?:-v[\d.]+)?\.toml"
+    r"|mise(?:\.[\w.-]+)?\.lock|(?:\w+\.)?esy\.lock|juliamanifest(?:-v[\d.]+)?\.toml"
+    r"|manifest-v[\d.]+\.toml|gradle/verification-metadata\.xml"
     r"|elm-package-lock\.json|dub\.selections\.json|vcpkg-lock\.json|conan\.lock|wally\.lock"
     r"|maven_install\.json|cargo-bazel-lock\.json|tuist\.lock|helmfile\.lock)"
 )
 _MAY_LOCK = re.compile(
-    r"(?:.*/)?[^/]*(?:^|/|[._-])lock(?:ed|file)?(?:\.(?:json|ya?ml|toml|hcl|txt))?"
+    r"(?:.*/)?(?:[^/]*(?:^|/|[._-])lock(?:ed|file)?(?:\.(?:json|ya?ml|toml|hcl|txt))?"
+    r"|manifest\.toml)"
 )
 _GENERATED = re.compile(
     r".*(?:\.pb\.(?:go|cc|h|swift|dart)|_pb2(?:_grpc)?\.pyi?|_pb\.(?:js|d\.ts)|\.pb\.validate\.go"
@@ -119,7 +121,8 @@ def look_of(path: str) -> Look:
         return "unity"
     if extension == "map":
         return "map"
-    if "lock" in lower and _MAY_LOCK.fullmatch(lower) and kind_of(lower) != "prose":
+    may_lock = "lock" in lower or lower.endswith("manifest.toml")
+    if may_lock and _MAY_LOCK.fullmatch(lower) and kind_of(lower) != "prose":
         return "lock"
     if extension in _KEY_FILES and _MAY_HOLD_KEYS.fullmatch(lower):
         return "keys"

@@ -109,6 +109,9 @@ KEPT: dict[str, bytes] = {
     "levels/one.map": b"####\n#..#\n",
     "door.lock": b"The door is locked.\n",
     "plugin.meta": b"name: plugin\n",
+    "manifest.toml": b'id = "wiki"\nname = "Wiki"\n[install.domain]\ntype = "domain"\n',
+    "dos.pas": "Größe\r\n\x1a".encode("cp850"),
+    "tiny.log": "ü\x01\n".encode("latin-1"),
     "records.json": b"[" + b'{"id": 1, "name": "record"}, ' * 100 + b"{}]",
     "Procfile": b"web: ./run " + b"--flag=value " * 90 + b"\n" + b"worker: ./work\n",
     "big_uri.py": b"x = 1\n" * 1_800 + b'LOGO = "data:image/png;base64,' + b"A" * 24_000 + b'"\n',
@@ -146,6 +149,11 @@ LEFT_OUT: dict[str, tuple[bytes, str]] = {
     ),
     "out.map": (b'{"version":3,"sources":["a.ts"],"mappings":""}', "generated"),
     "rebar.lock": (b"[].\n", "lock file"),
+    "Manifest.toml": (
+        b'[[A]]\ngit-tree-sha1 = "00"\nversion = "1"\n[[B]]\ngit-tree-sha1 = "11"\nversion = "2"\n',
+        "lock file",
+    ),
+    "gradle/verification-metadata.xml": (b"<verification-metadata/>\n", "lock file"),
     "Chart.lock": (b"dependencies: []\n", "lock file"),
     "env/tools.lock": (
         b"a:\n  version: 1\n  sha256: 00\nb:\n  version: 2\n  sha256: 11\n",
@@ -277,6 +285,13 @@ def test_a_clone_without_its_blobs_is_listed(bench: Bench, repo: Repo) -> None:
     found = survey(GitRepository(partial, "p"), repo.head, Rules("p"), FactsCache(None))
     assert set(found.omitted) == {"a.py", ".gitattributes", ".gitmodules"}
     assert set(found.omitted.values()) == {"its content is missing from the clone"}
+
+
+def test_gitattributes_may_begin_with_a_byte_order_mark(bench: Bench, repo: Repo) -> None:
+    """Editors of Windows write one, and git skips it."""
+    rules = b"\xef\xbb\xbfgen/** linguist-generated\r\n"
+    repo.commit({".gitattributes": rules, "gen/a.py": b"x = 1\n"})
+    assert bench.look(repo).omitted == {"gen/a.py": "generated"}
 
 
 def test_gitattributes_outrank_the_signs(bench: Bench, repo: Repo) -> None:
