@@ -161,9 +161,8 @@ class CodeSpans:
 
     def _span(self, ticks: str, content: str, after: int, raw: str, final: bool) -> int:
         cited = self._verifier.read(content) if len(ticks) <= 2 else None
-        page = None
-        if cited is None and len(ticks) <= 2:
-            cited = page = self._verifier.page(content.strip())
+        # An address of a page names its repository.
+        is_page = cited is not None and cited.repository is not None
         if cited is None and len(ticks) == 1:
             line = self._writer.outline.line
             cited = self._verifier.more_lines(content, line, self._writer.written)
@@ -181,7 +180,7 @@ class CodeSpans:
         if finding == "wait":
             return WAIT
         if finding is not None:
-            written = content.strip() if page is None else finding.label
+            written = finding.label if is_page else content.strip()
             self._verifier.show(self._writer, finding, written)
             return after
         self._writer.code(ticks, content)

@@ -8,9 +8,9 @@ nothing in it can end the link early or lead elsewhere than it says.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from urllib.parse import SplitResult, quote, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, quote, unquote, urlsplit
 
 from bot.context.git.web_pages import for_file
 from bot.context.pack import RepositoryState
@@ -30,8 +30,17 @@ _FIELDS = {
     "start": r"(?P<start>\d{1,7})",
     "end": r"(?P<end>\d{1,7})",
 }
-_PLAIN = r"(?:\?(?:plain=1|display=source))?\Z"
-_ANCHOR = re.compile(r"#(?:L|lines-)?(?P<start>\d{1,7})(?:[-:](?:L)?(?P<end>\d{1,7}))?\Z")
+_MOST_DIGITS = 7
+_ANCHOR = re.compile(
+    r"#(?:L|lines-)?(?P<start>\d{1,7})(?:C\d{1,5})?(?:[-:]L?(?P<end>\d{1,7})(?:C\d{1,5})?)?\Z"
+)
+_WAYS = (
+    ("/\\-/blob/", "(?:/-)?/(?:blob|blame|tree|raw|edit)/"),
+    ("/blob/", "/(?:blob|blame|tree|raw|edit)/"),
+    ("/src/commit/", "/(?:src|blame|raw|_edit)/(?:commit|branch|tag)/"),
+    ("/src/", "/(?:src|annotate|raw)/"),
+)
+"""A host's pages of a file, and the other ways in which it shows one. Escaped as patterns."""
 
 
 def _escaped(text: str) -> str:
@@ -153,37 +162,69 @@ def _repository(web: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class _Page:
+    """How the pages of one repository are addressed: by a path, and by fields of a query."""
+
+    repository: str
+    path: re.Pattern[str]
+    query: tuple[tuple[str, str], ...]
+
+    def read(self, url: str) -> Mapping[str, str] | None:
+        """Return the fields of an address without its anchor, decoded; None if it is no page."""
+        address, _, query = url.partition("?")
+        found = self.path.match(address)
+        if found is None:
+            return None
+        given = parse_qs(query)
+        asked = {field: given[name][0] for name, field in self.query if name in given}
+        fields = {**{name: unquote(text) for name, text in found.groupdict().items()}, **asked}
+        fields["path"] = fields.get("path", "").lstrip("/")
+        return fields if fields["path"] else None
+
+
+@dataclass(frozen=True, slots=True)
 class Pages:
     """Reads addresses of a repository's pages back into paths and lines."""
 
-    patterns: tuple[tuple[str, re.Pattern[str]], ...]
+    pages: tuple[_Page, ...]
 
     @classmethod
     def of(cls, states: Sequence[RepositoryState]) -> Pages:
-        return cls(tuple((s.name, _pattern(s.web)) for s in states if s.web is not None))
+        return cls(tuple(_page(s.name, s.web) for s in states if s.web is not None))
 
     def read(self, url: str) -> tuple[str, str, int, int] | None:
         """Return repository, path and lines that an address shows at any commit, or None."""
         page, anchor = url, _ANCHOR.search(url)
         if anchor is not None:
             page = url[: anchor.start()]
-        for name, pattern in self.patterns:
-            found = pattern.match(page)
-            if found is not None and anchor is not None:
-                start = int(anchor["start"])
-                return name, unquote(found["path"]), start, int(anchor["end"] or start)
+        for one in self.pages:
+            fields = one.read(page)
+            if fields is None:
+                continue
+            lines = anchor.groupdict() if anchor is not None else fields
+            start, end = lines.get("start"), lines.get("end")
+            if start is not None and start.isdecimal() and len(start) <= _MOST_DIGITS:
+                last = end if end is not None and end.isdecimal() else start
+                return one.repository, fields["path"], int(start), int(last[:_MOST_DIGITS])
         return None
 
     def path(self, url: str) -> str | None:
         """Return the path of the file whose page an address is, None if it is no such page."""
         page = url.split("#", 1)[0]
-        for _, pattern in self.patterns:
-            if (found := pattern.match(page)) is not None:
-                return unquote(found["path"])
-        return None
+        found = (one.read(page) for one in self.pages)
+        return next((fields["path"] for fields in found if fields is not None), None)
 
 
-def _pattern(web: str) -> re.Pattern[str]:
-    """Return what matches the template's pages, without their anchor."""
-    page = re.escape(web.split("#", 1)[0])
-    return re.compile(_FIELD.sub(lambda found: _FIELDS[found[1]], page) + _PLAIN)
+def _page(repository: str, web: str) -> _Page:
+    """Read a template of pages. An address may show the file in another way, or at a branch."""
+    address, _, query = web.split("#", 1)[0].partition("?")
+    pattern = re.escape(address)
+    for shown, others in _WAYS:
+        if shown in pattern:
+            pattern = pattern.replace(shown, others, 1)
+            break
+    pattern = re.sub(r"\Ahttps?://(?:www\\\.)?", r"(?:https?://)?(?:www\\.)?", pattern)
+    pattern = _FIELD.sub(lambda found: _FIELDS[found[1]], pattern)
+    named = (part.partition("=") for part in query.split("&") if "{" in part)
+    fields = tuple((name, text.strip("/").strip("{}")) for name, _, text in named)
+    return _Page(repository, re.compile(pattern + r"\Z", re.IGNORECASE), fields)

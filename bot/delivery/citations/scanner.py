@@ -415,7 +415,7 @@ class Scanner:
             return False
         if finding is not None:
             self._verifier.show(self._writer, finding, finding.label)
-        elif (allowed := self._verifier.hosts.allow(url)) is not None:
+        elif cited is None and (allowed := self._verifier.hosts.allow(url)) is not None:
             self._writer.link(address_label(url), allowed)
         else:
             self._writer.address(url)

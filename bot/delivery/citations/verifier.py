@@ -143,7 +143,11 @@ class Verifier:
 
     def read(self, text: str) -> Citation | None:
         """Return the citation that a whole text is, None if it is none."""
-        return read(text, self._index) or cite_whole(text.strip(), self._index)
+        found = read(text, self._index) or cite_whole(text.strip(), self._index)
+        if self._index is None or (found is not None and self._index.knows(found.path)):
+            return found
+        may_be_page = "/" in text and ("#" in text or "line=" in text)
+        return (self.page(text.strip()) if may_be_page else None) or found
 
     def names_path(self, text: str) -> bool:
         """Return whether a text is the path of a file, without lines."""
@@ -410,7 +414,18 @@ class Verifier:
         if page is None:
             return None
         repository, path, start, end = page
+        path = self._path_at_branch(repository, path)
         return Citation(path, ((start, end),), repository=repository, text=address)
+
+    def _path_at_branch(self, repository: str, path: str) -> str:
+        """Return a path without the rest of a branch's name, which may hold a slash."""
+        rest = path
+        while self._index is not None and rest:
+            keys, exact = self._index.find(rest)
+            if exact and any(key[0] == repository for key in keys):
+                return rest
+            rest = rest.partition("/")[2]
+        return path
 
     def is_page_of(self, address: str, path: str) -> bool:
         """Return whether an address is a repository's own page of a file."""
