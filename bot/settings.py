@@ -161,9 +161,9 @@ class Settings(BaseSettings):
     host: str = Field(
         "",
         alias="forewarm_host",
-        description="The address that the web server listens on. If it is not set: every address"
-        " over HTTP or with a secret for webhooks, else this machine alone, because in Socket Mode"
-        " no caller from outside is expected.",
+        description="The address that the web server listens on. If it is not set: every IPv4"
+        " address over HTTP or with a secret for webhooks, else this machine alone, because in"
+        " Socket Mode no caller from outside is expected. `::` is every IPv6 address.",
         examples=["127.0.0.1"],
     )
     home: Path = Field(
@@ -648,6 +648,11 @@ def require_slack(settings: Settings) -> None:
                 "SLACK_BOT_TOKEN holds an app-level token (xapp-) and SLACK_APP_TOKEN a bot token"
                 " (xoxb-), so they look swapped: exchange the two values.",
             )
+        )
+    if settings.slack_client_id is None and any(":" in one for one in settings.operators):
+        problems.append(
+            "FOREWARM_OPERATORS writes a workspace before a user id, which holds only with OAuth:"
+            " write the user id alone, such as U0123ABCD."
         )
     if settings.slack_client_id is not None:
         pass

@@ -1,12 +1,15 @@
-"""Channels of contexts as Slack knows them: those that the bot cannot hear are named."""
+"""Channels and operators as Slack knows them: those that do not count are named."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.context.config.load import ContextConfig
+from bot.slack.identity import slack_word
 
 UNKNOWN = frozenset({"channel_not_found", "method_not_supported_for_channel_type"})
 
@@ -27,7 +30,7 @@ async def _problem(slack: AsyncWebClient, channel: str, context: str) -> str | N
     try:
         told = await slack.conversations_info(channel=channel)
     except SlackApiError as error:
-        if error.response.get("error") not in UNKNOWN:
+        if slack_word(error) not in UNKNOWN:
             return None
         return (
             f"The channel {channel} does not exist in this workspace, or it is private and the bot"
@@ -48,3 +51,32 @@ async def _problem(slack: AsyncWebClient, channel: str, context: str) -> str | N
             " Slack with `/invite`."
         )
     return None
+
+
+async def unusable_operators(slack: AsyncWebClient, named: Mapping[str, str]) -> list[str]:
+    """Return a sentence for each operator who can neither be told nor change anything.
+
+    `named` is where each user id stands.
+    """
+    return [
+        problem
+        for user, place in named.items()
+        if (problem := await _operator_problem(slack, user, place))
+    ]
+
+
+async def _operator_problem(slack: AsyncWebClient, user: str, place: str) -> str | None:
+    try:
+        told = await slack.users_info(user=user)
+    except SlackApiError as error:
+        known = slack_word(error) not in ("user_not_found", "users_not_found")
+        why = "" if known else "is no user of this workspace"
+    except (aiohttp.ClientError, TimeoutError, OSError):
+        return None
+    else:
+        found = told.get("user") or {}
+        why = "was deactivated" if found.get("deleted") else ""
+        why = why or ("is a bot" if found.get("is_bot") else "")
+    if not why:
+        return None
+    return f"The operator {user} {why}, so no person has that right: correct {place}."

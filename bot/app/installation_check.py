@@ -17,7 +17,7 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 
 from bot.app.cache_facts import StoredFacts
-from bot.app.channel_check import unusable_channels
+from bot.app.channel_check import unusable_channels, unusable_operators
 from bot.app.contexts.clones import Clones, github_app
 from bot.app.contexts.folder import ContextFiles
 from bot.app.contexts.prefixes import Prefixes
@@ -250,6 +250,12 @@ class InstallationCheck:
             heard += len(context.channels) - len(problems)
             for problem in problems:
                 yield Finding("channels", "bad", problem)
+        operators = dict.fromkeys(self._settings.operators, "FOREWARM_OPERATORS")
+        for context in loaded.contexts:
+            place = f"`operators` in {context.name}.toml"
+            operators |= dict.fromkeys(context.access.operators, place)
+        for problem in await unusable_operators(clients.reads, operators):
+            yield Finding("operators", "bad", problem)
         if heard:
             yield Finding("channels", "good", f"The bot is in {_count(heard, 'channel')}.")
 

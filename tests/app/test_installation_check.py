@@ -252,6 +252,23 @@ async def test_with_oauth_a_context_names_its_workspace(checked: Begin) -> None:
     assert [f for f in found if f.part == "context pay"] == []
 
 
+async def test_an_operator_who_is_no_person_is_told(checked: Begin) -> None:
+    """A mistyped id tells no person that a limit is spent, and nothing else shows it."""
+    context = GOOD + '[access]\noperators = ["U0PEER", "U0BOT"]\n'
+    found = await checked(operators=("U0ASKER", "U0NOSUCH"), context=context)
+    assert [f.text for f in found if f.part == "operators"] == [
+        "The operator U0NOSUCH is no user of this workspace, so no person has that right: correct"
+        " FOREWARM_OPERATORS.",
+        "The operator U0BOT is a bot, so no person has that right: correct `operators` in"
+        " pay.toml.",
+    ]
+
+
+async def test_an_operator_of_oauth_has_no_effect_without_it(checked: Begin) -> None:
+    found = await checked(operators=("T0LOCAL:U0ASKER",))
+    assert any("holds only with OAuth" in f.text for f in found if f.verdict == "bad")
+
+
 async def test_a_limit_of_nothing_is_told(checked: Begin) -> None:
     found = await checked(daily_limit_usd=0.0)
     assert any("FOREWARM_DAILY_LIMIT_USD is 0" in f.text for f in found)
