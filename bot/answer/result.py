@@ -118,6 +118,9 @@ _STOP_REASONS: dict[str, EndingKind] = {
     "max_tokens": "length",
     "max_output_tokens": "length",
     "length": "length",
+    "max_length": "length",
+    "model_length": "window",
+    "error_limit": "window",
     "model_context_window_exceeded": "window",
     "refusal": "refused",
     "content_filter": "filtered",
@@ -129,9 +132,17 @@ _STOP_REASONS: dict[str, EndingKind] = {
     "prohibited_content": "filtered",
     "spii": "filtered",
     "sensitive": "filtered",
+    "error_toxic": "filtered",
     "error": "unfinished",
     "abort": "unfinished",
     "cancelled": "unfinished",
+    "user_cancel": "unfinished",
+    "incomplete": "unfinished",
+    "insufficient_system_resource": "unfinished",
+    "language": "unfinished",
+    "network_error": "unfinished",
+    "other": "unfinished",
+    "timeout": "unfinished",
 }
 """Anthropic's stop reasons, and those that gateways pass on from Bedrock, vLLM and others."""
 _LOOK_UPS = frozenset(
@@ -142,6 +153,8 @@ _LOOK_UPS = frozenset(
         "malformed_tool_use",
         "malformed_function_call",
         "malformed_model_output",
+        "unexpected_tool_call",
+        "too_many_tool_calls",
     }
 )
 _UNAVAILABLE: frozenset[ErrorKind] = frozenset(
@@ -155,12 +168,17 @@ def ending_of(stop_reason: str) -> Ending:
 
     Source: docs/platform/claude.md#stop-reasons.
     """
-    return Ending(_STOP_REASONS.get(stop_reason.lower(), "complete"))
+    return Ending(_STOP_REASONS.get(_normalize(stop_reason), "complete"))
 
 
 def announces_look_up(stop_reason: str) -> bool:
     """Return whether a reply ended for a look-up, be it there or broken."""
-    return stop_reason.lower() in _LOOK_UPS
+    return _normalize(stop_reason) in _LOOK_UPS
+
+
+def _normalize(stop_reason: str) -> str:
+    """Return a stop reason in one way of writing: `FINISH_REASON_MAX_TOKENS`, `max-tokens`."""
+    return stop_reason.lower().replace("-", "_").removeprefix("finish_reason_")
 
 
 def ending_for(error: ForewarmError) -> Ending:

@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from bot.answer.result import Ending, EndingKind, ending_for, ending_of
+from bot.answer.result import Ending, EndingKind, announces_look_up, ending_for, ending_of
 from bot.claude.errors import ClaudeError, CutStream
 from bot.errors import ForewarmError
 
@@ -37,6 +37,31 @@ def test_errors_are_told_in_their_own_words_and_pressure_apart_from_failure() ->
     assert ending_for(ClaudeError("refusal")).kind == "refused"
     assert "operators" in ending_for(ClaudeError("authentication")).last_line
     assert ending_for(ForewarmError("No repository.")).last_line == "No repository."
+
+
+@pytest.mark.parametrize(
+    ("stop_reason", "kind"),
+    [
+        ("end_turn", "complete"),
+        ("stop", "complete"),
+        ("FINISH_REASON_MAX_TOKENS", "length"),
+        ("max-tokens", "length"),
+        ("model_length", "window"),
+        ("ERROR_TOXIC", "filtered"),
+        ("PROHIBITED_CONTENT", "filtered"),
+        ("insufficient_system_resource", "unfinished"),
+        ("network_error", "unfinished"),
+        ("OTHER", "unfinished"),
+    ],
+)
+def test_stop_reasons_of_gateways_are_known(stop_reason: str, kind: EndingKind) -> None:
+    """What is not known passes for the whole answer."""
+    assert ending_of(stop_reason).kind == kind
+
+
+@pytest.mark.parametrize("stop_reason", ["UNEXPECTED_TOOL_CALL", "tool-calls", "function_call"])
+def test_a_look_up_that_did_not_come_is_announced(stop_reason: str) -> None:
+    assert announces_look_up(stop_reason)
 
 
 def test_a_refusal_is_not_built_upon() -> None:
