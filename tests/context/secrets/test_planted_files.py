@@ -21,6 +21,8 @@ LEAST = {
     "freight.txt": 0.98,
     "carrier.txt": 0.97,
     "orchard.txt": 0.97,
+    "harbour.txt": 0.0,
+    "lagoon.txt": 0.0,
 }
 """The third set has more passwords whose place says little: in tables of tests, in prose, in lists
 of a program's own form. Of the last three, many passwords are words. At the first look 80.4 % of
