@@ -62,7 +62,7 @@ _EXTENSIONS: dict[ScanKind, str] = {
     "tsx": "tsx",
     "typescript": "ts mts cts",
     "xml": "xml xsd html htm xhtml svg plist csproj props targets config xaml pom jelly",
-    "yaml": "yaml yml eyaml sls",
+    "yaml": "yaml yml eyaml sls asset",
 }
 _BY_EXTENSION = {
     extension: kind for kind, extensions in _EXTENSIONS.items() for extension in extensions.split()
@@ -85,6 +85,7 @@ _BY_NAME: dict[str, ScanKind] = {
     "gemfile": "ruby",
     "rakefile": "ruby",
     "vagrantfile": "ruby",
+    "caddyfile": "config",
     "readme": "prose",
     "credentials": "config",
     "inventory": "config",

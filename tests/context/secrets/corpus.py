@@ -449,12 +449,17 @@ CONTEXTS: tuple[tuple[str, str, str, Callable[[Random], str]], ...] = (
     ("config", "pip.conf", "[global]\nindex-url = https://ci:{v}@pypi.acme.com/simple\n", _P),
     ("config", "_netrc", "machine git.acme.com\n  login ci\n  password {v}\n", _P),
     ("config", "pgpass.conf", "db.acme.com:5432:app:app:{v}\n", _P),
-    ("config", "users.htpasswd", "admin:$apr1$abcdefgh${v}\n", lambda r: pick(r, ALNUM, 22)),
+    (
+        "config",
+        "users.htpasswd",
+        "admin:$apr1${v}\n",
+        lambda r: f"{pick(r, ALNUM, 8)}${pick(r, ALNUM, 22)}",
+    ),
     (
         "config",
         "shadow.txt",
-        "root:$6$saltsalt${v}:19000:0:99999:7:::\n",
-        lambda r: pick(r, ALNUM, 86),
+        "root:$6${v}:19000:0:99999:7:::\n",
+        lambda r: f"{pick(r, ALNUM, 8)}${pick(r, ALNUM, 86)}",
     ),
     (
         "config",

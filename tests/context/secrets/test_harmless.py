@@ -175,6 +175,20 @@ UNTOUCHED: list[tuple[str, str]] = [
     ("a.java", 'form.add("password", "text1"); match("password", "password2");'),
     ("a.json", '{"password": "Password 2 of 3 is invalid"}'),
     ("cm.yaml", "kind: ConfigMap\ndata:\n  level2: ZGVidWctbGV2ZWwtMQ==\n"),
+    # Beside the places that hold nothing but a password.
+    ("a.sh", "run --pwd=build --password-file=secrets/db"),
+    ("a.sh", "useradd -p $(openssl passwd -6) bob"),
+    ("users.csv", "id,password_hint,token_type\n1,meadow,bearer\n"),
+    ("a.md", "| Option | Password |\n|---|---|\n| reset | rotation |"),
+    ("a.py", 'USERS = [("bob", "editor"), ("eve", "sales")]'),
+    ("a.py", 'credentials = {"region": "eu-west-1", "host": "db-7"}'),
+    ("a.py", 'WS_KEY = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"'),
+    ("a.py", 'CURVE_TYPE_LIB_KEY = "com.github.googlei18n.cu2qu.curve_type"'),
+    ("strings.xml", '<string name="mqtt_pass">passwort</string>'),
+    ("Caddyfile", "tls {\n  dns cloudflare {env.CF_API_TOKEN}\n}"),
+    (".env", "RECAPTCHA_SITE_KEY=6LofyE1uo5vEun3WLG9OmAOfdbLO5YOZiiO6oGB8"),
+    ("a.sql", "CREATE TABLE m (id int, sha char(40));\nINSERT INTO m VALUES (1,'f84dbbcddb6624');"),
+    ("a.sh", "openssl enc -pass pass:$KEY -in a; openssl enc -pass pass:password -in b"),
 ]
 
 

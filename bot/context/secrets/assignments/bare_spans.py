@@ -48,7 +48,7 @@ _BARE_OPERATOR = re.compile(
     r"""(?P<close>\\{0,4}["'`])?[)\]*]{0,3}[ \t]{0,40}"""
     r"""(?:(?:=>|<-|<<<|\?=|={1,2}|(?P<cell>\|)|:[=:-]?)\*{0,3}[ \t]{0,40}"""
     r"""(?:[&!]{1,2}\w{1,40}[ \t]{1,4}(?=\S))?(?:(?:[|>][+-]?\d?)?\n[ \t]{1,80})?"""
-    r"""|[ \t]{1,4}(?:for|of|on)[ ](?:[\w.-]{1,30}[ ]){0,5}[\w.-]{1,30}[:=][ \t]{1,8}"""
+    r"""|[ \t]{1,4}(?:for|of|on)[ ](?:[\w.-]{1,30}[ ]){0,5}[\w.@-]{1,40}[:=][ \t]{1,8}"""
     r"""|(?P<space>[ \t]{1,40}(?:(?:(?:for|of|on|to)[ ](?:[\w.-]{1,30}[ ]){1,6})?"""
     r"""(?:is|was)[ \t:]{1,4})?\*{0,3}))"""
     r"""(?P<scheme>(?:Basic|Bearer|Token|ApiKey|token|bearer|basic)[ \t]{1,4})?"""
@@ -64,9 +64,22 @@ def _find_start(secret: NameInText) -> tuple[int, How] | None:
         return None
     if match["scheme"]:
         return match.end(), "scheme"
-    if match["space"]:
+    if match["space"] and not _is_set_by_word(secret):
         return match.end(), "verb" if match["space"].strip("\t *") else "space"
     return match.end(), "sign"
+
+
+_SETTER = re.compile(
+    r"(?:\A|\n|&&|;|\|)[ \t]{0,40}(?:ENV|setenv|SetEnv|fastcgi_param|set[ ]-\w{1,4})[ \t]{1,8}\Z"
+)
+"""Words that set a variable: Docker's, the C shell's, Apache's, nginx's and fish's."""
+
+
+def _is_set_by_word(secret: NameInText) -> bool:
+    """Tell whether a blank divides a variable and its value: `ENV DB_PASSWORD …`."""
+    if secret.kind not in BARE_KINDS:
+        return False
+    return _SETTER.search(secret.text, max(0, secret.start - 60), secret.start) is not None
 
 
 _BARE_PAIR = re.compile(
@@ -129,6 +142,8 @@ def _cut(text: str, at: int, to: int, kind: str) -> int:
         rest = text[to : line_end if line_end >= 0 else len(text)].strip()
         if (not rest or rest[0] in "#;") and not is_connection(text, at, to):
             return at + len(_balanced(value.rstrip(",;")))
+    if kind == "prose" and _WHOLE_LINE.match(text, at) and not is_connection(text, at, to):
+        return at + len(value.rstrip(".,:;*"))
     if kind == "shell":
         cut = re.search(r"[;&|)}\\]", value)
     elif kind == "yaml" and not is_connection(text, at, to):
@@ -139,6 +154,10 @@ def _cut(text: str, at: int, to: int, kind: str) -> int:
         value = value[: cut.start()]
     value = _balanced(value)
     return at + len(value.rstrip(".,:*"))
+
+
+_WHOLE_LINE = re.compile(r"[^\s\"'`<>(){}\[\]|\\]{8,80}[ \t]*(?:\n|\Z)")
+"""A value in a document that is the rest of its line: a sign within it ends nothing."""
 
 
 def _balanced(value: str) -> str:

@@ -32,6 +32,7 @@ def find_decoded_key(text: str, start: int, end: int, kind: str) -> Candidate | 
     if kind not in {"json", "yaml"} and (own := _OWN_KEY.match(text, end)):
         value = own["value"]
         both_cases = all(sum(map(case, value)) >= 3 for case in (str.isupper, str.islower))
-        if both_cases and is_random(value):
+        is_variable = text[start:end].isupper() and "_" in text[start:end] and value.isalnum()
+        if (both_cases or is_variable) and is_random(value):
             return Candidate(*own.span("value"), "key", "quotes" if kind != "config" else "bare")
     return None

@@ -44,7 +44,8 @@ def find_language_literal(secret: NameInText, proof: Proof) -> Candidate | None:
         typed = _TYPED_INTO.match(text, end)
         if typed and is_word_secret(typed["value"]):
             return Candidate(*typed.span("value"), label, "quotes")
-    if strength == "password" and (bytes_found := _BYTES.match(text, end)):
+    is_key = strength == "password" or secret.name.lower().endswith("key")
+    if is_key and (bytes_found := _BYTES.match(text, end)):
         is_secret = len(set(bytes_found["value"].split(","))) >= _DISTINCT_BYTES
         return Candidate(*bytes_found.span("value"), label, "form") if is_secret else None
     if proof == "likely" and (groups := _GROUPS.match(text, end)):

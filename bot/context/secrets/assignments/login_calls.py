@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from bot.context.secrets.candidate import Candidate
 from bot.context.secrets.judgement.passwords import is_marked_password, is_password, is_word_secret
+from bot.context.secrets.judgement.randomness import is_random
 from bot.context.secrets.judgement.values import is_mixed
 from bot.context.secrets.literals import STRING, is_key
 from bot.context.secrets.word_search import find_places, word_of
@@ -15,9 +16,9 @@ _LOGINS = {
     "php": {"PDO": 2, "mysqli": 2, "mysqli_connect": 2, "ftp_login": 2, "ldap_bind": 2},
     "go": {"NewDialer": 3},
     "csharp": {"new SftpClient": 2, "new SshClient": 2, "CreateAsync": 1},
-    "code": {"postgresql_password": 1, "mysql_password": 0},
+    "code": {"postgresql_password": 1, "mysql_password": 0, "DBI->connect": 2},
     "c": {"mysql_real_connect": 3, "WiFi.begin": 1},
-    "cpp": {"mysql_real_connect": 3, "WiFi.begin": 1},
+    "cpp": {"mysql_real_connect": 3, "WiFi.begin": 1, ".connect": 2},
     "python": {
         "FTP": 2,
         "FTP_TLS": 2,
@@ -94,8 +95,10 @@ def _find_last(text: str, opening: re.Match[str], stop: int, name: str) -> re.Ma
     """Return the last literal among a call's arguments that looks like a password."""
     literals = [*STRING.finditer(text, opening.end(), stop)]
     alone = name.lower().endswith("auth") and "(" in opening.group()
-    if not literals or not (alone or "," in text[opening.end() : literals[-1].start()]):
+    if not literals:
         return None
+    if not alone and "," not in text[opening.end() : literals[-1].start()]:
+        return _only_token(opening, literals)
     # Databases and brokers are connected to by host names too, and these hold digits.
     proof = (
         is_mixed if name.lower().endswith("connect") and len(literals) < 3 else is_marked_password
@@ -106,6 +109,12 @@ def _find_last(text: str, opening: re.Match[str], stop: int, name: str) -> re.Ma
     if last is None or is_key(text, last) or _is_member(text, last.start()):
         return None
     return last
+
+
+def _only_token(opening: re.Match[str], literals: list[re.Match[str]]) -> re.Match[str] | None:
+    """Return the only argument of a call if a machine made it: `login(key="…")`."""
+    only = literals[0]
+    return only if "(" in opening.group() and is_random(only["value"]) else None
 
 
 _USER_AND_PASSWORD = re.compile(

@@ -50,7 +50,9 @@ _OPERATOR = re.compile(
       | (?P<comma>,){_GAP}                                  # setenv("PASSWORD", "…")
       | (?P<call>\(){_GAP}                                  # setPassword("…")
       | (?P<space>[ \t]{{1,40}})(?=[@"'`])                  # #define PASSWORD "…"
-      | \(\)[ \t]{{0,4}}(?:(?:->|:)[ ]?[\w.&']{{1,30}})?[ \t]{{0,4}}[:={{]\s{{0,40}}
+      | [ ]?:[ ]?String\??[ ]{{0,4}}\{{\s{{0,40}}(?:get[ ]?\{{\s{{0,40}})?
+        (?:return[ ])?                                      # var password: String {{ "…" }}
+      | \((?:self|cls)?\)[ \t]{{0,4}}(?:(?:->|:)[ ]?[\w.&']{{1,30}})?[ \t]{{0,4}}[:={{]\s{{0,40}}
         (?:return[ ])?                                      # getPassword() {{ return "…"; }}
       | \{{(?=")                                            # string password{{"…"}}
       | \)[ \t]{{0,4}}\{{[ \t]{{0,4}}                         # ENV.fetch("PASSWORD") {{ "…" }}
@@ -64,7 +66,7 @@ _OPERATOR = re.compile(
         [(\[{{!]{{1,2}}{_GAP} | [(\[]{_GAP} | \{{\{{[ ]? | \$\{{[\w:.-]{{1,60}},[ ]?
       ){{0,3}}
     )
-    (?:[*&]?[bBrRuUfFlL]{{1,2}}|@|\$|[qQ]{{1,2}})?\#{{0,3}}
+    (?:[*&]?[bBrRuUfFlLN]{{1,2}}|@|\$|[qQ]{{1,2}})?\#{{0,3}}
     (?P<quote>{_QUOTE})
     """,
     re.VERBOSE,
@@ -126,8 +128,9 @@ def _is_option(secret: NameInText) -> bool:
 
 _WITH_DEFAULT = re.compile(
     r"""(?:(?i:env\w{0,12}|environ\.get|putenv)|ENV\.fetch|setProperty|define)\(\s{0,8}["'][\w.]{0,60}\Z"""
+    r"""|(?i:values|\),)\s{0,8}\((?:\s{0,4}\d{1,10},)?\s{0,4}["'][\w.]{0,60}\Z"""
 )
-"""Calls that take the name of a setting and its value: `getenv("PASSWORD", "…")`."""
+"""What takes the name of a setting and its value: `getenv("PASSWORD", "…")`, rows of SQL."""
 
 
 def _is_assigned(secret: NameInText, match: re.Match[str]) -> bool:

@@ -8,7 +8,12 @@ from collections.abc import Iterator
 from bot.context.secrets.assignments.names_in_text import NameInText
 from bot.context.secrets.assignments.proof import OF_MESSAGES, Proof, counts, is_interface_key
 from bot.context.secrets.assignments.quoted_spans import QuotedSpan
-from bot.context.secrets.assignments.surroundings import LINE_SIDE, is_beside_user, is_of_service
+from bot.context.secrets.assignments.surroundings import (
+    LINE_SIDE,
+    is_beside_user,
+    is_of_service,
+    is_set_option,
+)
 from bot.context.secrets.candidate import Candidate
 from bot.context.secrets.formats import WITHOUT_STATEMENTS
 from bot.context.secrets.judgement.names import is_sole_password
@@ -72,13 +77,20 @@ def find_following(secret: NameInText, at: int, to: int) -> Iterator[Candidate]:
 
 
 def is_set(secret: NameInText, literal: QuotedSpan) -> bool:
-    """Tell whether a literal is the only argument of a setter: `setPassword("…")`."""
+    """Tell whether a literal is the only argument of a setter: `setPassword("…")`.
+
+    A builder sets the user too: `.username("ada").password("…")`.
+    """
     text, start, end = secret.text, secret.start, secret.end
     is_setter = text.startswith(("set", "Set"), start) or ".set" in text[start:end].lower()
-    return is_setter and text[end : literal.at] == '("' and text.startswith('")', literal.to)
+    if text[end : literal.at] != '("' or not text.startswith('")', literal.to):
+        return False
+    return is_setter or (text[start] == "." and is_beside_user(text, start, literal.to + 2))
 
 
-_ASSIGNED = re.compile(r"[^\n\"']{0,60}(?:(?<![=!<>])=|<-)[ \t]{0,8}\\{0,2}[\"'`@]\Z")
+_ASSIGNED = re.compile(
+    r"[^\n\"']{0,60}(?:(?<![=!<>])=|<-)[ \t]{0,8}[bBrRuULN@]{0,2}\\{0,2}[\"'`]\Z"
+)
 _IN_CONFIG = re.compile(r"(?:\A|\n)config[ ]:[^\n]{1,200}(?:\n[ \t]{1,20}[^\n]{0,200}){0,12}\Z")
 """A statement of a configuration in Elixir."""
 _OF_PAIR = re.compile(r"""["'],\s{0,80}["']value["']:\s{0,8}["']\Z""")
@@ -97,7 +109,7 @@ def _is_sole(secret: NameInText, literal: QuotedSpan) -> bool:
         return False
     if not is_assigned:
         return is_set(secret, literal) and text[at : at + 1].islower()
-    if is_sole_password(name):
+    if is_sole_password(name) or is_set_option(secret):
         return True
     if not text[at : at + 1].islower():
         return False

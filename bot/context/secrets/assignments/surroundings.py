@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import string
 
+from bot.context.secrets.assignments.names_in_text import NameInText
 from bot.context.secrets.judgement.names import Strength, is_sole_password, secret_strength
 from bot.context.secrets.judgement.passwords import is_marked_password
 
@@ -116,10 +117,13 @@ def is_of_session(text: str, start: int, end: int, kind: str) -> bool:
     )
 
 
+_GIVEN = r"\\{0,2}[\"']?\s{0,4}(?::=|[:=(]|=>)\s{0,8}\\{0,2}[\"']?"
 _BESIDE = (
-    r"(?:user(?:[_-]?name)?|login|e?mail|uid|host(?:[_-]?name)?)"
-    r"\\{0,2}[\"']?\s{0,4}(?::=|[:=]|=>)\s{0,8}\\{0,2}[\"']?[\w.@]"
+    rf"(?:(?:user(?:[_-]?name)?|login|e?mail|uid|host(?:[_-]?name)?){_GIVEN}[\w.@]"
+    rf"|port{_GIVEN}\d{{2}}"
+    rf"|(?:addr(?:ess)?|ur[li]|path|endpoint|server){_GIVEN}[^\s\"',()]{{0,80}}[/:.][\w/])"
 )
+"""A setting that stands beside a password: its user, or the place of its server."""
 _USER_BEFORE = re.compile(
     rf"(?is)(?:\A|[^a-z]|[^a-z]with){_BESIDE}[^\n]{{0,120}}\n?[^\n]{{0,120}}\Z"
 )
@@ -155,4 +159,16 @@ def is_alone(text: str, start: int, to: int) -> bool:
     return not line.strip(" \t\n+-*>#/`\"'<:") and text[to : to + 2].strip(" \t`\"',;*")[:1] in (
         "",
         "\n",
+    )
+
+
+def is_set_option(secret: NameInText) -> bool:
+    """Tell whether a name is an option of a command that a sign gives a value: `-Dpassword=…`.
+
+    `--pwd=…` sets a folder.
+    """
+    return (
+        secret.name[0] == "-"
+        and secret.text[secret.end : secret.end + 1] == "="
+        and not secret.name.endswith("-pwd")
     )

@@ -40,7 +40,7 @@ _PASSWORD_ENDINGS = (
     "rootpw",
 )
 _KEYS = _word_set(
-    "token tokens auth authorization bearer jwt pat apikey apikeys authkey salt pepper mnemonic "
+    "token tokens auth authorization bearer jwt pat apikey apikeys authkey salt mnemonic "
     "sessionid phpsessid jsessionid"
 )
 _KEY_ENDINGS = (
@@ -111,6 +111,8 @@ def secret_strength(name: str) -> Strength | None:
         return None
     if last in {"word", "phrase", "code"} and before == "pass":
         return "password"
+    if last == "pepper":
+        return "password"
     if last in _KEYS or last.endswith(_KEY_ENDINGS) or (before, last) in _KEY_PAIRS:
         return "key"
     return None
@@ -153,9 +155,11 @@ _SOLE_PASSWORD = re.compile(
     r"|kafka|smtp|e?mail|imap|ldap|bind|s?ftp|ssh|root|sql|sa|broker|nexus|sonatype|ossrh|wifi"
     r"|vault|sudo|become|backup|replication|keycloak|grafana|elastic(?:search)?|master|admin|initial"
     r"|restic|borg|bootstrap|security[-_.]user|basic[-_]?auth|minio|pgadmin|mqtt|radius|proxy|ci"
-    r"|connectionstrings?|deploy|service|encryptor|encryption)[-_.]?"
+    r"|connectionstrings?|deploy|service|encryptor|encryption|gpg|sonar|artifactory|jenkins|gitlab"
+    r"|registry|harbor|cassandra|clickhouse|influx(?:db)?|neo4j|mssql|db2|nats|ipmi|snmp|tomcat"
+    r"|key[-_]?store|trust[-_]?store|certificate|p12|pfx|jks|ssl|vnc|rdp|samba|airflow|superset)[-_.]?"
     r"(?:(?:root|admin|user|master|login|default)[-_.]?)?(?:password|passwd|passphrase|pass|pwd)\Z"
-    r"|\A(?:requirepass|masterauth|cleartextpassword|insecure-password|userpassword)\Z"
+    r"|\A(?:requirepass|masterauth|cleartextpassword|insecure-password|userpassword|psk|wpa[-_]passphrase)\Z"
 )
 
 

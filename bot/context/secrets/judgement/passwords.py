@@ -89,7 +89,7 @@ def is_marked_password(value: str) -> bool:
 
 _PHRASE = re.compile(r"(?=.*\d)[A-Z][\w'!?$%&-]*(?: [\w'!?$%&-]+){1,5}")
 _OF_SENTENCES = re.compile(
-    r"(?i)\b(?:passw\w*|passcode|token|key|secret|at|must|is|are|be|your|enter|the|character\w*|min\w*|max\w*"
+    r"(?i)\b(?:passw\w*|passcode|token|key|secret|least|must|is|are|be|your|enter|the|character\w*|min\w*|max\w*"
     r"|required|please|digits?|letters?|step|version|repeat|invalid|not|no|for|with|to|in|or|and)\b"
 )
 
@@ -141,7 +141,7 @@ def is_words_secret(value: str) -> bool:
     )
 
 
-_WORD_SECRET = re.compile(r"(?![a-z]+[A-Z])[A-Za-z][A-Za-z0-9!@%^*+-]{4,60}")
+_WORD_SECRET = re.compile(r"(?![a-z]+[A-Z])[A-Za-z][A-Za-z0-9!@%^*+'-]{4,60}")
 _OF_NO_SECRET = re.compile(
     r"(?i)pass|pwd|secret|token|(?<!mon)(?<!don)(?<!tur)key(?!board)|cred|auth|admin|root|user|login|test|demo"
     r"|(?<![a-z])(?:foo|bar|baz|abc|env|var|byte)(?![a-z])|foobar|sample|string"

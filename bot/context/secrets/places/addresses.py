@@ -9,8 +9,7 @@ from bot.context.secrets.candidate import Candidate, candidate_from
 from bot.context.secrets.judgement.passwords import is_marked_password
 from bot.context.secrets.judgement.randomness import is_random
 from bot.context.secrets.judgement.references import without_templates
-from bot.context.secrets.judgement.values import is_mixed
-from bot.context.secrets.literals import ENCODED_BYTE
+from bot.context.secrets.judgement.written import PORT, is_plain, is_written_password
 from bot.context.secrets.word_search import find_places, word_of
 
 
@@ -46,7 +45,6 @@ def _find_in_urls(text: str) -> Iterator[Candidate]:
         at = following
 
 
-_PORT = re.compile(r"\d{2,5}(?:/|$|\?|#)")
 _HOST = re.compile(r"[\w\[{$%.~*-]")
 
 
@@ -63,38 +61,13 @@ def _user_part(text: str, start: int, run: str) -> Iterator[Candidate]:
         return
     begin = len(user) + 1
     secret = run[begin:last]
-    if _PORT.match(secret):
+    if PORT.match(secret):
         secret = run[begin : run.find("@", begin)]
     # A path or a query may hold a further @: the host follows the right one.
     while not _HOST.match(run, begin + len(secret) + 1) and "@" in secret:
         secret = secret[: secret.rfind("@")]
-    if _is_password(secret):
+    if is_written_password(secret):
         yield Candidate(start + begin, start + begin + len(secret), "password", "form")
-
-
-_PLAIN = re.compile(
-    r"(?:pass(?:word|wd|phrase)?|pwd?|user(?:name)?|admin|root|guest|test|changeme|xxx+"
-    r"|\*+|postgres(?:ql)?|mysql|redis|rabbitmq|mongo(?:db)?|api[-_]?key|key|foo|bar|baz|example|pw"
-    r"|my[-_]?\w+|your\w*|some\w*|x-access-token|hidden|redacted|null|none|[px]|\.+|…)\d{0,3}",
-    re.IGNORECASE,
-)
-"""Passwords of examples."""
-_CODE = "(){}[]\\,"
-
-
-def _is_password(secret: str) -> bool:
-    """Tell whether a part of an address is a password, not a port, a template or an example."""
-    # A dollar sign within a password is no variable: those are written with braces there.
-    secret = ENCODED_BYTE.sub("0", secret)
-    named = "$" not in secret or secret[0] == "$" or any(char in secret for char in "{(")
-    plain = without_templates(secret).strip() if named else secret
-    if len(plain) < 3 or secret[0] in "/?" or plain[0] in "[({<" or "..." in secret:
-        return False
-    if _PORT.match(secret) or _PLAIN.fullmatch(secret):
-        return False
-    if secret != plain:
-        return is_mixed(plain)
-    return any(char.isdigit() for char in secret) or not any(char in secret for char in _CODE)
 
 
 _MYSQL = re.compile(r"[\w.-]{1,64}:(?P<value>[^\s:@\"'`/]{3,200})@(?:tcp|unix|udp)\(")
@@ -114,7 +87,7 @@ def _find_without_scheme(text: str, words: frozenset[str]) -> Iterator[Candidate
     for anchor, pattern in _DRIVERS:
         for at in find_places(text, anchor) if word_of(anchor) in words else ():
             match = pattern.search(text, max(0, at - 270), at + 300)
-            if match is None or _PLAIN.fullmatch(match["value"]):
+            if match is None or is_plain(match["value"]):
                 continue
             if without_templates(match["value"]) == match["value"]:
                 yield candidate_from(match)

@@ -99,6 +99,9 @@ _MADE = frozenset(["algoliasearch(", "NewStaticV", "NewStaticCredentials("])
 """Calls whose keys are made by a machine."""
 _OF_PASSWORDS = frozenset(
     [
+        "jwt.",
+        "JWT.",
+        "JWT::",
         "ookieParser(",
         "password_hash(",
         "HashPassword(",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from bot.context.secrets.candidate import Candidate, Written
 from bot.context.secrets.judgement.passwords import is_password, is_words_secret
+from bot.context.secrets.judgement.written import is_written_password
 from bot.context.secrets.word_search import word_of
 
 _VALUE = (
@@ -54,11 +55,14 @@ _COMMANDS = (
     _command("lftp", r"""lftp[ \t]+-u[ \t]+[\w.@-]{1,60},(?P<value>[^\s"'`|<>]{4,200})"""),
     _command("7z", rf"\b7z[ar]?[ \t]{_ANY}-p{_VALUE}"),
     _command("openssl", rf"openssl\b{_ANY}-k[ \t]+{_VALUE}"),
+    _command("useradd", rf"useradd\b{_ANY}(?:-p|--password)[ \t=]+{_VALUE}"),
+    _command("usermod", rf"usermod\b{_ANY}(?:-p|--password)[ \t=]+{_VALUE}"),
     _command("createUser", rf"createUser[ \t]+[\w.-]{{1,60}}[ \t]+(?:MD5|SHA[\w-]*)[ \t]+{_VALUE}"),
     _command(
         "createUser", rf"createUser[ \t][^\n]{{1,120}}[ \t](?:AES|DES)[\w-]{{0,8}}[ \t]+{_VALUE}"
     ),
     _command("-pass", rf"(?<!\w)-pass(?:phrase|in|out)?[ \t=]+(?:pass:)?{_VALUE}"),
+    _command("pass:", r"-pass(?:in|out)?[ \t=]+pass:(?P<value>[^\s\"'`;|&<>]{4,200})"),
     _command("htpasswd", rf"htpasswd[ \t]+-\w*b\w*[ \t]{_ANY}[\w.@-]{{1,60}}[ \t]+{_VALUE}"),
     _command(
         "chpasswd",
@@ -89,7 +93,8 @@ _COMMANDS = (
     ),
     _command(
         "SET PASSWORD",
-        r"SET PASSWORD(?: FOR [^=\n]{1,120})?[ ]?=[ ]?(?P<quote>')(?P<value>[^'\n]{4,200})'",
+        r"SET PASSWORD(?: FOR [^=\n]{1,120})?[ ]?=[ ]?(?:PASSWORD[ ]?\()?"
+        r"(?P<quote>')(?P<value>[^'\n]{4,200})'",
     ),
     _command(
         "sp_add",
@@ -157,10 +162,15 @@ _SOLE = frozenset(
         "community ",
         " login=",
         "-setcookie",
+        "-password-stdin",
+        "SET PASSWORD",
+        "sp_add",
         "stats auth",
         " : EAP ",
         ": PSK ",
         "redis-cli",
+        "useradd",
+        "usermod",
         "ldap",
         "zip",
         "mongo",
@@ -180,6 +190,8 @@ _SOLE = frozenset(
     ]
 )
 """Places that hold nothing but a password, so a word is one too."""
+_CERTAIN = frozenset(["pass:", "sshpass", "chpasswd", "smbclient", "lftp"])
+"""Places at which even a name with dots is a password."""
 _OPTION_OF = {
     **dict.fromkeys(("sshpass", "mysql", "mariadb", "mongo", "7z", "psexec", "az ", "login"), "-p"),
     **dict.fromkeys(("zip", "sqlcmd"), "-P"),
@@ -213,7 +225,9 @@ def _find_behind_anchor(
     text: str, at: int, anchor: str, pattern: re.Pattern[str]
 ) -> Iterator[Candidate]:
     """Yield the passwords of one program, from the first place of its anchor on."""
-    proof = is_words_secret if anchor in _SOLE else is_password
+    proof: Callable[[str], bool] = is_words_secret if anchor in _SOLE else is_password
+    if anchor in _CERTAIN:
+        proof = is_written_password
     # SQL is no text of another language if it stands in a file of its own.
     how: Written = "form" if anchor == "IDENTIFIED BY" else "bare"
     while at >= 0:

@@ -19,6 +19,7 @@ def find_in_documents(text: str, words: frozenset[str]) -> Iterator[Candidate]:
     """
     yield from _find_in_sentences(text)
     yield from _find_in_spans(text)
+    yield from _find_wifi_passwords(text)
     if "passw" in words:
         yield from _find_passwords_of_services(text)
         yield from _find_passwords_of_users(text)
@@ -52,6 +53,22 @@ def _find_in_sentences(text: str) -> Iterator[Candidate]:
             continue
         is_pair = " / " in found.group() and text[found.end() : found.end() + 1] in ("", "\n")
         if (is_word_secret if is_pair else is_marked_password)(found["value"]):
+            yield candidate_from(found)
+
+
+_WIFI = re.compile(
+    r"(?:[wW]i-?[fF]i|WLAN)[^\n:]{0,40}:[ ][`*]{0,3}[\w.-]{2,40}[`*]{0,3}[ ]?/[ ]?[`*]{0,3}"
+    r"(?P<value>[^\s`*]{7,62}[^\s`*.,;)])"
+)
+
+
+def _find_wifi_passwords(text: str) -> Iterator[Candidate]:
+    """Yield the password behind the name of a radio network: `Wi-Fi: guests / …`."""
+    for at in (
+        place for anchor in ("i-Fi", "iFi", "ifi", "WLAN") for place in find_places(text, anchor)
+    ):
+        found = _WIFI.search(text, max(0, at - 1), at + 180)
+        if found and is_marked_password(found["value"]):
             yield candidate_from(found)
 
 
@@ -99,14 +116,15 @@ def _find_passwords_of_services(text: str) -> Iterator[Candidate]:
 
 
 _USER_AND_PASSWORD = re.compile(
-    r"(?i:user\w{0,6}|login|account)(?: is|:)?[ ]`[\w.@-]{1,60}`[^\n`]{0,40}(?i:password)[ ]"
-    r"`(?P<value>[^\s`]{4,60})`"
+    r"(?i:user\w{0,6}|login|account|\bas)(?: is|:)?[ ](?P<mark>`|\*\*)[\w.@-]{1,60}(?P=mark)"
+    r"[^\n`*]{0,40}(?i:password):?[ ](?P=mark)(?P<value>[^\s`*]{4,60})(?P=mark)"
 )
 
 
 def _find_passwords_of_users(text: str) -> Iterator[Candidate]:
     """Yield the passwords of users that a document tells: ``user `admin`, password `…` ``."""
-    for at in find_places(text, "assword `"):
-        found = _USER_AND_PASSWORD.search(text, max(0, at - 120), at + 90)
-        if found and found.start("value") > at and is_word_secret(found["value"]):
-            yield candidate_from(found)
+    for anchor in ("assword `", "assword **", "assword: `", "assword: **"):
+        for at in find_places(text, anchor):
+            found = _USER_AND_PASSWORD.search(text, max(0, at - 120), at + 90)
+            if found and found.start("value") > at and is_word_secret(found["value"]):
+                yield candidate_from(found)

@@ -6,16 +6,17 @@ import re
 from collections.abc import Iterator
 
 from bot.context.secrets.candidate import Candidate, candidate_from
-from bot.context.secrets.judgement.passwords import is_marked_password
+from bot.context.secrets.judgement.passwords import is_marked_password, is_word_secret
 from bot.context.secrets.judgement.randomness import is_random
 from bot.context.secrets.word_search import find_places
 
-SERVER_WORDS = frozenset(["plain", "encrypt", "random", "snmp", "community"])
+SERVER_WORDS = frozenset(["plain", "encrypt", "random", "snmp", "community", "dns", "secure"])
+_WITH_DNS = frozenset(["config", "code"])
 _WITH_COMMUNITIES = frozenset(["yaml", "config", "json", "code"])
 
 
 def find_in_server_settings(text: str, words: frozenset[str], kind: str) -> Iterator[Candidate]:
-    """Yield the secrets of Dovecot, Consul, Terraform and SNMP.
+    """Yield the secrets of Dovecot, Consul, Terraform, Caddy and SNMP.
 
     `words` are those of `SERVER_WORDS` that the text holds.
     """
@@ -25,6 +26,10 @@ def find_in_server_settings(text: str, words: frozenset[str], kind: str) -> Iter
         yield from _find_gossip_keys(text)
     if "random" in words and kind == "json":
         yield from _find_terraform_passwords(text)
+    if "secure" in words:
+        yield from _find_link_secrets(text)
+    if "dns" in words and kind in _WITH_DNS:
+        yield from _find_dns_tokens(text)
     if "snmp" in words and "community" in words and kind in _WITH_COMMUNITIES:
         yield from _find_snmp_communities(text)
 
@@ -65,6 +70,30 @@ def _find_terraform_passwords(text: str) -> Iterator[Candidate]:
         made = _MADE_PASSWORD.match(text, at)
         if made:
             yield candidate_from(made)
+
+
+_LINK = re.compile(
+    r"secure_link_md5[ \t]+[\"']?[^\"'\n;]{0,200}[ ](?P<value>[^\s\"'$;{}]{4,60})[\"']?;"
+)
+"""The word with which nginx signs its links."""
+
+
+def _find_link_secrets(text: str) -> Iterator[Candidate]:
+    for at in find_places(text, "secure_link_md5"):
+        match = _LINK.match(text, at)
+        if match and is_word_secret(match["value"]):
+            yield candidate_from(match, "secret")
+
+
+_DNS = re.compile(r"\bdns[ \t]{1,8}[a-z]\w{2,20}[ \t]{1,8}(?P<value>[\w-]{20,100})(?=[ \t]*\n)")
+"""A provider's token with which Caddy proves that it owns a domain."""
+
+
+def _find_dns_tokens(text: str) -> Iterator[Candidate]:
+    for at in find_places(text, "dns "):
+        match = _DNS.search(text, max(0, at - 1), at + 160)
+        if match and is_random(match["value"]):
+            yield candidate_from(match, "token")
 
 
 _COMMUNITY = re.compile(

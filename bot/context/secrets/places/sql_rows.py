@@ -12,8 +12,8 @@ from bot.context.secrets.judgement.randomness import is_random
 from bot.context.secrets.word_search import find_places
 
 _INTO = re.compile(
-    r"(?:INTO|into|Into)\s{1,8}[\w.`\"\[\]\\]{1,120}\s{0,8}\((?P<columns>[^()]{1,4000})\)"
-    r"\s{0,40}(?:VALUES|values|Values)\s{0,40}(?=\()"
+    r"(?:INTO|into|Into)\s{1,8}(?P<table>[\w.`\"\[\]\\]{1,120})\s{0,8}"
+    r"(?:\((?P<columns>[^()]{1,4000})\)\s{0,40})?(?:VALUES|values|Values)\s{0,40}(?=\()"
 )
 _COPY = re.compile(
     r"COPY[ ][\w.\"]{1,120}[ ]\((?P<columns>[^()\n]{1,4000})\)[ ]FROM[ ]stdin[^\n]{0,80}\n",
@@ -22,7 +22,7 @@ _COPY = re.compile(
 _PIECE = re.compile(r"'(?P<value>(?:[^'\\]|''|\\.){0,2000})'|[^'(),]{1,2000}|[(),]")
 _NEXT_ROW = re.compile(r"\s{0,40},(?:\s{0,40}(?:--[^\n]{0,200}\n)?){0,4}(?=\()")
 
-ROW_WORDS = frozenset(["into", "copy"])
+ROW_WORDS = frozenset(["into", "copy", "create"])
 Columns = dict[int, Strength]
 
 
@@ -31,17 +31,45 @@ def find_in_sql_rows(text: str, words: frozenset[str]) -> Iterator[Candidate]:
 
     `words` are those of `ROW_WORDS` that the text holds.
     """
+    tables = _read_tables(text) if "into" in words and "create" in words else {}
     for anchor in ("INTO", "into", "Into") if "into" in words else ():
         done = 0
         for at in find_places(text, anchor):
             head = _INTO.match(text, at) if at >= done else None
-            if head and (columns := _secret_columns(head["columns"])):
+            written = (head["columns"] or tables.get(head["table"], "")) if head else ""
+            if head and (columns := _secret_columns(written)):
                 done = yield from _inserted(text, head.end(), columns)
     for anchor in ("COPY ", "copy ") if "copy" in words else ():
         for at in find_places(text, anchor):
             head = _COPY.match(text, at)
             if head and (columns := _secret_columns(head["columns"])):
                 yield from _copied(text, head.end(), columns)
+
+
+_CREATE = re.compile(
+    r"CREATE TABLE (?:IF NOT EXISTS )?(?P<table>[\w.`\"\[\]]{1,120})\s{0,8}\(\s{0,40}",
+    re.IGNORECASE,
+)
+_COLUMN = re.compile(
+    r"(?P<name>[`\"\[]?\w{1,64}[`\"\]]?)(?:[^,()\n]|\([^()\n]{0,200}\)){0,400},?\s{0,40}"
+    r"(?:--[^\n]{0,200}\n\s{0,40})?"
+)
+
+
+def _read_tables(text: str) -> dict[str, str]:
+    """Return the columns of the tables that a dump creates: its rows need not name them."""
+    tables: dict[str, str] = {}
+    for anchor in ("CREATE TABLE ", "create table "):
+        for at in find_places(text, anchor):
+            head = _CREATE.match(text, at)
+            names: list[str] = []
+            column = _COLUMN.match(text, head.end()) if head else None
+            while column:
+                names.append(column["name"])
+                column = _COLUMN.match(text, column.end())
+            if head:
+                tables[head["table"]] = ",".join(names)
+    return tables
 
 
 def _secret_columns(written: str) -> Columns:

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 
 from bot.context.secrets.candidate import Candidate
-from bot.context.secrets.judgement.passwords import is_password, is_word_secret
+from bot.context.secrets.judgement.passwords import is_marked_password, is_password, is_word_secret
 from bot.context.secrets.word_search import find_places
 
-USER_MAP_WORDS = frozenset(["users", "accounts", "passwords"])
+USER_MAP_WORDS = frozenset(["users", "accounts", "passwords", "credentials", "logins"])
 
 _PASSWORDS = re.compile(
     r"""(?i:passwords)["']?[ \t]{0,8}(?::=|[=:>)])[^\n{}]{0,60}\{(?P<body>[^{}]{4,2000})\}"""
@@ -22,11 +22,33 @@ _MEMBER = re.compile(
 )
 
 
+_CREDENTIALS = re.compile(
+    r"""(?i:credentials|logins)["']?[ \t]{0,8}(?::=|[=:])[ \t]{0,8}\{(?P<body>[^{}]{4,2000})\}"""
+)
+_OF_SETTING = re.compile(
+    r"""(?i)["'](?:\w*(?:user|name|mail|host|region|zone|type|url|uri|key|token|secret|passw?\w*"""
+    r"""|scopes?|method|provider|version|path|file|format)|(?:\w*_)?id)["']\s{0,4}(?::|=)"""
+)
+"""A key of an object of settings, whose keys are no users."""
+_PAIRS = re.compile(
+    r"""(?i:users|accounts|credentials|logins)["']?[ \t]{0,8}(?::[^=\n]{0,40}=|[=:])[ \t]{0,8}"""
+    r"""[\[({]\s{0,20}(?P<body>[(\[{]\s{0,8}["'][^=:]{4,2000}?[)\]}]\s{0,8},?\s{0,20}[\])}])"""
+)
+"""A list of pairs of texts."""
+_PAIR = re.compile(
+    r"""[(\[{]\s{0,8}["'][^"'\n]{1,60}["']\s{0,8},\s{0,8}["'](?P<value>[^"'\s]{4,100})["']\s{0,8}[)\]}]"""
+)
+
+
 def find_in_user_maps(text: str, words: frozenset[str]) -> Iterator[Candidate]:
     """Yield the passwords of `users = {"admin": "…"}` and of `passwords = {"admin": "…"}`.
 
     `words` are those of `USER_MAP_WORDS` that the text holds.
     """
+    for place in _places(text, words, ("credentials", "logins")):
+        yield from _find_in_credentials(text, place)
+    for place in _places(text, words, ("users", "accounts", "credentials", "logins")):
+        yield from _find_in_pairs(text, place)
     for word in ("passwords", "PASSWORDS", "Passwords"):
         for at in find_places(text, word) if "passwords" in words else ():
             found = _PASSWORDS.match(text, at)
@@ -39,3 +61,29 @@ def find_in_user_maps(text: str, words: frozenset[str]) -> Iterator[Candidate]:
             for member in _MEMBER.finditer(text, *found.span("body")) if found else ():
                 if member["value"][0] not in "#\\" and is_password(member["value"]):
                     yield Candidate(*member.span("value"), "password", "quotes")
+
+
+def _places(text: str, words: frozenset[str], sought: tuple[str, ...]) -> Iterator[int]:
+    for word in sought:
+        for written in (word, word.upper(), word.capitalize()) if word in words else ():
+            yield from find_places(text, written)
+
+
+def _find_in_credentials(text: str, at: int) -> Iterator[Candidate]:
+    """Yield the passwords of `credentials = {"ada": "…"}`, but none of an object of settings."""
+    found = _CREDENTIALS.match(text, at)
+    if found is None or _OF_SETTING.search(found["body"]):
+        return
+    for member in _MEMBER.finditer(text, *found.span("body")):
+        if is_marked_password(member["value"]):
+            yield Candidate(*member.span("value"), "password", "quotes")
+
+
+def _find_in_pairs(text: str, at: int) -> Iterator[Candidate]:
+    """Yield the passwords of `users = [("ada", "…"), …]`: words only beside a clear password."""
+    found = _PAIRS.match(text, at)
+    pairs = [*_PAIR.finditer(text, *found.span("body"))] if found else []
+    has_clear = any(is_marked_password(pair["value"]) for pair in pairs)
+    for pair in pairs:
+        if (is_word_secret if has_clear else is_password)(pair["value"]):
+            yield Candidate(*pair.span("value"), "password", "quotes")

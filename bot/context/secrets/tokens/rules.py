@@ -46,6 +46,11 @@ _OWN = frozenset(
 """Rules that our own detection by syntax covers with exact positions."""
 
 
+_PUBLIC_NAME = re.compile(
+    rb"""(?:site|public|publishable|pub)[-_]?key[\"']?[ \t]{0,8}[:=][ \t]{0,8}[\"']?\Z""",
+    re.IGNORECASE,
+)
+"""The name of a key that a page shows: it may have the length of a secret of Amazon's."""
 _SPACED = bytes(0x20 if byte in b",()[]{}*" else byte for byte in range(256))
 _SENTENCE_END = re.compile(rb"[.:?!](?=\s|\Z)")
 """The rules end a token at a blank or a quote only: in prose a comma or a full stop may follow."""
@@ -80,5 +85,7 @@ def find_provider_tokens(data: bytes) -> Iterator[Span]:
             continue
         start, end = place["start_offset"], place["end_offset"]
         if is_placeholder(data[start:end].decode("latin-1")):
+            continue
+        if _PUBLIC_NAME.search(data, max(0, start - 80), start):
             continue
         yield Span(start, end, rule.replace("-", " "))
