@@ -16,7 +16,7 @@ import structlog
 
 from bot.context.git.repository import decode_path, encode_path
 
-INDEX_VERSION = 4
+INDEX_VERSION = 5
 """Raise it if terms, chunks or the layout of a row change: indexes are then built anew."""
 
 _APPLICATION_ID = 0x46574958  # "FWIX": no other program's database is taken for an index.

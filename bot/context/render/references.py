@@ -32,12 +32,41 @@ _RUST = re.compile(
 )
 _INCLUDE = re.compile(rb'^[ \t]*#[ \t]*include[ \t]*["<]([^">\n]+)[">]', re.MULTILINE)
 _RUBY = re.compile(rb"^[ \t]*require(?:_relative)?[ \t(]+['\"]([^'\"\n]+)['\"]", re.MULTILINE)
+_DART = re.compile(
+    rb"""^[ \t]*(?:import|export|part)[ \t]+['"](?:package:\w+/)?([^'"\n]{1,200})['"]""",
+    re.MULTILINE,
+)
+_QUOTED_FILE = re.compile(
+    rb"""(?:@import|\binclude|\bsource|\brequire|\bdofile|^-include(?:_lib)?|^[ \t]*import)"""
+    rb"""[ \t]*\(?[ \t]*["']([^"'\n]{1,200})["']""",
+    re.MULTILINE,
+)
+"""Erlang, Julia, Lua, protobuf, R, Zig and others name files or modules in quotes."""
+_MODULE = re.compile(
+    rb"^[ \t]*(?:import|use|alias|require)[ \t]+(?:qualified[ \t]+|safe[ \t]+)*"
+    rb"([A-Z]\w*(?:(?:\.|::)[A-Z]\w*)+)",
+    re.MULTILINE,
+)
+"""Elixir, Elm, Haskell, Perl and PureScript name modules by their paths."""
+_CLOJURE = re.compile(rb"[\[(]([a-z][\w-]*(?:\.[\w-]+)+)(?=[ \t\n]+:(?:as|refer)|[\])])")
+_SHELL = re.compile(
+    rb"""^[ \t]*(?:source|\.)[ \t]+["']?(?:\$[{(]?[^/\n]{1,80}/)?([\w./-]{1,200})""", re.M
+)
+_MODULE_FOLDER = re.compile(rb'^[ \t]*source[ \t]*=[ \t]*"(\.{1,2}/[^"\n]{1,200})"', re.MULTILINE)
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _LINK = re.compile(rb"\]\(([^)\s#]{1,200})")
 _NAME = re.compile(rb"\w+")
 
-_SCRIPTS = frozenset(["js", "jsx", "ts", "tsx", "mjs", "cjs", "mts", "cts", "vue", "svelte"])
+_SCRIPTS = frozenset(
+    ["js", "jsx", "ts", "tsx", "mjs", "cjs", "mts", "cts", "vue", "svelte", "astro"]
+)
 _DOTS = frozenset(["java", "kt", "kts", "scala", "groovy", "cs", "php"])
 _CS = frozenset(["c", "h", "cc", "cpp", "cxx", "hpp", "hh", "m", "mm"])
+_FILES = frozenset(["erl", "hrl", "jl", "lua", "proto", "r", "sol", "zig"])
+_MODULES = frozenset(["elm", "hs", "pl", "pm", "purs", "t"])
+_ELIXIR = frozenset(["ex", "exs", "heex"])
+_CLOJURES = frozenset(["clj", "cljs", "cljc"])
+_SHELLS = frozenset(["sh", "bash", "bats", "zsh"])
 _STEMS = ("/__init__", "/index", "/mod", "/README", "/lib", "/main")
 _MOST_CANDIDATES = 40
 _LONGEST = 400
@@ -72,6 +101,20 @@ def references(path: str, text: bytes) -> list[str]:
         found = (_relative(folder, name) for name in _names(_INCLUDE, text))
     elif extension == "rb":
         found = (_relative(folder, name) for name in _names(_RUBY, text))
+    elif extension == "dart":
+        found = (_relative(folder, name) for name in _names(_DART, text))
+    elif extension in _FILES:
+        found = (_file(extension, folder, name) for name in _names(_FILE_PATTERNS[extension], text))
+    elif extension in _MODULES:
+        found = (re.sub(r"\.|::", "/", name) for name in _names(_MODULE, text))
+    elif extension in _ELIXIR:
+        found = map(_elixir, _names(_MODULE, text))
+    elif extension in _CLOJURES:
+        found = (re.sub("[.]", "/", name).replace("-", "_") for name in _names(_CLOJURE, text))
+    elif extension in _SHELLS:
+        found = (_relative(folder, name) for name in _names(_SHELL, text))
+    elif extension == "tf":
+        found = (_relative(folder, name) for name in _names(_MODULE_FOLDER, text))
     elif extension in {"md", "mdx", "rst"}:
         found = (_relative(folder, "./" + name) for name in _names(_LINK, text) if ":" not in name)
     return sorted({name for name in found if 0 < len(name) <= _LONGEST})
@@ -90,6 +133,21 @@ def _relative(folder: str, name: str) -> str:
         joined = normpath(f"{folder}/{name}")
         return "" if joined.startswith("..") else "/" + _stem(joined).lstrip("/")
     return _stem(name.removeprefix("@/").removeprefix("~/"))
+
+
+_FILE_PATTERNS = dict.fromkeys(_FILES, _QUOTED_FILE) | {"sol": _SCRIPT}
+
+
+def _file(extension: str, folder: str, name: str) -> str:
+    """Resolve a file or, in Lua, a module whose folders are divided by dots."""
+    if extension == "lua" and "/" not in name:
+        return name.removesuffix(".lua").replace(".", "/")
+    return _relative(folder, name)
+
+
+def _elixir(module: str) -> str:
+    """Return the path of `Shop.OrderLine`: `shop/order_line`."""
+    return "/".join(_CAMEL.sub("_", part).lower() for part in module.split("."))
 
 
 def _stem(path: str) -> str:
@@ -221,7 +279,10 @@ def _end(path: str) -> str:
 
 _PROSE = frozenset(["md", "mdx", "rst"])
 """May refer to anything; all else only to files of its own language."""
-_FAMILIES = (frozenset(["py", "pyi"]), _SCRIPTS | {"css", "scss", "json"}, _DOTS, _CS)
+_FAMILIES = (
+    *(frozenset(["py", "pyi"]), _SCRIPTS | {"css", "scss", "json"}, _DOTS, _CS),
+    *(_ELIXIR, _CLOJURES, _SHELLS, frozenset(["erl", "hrl"]), frozenset(["pl", "pm", "t"])),
+)
 _LANGUAGES = {extension: min(family) for family in _FAMILIES for extension in family}
 
 

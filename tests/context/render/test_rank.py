@@ -277,6 +277,62 @@ def test_imports_are_resolved_to_files() -> None:
     assert resolved("README.md", b"[x](docs/guide.md#top)") == {"docs/guide.md"}
 
 
+MORE_REFERENCES = {
+    # File that refers: its text, the file that is meant.
+    "lib/pages/home.dart": (
+        b"import 'dart:io';\nimport 'package:shop/data/cart.dart';\n",
+        "lib/data/cart.dart",
+    ),
+    "ui/menu.lua": (b'local UI = require("ui.widget.button")\n', "front/ui/widget/button.lua"),
+    "ui/list.lua": (b"local UI = require 'ui/widget/button'\n", "front/ui/widget/button.lua"),
+    "lib/shop/cart.ex": (b"  alias Shop.OrderLine\n", "lib/shop/order_line.ex"),
+    "src/Shop/Cart.hs": (b"import qualified Shop.Order as O\n", "src/Shop/Order.hs"),
+    "src/Shop/Main.elm": (b"import Shop.View exposing (view)\n", "src/Shop/View.elm"),
+    "t/cart.t": (b"use Mojo::Base -strict;\nuse Acme::Cart;\n", "lib/Acme/Cart.pm"),
+    "src/shop/cart.clj": (
+        b"(ns shop.cart\n  (:require [shop.order-line :as line]))\n",
+        "src/shop/order_line.cljc",
+    ),
+    "src/cart.erl": (b'-include("cart.hrl").\n', "src/cart.hrl"),
+    "src/Shop.jl": (b'module Shop\ninclude("order.jl")\nend\n', "src/order.jl"),
+    "contracts/Cart.sol": (b'import {Order} from "./lib/Order.sol";\n', "contracts/lib/Order.sol"),
+    "proto/cart.proto": (b'import "proto/order.proto";\n', "proto/order.proto"),
+    "src/main.zig": (b'const order = @import("order.zig");\n', "src/order.zig"),
+    "bin/run.sh": (b'. "$(dirname "$0")/lib/log.sh"\nsource ./env.sh\n', "bin/env.sh"),
+    "main.tf": (b'module "net" {\n  source = "./modules/net"\n}\n', "modules/net/main.tf"),
+    "web/Home.astro": (b"---\nimport Card from '../ui/Card.astro';\n---\n", "ui/Card.astro"),
+}
+
+
+@pytest.mark.parametrize("path", MORE_REFERENCES)
+def test_references_are_read_in_further_languages(path: str) -> None:
+    """Without them all files of such a repository would count the same."""
+    text, meant = MORE_REFERENCES[path]
+    resolver = Resolver([*MORE_REFERENCES, *(meant for _, meant in MORE_REFERENCES.values())])
+    assert meant in {hit for ref in references(path, text) for hit in resolver.resolve(path, ref)}
+
+
+@pytest.mark.parametrize(
+    "ending", ["clj", "dart", "ex", "hs", "jl", "lua", "pm", "sh", "sol", "tf"]
+)
+def test_references_take_time_in_proportion_to_the_text(ending: str) -> None:
+    pieces = (
+        b"[a.",
+        b"(a-",
+        b"import A.",
+        b". $a",
+        b'require("',
+        b" import",
+        b'source = "./',
+        b"A::A",
+    )
+    began = time.thread_time()
+    for piece in pieces:
+        references(f"a.{ending}", piece * (300_000 // len(piece)))
+        references(f"a.{ending}", (piece + b"\n") * 20_000)
+    assert time.thread_time() - began < 3
+
+
 def test_an_index_is_meant_by_its_own_name_too() -> None:
     """A file may be spelled out in two ways; with either, it is found, and only once."""
     resolver = Resolver(["web/index/index.ts", "web/other/view.ts", "deep/web/view.ts"])
