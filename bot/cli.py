@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import sys
 from collections.abc import Mapping, Sequence
@@ -165,11 +166,18 @@ def run_or_explain(cli: typer.Typer, arguments: Sequence[str] | None, program: s
     try:
         cli(list(arguments) if arguments is not None else None)
     except Exception as error:
-        message = error.user_message if isinstance(error, ForewarmError) else _playground(error)
+        message = error.user_message if isinstance(error, ForewarmError) else _foreign(error)
         if message is None:
             raise
         typer.secho(f"{program}: {message}", fg=typer.colors.RED, err=True)
         raise SystemExit(1) from None
+
+
+def _foreign(error: Exception) -> str | None:
+    """Return a sentence for an error that is not of this package, None if it is a bug."""
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "No space is left on the disk that is written to: free some, or write elsewhere."
+    return _playground(error)
 
 
 def _playground(error: Exception) -> str | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import io
+import os
 import subprocess
 import sys
 from importlib.metadata import version
@@ -10,7 +12,9 @@ from importlib.metadata import version
 import pytest
 from typer.testing import CliRunner
 
+from bot.__main__ import replace_unknown_letters
 from bot.cli import COMMANDS, build
+from bot.commands.check import can_show
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -77,3 +81,34 @@ def test_a_slip_is_told_in_one_sentence(called: list[str], told: str) -> None:
     result = CliRunner().invoke(build(), called)
     assert result.exit_code == 2
     assert told in result.output
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_without_our_letters_shows_the_rest(encoding: str) -> None:
+    """An end in the middle of `forewarm check` would hide what is to be fixed."""
+    run = subprocess.run(
+        [sys.executable, "-m", "bot", "manifest", "--name", "Frage\u2713"],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"},
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert can_show("\u2713", "utf-8")
+    assert not can_show("\u2713", encoding)
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    replace_unknown_letters(stream)
+    stream.write("\u2713 all")
+    stream.flush()
+    assert stream.buffer.getvalue() == b"? all"
+
+
+def test_a_full_disk_under_the_output_is_one_sentence() -> None:
+    run = subprocess.run(
+        ["/bin/sh", "-c", f"{sys.executable} -m bot schema > /dev/full"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 1
+    assert run.stderr.strip().startswith("forewarm: No space is left on the disk")
+    assert len(run.stderr.strip().splitlines()) == 1

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from bot.app.installation_check import Finding
 
 MARKS = {"good": ("✓", "green"), "note": ("·", "yellow"), "bad": ("✗", "red")}
+PLAIN_MARKS = {"good": "ok", "note": "note", "bad": "FIX"}
+"""For a terminal whose letters lack those marks."""
 
 
 def check(
@@ -92,9 +94,20 @@ async def _walk(*, show: bool) -> list[Finding]:
             findings.append(finding)
             if show:
                 mark, colour = MARKS[finding.verdict]
+                if not can_show(mark, console.encoding):
+                    mark = PLAIN_MARKS[finding.verdict]
                 console.print(f"[{colour}]{mark}[/{colour}] [bold]{finding.part}[/bold]", end=" ")
                 console.print(finding.text, markup=False)
     return findings
+
+
+def can_show(mark: str, encoding: str) -> bool:
+    """Tell whether an encoding has every letter of a mark."""
+    try:
+        mark.encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
 
 
 async def _probe(channel: str, listen: float, life: float) -> int:

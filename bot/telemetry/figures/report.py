@@ -145,7 +145,7 @@ def _table(
     return table
 
 
-_MONEY = ("Asked", "Unanswered", "Answers", "Warmth", "Other", "Total", "👍", "👎")
+_MONEY = ("Asked", "Unanswered", "Answers", "Warmth", "Other", "Total", "Good", "Bad")
 _WAITS = ("Warm p50", "p95", "Joined p50", "p95", "Cold p50", "p95", "Hits", "Used", "Wasted")
 
 
