@@ -98,6 +98,13 @@ _SCHEME = re.compile(r"\b(?:file|webpack|webpack-internal|vscode|res|package)://
 _COLOUR = re.compile(r"(?:\x1b|\u241b)?\[\d{1,3}(?:;\d{1,3}){0,5}m")
 _ESCAPED_BREAK = re.compile(r"\\[nrt](?=\s|\\[nrt\"]|(?:at|from|in|File) |#\d|[\"'])")
 _ESCAPED_MARK = re.compile(r"\\(?=[\"/])")
+_LIBRARY = re.compile(
+    r"(?:^|/)(?:node_modules|(?:site|dist)-packages|__pypackages__|lib/python\d[\d.]*|\.pyenv"
+    r"|pkg/mod|\.cargo/(?:registry|git)|\.rustup|rustc/[0-9a-f]{40}|gems/[^/]+-\d[^/]*|\.m2"
+    r"|\.gradle/caches|\.pub-cache|\.nuget|\.nvm|\.deno|vendor|usr/(?:local/)?(?:lib|lib64|go|include)"
+    r"|(?:node:)?internal/(?:process|modules|timers))/"
+)
+"""Folders in which a machine keeps the code of others."""
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _FOREIGN = re.compile(r"[^\x00-\x7f]+(?=[\x21-\x7f])")
 
@@ -253,7 +260,10 @@ class PathResolver:
     def _resolve(self, named: str) -> list[str]:
         if named in self._paths:
             return [named]
-        candidates = self._by_name.get(named.rpartition("/")[2], ())
+        candidates = self._by_name.get(named.rpartition("/")[2], [])
+        if _LIBRARY.search(named):
+            # `site-packages/flask/app.py` is not the repository's own `app.py`.
+            candidates = [path for path in candidates if _LIBRARY.search(path)]
         if not candidates or len(candidates) > _MOST_NAMESAKES:
             return []
         shared = {path: _shared_end(path, named) for path in candidates}

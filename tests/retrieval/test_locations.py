@@ -120,6 +120,36 @@ def test_a_place_is_read_in_each_form_that_tools_and_people_write(text: str) -> 
     assert FORMS[text] in places
 
 
+@pytest.mark.parametrize(
+    "frame",
+    [
+        'File "/usr/local/lib/python3.11/site-packages/flask/app.py", line 3, in wsgi_app',
+        'File "/usr/lib/python3.11/app.py", line 3, in run',
+        "at next (/app/node_modules/express/lib/router/index.js:3:5)",
+        "at processTicks (node:internal/process/app.js:3:5)",
+        "\t/usr/local/go/src/net/http/server.go:3 +0x1d",
+        "\t/root/go/pkg/mod/github.com/x/y@v1.2.3/server.go:3 +0x1d",
+        "  at /rustc/0123456789012345678901234567890123456789/library/core/src/lib.rs:3:5",
+        "  at /root/.cargo/registry/src/index.crates.io-6f17/tokio-1.35.0/src/lib.rs:3:5",
+        "from /usr/local/bundle/gems/rack-3.0.8/lib/rack.rb:3:in `call'",
+        "#0 /var/www/html/vendor/laravel/framework/src/kernel.php(3): handle()",
+    ],
+)
+def test_a_frame_of_a_library_is_no_file_of_ours(frame: str) -> None:
+    """A Flask application has an `app.py`, and so has Flask."""
+    ours = ("app.py", "app.js", "lib/router/index.js", "server.go", "src/lib.rs", "lib/rack.rb")
+    resolver = PathResolver((*ours, "src/kernel.php"))
+    assert find_locations(frame, resolver.resolve) == []
+
+
+@pytest.mark.parametrize(
+    "path", ["vendor/acme/cart/src/cart.php", "app/models/vendor/order.rb", "node_modules/own/a.js"]
+)
+def test_a_file_that_the_repository_keeps_in_such_a_folder_is_found(path: str) -> None:
+    resolver = PathResolver((path, "src/cart.php", "order.rb"))
+    assert resolver.resolve(f"/srv/app/{path}") == [path]
+
+
 def test_the_frames_of_libraries_take_no_place_of_ours() -> None:
     frames = [f"  File '/lib/site-packages/lib{n}.py', line {n}" for n in range(1, 60)]
     resolver = PathResolver(FILES)
