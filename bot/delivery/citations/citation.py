@@ -16,7 +16,7 @@ LONGEST = 400
 """Characters of the longest citation."""
 
 _LINE = r"L?\d{1,7}(?:C\d{1,5}|:\d{1,5})?"
-_RANGE = rf"{_LINE}(?:\s?(?:[-\u2013\u2014]|\.\.)\s?{_LINE})?"
+_RANGE = rf"{_LINE}(?:\s?(?:[-\u2013\u2014\u301c\uff5e]|\.\.)\s?{_LINE})?"
 _DASH = r"\s?(?:[-\u2013\u2014~\u301c\uff5e\u2026]|\.\.\.?)\s?|\sto\s"
 _CODE_RANGE = rf"{_LINE}(?:(?:{_DASH}){_LINE})?"
 _LINES = re.compile(
@@ -26,7 +26,7 @@ _PROSE_LINES = re.compile(rf"[:#]{_RANGE}(?:,{_RANGE})*")
 _NUMBERS = re.compile(r"L?(\d{1,7})(?:C\d{1,5}|:\d{1,5})?")
 _ITEM = re.compile(_CODE_RANGE)
 _PROSE_NAME = re.compile(r"#[A-Za-z_$][\w$]*(?:(?:\.|::)[A-Za-z_$][\w$]*)*")
-_MORE = re.compile(r"(?:[,:C.]|::|\s?(?:[-\u2013\u2014]|\.\.)\s?)?L?\Z|\s\Z")
+_MORE = re.compile(r"(?:[,:C.]|::|\s?(?:[-\u2013\u2014\u301c\uff5e]|\.\.)\s?)?L?\Z|\s\Z")
 _GOES_ON = re.compile(r"_*[A-Za-z0-9]")
 _IDENTIFIER = re.compile(r"::?([A-Za-z_$][\w$]*(?:(?:\.|::)[A-Za-z_$~][\w$]*)*[?!]?(?:\(\))?)\Z")
 _NAME = re.compile(
@@ -38,6 +38,8 @@ _LINES_OF_NAME = re.compile(rf"(?<=[\w)?!]):{_RANGE}\Z")
 _TITLE = re.compile(r"#(\S.*)\Z")
 _NAMES_WITH_BLANKS = (".md", ".mdx", ".markdown", ".kt", ".kts", ".scala")
 """Headings, and the names that Kotlin and Scala write between backticks."""
+
+_SLUG_GOES_ON = re.compile(r"(?:-+\w+)+")
 
 MARKED = re.compile(r"(?P<path>.+)@(?P<commit>[0-9a-f]{7,64})")
 """A path at another commit than the head."""
@@ -156,6 +158,15 @@ def prose_end(raw: str, at: int, *, final: bool) -> int | None:
     if (more is not None or not raw[found.end() :].strip("_")) and not final:
         return -1
     return None if _GOES_ON.match(raw, found.end()) else found.end()
+
+
+def heading_end(text: str, begin: int, end: int) -> int:
+    """Return the end of a citation in running text: the name of a heading holds hyphens."""
+    path, mark, _ = text[begin:end].partition("#")
+    if not mark or not path.lower().endswith(_NAMES_WITH_BLANKS[:3]):
+        return end
+    more = _SLUG_GOES_ON.match(text, end)
+    return more.end() if more is not None else end
 
 
 def without_emphasis(text: str) -> str:

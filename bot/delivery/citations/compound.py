@@ -20,11 +20,15 @@ Part: TypeAlias = tuple[int, int, Citation]
 """A citation with its beginning and end in the code."""
 
 _EXPRESSION = r"[A-Za-z_$][\w$]*+(?:(?:\.|::|#)[\w$]++)*+(?:\([^()]*\))?"
-_FRAME = re.compile(r"[\s(\"'<\[]*(?:(?:at|in|see|from|on|of|source:|file:)\s+)?[(\"'<\[]*", re.I)
-_NAMED = re.compile(
-    rf"{_EXPRESSION}\s*(?:(?:[(\[@:]|->|=>|[\u2192\u2014\u2013]| -\s| (?:in|at) )\s*)"
+_FRAME = re.compile(
+    r"[\s(\"'<\[]*(?:-{1,2}>\s+|(?:at|in|see|from|on|of|source:|file:)\s+)?[(\"'<\[]*", re.I
 )
-_NAME_ALONE = re.compile(rf"{_EXPRESSION}\s*(?:-|=|\s-|in|i|at|a)?\s?")
+_NAMED = re.compile(
+    rf"(?:at\s+)?{_EXPRESSION}\s*(?:(?:[(\[@:]|->|=>|[\u2192\u2014\u2013]| -\s| (?:in|at) )\s*)"
+)
+_NAME_ALONE = re.compile(
+    rf"(?:-{{1,2}}>?|(?:at\s+)?{_EXPRESSION}[.:#]{{0,2}})\s*(?:-|=|\s-|in|i|at|a)?\s?"
+)
 _NAMED_BEHIND = re.compile(
     rf"\s*(?:[(\[]|\s(?:#|//|->|[\u2192\u2014\u2013-])\s|:\s)\s*{_EXPRESSION}\s*[)\]]?\Z"
 )

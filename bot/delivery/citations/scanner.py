@@ -12,7 +12,14 @@ from dataclasses import replace
 from operator import itemgetter
 
 from bot.delivery.citations.check import Finding
-from bot.delivery.citations.citation import LONGEST, SHAPE, Citation, shaped, without_emphasis
+from bot.delivery.citations.citation import (
+    LONGEST,
+    SHAPE,
+    Citation,
+    heading_end,
+    shaped,
+    without_emphasis,
+)
 from bot.delivery.citations.code_spans import CodeSpans
 from bot.delivery.citations.safe_output import TICK, SafeMarkdownWriter
 from bot.delivery.citations.tokens import (
@@ -34,6 +41,7 @@ from bot.delivery.citations.tokens import (
     without_tail,
 )
 from bot.delivery.citations.verifier import Verifier
+from bot.delivery.citations.worded import cite_behind
 
 WORD = re.compile(r"[A-Za-z0-9]")
 _NO_PATH = re.compile(r"[^A-Za-z0-9./\\-]")
@@ -231,13 +239,15 @@ class Scanner:
         for found in SHAPE.finditer(text) if ":" in text or "#" in text else ():
             begin, end = self._citation_in(text, *found.span())
             piece = text[begin:end]
-            read = self._verifier.read(piece) if shaped(piece) is not None else None
+            is_shaped = shaped(text[begin : min(end, found.end())]) is not None
+            read = self._verifier.read(piece) if is_shaped else None
             if read is not None and WORD.match(text, end) is None:
                 cited.append((begin, end, end, read))
         return sorted(cited, key=itemgetter(0))
 
     def _citation_in(self, text: str, begin: int, end: int) -> tuple[int, int]:
         """Return the part of a word that is a citation, without other words and emphasis."""
+        end = heading_end(text, begin, end)
         end = begin + len(without_emphasis(text[begin:end]))
         first = begin + self._verifier.words_before(text[begin:end])
         if self._verifier.read_known(text[first:end]) is None:
@@ -298,6 +308,8 @@ class Scanner:
         if at < opening:
             self._nested(text)
             return end + 1
+        if (after := self._file_link(text, target(inner), raw, end + 1, final)) is not None:
+            return after
         done = self._link(text, inner)
         if done is None:
             self._writer.text("[")
@@ -351,6 +363,34 @@ class Scanner:
         else:
             return None
         return True
+
+    def _file_link(self, text: str, path: str, raw: str, at: int, final: bool) -> int | None:
+        """Pass on a link to a file whose lines the words behind it say; None if it is none."""
+        named = self._verifier.file_named(text.strip("`*_ "))
+        page = self._verifier.file_page(path)
+        if page is None or named not in (None, page[0]) or _looks_like_citation(text):
+            return None
+        cited, end = cite_behind(path, raw, at, final=final or self._verifier.forcing)
+        if cited is None:
+            return WAIT if end == WAIT else None
+        line = self._writer.outline.line
+        finding = self._verifier.verify(cited, self._writer.written, line)
+        if finding == "wait":
+            return WAIT
+        url = self._verifier.permalink(finding) if finding is not None else None
+        said = end
+        if finding is None or url is None:
+            self._verifier.muted = True
+            self._nested(text)
+            self._verifier.muted = False
+            end = at
+        elif finding.fate == "good":
+            self._labelled(text, url)
+            end = at
+        else:
+            self._verifier.show(self._writer, finding, text)
+        self._verifier.claim_words(self._writer.written + said - end)
+        return end
 
     def _checked_link(self, text: str, path: str | None, finding: Finding | None) -> None:
         """Pass on a link to a citation. `path` is the file that its label names, or None."""

@@ -21,6 +21,7 @@ from bot.delivery.citations.citation import (
     MARKED,
     SHAPE,
     Citation,
+    heading_end,
     may_locate,
     prose_end,
     ranges_of,
@@ -277,6 +278,8 @@ class Verifier:
             if path is not None:
                 end = prose_end(raw, begin + len(path), final=final)
                 if end is not None:
+                    end = heading_end(raw, begin, end) if end > 0 else end
+                    end = -1 if not raw[end:].strip("-") and not final else end
                     whole = without_emphasis(raw[begin:end]) if end > 0 else ""
                     end = begin + len(whole) if whole else end
                     return InWords(begin, end, end, self.read(whole) if whole else None)

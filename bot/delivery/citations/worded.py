@@ -35,10 +35,13 @@ def _spaced(words: Iterable[str]) -> tuple[str, ...]:
     return tuple(word + blank for word in words for blank in (" ", ""))
 
 
+_AGAIN = rf"(?:(?:{_any_of((*LINE_WORDS.line, *LINE_WORDS.lines))}) |\u7b2c ?)?"
+"""The word for a line may stand before the last number as well: "line 5 to line 8"."""
 _NUMBER = re.compile(r"L?(\d{1,7})", re.IGNORECASE)
 _UNTIL = re.compile(
-    rf"(?: ?(?:[{_DASHES}]|\.\.\.?|\u2026) ?| (?:{_any_of(LINE_WORDS.to)}) |{_any_of(_FOREIGN)})"
-    r"(?=L?\d)",
+    rf"(?: ?(?:[{_DASHES}]|\.\.\.?|\u2026) ?| (?:{_any_of(LINE_WORDS.to)}) "
+    rf"| ?(?:{_any_of((*LINE_WORDS.ordinal, *LINE_WORDS.counter))})?(?:{_any_of(_FOREIGN)}) ?)"
+    rf"{_AGAIN}(?=L?\d)",
     re.IGNORECASE,
 )
 _AND = re.compile(
@@ -58,10 +61,13 @@ _SEPARATORS = tuple(
         *(f" {word} " for word in (*LINE_WORDS.to, *LINE_WORDS.and_)),
         *(f",{blank}{word} " for blank in ("", " ") for word in LINE_WORDS.and_),
         *_FOREIGN,
+        *(f"{one}{word}" for one in LINE_WORDS.ordinal for word in _FOREIGN),
+        *(f"{one}{word}" for one in LINE_WORDS.counter for word in _FOREIGN),
+        *(f" {to} {word} " for to in LINE_WORDS.to for word in LINE_WORDS.line),
     )
-    for letter in ("", "l")
+    for letter in ("", "l", "\u7b2c")
 )
-_GOES_ON = re.compile(r"[A-Za-z0-9_]|[:.-]\d")
+_GOES_ON = re.compile(r"[A-Za-z0-9_]|[:.-]\d|,? respectively\b")
 _COUNTS = re.compile(r" ?[^\W\d_]| ?[%\u2030\u20ac$\u00b0\u00d7+/]")
 """The text behind a number that says what it counts."""
 
@@ -72,6 +78,7 @@ _LEAD: Stages = (("", *"*_\"')]\u201d\u2019\u00bb\u300d"),) * 3
 """The ends of emphasis and quotation marks behind a path."""
 _LINKS = (
     *("", " ", ",", ", ", ":", ": ", " - ", " \u2013 ", " \u2014 ", " \u2192 ", " | "),
+    *(" @ ", " \u00b7 ", "s ", "@"),
     *("\u3001", "\uff0c", "\uff1a", "\u306e", "\u306e ", " \u306e", " \u306e "),
     *("\u7684", "\u7684 ", " \u7684", " \u7684 ", "\uc758 "),
 )
@@ -132,7 +139,8 @@ class _Form:
         ranges, end, grows = _read_ranges(rest, lead.end(), self._many)
         tail = rest[end:].lower()
         closing = _closing_of(lead.groups())
-        expected = (*_SEPARATORS, *self._needs, closing, " " if self._ends else "")
+        ends = " " if self._ends else " respectively"
+        expected = (*_SEPARATORS, *self._needs, closing, ends, ", respectively", ":")
         grows = grows or any(one.startswith(tail) for one in expected)
         after = self._end_of(rest, end, ranges, closing)
         return _Lines(ranges if after is not None else (), after or 0, grows)
@@ -209,7 +217,7 @@ _OF = (
 )
 _BEFORE = re.compile(rf"{_OF}\Z", re.IGNORECASE)
 _AFTER_PATH = ("", *" \n.,:;!?)*_")
-_STATEMENT = re.compile(r"(?:\A|[.;:!?\u2022|] ?|\A[ >]*(?:[-*+]|\d+[.)]) )[*_]{0,3}\Z")
+_STATEMENT = re.compile(r"(?:\A|[.;:!?] |[\u2022|] ?|\A[ >]*(?:[-*+]|\d+[.)]) )[*_]{0,3}\Z")
 _PATH = re.compile(
     r"(?<![\w./\\-])[^\s`'\"<>|*()\[\]#:,;]*[./][^\s`'\"<>|*()\[\]#:,;]*[^\s`'\"<>|*()\[\]#:,;.!?_]"
 )

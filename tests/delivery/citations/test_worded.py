@@ -96,6 +96,11 @@ def test_every_form_is_linked_and_counted_at_any_cut(text: str, place: str) -> N
         ("`src/pay/charge.py` (L2, L11)", "2-11"),
         ("`src/pay/charge.py` (2-3)", "2-3"),
         ("`src/pay/charge.py`#L2", "2-2"),
+        ("`src/pay/charge.py`, line 2 to line 3,", "2-3"),
+        ("`src/pay/charge.py` @ line #2", "2-2"),
+        ("`src/pay/charge.py`'s line 2", "2-2"),
+        ("`src/pay/charge.py`\u306e2\u884c\u76ee\u304b\u30893\u884c\u76ee", "2-3"),
+        ("`src/pay/charge.py`, ll. 2\u20133", "2-3"),
         ("`src/pay/charge.py`: 2. Then", "2-2"),
         ("lines 2 and 3 of `src/pay/charge.py`", "2-3"),
         ("L2 of `src/pay/charge.py`", "2-2"),
@@ -157,6 +162,12 @@ MAKE = "[`{}`](https://git.acme.com/Makefile#2-2)"
             f"({MAKE.format('Makefile:2')}; `src/pay/charge.py:900`)",
             (1, 0, 1),
         ),
+        (
+            "at Till.charge (src/pay/charge.py:2:3)",
+            PAY.format("at Till.charge (src/pay/charge.py:2:3)"),
+            (1, 0, 0),
+        ),
+        ("--> src/pay/charge.py:2:3", PAY.format("--> src/pay/charge.py:2:3"), (1, 0, 0)),
         ("Makefile:2 \u2192 gone.py:3", "`Makefile:2 \u2192 gone.py:3`", (0, 0, 0)),
         ("pytest src/pay/charge.py::Till", "`pytest src/pay/charge.py::Till`", (0, 0, 0)),
         ("git blame src/pay/charge.py:2", "`git blame src/pay/charge.py:2`", (0, 0, 0)),
@@ -197,6 +208,26 @@ def test_lines_in_code_behind_a_citation_are_of_its_file() -> None:
     assert became.endswith(", `:900`")
 
 
+@pytest.mark.parametrize("size", [1, 3, 99])
+def test_words_behind_a_link_to_a_file_say_its_lines(size: int) -> None:
+    """Models link the file and say the lines beside it: the link leads to them."""
+    page = "https://git.acme.com/src/pay/charge.py"
+    text = "[`src/pay/charge.py`](src/pay/charge.py) (lines 2-3) and [it](src/pay/charge.py):2 x"
+    became, counts = shown(text, size)
+    assert counts == (2, 0, 0)
+    assert became == f"[`src/pay/charge.py`]({page}#2-3) (lines 2-3) and [it]({page}#2-2):2 x"
+    became, counts = shown("[it](src/pay/charge.py) (line 900) and", size)
+    assert (became, counts) == ("it (line 900) and", (0, 0, 1))
+
+
+@pytest.mark.parametrize("size", [1, 3, 99])
+def test_a_heading_in_running_text_has_hyphens(size: int) -> None:
+    path = "docs/caf\u00e9 men\u00fc.md"
+    became, counts = shown(f"see {path}#how-it-works, and", size)
+    assert counts == (1, 0, 0)
+    assert f"[`{path}#how-it-works`]" in became
+
+
 def test_words_say_the_lines_of_one_path() -> None:
     """A path behind them that is not "of" them gets none."""
     text = "See `src/pay/charge.py`, line 4 in `Makefile`, or src/pay/charge.py line 4 in Makefile"
@@ -211,6 +242,7 @@ def test_words_say_the_lines_of_one_path() -> None:
     [
         ("`src/pay/charge.py` lines 2 and 900", (0, 0, 1)),
         ("`src/pay/charge.py`: 3 callers", (0, 0, 0)),
+        ("`Makefile` and `src/pay/charge.py` (lines 1 and 2 respectively)", (0, 0, 0)),
         ("`src/pay/charge.py`: 50%", (0, 0, 0)),
         ("`src/pay/charge.py`: 3.5 s", (0, 0, 0)),
         ("`src/pay/charge.py` (2-3 callers)", (0, 0, 0)),
