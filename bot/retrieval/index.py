@@ -8,7 +8,7 @@ old what a push did not touch, so a query that runs meanwhile is not disturbed.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -142,12 +142,24 @@ class View:
             query.tokens, query.excluded, query.shown
         )
 
-    def match(self, question: str, thread: str = "", move: MoveLines | None = None) -> Matches:
-        """Score every chunk for a question and the thread before it."""
+    def match(
+        self,
+        question: str,
+        thread: str = "",
+        move: MoveLines | None = None,
+        others: Collection[str] = (),
+    ) -> Matches:
+        """Score every chunk for a question and the thread before it.
+
+        `others` are the names of the context's other repositories: their places are none of ours.
+        """
         scores = score_chunks(self.corpus, _weigh_terms(question, thread))
         named: list[LinesOf] = []
         files: list[str] = []
         for location in find_locations(f"{question}\n{thread}", self.resolver.resolve):
+            is_ours = location.project is None and location.path in self.files
+            if not is_ours and location.is_in_one_of(others):
+                continue
             for path, lines in self._resolve(location, move):
                 if lines is None:
                     files.append(path)

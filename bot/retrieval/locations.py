@@ -9,8 +9,8 @@ in many forms. These are read apart from the path, so that each form works behin
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from bot.retrieval.page_links import ADDRESS, read_page, without_tail
 
@@ -114,13 +114,25 @@ class Location:
     """A place in code as a text names it.
 
     `first` and `last` are None if only the file is named. `ref` is the commit, branch or tag of a
-    link, None if the text does not tell.
+    link, `project` the name of the repository that it leads to. They are None if the text does not
+    tell.
     """
 
     path: str
     first: int | None = None
     last: int | None = None
     ref: str | None = None
+    project: str | None = None
+
+    def is_in_one_of(self, repositories: Collection[str]) -> bool:
+        """Return whether the text says that the place is in one of these repositories.
+
+        A citation of one of several repositories has its name before the path.
+        """
+        if not repositories:
+            return False
+        named = self.project if self.project is not None else self.path.partition("/")[0]
+        return named.lower() in {name.lower() for name in repositories}
 
     @property
     def is_at_commit(self) -> bool:
@@ -161,14 +173,14 @@ def _take(
 ) -> str:
     """Add the places that one pattern finds; return the text without them."""
 
-    def replace(match: re.Match[str]) -> str:
+    def blank(match: re.Match[str]) -> str:
         location = read(match)
         if location is None:
             return match[0]
         found.append((match.start(), location))
         return " " * len(match[0])
 
-    return pattern.sub(replace, text, count=_MOST_FOUND)
+    return pattern.sub(blank, text, count=_MOST_FOUND)
 
 
 def _chosen(found: Iterable[Location], known: Callable[[str], object] | None) -> Iterator[Location]:
@@ -190,7 +202,9 @@ def _chosen(found: Iterable[Location], known: Callable[[str], object] | None) ->
 
 def _from_address(match: re.Match[str]) -> Location | None:
     page = read_page(without_tail(match[0]))
-    return None if page is None else _location(page.path, page.first, page.last, page.ref)
+    if page is None:
+        return None
+    return replace(_location(page.path, page.first, page.last, page.ref), project=page.project)
 
 
 def _from_file(match: re.Match[str]) -> Location:

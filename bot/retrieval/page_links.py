@@ -20,12 +20,14 @@ _BLOB = re.compile(
     r"(?P<ref>[\w.%~-]{1,200})/(?P<path>.+)"
 )
 _SOURCEGRAPH = re.compile(
-    r"\A/(?:r/)?[\w-]+\.[\w.-]+/[^@]{1,300}?(?:@(?P<ref>[^/@]{1,200}))?/-/blob/(?P<path>.+)"
+    r"\A/(?:r/)?(?P<project>[\w-]+\.[\w.-]+/[^@]{1,300}?)(?:@(?P<ref>[^/@]{1,200}))?/-/blob/(?P<path>.+)"
 )
 """It names the host of the repository in the path, and a ref before the marker or none."""
 _SOURCEHUT = re.compile(r"/tree/(?P<ref>[^/]{1,200})/item/(?P<path>.+)")
 _GITILES = re.compile(r"/\+/(?:refs/(?:heads|tags)/)?(?P<ref>[^/]{1,200})/(?P<path>.+)")
-_RAW_HOST = re.compile(r"/[^/]+/[^/]+/(?:refs/(?:heads|tags)/)?(?P<ref>[^/]{1,200})/(?P<path>.+)")
+_RAW_HOST = re.compile(
+    r"(?P<project>/[^/]+/[^/]+)/(?:refs/(?:heads|tags)/)?(?P<ref>[^/]{1,200})/(?P<path>.+)"
+)
 _BROWSE = re.compile(r"/(?:browse|tree)/(?P<path>.+?)(?P<lines>\$\d{1,7}(?:-\d{1,7})?)?\Z")
 """Bitbucket Server, Phabricator and cgit name the ref in the query or not at all."""
 _LINES = re.compile(
@@ -38,12 +40,16 @@ _TAIL = ".,;:!?*_~"
 
 
 class Page(NamedTuple):
-    """A file as an address names it. `first` and `last` are None if it names no lines."""
+    """A file as an address names it. `first` and `last` are None if it names no lines.
+
+    `project` is the name of its repository, without the owner's.
+    """
 
     path: str
     ref: str | None
     first: int | None
     last: int | None
+    project: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +82,17 @@ def read_page(address: str) -> Page | None:
     # Azure DevOps and gitweb name the file in the query.
     path = found.query.get("path") if "/_git/" in found.path else found.query.get("f")
     if path:
-        return _page(found, path, found.query.get("version") or found.query.get("hb"))
+        project = found.query.get("p") or found.path
+        return _page(found, path, found.query.get("version") or found.query.get("hb"), project)
     patterns = (_SOURCEGRAPH, _SOURCEHUT, _GITILES, _BLOB)
     for pattern in (_RAW_HOST,) if found.host in _RAW_HOSTS else patterns:
         if match := pattern.search(found.path):
             ref = found.query.get("at") or match["ref"]
-            return _page(found, match["path"], ref)
+            return _page(found, match["path"], ref, _project_of(found.path, match))
     if match := _BROWSE.search(found.path):
         ref = found.query.get("at") or found.query.get("id") or found.query.get("h")
-        return _page(found, match["path"], ref, match["lines"] or "")
+        project = found.path[: match.start()]
+        return _page(found, match["path"], ref, project, match["lines"] or "")
     return None
 
 
@@ -100,15 +108,23 @@ def _parsed(address: str) -> _Address | None:
     return _Address(host, unquote(match["path"]), values, fragment, "" if values else query)
 
 
-def _page(found: _Address, path: str, ref: str | None, lines: str = "") -> Page:
+def _project_of(path: str, match: re.Match[str]) -> str:
+    """Return the part of an address's path that ends with the name of the repository."""
+    if "project" in match.re.groupindex:
+        return match["project"]
+    return path[: match.start()]
+
+
+def _page(found: _Address, path: str, ref: str | None, project: str, lines: str = "") -> Page:
     path = unquote(path).strip("/").rstrip(_TAIL)
+    project = project.strip("/").rpartition("/")[2].removesuffix(".git")
     ref = _REF_PREFIX.sub("", unquote(ref), count=1) if ref else None
     if found.query.get("line", "").isdigit():
         first = int(found.query["line"][:7])
         last = found.query.get("lineEnd", "")[:7]
-        return Page(path, ref, first, max(first, int(last)) if last.isdigit() else first)
+        return Page(path, ref, first, max(first, int(last)) if last.isdigit() else first, project)
     match = _LINES.match(found.fragment or lines or found.plain_query)
     if match is None:
-        return Page(path, ref, None, None)
+        return Page(path, ref, None, None, project)
     first = int(match["first"])
-    return Page(path, ref, first, max(first, int(match["last"] or first)))
+    return Page(path, ref, first, max(first, int(match["last"] or first)), project)

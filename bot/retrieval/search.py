@@ -78,6 +78,7 @@ class ContextSearch:
 
     def __init__(self, parts: Sequence[Searchable]) -> None:
         self._parts = tuple(parts)
+        self._names = frozenset(part.name for part in self._parts)
 
     def __repr__(self) -> str:
         return f"<ContextSearch of {', '.join(part.name for part in self._parts)}>"
@@ -106,7 +107,7 @@ class ContextSearch:
             if part.complete:
                 continue
             mover = line_mover(part.repository, part.survey, part.reader)
-            matches = part.view.match(question, thread, mover)
+            matches = part.view.match(question, thread, mover, self._names - {part.name})
             known = shown.get((part.name, part.survey.commit[:_SHORT]), ())
             chosen += [(at, one) for one in matches.choose(tokens, part.shown, known)]
         return self._read(_fit(chosen, tokens))
@@ -116,7 +117,7 @@ class ContextSearch:
         chosen: list[tuple[int, Excerpt]] = []
         for at, part in enumerate(self._parts):
             mover = line_mover(part.repository, part.survey, part.reader)
-            matches = part.view.match(question, thread, mover)
+            matches = part.view.match(question, thread, mover, self._names - {part.name})
             chosen += [(at, one) for one in matches.choose(tokens)]
         return self._read(_fit(chosen, tokens))
 

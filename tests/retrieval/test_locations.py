@@ -159,7 +159,7 @@ def test_the_frames_of_libraries_take_no_place_of_ours() -> None:
 
 def test_a_link_keeps_its_commit() -> None:
     found = find_locations("https://github.com/a/b/blob/0a1b2c3d/src/pay/retry.py#L3")
-    assert found == [Location("src/pay/retry.py", 3, 3, "0a1b2c3d")]
+    assert found == [Location("src/pay/retry.py", 3, 3, "0a1b2c3d", "b")]
     assert found[0].is_at_commit
     assert not find_locations("https://github.com/a/b/blob/main/x.py#L3")[0].is_at_commit
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -35,6 +37,36 @@ def test_an_excerpt_holds_the_lines_that_it_names(indexes: Indexes) -> None:
     for one in search(indexes).find("refund of step_40", "", 1_500):
         expected = lines[one.excerpt.path][one.excerpt.first - 1 : one.excerpt.last]
         assert [line.decode() for line in one.lines] == expected
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        "https://github.com/acme/web/blob/main/src/steps.py#L20",
+        "https://bitbucket.acme.com/projects/A/repos/web/browse/src/steps.py?at=main#20",
+        "https://dev.azure.com/acme/Shop/_git/web?path=/src/steps.py&line=20",
+        "https://sourcegraph.com/github.com/acme/web@main/-/blob/src/steps.py?L20",
+        "`web/src/steps.py:20`",
+    ],
+)
+def test_a_place_in_one_repository_is_none_of_another(indexes: Indexes, named: str) -> None:
+    """A context of several repositories often has the same paths in each."""
+    indexes.repo.commit({"src/steps.py": LONG})
+    found = indexes.bench.look(indexes.repo)
+    parts = [
+        Searchable(
+            indexes.repo.repository(),
+            replace(found, rules=replace(found.rules, name=name)),
+            frozenset(),
+            False,
+            indexes.view(),
+        )
+        for name in ("api", "web")
+    ]
+    excerpts = ContextSearch(parts).find(f"Why? {named}", "", 4_000)
+    (only,) = (one for one in excerpts if math.isinf(one.excerpt.score))
+    assert only.repository == "web"
+    assert only.excerpt.first <= 20 <= only.excerpt.last
 
 
 def test_the_text_says_where_its_lines_are(indexes: Indexes) -> None:
