@@ -193,7 +193,8 @@ def _may_begin(stages: Sequence[Mapping[str, Sequence[str]]], rest: str) -> bool
 
 _FORMS = (
     _Form(*_LEAD, (":", ":L", "#L")),
-    _Form(*_LEAD, (": ", ": L"), ends=True),
+    _Form(*_LEAD, (": ",), is_range=True, ends=True),
+    _Form(*_LEAD, (": L",), ends=True),
     _Form(*_LEAD, _LINKS, _OPENINGS, _BOLD, _AT, _ABOUT, _spaced(LINE_WORDS.lines), _SIGNS),
     _Form(
         *(*_LEAD, _LINKS, _OPENINGS, _BOLD, _AT, _ABOUT, _spaced(LINE_WORDS.line), _SIGNS),
@@ -217,6 +218,26 @@ _OF = (
 )
 _BEFORE = re.compile(rf"{_OF}\Z", re.IGNORECASE)
 _AFTER_PATH = ("", *" \n.,:;!?)*_")
+_OF_PATH = (
+    "of",
+    "of the file",
+    "von",
+    "de",
+    "du",
+    "del",
+    "do",
+    "da",
+    "di",
+    "van",
+    "av",
+    "af",
+    "\u0438\u0437",
+)
+_OF_NEXT = re.compile(rf" (?:{_any_of(_OF_PATH)}) [*_]{{0,3}}`?[^`\s]*[./][^`\s]", re.IGNORECASE)
+"""The lines are of the path that follows: `see a.py (lines 5-6 of b.py)`."""
+_OF_NEXT_BEGINS = re.compile(
+    rf" (?:{_any_of(_OF_PATH)}) [*_]{{0,3}}`?[^`\s./]*[./]?\Z", re.IGNORECASE
+)
 _STATEMENT = re.compile(r"(?:\A|[.;:!?] |[\u2022|] ?|\A[ >]*(?:[-*+]|\d+[.)]) )[*_]{0,3}\Z")
 _PATH = re.compile(
     r"(?<![\w./\\-])[^\s`'\"<>|*()\[\]#:,;]*[./][^\s`'\"<>|*()\[\]#:,;]*[^\s`'\"<>|*()\[\]#:,;.!?_]"
@@ -248,6 +269,9 @@ def _read_ranges(text: str, at: int, many: bool) -> tuple[Ranges, int, bool]:
         ranges.append((first, last))
         end = behind
         more = _AND.match(text, end) if many else None
+        if more is not None and text[max(0, at - 1)] in "Ll" and text[more.end()] not in "Ll":
+            # "L5, 10 callers"
+            break
         number = _NUMBER.match(text, more.end()) if more is not None else None
     return tuple(ranges), end, False
 
@@ -291,14 +315,25 @@ def cite_behind(path: str, text: str, at: int, *, final: bool) -> tuple[Citation
     final = final or len(rest) == _NEAR
     read = [form.read(rest) for form in _FORMS]
     name = _NAME.match(rest)
-    if not final and (any(one.grows for one in read) or _NAME_BEGINS.match(rest) is not None):
+    if not final and (
+        any(one.grows or (one.ranges and _may_name_next(rest[one.end :])) for one in read)
+        or _NAME_BEGINS.match(rest) is not None
+    ):
         return None, -1
     for lines in read:
-        if lines.ranges:
+        if lines.ranges and _OF_NEXT.match(rest, lines.end) is None:
             return Citation(path, lines.ranges, text=path), at + lines.end
     if name is not None:
         return Citation(path, symbol=name["name"], text=path + name[0]), at + name.end()
     return None, at
+
+
+def _may_name_next(tail: str) -> bool:
+    """Return whether a text may be the beginning of `of` and the path that the lines are of."""
+    low = tail.lower()
+    return any(f" {word} `".startswith(low) for word in _OF_PATH) or bool(
+        _OF_NEXT_BEGINS.match(tail)
+    )
 
 
 def may_follow(text: str, paths: Paths) -> bool:

@@ -101,7 +101,7 @@ def test_every_form_is_linked_and_counted_at_any_cut(text: str, place: str) -> N
         ("`src/pay/charge.py`'s line 2", "2-2"),
         ("`src/pay/charge.py`\u306e2\u884c\u76ee\u304b\u30893\u884c\u76ee", "2-3"),
         ("`src/pay/charge.py`, ll. 2\u20133", "2-3"),
-        ("`src/pay/charge.py`: 2. Then", "2-2"),
+        ("`src/pay/charge.py`: 2-3. Then", "2-3"),
         ("lines 2 and 3 of `src/pay/charge.py`", "2-3"),
         ("L2 of `src/pay/charge.py`", "2-2"),
         ("src/pay/charge.py, line 2", "2-2"),
@@ -228,6 +228,15 @@ def test_a_heading_in_running_text_has_hyphens(size: int) -> None:
     assert f"[`{path}#how-it-works`]" in became
 
 
+def test_lines_of_the_next_path_are_not_of_the_one_before() -> None:
+    text = "`src/pay/charge.py` (see lines 1-2 of `Makefile`), `src/pay/charge.py` L2, 3 callers"
+    for size in (1, 3, 99):
+        became, counts = shown(text, size)
+        assert counts == (2, 0, 0)
+        assert became.startswith("`src/pay/charge.py` (see lines 1-2 of [`Makefile`](")
+        assert "charge.py#2-2) L2, 3 callers" in became
+
+
 def test_words_say_the_lines_of_one_path() -> None:
     """A path behind them that is not "of" them gets none."""
     text = "See `src/pay/charge.py`, line 4 in `Makefile`, or src/pay/charge.py line 4 in Makefile"
@@ -242,6 +251,7 @@ def test_words_say_the_lines_of_one_path() -> None:
     [
         ("`src/pay/charge.py` lines 2 and 900", (0, 0, 1)),
         ("`src/pay/charge.py`: 3 callers", (0, 0, 0)),
+        ("`src/pay/charge.py`: 3", (0, 0, 0)),
         ("`Makefile` and `src/pay/charge.py` (lines 1 and 2 respectively)", (0, 0, 0)),
         ("`src/pay/charge.py`: 50%", (0, 0, 0)),
         ("`src/pay/charge.py`: 3.5 s", (0, 0, 0)),
