@@ -233,10 +233,12 @@ _OF_PATH = (
     "af",
     "\u0438\u0437",
 )
-_OF_NEXT = re.compile(rf" (?:{_any_of(_OF_PATH)}) [*_]{{0,3}}`?[^`\s]*[./][^`\s]", re.IGNORECASE)
-"""The lines are of the path that follows: `see a.py (lines 5-6 of b.py)`."""
+_OF_NEXT = re.compile(
+    rf" (?:{_any_of(_OF_PATH)}) [*_]{{0,3}}(?:`|[^\s`]*[./][^\s`])", re.IGNORECASE
+)
+"""The lines are of what follows, a path or a definition: `see a.py (lines 5-6 of b.py)`."""
 _OF_NEXT_BEGINS = re.compile(
-    rf" (?:{_any_of(_OF_PATH)}) [*_]{{0,3}}`?[^`\s./]*[./]?\Z", re.IGNORECASE
+    rf" (?:{_any_of(_OF_PATH)}) [*_]{{0,3}}[^\s`./]*[./]?\Z", re.IGNORECASE
 )
 _STATEMENT = re.compile(r"(?:\A|[.;:!?] |[\u2022|] ?|\A[ >]*(?:[-*+]|\d+[.)]) )[*_]{0,3}\Z")
 _PATH = re.compile(
