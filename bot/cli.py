@@ -175,9 +175,22 @@ def run_or_explain(cli: typer.Typer, arguments: Sequence[str] | None, program: s
 
 def _foreign(error: Exception) -> str | None:
     """Return a sentence for an error that is not of this package, None if it is a bug."""
+    from bot.errors import plain_reason
+
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return "No space is left on the disk that is written to: free some, or write elsewhere."
+    if isinstance(error, OSError) and error.errno in _UNUSABLE and error.filename:
+        return (
+            f"{error.filename} cannot be used ({plain_reason(error).lower()}): name another file or"
+            " folder, or correct its rights."
+        )
     return _playground(error)
+
+
+_UNUSABLE = frozenset(
+    {errno.ENOENT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR, errno.ENOTDIR}
+)
+"""Errors of the file system that tell of a path, not of a bug."""
 
 
 def _playground(error: Exception) -> str | None:

@@ -80,6 +80,9 @@ def ttft(
     ] = None,
 ) -> None:
     """Compare the wait for the first words: caching alone, warming at typing, and Forewarm."""
+    from bot.commands.outputs import require_writable
+
+    require_writable(plot=plot)
     place = str((repository or Path(__file__).parents[2]).resolve())
     found = asyncio.run(_measure(url, model, runs, tokens, typing, lead, place, not as_document))
     summary = summarise(found, lead)
@@ -363,7 +366,7 @@ def _plot(runs: list[Run], lead: float, path: Path) -> None:
         import matplotlib
     except ImportError:
         raise ForewarmError(
-            "Charts need matplotlib, which is not installed: pip install 'forewarm[plot]'."
+            "Charts need matplotlib, which is not installed: pip install 'forewarm-bot[plot]'."
         ) from None
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt

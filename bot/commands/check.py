@@ -21,10 +21,16 @@ def check(
         str, typer.Option(metavar="CHANNEL", help="Probe the real services in this channel.")
     ] = "",
     listen: Annotated[
-        float, typer.Option(help="Seconds to wait for a person's part of --live; 0 for none.")
+        float,
+        typer.Option(
+            min=0, max=86_400, help="Seconds to wait for a person's part of --live; 0 for none."
+        ),
     ] = 60.0,
     life: Annotated[
-        float, typer.Option(help="Seconds for which --live watches a stream; 0 for one look.")
+        float,
+        typer.Option(
+            min=0, max=86_400, help="Seconds for which --live watches a stream; 0 for one look."
+        ),
     ] = 420.0,
 ) -> None:
     """Walk through settings, tokens, scopes, database, contexts, repositories, models and money.

@@ -54,7 +54,9 @@ def evaluate(
         ),
     ] = None,
     model: Annotated[str, typer.Option(help="Whose prices and tokens.")] = "claude-sonnet-5-5",
-    max_wait: Annotated[float, typer.Option(help="Seconds to the first words.")] = 2.0,
+    max_wait: Annotated[
+        float, typer.Option(min=0.5, max=60, help="Seconds to the first words.")
+    ] = 2.0,
     learn: Annotated[
         bool, typer.Option("--learn", help="Take every other question as history for the rest.")
     ] = False,
@@ -81,6 +83,7 @@ def evaluate(
     from bot.commands.evaluation.evaluate import evaluate as run
     from bot.commands.evaluation.results import asked_report, document, report
     from bot.commands.evaluation.subjects import share_out
+    from bot.commands.outputs import require_writable
     from bot.commands.packing import show_progress
     from bot.context.sizing import Speed
 
@@ -88,6 +91,7 @@ def evaluate(
     plan = Plan(*sizes, model, Speed(), max_wait, learn)
     if rows is not None and len(plan.budgets) * len(plan.excerpts) != 1:
         raise ForewarmError("--rows needs one budget and one excerpt size: give one of each.")
+    require_writable(rows=rows, plot=chart, answers=answers if through_model else None)
     asked = _read_questions(questions or [], context, days)
     shared = share_out(asked, _subjects(context, repository or [], at))
     with _progress(len(asked)) as done:

@@ -36,8 +36,10 @@ def report(
     """Show money, waits, hit rates, warm-ups and misses, by context and by day (UTC)."""
     import json
 
+    from bot.commands.outputs import require_writable
     from bot.settings import read_settings
 
+    require_writable(plot=chart)
     now = system_now()
     first = since_day(since, now)
     figures, owners = asyncio.run(_read(read_settings(), first))

@@ -73,13 +73,20 @@ def simulate(
     tokens: Annotated[int, typer.Option(min=1, help="Tokens of the prefix.")] = TOKENS,
     model: Annotated[str, typer.Option(help="Whose prices are paid.")] = "claude-sonnet-5-5",
     prefill: Annotated[
-        float, typer.Option("--prefill-seconds", help="What a cold question waits longer.")
+        float,
+        typer.Option(
+            "--prefill-seconds", min=0, max=3600, help="What a cold question waits longer."
+        ),
     ] = PREFILL_SECONDS,
     warm: Annotated[
-        float, typer.Option("--warm-ttft", help="Seconds to a warm question's first words.")
+        float,
+        typer.Option(
+            "--warm-ttft", min=0, max=3600, help="Seconds to a warm question's first words."
+        ),
     ] = WARM_TTFT,
     wait_cost: Annotated[
-        float, typer.Option("--wait-cost", help="What an hour of waiting is worth, USD.")
+        float,
+        typer.Option("--wait-cost", min=0, max=1e6, help="What an hour of waiting is worth, USD."),
     ] = 100.0,
     typing: Annotated[
         bool, typer.Option("--typing", help="A signal at the start of each question's typing.")
@@ -101,6 +108,8 @@ def simulate(
     ] = None,
 ) -> None:
     """Replay traces and compare the governor with fixed strategies and the optimum."""
+    from bot.commands.outputs import require_writable
+
     if typing and noisy_typing:
         raise ForewarmError("--typing and --noisy-typing exclude each other: choose one.")
     hints: Hints = "typing" if typing else "noisy" if noisy_typing else "none"
@@ -114,6 +123,7 @@ def simulate(
         keep=keep,
         seed=seed,
     )
+    require_writable(log=log, plot=plot)
     outcomes = _run_all(traces, setup, log, show=not as_document)
     if plot is not None:
         _plot(outcomes, plot)
@@ -263,7 +273,7 @@ def _plot(outcomes: Sequence[Outcome], path: Path) -> None:
         import matplotlib
     except ImportError:
         raise ForewarmError(
-            "Charts need matplotlib, which is not installed: pip install 'forewarm[plot]'."
+            "Charts need matplotlib, which is not installed: pip install 'forewarm-bot[plot]'."
         ) from None
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt

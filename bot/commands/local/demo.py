@@ -40,7 +40,7 @@ QUESTIONS = (
 
 
 def demo(
-    port: Annotated[int, typer.Option(help="The page's port.")] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The page's port.")] = 8000,
     repository: Annotated[
         Path | None, typer.Option(help="A git repository to ask about; this clone's by default.")
     ] = None,

@@ -192,7 +192,7 @@ def plot(report: Report, path: Path) -> None:
         import matplotlib
     except ImportError:
         raise ForewarmError(
-            "--plot needs matplotlib, which is not installed: pip install 'forewarm[plot]'."
+            "--plot needs matplotlib, which is not installed: pip install 'forewarm-bot[plot]'."
         ) from None
     matplotlib.use("Agg")
     from matplotlib.figure import Figure
