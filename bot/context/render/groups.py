@@ -115,7 +115,10 @@ _MANIFEST = re.compile(
     r"|composer\.json|dockerfile|(?:docker-)?compose\.ya?ml|makefile|rakefile|justfile|procfile"
     r"|cmakelists\.txt|meson\.build|module\.bazel|[^/]+\.(?:csproj|fsproj|sln|cabal|opam|rockspec)"
     r"|package\.swift|mix\.exs|rebar\.config|pubspec\.yaml|dune-project|shard\.yml|project\.clj"
-    r"|deps\.edn|chart\.yaml|flake\.nix|configure\.ac|build\.zig(?:\.zon)?|project\.toml)$",
+    r"|deps\.edn|chart\.yaml|flake\.nix|configure\.ac|build\.zig(?:\.zon)?|project\.toml"
+    r"|requirements(?:[-_.]\w+)?\.(?:txt|in)|pipfile|environment\.ya?ml|elm\.json|podfile|cpanfile"
+    r"|conanfile\.(?:py|txt)|vcpkg\.json|go\.work|pnpm-workspace\.yaml|stack\.yaml|package\.yaml"
+    r"|directory\.build\.props|(?-i:DESCRIPTION))$",
     re.IGNORECASE,
 )
 _ENTRY_LANGUAGES: dict[str, frozenset[str]] = {
@@ -138,12 +141,19 @@ _ENTRY_DEPTH = 3
 # A Java class may lie at any depth: its folders spell its package.
 _APPLICATION = re.compile(r"(?:^|/)src/main/(?:java|kotlin)/.*(?:Application|Main)\.(?:java|kt)$")
 _COMMAND = re.compile(r"^(?:.*/)?(?:cmd/[^/]+/main\.go|src/bin/[^/]+\.rs)$")
-_LANGUAGE = (
-    rf"(?:{'|'.join(_LANGUAGE_CODES.split())})(?:[_-][A-Za-z]{{2,4}})?|en[_-](?!us)[A-Za-z]{{2}}"
-)
+_WORDS_TOO = _word_set("am da el et he hr id is it lt ms no ro sk te")
+"""Codes that configuration has other meanings for: `db-ro.yaml` is read-only, not Romanian."""
+_CODES = "|".join(_LANGUAGE_CODES.split())
+_CLEAR_CODES = "|".join(code for code in _LANGUAGE_CODES.split() if code not in _WORDS_TOO)
+_REGION = r"(?:[_-](?:[A-Za-z]{2}|Hans|Hant|Latn|Cyrl))?"
+_ENGLISH = r"en[_-](?!us)[A-Za-z]{2}"
 """Texts in American English are usually the ones that the others are translated from."""
+_LANGUAGE = rf"(?:{_CODES}){_REGION}|{_ENGLISH}"
 _TRANSLATED = re.compile(
-    rf"[_.-](?:{_LANGUAGE})\.(?:properties|resx|json|ya?ml|strings|ftl|xliff?|xlf|arb)$"
+    rf"[_.-](?:{_LANGUAGE})\.(?:resx|strings|ftl|xliff?|xlf|arb)$"
+    rf"|[_.-](?:(?:{_CLEAR_CODES}){_REGION}|{_ENGLISH})\.(?:properties|json|ya?ml)$"
+    r"|(?:^|[/_.-])(?:messages?|strings?|texts?|labels?|translations?|locale|lang|i18n|l10n|intl|nls)"
+    rf"[_.-](?:{_LANGUAGE})\.(?:properties|json|ya?ml)$"
     # Android, Apple and scripts: the folder or the name of the file is the language.
     rf"|(?:^|/)values-(?:{_LANGUAGE.replace('[_-]', '-r?')})/[^/]+\.xml$"
     rf"|(?:^|/)(?:{_LANGUAGE})\.lproj/"
