@@ -171,6 +171,8 @@ def test_an_asker_who_corrects_the_answer_goes_on(text: str) -> None:
         "I mean, it's Friday",
         "nope, all good",
         "wrong channel",
+        "Is it just me or is Slack slow?",
+        "What did the customer say?",
         "any updates?",
         "wdyt?",
     ],
