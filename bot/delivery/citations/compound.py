@@ -1,6 +1,7 @@
 """Recognises citations in a piece of code that says more: brackets, a name, several of them. Pure.
 
-`(src/a.py:5)`, `in src/a.py:5.`, `login (src/a.py:5)`, `src/a.py:5 — login`, `src/a.py:5, b.py:3`.
+`(src/a.py:5)`, `in src/a.py:5.`, `login (src/a.py:5)`, `src/a.py:5 — login`, `src/a.py:5, b.py:3`,
+`src/a.py:5: def login():`.
 Code that says anything else stays as it is: `pytest test_a.py::test_login` is a command.
 """
 
@@ -32,6 +33,8 @@ _NAME_ALONE = re.compile(
 _NAMED_BEHIND = re.compile(
     rf"\s*(?:[(\[]|\s(?:#|//|->|[\u2192\u2014\u2013-])\s|:\s)\s*{_EXPRESSION}\s*[)\]]?\Z"
 )
+_QUOTING = re.compile(r"(?P<cited>[^\s:][^:]*:L?\d{1,7}(?:-L?\d{1,7})?):(?!\d)\s*\S")
+"""A citation with its line behind it, as `grep -n` prints it."""
 _NAME_MAY_FOLLOW = re.compile(
     rf"\s*(?:[(\[]|\s?(?:#|//?|->?|[\u2192\u2014\u2013-])\s?|:\s?)?\s*(?:{_EXPRESSION}|[\w$.:#(]*)?[)\]]?\Z"
 )
@@ -72,7 +75,10 @@ def _with_name(code: str, read: Read) -> Part | None:
     if named is not None and (part := _framed(code, named.end(), len(code), read)) is not None:
         return part
     behind = _NAMED_BEHIND.search(code)
-    return _framed(code, 0, behind.start(), read) if behind is not None else None
+    if behind is not None and (part := _framed(code, 0, behind.start(), read)) is not None:
+        return part
+    quoting = _QUOTING.match(code)
+    return _framed(code, 0, quoting.end("cited"), read) if quoting is not None else None
 
 
 def _listed(code: str, read: Read) -> Sequence[Part]:
@@ -96,6 +102,9 @@ def may_have_parts(code: str, read: Read, grows: Callable[[str], bool]) -> bool:
     `grows` tells whether a text may be growing into a citation.
     """
     if _NAME_ALONE.fullmatch(code) is not None:
+        return True
+    quoting = _QUOTING.match(code)
+    if quoting is not None and _framed(code, 0, quoting.end("cited"), read) is not None:
         return True
     if any(not code[at:] or grows(code[at:]) for at in _beginnings(code, read)):
         return True

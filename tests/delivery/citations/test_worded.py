@@ -167,6 +167,11 @@ MAKE = "[`{}`](https://git.acme.com/Makefile#2-2)"
             PAY.format("at Till.charge (src/pay/charge.py:2:3)"),
             (1, 0, 0),
         ),
+        (
+            "src/pay/charge.py:2: class Till:",
+            PAY.format("src/pay/charge.py:2: class Till:"),
+            (1, 0, 0),
+        ),
         ("--> src/pay/charge.py:2:3", PAY.format("--> src/pay/charge.py:2:3"), (1, 0, 0)),
         ("Makefile:2 \u2192 gone.py:3", "`Makefile:2 \u2192 gone.py:3`", (0, 0, 0)),
         ("pytest src/pay/charge.py::Till", "`pytest src/pay/charge.py::Till`", (0, 0, 0)),
