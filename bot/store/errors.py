@@ -7,8 +7,10 @@ operation is one transaction.
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 import sqlite3
+import ssl
 from pathlib import Path
 from typing import Literal
 
@@ -23,12 +25,16 @@ Reason = Literal[
     "unreachable",  # the server or the file's folder cannot be reached, or the connection died
     "credentials",  # the server does not accept the user or the password
     "missing",  # the server has no database of this name
+    "tls",  # the server speaks no TLS, or its certificate is not trusted
+    "parameter",  # the address holds a parameter that neither the server nor the driver takes
     "refused",  # no right to write
     "corrupt",  # the file is damaged or is no database
     "schema",  # never set up
     "newer",  # written by a newer version of Forewarm
     "other",
 ]
+
+_ABOUT_TLS = re.compile(r"ssl|certificate", re.IGNORECASE)
 
 LEAST_FREE = 65_536
 """Bytes that SQLite needs to open its write-ahead log and the index of that."""
@@ -45,6 +51,11 @@ _SENTENCES: dict[Reason, str] = {
     " DATABASE_URL, so nothing can be stored: correct them in that variable.",
     "missing": "The PostgreSQL server{place} has no database of the name in DATABASE_URL, so"
     " nothing can be stored: create it with `createdb`, or correct the name.",
+    "tls": "No trusted connection to the PostgreSQL server{place} can be made, because it offers no"
+    " TLS or its certificate is not known: correct `sslmode` and `sslrootcert` in DATABASE_URL, or"
+    " the server.",
+    "parameter": "DATABASE_URL holds a parameter behind its `?` that the PostgreSQL server{place}"
+    " does not take: remove it; sslmode, sslrootcert and application_name are usual ones.",
     "refused": "The bot may not write to the database{place}, so nothing can be stored: give that"
     " right to the user in DATABASE_URL, or to the bot's user if it is a file.",
     "corrupt": "The database file{place} is damaged or is no database, so nothing can be stored:"
@@ -54,8 +65,8 @@ _SENTENCES: dict[Reason, str] = {
     " sets them up.",
     "newer": "A newer version of Forewarm wrote the database{place}, so this version cannot use it:"
     " install that version again, or restore a backup that was made before that version was used.",
-    "other": "The database failed in an unforeseen way, so nothing was stored: look for this"
-    " moment in the log.",
+    "other": "The database{place} failed in an unforeseen way ({detail}), so nothing was stored:"
+    " look for this moment in the log of the database.",
 }
 
 _FILE_UNREACHABLE = (
@@ -89,6 +100,9 @@ _SQLSTATE: tuple[tuple[str, Reason], ...] = (
     ("42501", "refused"),
     ("3D000", "missing"),
     ("28", "credentials"),
+    ("42704", "parameter"),
+    ("22023", "parameter"),
+    ("55P02", "parameter"),
     ("08", "unreachable"),
     ("53", "unreachable"),
     ("57P", "unreachable"),
@@ -118,7 +132,8 @@ def _sentence(reason: Reason, detail: str, place: str) -> str:
     if reason == "unreachable" and is_file:
         why = ", since it is a folder" if detail == IsADirectoryError.__name__ else ""
         return _FILE_UNREACHABLE.format(place=place, why=why)
-    return _SENTENCES[reason].replace("{place}", f" at {place}" if place else "")
+    sentence = _SENTENCES[reason].replace("{detail}", detail or "no reason given")
+    return sentence.replace("{place}", f" at {place}" if place else "")
 
 
 def is_full(folder: Path) -> bool:
@@ -158,6 +173,13 @@ def _reason_of_driver(error: BaseException) -> Reason | None:
         return next((reason for code, reason in _SQLSTATE if state.startswith(code)), "other")
     if isinstance(error, sqlite3.Error):
         return _reason_of_sqlite(error)
+    # SQLAlchemy hides it behind an error of its own.
+    if "ClientConfigurationError" in (type(error).__name__, type(error.__cause__).__name__):
+        return "tls" if _ABOUT_TLS.search(str(error)) else "parameter"
+    if isinstance(error, ssl.SSLError) or (
+        isinstance(error, ConnectionError) and "rejected SSL" in str(error)
+    ):
+        return "tls"
     if isinstance(error, OSError | asyncio.TimeoutError | EOFError):
         return "unreachable"
     # asyncpg's InterfaceError has no state: the connection was closed under the statement.

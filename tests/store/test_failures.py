@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import socket
 import sqlite3
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import asyncpg  # type: ignore[import-untyped]  # ships no types
 import pytest
 from sqlalchemy import event
 
-from bot.store.errors import StoreError
+from bot.store.errors import StoreError, reason_of
 from bot.store.ledger import Cap
 from bot.store.sql.database import Database
 from bot.store.sql.url import locate
@@ -375,3 +376,32 @@ async def test_a_backup_made_while_questions_come_in_is_whole(tmp_path: Path, cl
     await restored.close()
     assert numbers == list(range(1, len(numbers) + 1))
     assert 0 < len(numbers) <= written
+
+
+@pytest.mark.parametrize(
+    ("parameters", "reason"),
+    [
+        ("pgbouncer=true", "parameter"),
+        ("ssl=true", "parameter"),
+        ("sslmode=verify-full", "tls"),
+    ],
+)
+async def test_a_parameter_that_keeps_the_server_away_is_named(
+    postgres_server: str, clock: Any, parameters: str, reason: str
+) -> None:
+    """Hosts of databases write such parameters into the addresses that they show."""
+    with pytest.raises(StoreError) as caught:
+        await Store.open(f"{postgres_server.partition('?')[0]}?{parameters}", now=clock)
+    assert caught.value.reason == reason
+    assert "DATABASE_URL" in caught.value.user_message
+
+
+def test_a_server_without_tls_is_no_server_that_is_away() -> None:
+    refused = ConnectionError('PostgreSQL server at "db:5432" rejected SSL upgrade')
+    assert reason_of(refused) == "tls"
+    assert reason_of(ConnectionRefusedError(111, "Connection refused")) == "unreachable"
+    assert reason_of(ssl.SSLCertVerificationError(1, "self-signed certificate")) == "tls"
+
+
+def test_an_unforeseen_failure_says_its_code() -> None:
+    assert "(Error 3F000)" in StoreError("other", "open", "Error 3F000").user_message

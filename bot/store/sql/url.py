@@ -48,6 +48,8 @@ class Location:
         if self.path:
             return str(self.path.absolute())
         parts = urlsplit(self.dsn or "")
+        if "," in parts.netloc:
+            return parts.netloc.rpartition("@")[2]
         if not parts.hostname:
             return "a local socket"
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
@@ -97,7 +99,9 @@ def _dsn(url: str) -> str:
             " write / as %2F, # as %23 and @ as %40"
         )
     try:
-        parts.port  # noqa: B018 - it is checked when it is read
+        # Several hosts with a comma between them are left to the driver.
+        if "," not in parts.netloc:
+            parts.port  # noqa: B018 - it is checked when it is read
     except ValueError:
         raise BadDatabaseUrl("names a port that is no number up to 65535") from None
     _check_ssl(dict(parse_qsl(parts.query)))

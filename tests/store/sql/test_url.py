@@ -90,3 +90,8 @@ def test_a_file_may_lie_in_the_home_folder() -> None:
 
 def test_an_address_of_ipv6_is_shown_with_brackets() -> None:
     assert locate("postgresql://u:p@[::1]:9/db").place == "[::1]:9"
+
+
+def test_several_hosts_are_left_to_the_driver() -> None:
+    found = locate("postgresql://u:secret@one:5432,two:5433/db")
+    assert found.place == "one:5432,two:5433"
