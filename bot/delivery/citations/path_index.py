@@ -146,6 +146,7 @@ class PathIndex:
     ) -> None:
         self.states = {state.name: state for state in states}
         self._prefixes = _prefixes(states)
+        self._prefix_firsts = {prefix[0] for prefix, _ in self._prefixes}
         self._keys: dict[str, list[FileKey]] = defaultdict(list)
         self._by_name: dict[str, list[FileKey]] = defaultdict(list)
         for repository, names in paths.items():
@@ -220,6 +221,8 @@ class PathIndex:
         text = normalize_path(text) if text else text
         if _has_beginning(self._sorted, text) or _has_accented(self._sorted, text):
             return True
+        if text[:1] not in self._prefix_firsts:
+            return False
         return any(
             prefix.startswith(text)
             or (text.startswith(prefix) and self.begins(text[len(prefix) :]))

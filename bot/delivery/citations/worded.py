@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 from bot.delivery.citations.citation import LONGEST, Citation, Paths
@@ -315,7 +316,7 @@ def cite_behind(path: str, text: str, at: int, *, final: bool) -> tuple[Citation
     """
     rest = text[at : at + _NEAR].translate(_FLAT)
     final = final or len(rest) == _NEAR
-    read = [form.read(rest) for form in _FORMS]
+    read = _read_forms(rest)
     name = _NAME.match(rest)
     if not final and (
         any(one.grows or (one.ranges and _may_name_next(rest[one.end :])) for one in read)
@@ -328,6 +329,12 @@ def cite_behind(path: str, text: str, at: int, *, final: bool) -> tuple[Citation
     if name is not None:
         return Citation(path, symbol=name["name"], text=path + name[0]), at + name.end()
     return None, at
+
+
+@lru_cache(maxsize=1_024)
+def _read_forms(rest: str) -> Sequence[_Lines]:
+    """Read the text behind a path in every form. It is often the same: a blank, a full stop."""
+    return [form.read(rest) for form in _FORMS]
 
 
 def _may_name_next(tail: str) -> bool:
