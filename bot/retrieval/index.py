@@ -7,6 +7,7 @@ old what a push did not touch, so a query that runs meanwhile is not disturbed.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
@@ -19,6 +20,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from bot.context.files.kinds import kind_of
 from bot.context.files.select import File
 from bot.context.git.repository import GitRepository
 from bot.context.render.groups import group_of
@@ -78,6 +80,11 @@ MOST_THREAD = 20_000
 """Characters of a question, and of the end of a thread, that are looked at."""
 THREAD_WEIGHT = 0.3
 """Weight of a term that only the thread holds."""
+
+_SETTING = re.compile(
+    r"(?<![\w/.@:-])[a-z][\w-]{0,60}(?:\.[a-z][\w-]{0,60}){2,12}(?![\w(/@-])(?!\.[A-Z(])", re.ASCII
+)
+"""The key of a setting, `spring.datasource.url`, or the like. The name of a class has capitals."""
 
 MoveLines = Callable[[str, LinesOf], LinesOf | None]
 """Returns where lines of a file at a commit are now; None if the commit or file is unknown."""
@@ -153,7 +160,8 @@ class View:
 
         `others` are the names of the context's other repositories: their places are none of ours.
         """
-        scores = score_chunks(self.corpus, _weigh_terms(question, thread))
+        shares = self._shares_with_settings() if _SETTING.search(question[:MOST_QUESTION]) else None
+        scores = score_chunks(self.corpus, _weigh_terms(question, thread), shares=shares)
         named: list[LinesOf] = []
         files: list[str] = []
         for location in find_locations(f"{question}\n{thread}", self.resolver.resolve):
@@ -166,6 +174,14 @@ class View:
                 else:
                     named.append(lines)
         return Matches(self.corpus, favour_files(self.corpus, scores, files), named)
+
+    def _shares_with_settings(self) -> Floats:
+        """Return the shares of the score for a question about a setting: all of it for data."""
+        shares = self.corpus.weight.copy()
+        for number in np.flatnonzero(shares == np.float32(GROUP_WEIGHTS["configuration"])):
+            if kind_of(self.corpus.path(int(number))) == "data":
+                shares[number] = 1.0
+        return shares
 
     def defining_files(self, name: str, limit: int) -> list[str]:
         """Return the files that define a name, those of the highest weight first."""

@@ -182,11 +182,20 @@ def rarest_terms(corpus: Corpus, text: str, count: int) -> dict[int, float]:
     return {term: wanted[term] for term in sorted(known, key=lambda t: (counted[t], t))[:count]}
 
 
-def score_chunks(corpus: Corpus, wanted: Mapping[int, float], weights: Weights = WEIGHTS) -> Floats:
-    """Return the score of each chunk for the weighted terms of a question."""
+def score_chunks(
+    corpus: Corpus,
+    wanted: Mapping[int, float],
+    weights: Weights = WEIGHTS,
+    shares: Floats | None = None,
+) -> Floats:
+    """Return the score of each chunk for the weighted terms of a question.
+
+    `shares` are the shares of the score that each file keeps, those of its group by default.
+    """
     wanted = _rarest(corpus, wanted)
     chunk, file = _match(corpus, wanted, weights)
-    keep = (corpus.weight * corpus.alive)[corpus.file_of]
+    shares = corpus.weight if shares is None else shares
+    keep = (shares * corpus.alive)[corpus.file_of]
     scores = (chunk + weights.file * file[corpus.file_of]) * keep
     more = _feedback(corpus, wanted, scores, weights)
     if more:

@@ -270,3 +270,27 @@ def test_a_view_of_several_segments_finds_what_one_of_a_single_segment_finds(
     for n in range(40):
         if f"m{n}.py" in several.place:
             assert paths(several, f"work_{n}")[0] == paths(whole, f"work_{n}")[0]
+
+
+@pytest.mark.parametrize(
+    ("question", "asks"),
+    [
+        ("what is spring.datasource.max-wait set to?", True),
+        ("`spring.datasource.maxWait`", True),
+        ("why com.acme.pay.Retry waits", False),
+        ("source.wait.max() is slow", False),
+        ("https://spring.datasource.max/wait", False),
+        ("max wait", False),
+    ],
+)
+def test_a_question_about_a_setting_finds_where_it_is_set(
+    indexes: Indexes, question: str, asks: bool
+) -> None:
+    """Configuration counts less than code, but it is the answer if its key is named."""
+    code = b"class Wait:\n    'spring.datasource.max-wait'\n    def max_wait(self): ...\n"
+    files = {f"src/wait{n}.py": code for n in range(3)}
+    indexes.repo.commit({**files, "config/app.yml": b"spring:\n  datasource:\n    max-wait: 3\n"})
+    view = indexes.view()
+    plain = dict(view.match("spring datasource max wait").files(9))["config/app.yml"]
+    score = dict(view.match(question).files(9)).get("config/app.yml", 0.0)
+    assert (score > plain) == asks
