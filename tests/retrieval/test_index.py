@@ -288,8 +288,8 @@ def test_a_question_about_a_setting_finds_where_it_is_set(
 ) -> None:
     """Configuration counts less than code, but it is the answer if its key is named."""
     code = b"class Wait:\n    'spring.datasource.max-wait'\n    def max_wait(self): ...\n"
-    files = {f"src/wait{n}.py": code for n in range(3)}
-    indexes.repo.commit({**files, "config/app.yml": b"spring:\n  datasource:\n    max-wait: 3\n"})
+    setting = b"spring:\n  datasource:\n    max-wait: 3\n"
+    indexes.repo.commit({"src/one.py": code, "src/two.py": code, "config/app.yml": setting})
     view = indexes.view()
     plain = dict(view.match("spring datasource max wait").files(9))["config/app.yml"]
     score = dict(view.match(question).files(9)).get("config/app.yml", 0.0)
