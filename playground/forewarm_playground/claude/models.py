@@ -118,7 +118,9 @@ def _model(name: str, row: Mapping[str, Any]) -> Model:
         values["price"] = Price(**row["price"])
         values["tier"] = Tier(**row["tier"]) if "tier" in row else None
         return Model(id=name, **values)
-    except (KeyError, TypeError) as error:
+    except KeyError as error:
+        raise ConfigurationError(f"models.{name}", f"the key {error} is missing") from error
+    except TypeError as error:
         raise ConfigurationError(f"models.{name}", str(error)) from error
 
 

@@ -298,7 +298,12 @@ class SlackConfig(_Table):
 
 
 def _problem(error: Any) -> str:
-    return f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}"
+    where = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"{where}: this key is unknown"
+    if error["type"] == "missing":
+        return f"{where}: this key is missing"
+    return f"{where}: {error['msg'][:1].lower()}{error['msg'][1:]}"
 
 
 def _with_manifest(table: dict[str, Any]) -> dict[str, Any]:

@@ -134,3 +134,8 @@ def test_pages_of_models_join_without_gap_or_overlap() -> None:
         "first_id": None,
         "last_id": None,
     }
+
+
+def test_a_model_without_a_price_is_told_which_key_it_lacks() -> None:
+    with pytest.raises(ConfigurationError, match=r"models\.m: the key 'price' is missing"):
+        models_from({"models": {"m": {"context": 1000}}})

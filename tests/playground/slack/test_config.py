@@ -88,3 +88,12 @@ def test_a_file_that_is_no_toml_is_named(tmp_path: Path) -> None:
         SlackConfig.load(tmp_path / "slack.toml")
     with pytest.raises(ConfigError, match=r"none\.toml"):
         SlackConfig.load(tmp_path / "none.toml")
+
+
+def test_a_key_is_called_unknown_or_missing_in_plain_words() -> None:
+    with pytest.raises(ConfigError) as caught:
+        SlackConfig.parse({"app": {"nmae": "x"}, "users": [{"name": "asker"}]})
+    assert set(caught.value.problems) == {
+        "app.nmae: this key is unknown",
+        "users.0.id: this key is missing",
+    }
