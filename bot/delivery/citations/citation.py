@@ -20,7 +20,7 @@ _RANGE = rf"{_LINE}(?:\s?(?:[-\u2013\u2014\u301c\uff5e]|\.\.)\s?{_LINE})?"
 _DASH = r"\s?(?:[-\u2013\u2014~\u301c\uff5e\u2026]|\.\.\.?)\s?|\sto\s"
 _CODE_RANGE = rf"{_LINE}(?:(?:{_DASH}){_LINE})?"
 _LINES = re.compile(
-    rf"[:#]\s?(?:lines?\s)?{_CODE_RANGE}(?:(?:\s?[,;&]\s?(?:and\s)?|\sand\s){_CODE_RANGE})*\Z"
+    rf"[:#]\s?(?:lines?[\s-])?{_CODE_RANGE}(?:(?:\s?[,;&]\s?(?:and\s)?|\sand\s){_CODE_RANGE})*\Z"
 )
 _PROSE_LINES = re.compile(rf"[:#]{_RANGE}(?:,{_RANGE})*")
 _NUMBERS = re.compile(r"L?(\d{1,7})(?:C\d{1,5}|:\d{1,5})?")
@@ -188,6 +188,6 @@ def may_locate(text: str) -> bool:
 
 
 _GROWING = re.compile(
-    r"(?:[:#]\s?(?:lines?\s)?[L\d,;:C.\s\u2013\u2014~\u301c\uff5e\u2026&adnot-]*"
+    r"(?:[:#]\s?(?:lines?[\s-])?[L\d,;:C.\s\u2013\u2014~\u301c\uff5e\u2026&adnot-]*"
     r"|#.*|::?[\w$.:~?!()]*)\Z"
 )

@@ -41,7 +41,7 @@ from bot.delivery.citations.tokens import (
     without_tail,
 )
 from bot.delivery.citations.verifier import Verifier
-from bot.delivery.citations.worded import cite_behind
+from bot.delivery.citations.worded import cite_behind, lines_alone
 
 WORD = re.compile(r"[A-Za-z0-9]")
 _NO_PATH = re.compile(r"[^A-Za-z0-9./\\-]")
@@ -236,13 +236,18 @@ class Scanner:
         for one in self._verifier.in_words(self._free_line, text, final=True):
             if one.cited is not None:
                 cited.append((one.begin, one.end, one.words_end, one.cited))
-        for found in SHAPE.finditer(text) if ":" in text or "#" in text else ():
+        at = 0 if ":" in text or "#" in text else len(text)
+        while (found := SHAPE.search(text, at)) is not None:
             begin, end = self._citation_in(text, *found.span())
             piece = text[begin:end]
             is_shaped = shaped(text[begin : min(end, found.end())]) is not None
             read = self._verifier.read(piece) if is_shaped else None
             if read is not None and WORD.match(text, end) is None:
                 cited.append((begin, end, end, read))
+                at = max(end, found.end())
+            else:
+                # A path may follow a colon: "file:src/a.py:5".
+                at = found.end("path") + 1
         return sorted(cited, key=itemgetter(0))
 
     def _citation_in(self, text: str, begin: int, end: int) -> tuple[int, int]:
@@ -335,6 +340,9 @@ class Scanner:
         if named is not None and self._verifier.names_file(named.path):
             cited = cited if cited and self._verifier.is_same(cited, named) else named
         path = self._verifier.file_named(bare)
+        said = lines_alone(bare) if cited is not None and cited.ranges and path is None else ()
+        if cited is not None and said and said != cited.ranges:
+            cited = replace(cited, ranges=said)
         if cited is not None and path is None and _looks_like_citation(text):
             # A label that says more than one citation is text: each leads to its own lines.
             self._nested(text)
@@ -401,7 +409,8 @@ class Scanner:
             self._verifier.muted = False
             return
         differs = path is not None and (finding.fate == "corrected" or path != finding.key[1])
-        if differs:
+        says_lines = path is None and bool(lines_alone(text.strip("`*_ ")))
+        if differs or (says_lines and finding.fate == "corrected"):
             # The label must name the lines that the link leads to.
             self._verifier.show(self._writer, replace(finding, fate="corrected"), text)
             return

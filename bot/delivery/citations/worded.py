@@ -331,6 +331,15 @@ def cite_behind(path: str, text: str, at: int, *, final: bool) -> tuple[Citation
     return None, at
 
 
+def lines_alone(text: str) -> Ranges:
+    """Return the lines that a whole text says, such as the label of a link; none if it does not."""
+    text = text.strip()
+    if len(text) >= _NEAR or not text.endswith(_ENDS):
+        return ()
+    read = (one for one in _read_forms(f" {text.translate(_FLAT)}") if one.ranges)
+    return next((one.ranges for one in read if one.end == len(text) + 1), ())
+
+
 @lru_cache(maxsize=1_024)
 def _read_forms(rest: str) -> Sequence[_Lines]:
     """Read the text behind a path in every form. It is often the same: a blank, a full stop."""
