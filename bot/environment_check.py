@@ -5,6 +5,7 @@ The functions take the environment as an argument: only `bot.settings` reads it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ FAMILIES = ("FOREWARM_GIT_TOKEN_", "FOREWARM_REPOSITORY_TOKEN_")
 """How variables begin whose rest names a host or a repository."""
 
 PROXIES = ("HTTPS_PROXY", "HTTP_PROXY")
+_TOKEN = re.compile(r"[!-~]*", re.ASCII)
 CERTIFICATES = ("SSL_CERT_FILE", "GIT_SSL_CAINFO")
 
 
@@ -34,9 +36,13 @@ def address_problem(address: str) -> str | None:
 
 
 def network_problems(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Return a sentence for each proxy and certificate with which no connection can be opened."""
+    """Return a sentence for each proxy, certificate and git token that no connection can use."""
     given = {name.upper(): value for name, value in environment.items() if value}
-    return (*_proxy_problems(given), *_certificate_problems(given))
+    return (
+        *_proxy_problems(given),
+        *_certificate_problems(given),
+        *_git_token_problems(environment),
+    )
 
 
 def _proxy_problems(given: Mapping[str, str]) -> Iterator[str]:
@@ -57,6 +63,21 @@ def _certificate_problems(given: Mapping[str, str]) -> Iterator[str]:
             yield (
                 f"{name} is {given[name]}, which cannot be used ({problem}), so no certificate can"
                 " be checked: set it to a file of certificates in PEM, or remove it."
+            )
+
+
+def _git_token_problems(environment: Mapping[str, str]) -> Iterator[str]:
+    """Tell of tokens that a git host would call wrong, because of how they were written."""
+    for name, value in environment.items():
+        token = value.strip()
+        if not name.startswith(FAMILIES):
+            continue
+        if token[:1] in ("'", '"'):
+            yield f"{name} begins with a quotation mark: remove it at both ends."
+        elif _TOKEN.fullmatch(token) is None:
+            yield (
+                f"{name} holds a blank, a line break or another character that no token has: copy"
+                " the token again, and nothing else."
             )
 
 

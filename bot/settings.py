@@ -562,7 +562,7 @@ def read_settings() -> Settings:
 
 
 def require_network() -> None:
-    """Raise `SettingsError` if proxies or certificates are set that no connection can use."""
+    """Raise `SettingsError` for proxies, certificates and git tokens that no connection can use."""
     if problems := network_problems(os.environ):
         raise SettingsError(problems)
 

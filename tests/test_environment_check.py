@@ -165,3 +165,13 @@ def test_variables_of_oauth_without_its_client_are_named(monkeypatch: pytest.Mon
     assert without_oauth(read_settings()) == ("SLACK_CLIENT_SECRET", "FOREWARM_WORKSPACES")
     monkeypatch.setenv("SLACK_CLIENT_ID", "1.1")
     assert without_oauth(bot.settings.read_settings()) == ()
+
+
+@pytest.mark.parametrize("name", ["FOREWARM_GIT_TOKEN_GITHUB_COM", "FOREWARM_REPOSITORY_TOKEN_PAY"])
+@pytest.mark.parametrize("value", ['"ghp_made-up"', "ghp_made up", "ghp_made\nup", "ghp_…"])
+def test_a_git_token_that_was_written_wrongly_is_named_and_not_shown(name: str, value: str) -> None:
+    """The host would only call it wrong or expired."""
+    (sentence,) = network_problems({name: value})
+    assert sentence.startswith(name)
+    assert value not in sentence
+    assert network_problems({name: " user:ghp_made-up\n", "OTHER_TOKEN": value}) == ()
