@@ -28,7 +28,10 @@ _ITEM = re.compile(_CODE_RANGE)
 _PROSE_NAME = re.compile(r"#[A-Za-z_$][\w$]*(?:(?:\.|::)[A-Za-z_$][\w$]*)*")
 _MORE = re.compile(r"(?:[,:C.]|::|\s?(?:[-\u2013\u2014\u301c\uff5e]|\.\.)\s?)?L?\Z|\s\Z")
 _GOES_ON = re.compile(r"_*[A-Za-z0-9]")
-_IDENTIFIER = re.compile(r"::?([A-Za-z_$][\w$]*(?:(?:\.|::)[A-Za-z_$~][\w$]*)*[?!]?(?:\(\))?)\Z")
+_IDENTIFIER = re.compile(
+    r"::?([A-Za-z_$][\w$]*(?:(?:\.|::)[A-Za-z_$~][\w$]*)*[?!]?(?:\(\))?)"
+    r"(?:\[[^\]]*\])?\Z"
+)
 _NAME = re.compile(
     r"#(operator\s\S.*|\(\w+ \*?\w+\) ?\w+|[\w:]*\w<[\w\s,.:&*'?<>]*>\S*"
     r"|\"[^\"]+\"|'[^']+'|\[[^\]]+\]|[^\s/][^\s]*(?:\([^()]*\)\S*)?)\Z"

@@ -242,8 +242,9 @@ class Scanner:
             piece = text[begin:end]
             is_shaped = shaped(text[begin : min(end, found.end())]) is not None
             read = self._verifier.read(piece) if is_shaped else None
-            if read is not None and WORD.match(text, end) is None:
-                cited.append((begin, end, end, read))
+            if read is not None and self._verifier.may_name_file(read):
+                if WORD.match(text, end) is None:
+                    cited.append((begin, end, end, read))
                 at = max(end, found.end())
             else:
                 # A path may follow a colon: "file:src/a.py:5".

@@ -204,6 +204,11 @@ class Verifier:
                 return True
         return False
 
+    def may_name_file(self, cited: Citation) -> bool:
+        """Return whether a citation is checked: its path is known, or ends as known files do."""
+        index = self._index
+        return index is None or index.knows(cited.path) or index.looks_like_file(cited.path)
+
     def read_known(self, text: str) -> Citation | None:
         """Return the citation of a known path that a whole text is, None if it is none."""
         cited = self.read(text)
@@ -405,10 +410,7 @@ class Verifier:
     def struck(self, text: str) -> None:
         """Count a citation that was shown before it could be checked."""
         cited = self.read(text)
-        index = self._index
-        if cited is not None and (
-            index is None or index.knows(cited.path) or index.looks_like_file(cited.path)
-        ):
+        if cited is not None and self.may_name_file(cited):
             self._count(cited, None, "wrong")
 
     def page(self, address: str) -> Citation | None:

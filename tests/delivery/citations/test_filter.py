@@ -79,6 +79,14 @@ def in_pieces(
         ("[line 99](src/auth.py#L3)", "line 99"),
         ("[lines 3-99](src/auth.py#L3)", f"[`src/auth.py:3-5`]({PAGE}/src/auth.py#L3-L5)"),
         ("[it](src/auth.py#lines-3-5)", f"[it]({PAGE}/src/auth.py#L3-L5)"),
+        (
+            "origin/main:src/auth.py:3",
+            f"origin/main:[`src/auth.py:3`]({PAGE}/src/auth.py#L3-L3)",
+        ),
+        (
+            "`src/auth.py::login[a-1]`",
+            f"`src/auth.py::login[a-1]` [\u2197]({PAGE}/src/auth.py#L3-L3)",
+        ),
         ("file:src/auth.py:3", f"file:[`src/auth.py:3`]({PAGE}/src/auth.py#L3-L3)"),
         ("[the login](src/auth.py)", f"[the login]({PAGE}/src/auth.py)"),
         ("[`src/auth.py`](src/auth.py)", f"[`src/auth.py`]({PAGE}/src/auth.py)"),
