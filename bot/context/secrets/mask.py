@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-SCANNER_VERSION = 11
+SCANNER_VERSION = 12
 """Raise it when the scanner finds other values than before: cached results are then forgotten."""
 
 

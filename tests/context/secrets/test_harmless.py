@@ -189,6 +189,12 @@ UNTOUCHED: list[tuple[str, str]] = [
     (".env", "RECAPTCHA_SITE_KEY=6LofyE1uo5vEun3WLG9OmAOfdbLO5YOZiiO6oGB8"),
     ("a.sql", "CREATE TABLE m (id int, sha char(40));\nINSERT INTO m VALUES (1,'f84dbbcddb6624');"),
     ("a.sh", "openssl enc -pass pass:$KEY -in a; openssl enc -pass pass:password -in b"),
+    ("a.yml", "login:\n  password: Kennwort\n  username: Benutzer"),
+    ("a.py", 'parser.add_argument("--password", "-p", help="the words to log in with")'),
+    ("a.md", "The keys `user / group` and the pages: home / settings"),
+    ("a.yml", "https://bob@a.local:8080/x@2"),
+    ("a.ts", "await page.fill('input[name=\"password\"]', password);"),
+    ("a.py", 'auth = ("basic", "digest")'),
 ]
 
 

@@ -23,6 +23,7 @@ LEAST = {
     "orchard.txt": 0.97,
     "harbour.txt": 0.94,
     "lagoon.txt": 0.98,
+    "quarry.txt": 0.91,
 }
 """The third set has more passwords whose place says little: in tables of tests, in prose, in lists
 of a program's own form. Of the last three, many passwords are words. At the first look 80.4 % of
@@ -30,7 +31,8 @@ the 179 values of `freight` were hidden and 74.9 % of the 171 of `carrier`. When
 mended by `freight` alone, 81.9 % of `carrier` were. `orchard` has 68 values of ordinary kinds and
 was written after that: 94.1 % at its first look. `harbour` and `lagoon` are halves of one set: at
 the first look 84.0 % of the 144 values and 75.5 % of the 143 were hidden. When the rules had been
-mended by `harbour` alone, 75.5 % of `lagoon` were."""
+mended by `harbour` alone, 75.5 % of `lagoon` were. `quarry` has ordinary files whose passwords are
+words, and was written after that: 74.1 % of its 139 values at the first look."""
 MOST_SHOWN = 7
 """Bytes of a secret in a row that may be shown: no more than a template's word or a prefix."""
 

@@ -123,7 +123,10 @@ def _counts_in_text(secret: NameInText, bare: BareSpan, value: str, proof: Proof
     is_told = kind == "xml" or is_alone(text, start, bare.to) or is_connection(text, start, bare.to)
     if (is_password if is_told else is_marked_password)(value):
         return True
-    if kind == "prose" and _SETTING_BEFORE.search(text, max(0, start - 80), start):
+    is_variable = kind == "prose" and secret.name.isupper() and is_sole_password(secret.name)
+    if text[secret.end : bare.at] == "=" and (
+        is_variable or _SETTING_BEFORE.search(text, max(0, start - 80), start)
+    ):
         return is_word_secret(value)
     return kind == "xml" and _is_element(secret, bare.to) and is_word_secret(value)
 
@@ -191,6 +194,8 @@ def _is_sole(secret: NameInText, bare: BareSpan) -> bool:
         return False
     if is_sole_password(name):
         return True
+    if text[at].isupper() and secret.kind == "yaml" and between == ": ":
+        return is_of_service(text, start, name) and is_beside_user(text, start, to)
     return text[at].islower() and (
         (secret.kind == "config" and _PREFIXED.search(name) and not OF_MESSAGES.search(name))
         or (secret.kind == "yaml" and _AMONG_SETTINGS.match(text, to) and between == "=")
@@ -209,6 +214,7 @@ _NEXT_ELEMENT = re.compile(
     r"</(?:key|name)>\s{0,80}<(?:string|defaultValue|value)>[a-z][^<>\s]{3,100}</"
 )
 """Its name stands in the element before: property lists, and parameters of Jenkins."""
+_IN_PROPERTY = re.compile(r"\"[^<>\n]{0,60}>[a-z][^<>\s]{3,100}</(?:property|prop|entry|param)>")
 _UNTRANSLATED = re.compile(r"\"[ ]translatable=\"false\">[^<>\s]{4,100}</")
 """A text of Android that is no label."""
 
@@ -221,6 +227,8 @@ def _is_element(secret: NameInText, to: int) -> bool:
     if _IN_TAG.match(secret.text, secret.start - 1, to + 2):
         return True
     if _UNTRANSLATED.match(secret.text, secret.end):
+        return True
+    if is_sole_password(secret.name) and _IN_PROPERTY.match(secret.text, secret.end):
         return True
     is_message = OF_MESSAGES.search(secret.name) is not None
     return not is_message and _NEXT_ELEMENT.match(secret.text, secret.end) is not None

@@ -8,6 +8,7 @@ from bot.context.secrets.assignments.names_in_text import NameInText
 from bot.context.secrets.assignments.proof import Proof, counts
 from bot.context.secrets.candidate import Candidate
 from bot.context.secrets.formats import WITHOUT_STATEMENTS
+from bot.context.secrets.judgement.names import is_password_name
 from bot.context.secrets.judgement.passwords import is_word_secret
 
 _SHELL_DEFAULT = re.compile(r"""=["']?\$\{\w{1,40}:?[-=](?P<value>[^}\s"'$]{4,200})\}""")
@@ -18,6 +19,19 @@ _TYPED_INTO = re.compile(
     r"""\w{0,12}\(|[ ]?,[ ]with:[ ]|[ ]?,[ ]:with[ ]=>[ ])\s{0,8}["'`](?P<value>[^"'`\n{]{4,100})"""
 )
 """A password that a test types into a form: `getByLabel("Password").fill("…")`."""
+_FILLS = re.compile(r"""\.(?:fill|type|setValue|typeText)\([ ]?["'`][^\n,]{0,60}\Z""")
+_BEHIND_SELECTOR = re.compile(
+    r"""["'`]?\]?(?P<quote>["'`]),[ ]?["'`](?P<value>[^"'`\n{]{4,100})["'`][,)]"""
+)
+
+
+def _typed_by_selector(text: str, start: int, end: int) -> re.Match[str] | None:
+    """Match what a test types: `page.fill('input[name="password"]', '…')`."""
+    if _FILLS.search(text, max(0, start - 80), start) is None:
+        return None
+    return _BEHIND_SELECTOR.match(text, end)
+
+
 _BYTES = re.compile(
     r"(?:\[[^\]\n]{0,20}\]){0,2}[ \t]{0,20}(?::[ ]?[\[\]\w; ]{1,20})?(?::?=|:)"
     r"[ \t]{0,20}\n?[ \t]{0,40}(?:[\w.!\[\] ]{1,30})?[\[{(]{1,2}\s{0,40}"
@@ -44,6 +58,9 @@ def find_language_literal(secret: NameInText, proof: Proof) -> Candidate | None:
         typed = _TYPED_INTO.match(text, end)
         if typed and is_word_secret(typed["value"]):
             return Candidate(*typed.span("value"), label, "quotes")
+    if is_password_name(secret.name) and (typed := _typed_by_selector(text, start, end)):
+        is_secret = is_word_secret(typed["value"])
+        return Candidate(*typed.span("value"), label, "quotes") if is_secret else None
     is_key = strength == "password" or secret.name.lower().endswith("key")
     if is_key and (bytes_found := _BYTES.match(text, end)):
         is_secret = len(set(bytes_found["value"].split(","))) >= _DISTINCT_BYTES

@@ -122,7 +122,9 @@ _USER_AND_PASSWORD = re.compile(
     r"""(?P<quote>["'`])(?P<value>[^"'`\n]{4,100})(?P=quote)\s{0,20}\)"""
 )
 _OF_USER = re.compile(r"(?i)user|mail|login|name\Z|account")
-_SENDS = re.compile(r"(?:\A|[.>:_])(?:[lL]ogin|[lL]og_?[iI]n|[aA]uthenticate|NetworkCredential)\Z")
+_SENDS = re.compile(
+    r"(?:\A|[.>:_])(?:[lL]ogin|[lL]og_?[iI]n|[aA]uthenticate|NetworkCredential|http_auth|basic_auth|BasicAuth)\Z"
+)
 
 
 def _match_pair(text: str, opening: re.Match[str], name: str) -> re.Match[str] | None:

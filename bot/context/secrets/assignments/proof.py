@@ -10,19 +10,25 @@ from typing import Literal
 from bot.context.secrets.assignments.names_in_text import NameInText
 from bot.context.secrets.assignments.surroundings import is_of_session
 from bot.context.secrets.judgement.names import Strength
-from bot.context.secrets.judgement.passwords import is_marked_password, is_password, is_words_secret
+from bot.context.secrets.judgement.passwords import (
+    is_joined_secret,
+    is_marked_password,
+    is_password,
+    is_words_secret,
+)
 from bot.context.secrets.judgement.randomness import is_random, is_uuid
 from bot.context.secrets.judgement.references import is_harmless
 from bot.context.secrets.judgement.values import is_dense, is_mixed, is_typed
 
-Proof = Literal["typed", "marked", "likely", "sole"]
+Proof = Literal["typed", "marked", "likely", "sole", "session"]
 """How well a place proves that it holds a password. A `likely` one needs a digit only, a `sole` one
-may be a word."""
+may be a word, and one of a `session` several words."""
 TESTS: dict[Proof, Callable[[str], bool]] = {
     "typed": is_typed,
     "marked": is_marked_password,
     "likely": is_password,
     "sole": is_words_secret,
+    "session": is_joined_secret,
 }
 OF_MESSAGES = re.compile(r"(?i)err|valid|label|msg|message|i18n|title|hint|rule|placeholder|schema")
 
@@ -34,7 +40,7 @@ def choose_proof(secret: NameInText, is_password: bool) -> Proof:
     if is_password:
         return "likely"
     if is_of_session(secret.text, secret.start, secret.end, secret.kind):
-        return "sole"
+        return "session"
     # In YAML, the value of `secret` is often the name of one.
     return "marked" if secret.kind != "yaml" or secret.name.isupper() else "typed"
 

@@ -44,6 +44,7 @@ _OPERATOR = re.compile(
       | (?(close)[ \t]to[ \t]{{1,4}}|(?!))                   # "password" to "…"
       | \.(?:orElse|getOrElse|unwrap_or|ifEmpty)\w{{0,8}}\(\{{?[ ]?  # getenv("SECRET").orElse("…")
       | {_GAP},?{_GAP}(?:-[ ])?{_VALUE_KEY}                 # name: PASSWORD, value: "…"
+      | ["'];[ ]{_VALUE_KEY}                                # name = "token"; value = "…"
       | ,?[ \t]{{0,8}}\n
         (?:[ \t]{{0,40}}["']?\w{{1,30}}["']?[ \t]{{0,20}}[:=][^\n{{}}]{{0,100}}\n){{1,3}}
         [ \t]{{0,60}}{_VALUE_KEY}                           # name = "password" … value = "…"
@@ -127,7 +128,7 @@ def _is_option(secret: NameInText) -> bool:
 
 
 _WITH_DEFAULT = re.compile(
-    r"""(?:(?i:env\w{0,12}|environ\.get|putenv)|ENV\.fetch|setProperty|define)\(\s{0,8}["'][\w.]{0,60}\Z"""
+    r"""(?:(?i:env\w{0,12}|environ\.get|putenv)|ENV\.fetch|setProperty|define|props\.put|properties\.put)\(\s{0,8}["'][\w.]{0,60}\Z"""
     r"""|(?i:values|\),)\s{0,8}\((?:\s{0,4}\d{1,10},)?\s{0,4}["'][\w.]{0,60}\Z"""
 )
 """What takes the name of a setting and its value: `getenv("PASSWORD", "…")`, rows of SQL."""

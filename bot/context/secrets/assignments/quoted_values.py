@@ -79,10 +79,13 @@ def find_following(secret: NameInText, at: int, to: int) -> Iterator[Candidate]:
 def is_set(secret: NameInText, literal: QuotedSpan) -> bool:
     """Tell whether a literal is the only argument of a setter: `setPassword("…")`.
 
-    A builder sets the user too: `.username("ada").password("…")`.
+    A builder sets the user too: `.username("ada").password("…")`. A list of
+    arguments sets an option.
     """
     text, start, end = secret.text, secret.start, secret.end
     is_setter = text.startswith(("set", "Set"), start) or ".set" in text[start:end].lower()
+    if text[start] == "-" and _NEXT_ARGUMENT.fullmatch(text, end, literal.at):
+        return " " not in text[literal.at : literal.to]
     if text[end : literal.at] != '("' or not text.startswith('")', literal.to):
         return False
     return is_setter or (text[start] == "." and is_beside_user(text, start, literal.to + 2))
@@ -91,6 +94,11 @@ def is_set(secret: NameInText, literal: QuotedSpan) -> bool:
 _ASSIGNED = re.compile(
     r"[^\n\"']{0,60}(?:(?<![=!<>])=|<-)[ \t]{0,8}[bBrRuULN@]{0,2}\\{0,2}[\"'`]\Z"
 )
+_PUT = re.compile(r"""(?:put|setProperty)\([\"'][\w.]{0,40}\Z""")
+_NEXT_ARGUMENT = re.compile(r"""["'],[ ]?["']""")
+"""A list of arguments: `["--password", "…"]`."""
+_BLOCK = re.compile(r"""\)[ ]{0,4}\{[ ]{0,4}["']""")
+"""A value that a test in Ruby names: `let(:password) { "…" }`."""
 _IN_CONFIG = re.compile(r"(?:\A|\n)config[ ]:[^\n]{1,200}(?:\n[ \t]{1,20}[^\n]{0,200}){0,12}\Z")
 """A statement of a configuration in Elixir."""
 _OF_PAIR = re.compile(r"""["'],\s{0,80}["']value["']:\s{0,8}["']\Z""")
@@ -108,7 +116,8 @@ def _is_sole(secret: NameInText, literal: QuotedSpan) -> bool:
     if OF_MESSAGES.search(name):
         return False
     if not is_assigned:
-        return is_set(secret, literal) and text[at : at + 1].islower()
+        is_lower = text[at : at + 1].islower()
+        return is_set(secret, literal) and (is_lower or is_beside_user(text, start, to))
     if is_sole_password(name) or is_set_option(secret):
         return True
     if not text[at : at + 1].islower():
@@ -116,6 +125,10 @@ def _is_sole(secret: NameInText, literal: QuotedSpan) -> bool:
     between = text[end:at]
     if kind not in WITHOUT_STATEMENTS and kind != "json" and _ASSIGNED.match(between):
         return "." not in name
+    if kind == "ruby" and _BLOCK.fullmatch(between):
+        return True
+    if _PUT.search(text, max(0, start - 40), start):
+        return True
     if "\n" not in between and is_beside_user(text, start, to):
         return True
     if kind in {"yaml", "config"} and "\n" not in between and is_of_service(text, start, name):

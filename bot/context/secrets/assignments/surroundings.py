@@ -23,7 +23,21 @@ def is_of_arn(text: str, start: int, end: int) -> bool:
 
 def strength_of_key(text: str, start: int, end: int) -> Strength | None:
     """Judge a name that says no more than `key` by the word or the object that it belongs to."""
-    return _strength_in_prose(text, start) or _strength_of_parent(text, start, end)
+    return (
+        _strength_in_prose(text, start)
+        or _strength_of_parent(text, start, end)
+        or _strength_in_block(text, start, end)
+    )
+
+
+_KEY_OF_BYTES = re.compile(r"""key:[ ]["']?[A-Za-z0-9+/]{43}=["']?[ \t]*(?:\n|\Z)""")
+
+
+def _strength_in_block(text: str, start: int, end: int) -> Strength | None:
+    """Judge the `key` of `encryption:` in YAML, if it is base64 of 32 bytes."""
+    if _KEY_OF_BYTES.match(text, start) is None:
+        return None
+    return secret_strength(f"{_parents(text, start)}_key")
 
 
 def _strength_in_prose(text: str, start: int) -> Strength | None:
@@ -103,8 +117,11 @@ def is_of_session(text: str, start: int, end: int, kind: str) -> bool:
     `session: {secret: …}`, and `secret = …` in a server's settings.
     """
     name = text[start:end].lower().replace("_", "").replace("-", "")
+    if name == "secretkey" and kind == "python":
+        # Flask and Django sign sessions with it.
+        return True
     if name != "secret":
-        return name.endswith(("cookiesecret", "sessionsecret"))
+        return name.endswith(("cookiesecret", "sessionsecret", "jwtsecret", "jwtsecretkey"))
     if kind == "config":
         # Servers for RADIUS, SIP and others call a password so.
         return _LOWER_VALUE.match(text, end) is not None
@@ -125,7 +142,7 @@ _BESIDE = (
 )
 """A setting that stands beside a password: its user, or the place of its server."""
 _USER_BEFORE = re.compile(
-    rf"(?is)(?:\A|[^a-z]|[^a-z]with){_BESIDE}[^\n]{{0,120}}\n?[^\n]{{0,120}}\Z"
+    rf"(?is)(?:\A|[^a-z]|[^a-z]with|[^a-z]set){_BESIDE}[^\n]{{0,120}}\n?[^\n]{{0,120}}\Z"
 )
 _USER_AFTER = re.compile(rf"(?i)[^\n]{{0,60}}\n?[^\n]{{0,20}}[^a-z\n]{_BESIDE}")
 

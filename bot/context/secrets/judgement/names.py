@@ -155,7 +155,7 @@ _SOLE_PASSWORD = re.compile(
     r"|kafka|smtp|e?mail|imap|ldap|bind|s?ftp|ssh|root|sql|sa|broker|nexus|sonatype|ossrh|wifi"
     r"|vault|sudo|become|backup|replication|keycloak|grafana|elastic(?:search)?|master|admin|initial"
     r"|restic|borg|bootstrap|security[-_.]user|basic[-_]?auth|minio|pgadmin|mqtt|radius|proxy|ci"
-    r"|connectionstrings?|deploy|service|encryptor|encryption|gpg|sonar|artifactory|jenkins|gitlab"
+    r"|connection(?:strings?)?|deploy|service|encryptor|encryption|gpg|sonar|artifactory|jenkins|gitlab"
     r"|registry|harbor|cassandra|clickhouse|influx(?:db)?|neo4j|mssql|db2|nats|ipmi|snmp|tomcat"
     r"|key[-_]?store|trust[-_]?store|certificate|p12|pfx|jks|ssl|vnc|rdp|samba|airflow|superset)[-_.]?"
     r"(?:(?:root|admin|user|master|login|default)[-_.]?)?(?:password|passwd|passphrase|pass|pwd)\Z"

@@ -141,6 +141,19 @@ def is_words_secret(value: str) -> bool:
     )
 
 
+_JOINED = re.compile(r"[a-z]{2,20}(?:[_-][a-z0-9]{2,20}){2,6}")
+
+
+@lru_cache(maxsize=8_192)
+def is_joined_secret(value: str) -> bool:
+    """Tell whether the secret of sessions can have this value: signs may join its words."""
+    return is_words_secret(value) or (
+        _JOINED.fullmatch(value) is not None
+        and _OF_NO_SECRET.search(value) is None
+        and not is_reference(value)
+    )
+
+
 _WORD_SECRET = re.compile(r"(?![a-z]+[A-Z])[A-Za-z][A-Za-z0-9!@%^*+'-]{4,60}")
 _OF_NO_SECRET = re.compile(
     r"(?i)pass|pwd|secret|token|(?<!mon)(?<!don)(?<!tur)key(?!board)|cred|auth|admin|root|user|login|test|demo"

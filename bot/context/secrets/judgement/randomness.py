@@ -25,7 +25,9 @@ def is_sequence(value: str) -> bool:
     if len(set(value.replace("-", ""))) <= 3:
         return True
     steps = sum(ord(b) - ord(a) in (0, 1) for a, b in pairwise(value))
-    return steps * 10 >= 6 * (len(value) - 1)
+    # A word may hold three such pairs: `stucco`.
+    least = 8 if len(value) < 12 and value.isalpha() else 6
+    return steps * 10 >= least * (len(value) - 1)
 
 
 def entropy(value: str) -> float:

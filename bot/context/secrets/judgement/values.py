@@ -80,6 +80,8 @@ def is_dense(value: str) -> bool:
     )
 
 
+_LEAST_PLAIN = 40
+"""Characters of a salt without what looks like templates."""
 _SALT = re.compile(r"[\w!@#$%^&*+=?~.,:;<>/`'\"-]{48,100}")
 
 
@@ -89,7 +91,7 @@ def _is_salt(value: str) -> bool:
         _SALT.fullmatch(value) is not None
         and "://" not in value
         and not is_example(value)
-        and without_templates(value) == value
+        and len(without_templates(value)) >= _LEAST_PLAIN
     )
 
 

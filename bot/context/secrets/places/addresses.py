@@ -57,7 +57,8 @@ def _user_part(text: str, start: int, run: str) -> Iterator[Candidate]:
         if len(user) >= 20 and "/" not in user and is_random(user):
             yield Candidate(start, start + len(user), "token", "form")
         return
-    if any(char in user for char in "/?#@"):
+    # A user may be an address of mail; then the host follows a second sign.
+    if any(char in user for char in "/?#") or ("@" in user and len(user) > run.rfind("@")):
         return
     begin = len(user) + 1
     secret = run[begin:last]

@@ -9,6 +9,7 @@ from functools import lru_cache
 from bot.context.secrets.candidate import Candidate
 from bot.context.secrets.judgement.passwords import is_marked_password, is_password
 from bot.context.secrets.judgement.randomness import is_random
+from bot.context.secrets.judgement.references import without_templates
 from bot.context.secrets.judgement.values import is_mixed
 from bot.context.secrets.literals import STRING, USER
 from bot.context.secrets.word_search import find_places, word_of
@@ -99,6 +100,7 @@ _MADE = frozenset(["algoliasearch(", "NewStaticV", "NewStaticCredentials("])
 """Calls whose keys are made by a machine."""
 _OF_PASSWORDS = frozenset(
     [
+        "CookieStore(",
         "jwt.",
         "JWT.",
         "JWT::",
@@ -122,6 +124,8 @@ def _is_argument(text: str, start: int, literal: re.Match[str], anchor: str) -> 
     value = literal["value"]
     if anchor in _MADE:
         return False
+    if anchor == "SecurityKey(" and " " in value:
+        return len(value) >= 16 and without_templates(value) == value
     proof = is_password if anchor in _OF_PASSWORDS else is_marked_password
     if len(value) < 8 or _ALGORITHM.fullmatch(value) or not proof(value):
         return False

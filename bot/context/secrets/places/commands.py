@@ -62,6 +62,7 @@ _COMMANDS = (
         "createUser", rf"createUser[ \t][^\n]{{1,120}}[ \t](?:AES|DES)[\w-]{{0,8}}[ \t]+{_VALUE}"
     ),
     _command("-pass", rf"(?<!\w)-pass(?:phrase|in|out)?[ \t=]+(?:pass:)?{_VALUE}"),
+    _command("password_hash(", rf"{_VALUE}[ ]?\|[ ]?password_hash\("),
     _command("pass:", r"-pass(?:in|out)?[ \t=]+pass:(?P<value>[^\s\"'`;|&<>]{4,200})"),
     _command("htpasswd", rf"htpasswd[ \t]+-\w*b\w*[ \t]{_ANY}[\w.@-]{{1,60}}[ \t]+{_VALUE}"),
     _command(
@@ -137,7 +138,7 @@ _SIDE = 300
 """Characters of a command that are looked at before its anchor; twice as many behind it."""
 
 
-_WORD_OF = {" on >": "user", "7z": ""}
+_WORD_OF = {" on >": "user", "7z": "", "pass:": "openssl"}
 """A word that a text must hold if it holds the anchor, unless it is the anchor's longest one."""
 _SOUGHT = tuple(
     (_WORD_OF[anchor] if anchor in _WORD_OF else word_of(anchor), anchor, pattern)

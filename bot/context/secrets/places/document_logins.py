@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from bot.context.secrets.candidate import Candidate, candidate_from
-from bot.context.secrets.judgement.passwords import is_marked_password, is_word_secret
+from bot.context.secrets.judgement.passwords import is_marked_password, is_password, is_word_secret
 from bot.context.secrets.word_search import find_places
 
 DOCUMENT_WORDS = frozenset(["login", "credentials", "passw"])
@@ -19,7 +19,7 @@ def find_in_documents(text: str, words: frozenset[str]) -> Iterator[Candidate]:
     """
     yield from _find_in_sentences(text)
     yield from _find_in_spans(text)
-    yield from _find_wifi_passwords(text)
+    yield from _find_in_notes(text)
     if "passw" in words:
         yield from _find_passwords_of_services(text)
         yield from _find_passwords_of_users(text)
@@ -56,19 +56,24 @@ def _find_in_sentences(text: str) -> Iterator[Candidate]:
             yield candidate_from(found)
 
 
-_WIFI = re.compile(
-    r"(?:[wW]i-?[fF]i|WLAN)[^\n:]{0,40}:[ ][`*]{0,3}[\w.-]{2,40}[`*]{0,3}[ ]?/[ ]?[`*]{0,3}"
-    r"(?P<value>[^\s`*]{7,62}[^\s`*.,;)])"
+_PAIR_OF_NOTE = re.compile(
+    r"(?:[wW]i-?[fF]i|WLAN|(?i:\b(?:account|login|user|db|database|server|router|admin"
+    r"|portal|prod(?:uction)?|staging|vpn|ftp|ssh|grafana|jenkins)))[^\n:]{0,40}:[ ]"
+    r"[`*]{0,3}[\w.@+-]{2,60}[`*]{0,3}\Z"
+)
+_END_OF_NOTE = re.compile(
+    r" / [`*]{0,3}(?P<value>[^\s/`*]{5,80}[^\s/`*.,;)])[.;,]?[`*]{0,3}[ \t]*(?:\n|\Z)"
 )
 
 
-def _find_wifi_passwords(text: str) -> Iterator[Candidate]:
-    """Yield the password behind the name of a radio network: `Wi-Fi: guests / …`."""
-    for at in (
-        place for anchor in ("i-Fi", "iFi", "ifi", "WLAN") for place in find_places(text, anchor)
-    ):
-        found = _WIFI.search(text, max(0, at - 1), at + 180)
-        if found and is_marked_password(found["value"]):
+def _find_in_notes(text: str) -> Iterator[Candidate]:
+    """Yield the password at the end of a line: `prod db: app / …`, `Wi-Fi: guests / …`."""
+    for at in find_places(text, " / "):
+        found = _END_OF_NOTE.match(text, at)
+        if found is None or not is_password(found["value"]):
+            continue
+        floor = max(text.rfind("\n", max(0, at - 120), at) + 1, at - 120, 0)
+        if _PAIR_OF_NOTE.search(text[floor:at]):
             yield candidate_from(found)
 
 
@@ -95,7 +100,7 @@ def _find_in_spans(text: str) -> Iterator[Candidate]:
 
 _SERVICE_PASSWORD = re.compile(
     r"(?i:\b(?:(?:db|database|root|admin|mysql|postgres(?:ql)?|redis|s?ftp|ssh|smtp|imap|mail|wi-?fi|vpn"
-    r"|ldap|router|staging|master|grafana|jenkins|nexus)[ -]){1,3}password)"
+    r"|ldap|router|staging|master|grafana|jenkins|nexus)[ -]){1,3}(?:password|pw|passwd))"
     r"(?:(?P<is> is)?[ :=]{1,3})(?P<quote>[`*\"']{0,3})(?P<value>[^\s`*\"']{5,60}?)(?P=quote)"
     r"(?:[.,;)]{0,2}[ \t]{0,4}(?:\n|\Z)|[.,;)]{0,2}[ ](?=[A-Z(])|[.,;][ ])"
 )
@@ -104,7 +109,7 @@ _SERVICE_PASSWORD = re.compile(
 
 def _find_passwords_of_services(text: str) -> Iterator[Candidate]:
     """Yield the passwords of services that a document tells: `DB root password: …`."""
-    for at in find_places(text, "assword"):
+    for at in (place for anchor in ("assword", " pw ") for place in find_places(text, anchor)):
         found = _SERVICE_PASSWORD.search(text, max(0, at - 40), at + 100)
         if found is None or found.start("value") < at:
             continue

@@ -48,5 +48,7 @@ _CHARACTERS = re.compile(r'"(?P<value>[^"\\\n]{4,200})\Z')
 def _find_in_character_arrays(text: str) -> Iterator[Candidate]:
     for at in find_places(text, '".toCharArray()'):
         found = _CHARACTERS.search(text, max(0, at - 200), at)
-        if found and is_marked_password(found["value"]):
+        floor = max(0, at - 200)
+        is_login = text.rfind("assword", floor, at) > text.rfind("\n", floor, at)
+        if found and (is_word_secret if is_login else is_marked_password)(found["value"]):
             yield candidate_from(found)

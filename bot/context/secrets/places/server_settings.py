@@ -10,7 +10,7 @@ from bot.context.secrets.judgement.passwords import is_marked_password, is_word_
 from bot.context.secrets.judgement.randomness import is_random
 from bot.context.secrets.word_search import find_places
 
-SERVER_WORDS = frozenset(["plain", "encrypt", "random", "snmp", "community", "dns", "secure"])
+SERVER_WORDS = frozenset(["plain", "encrypt", "random", "snmp", "community", "dns"])
 _WITH_DNS = frozenset(["config", "code"])
 _WITH_COMMUNITIES = frozenset(["yaml", "config", "json", "code"])
 
@@ -26,7 +26,7 @@ def find_in_server_settings(text: str, words: frozenset[str], kind: str) -> Iter
         yield from _find_gossip_keys(text)
     if "random" in words and kind == "json":
         yield from _find_terraform_passwords(text)
-    if "secure" in words:
+    if kind == "config":
         yield from _find_link_secrets(text)
     if "dns" in words and kind in _WITH_DNS:
         yield from _find_dns_tokens(text)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 from bot.context.secrets.candidate import Candidate
-from bot.context.secrets.judgement.names import Strength, secret_strength
-from bot.context.secrets.judgement.passwords import is_password
+from bot.context.secrets.judgement.names import is_password_name, secret_strength
+from bot.context.secrets.judgement.passwords import is_password, is_word_secret
 from bot.context.secrets.judgement.randomness import is_random
 from bot.context.secrets.word_search import find_places
 
@@ -22,8 +22,8 @@ _COPY = re.compile(
 _PIECE = re.compile(r"'(?P<value>(?:[^'\\]|''|\\.){0,2000})'|[^'(),]{1,2000}|[(),]")
 _NEXT_ROW = re.compile(r"\s{0,40},(?:\s{0,40}(?:--[^\n]{0,200}\n)?){0,4}(?=\()")
 
-ROW_WORDS = frozenset(["into", "copy", "create"])
-Columns = dict[int, Strength]
+ROW_WORDS = frozenset(["into", "copy"])
+Columns = dict[int, Callable[[str], bool]]
 
 
 def find_in_sql_rows(text: str, words: frozenset[str]) -> Iterator[Candidate]:
@@ -31,13 +31,17 @@ def find_in_sql_rows(text: str, words: frozenset[str]) -> Iterator[Candidate]:
 
     `words` are those of `ROW_WORDS` that the text holds.
     """
-    tables = _read_tables(text) if "into" in words and "create" in words else {}
+    tables: dict[str, str] | None = None
     for anchor in ("INTO", "into", "Into") if "into" in words else ():
         done = 0
         for at in find_places(text, anchor):
             head = _INTO.match(text, at) if at >= done else None
-            written = (head["columns"] or tables.get(head["table"], "")) if head else ""
-            if head and (columns := _secret_columns(written)):
+            if head is None:
+                continue
+            if tables is None and not head["columns"]:
+                tables = _read_tables(text)
+            written = head["columns"] or (tables or {}).get(head["table"], "")
+            if columns := _secret_columns(written):
                 done = yield from _inserted(text, head.end(), columns)
     for anchor in ("COPY ", "copy ") if "copy" in words else ():
         for at in find_places(text, anchor):
@@ -74,12 +78,14 @@ def _read_tables(text: str) -> dict[str, str]:
 
 def _secret_columns(written: str) -> Columns:
     names = [name.strip(" \t\n\r\"'`[]\\") for name in written.split(",")]
-    found = {at: secret_strength(name) for at, name in enumerate(names)}
-    return {at: strength for at, strength in found.items() if strength is not None}
+    return {at: _test_of(name) for at, name in enumerate(names) if secret_strength(name)}
 
 
-def _counts(value: str, strength: Strength) -> bool:
-    return is_password(value) if strength == "password" else is_random(value)
+def _test_of(name: str) -> Callable[[str], bool]:
+    """Return the test of a column's values."""
+    if is_password_name(name):
+        return is_word_secret
+    return is_password if secret_strength(name) == "password" else is_random
 
 
 def _inserted(text: str, at: int, columns: Columns) -> Generator[Candidate, None, int]:
@@ -94,7 +100,7 @@ def _inserted(text: str, at: int, columns: Columns) -> Generator[Candidate, None
             depth -= 1
         elif sign == "," and depth == 1:
             column += 1
-        elif piece["value"] and column in columns and _counts(piece["value"], columns[column]):
+        elif piece["value"] and column in columns and columns[column](piece["value"]):
             yield Candidate(*piece.span("value"), "password", "quotes")
         if depth == 0:
             following = _NEXT_ROW.match(text, at)
@@ -111,7 +117,7 @@ def _copied(text: str, at: int, columns: Columns) -> Iterator[Candidate]:
         newline = text.find("\n", at)
         end = newline if newline >= 0 else len(text)
         for number, cell in enumerate(text[at:end].split("\t")):
-            if number in columns and _counts(cell, columns[number]):
+            if number in columns and columns[number](cell):
                 yield Candidate(at, at + len(cell), "password", "form")
             at += len(cell) + 1
         at = end + 1

@@ -45,28 +45,35 @@ def find_in_user_maps(text: str, words: frozenset[str]) -> Iterator[Candidate]:
 
     `words` are those of `USER_MAP_WORDS` that the text holds.
     """
-    for place in _places(text, words, ("credentials", "logins")):
-        yield from _find_in_credentials(text, place)
-    for place in _places(text, words, ("users", "accounts", "credentials", "logins")):
-        yield from _find_in_pairs(text, place)
-    for word in ("passwords", "PASSWORDS", "Passwords"):
-        for at in find_places(text, word) if "passwords" in words else ():
-            found = _PASSWORDS.match(text, at)
-            for member in _MEMBER.finditer(text, *found.span("body")) if found else ():
-                if member["value"][0].islower() and is_word_secret(member["value"]):
-                    yield Candidate(*member.span("value"), "password", "quotes")
-    for word in ("users", "Users", "USERS", "accounts", "Accounts", "ACCOUNTS"):
-        for at in find_places(text, word) if word.lower() in words else ():
-            found = _USERS.match(text, at)
-            for member in _MEMBER.finditer(text, *found.span("body")) if found else ():
-                if member["value"][0] not in "#\\" and is_password(member["value"]):
-                    yield Candidate(*member.span("value"), "password", "quotes")
+    for at in _places(text, words, "passwords"):
+        yield from _find_in_passwords(text, at)
+    for word in ("users", "accounts"):
+        for at in _places(text, words, word):
+            yield from _find_in_users(text, at)
+            yield from _find_in_pairs(text, at)
+    for word in ("credentials", "logins"):
+        for at in _places(text, words, word):
+            yield from _find_in_credentials(text, at)
+            yield from _find_in_pairs(text, at)
 
 
-def _places(text: str, words: frozenset[str], sought: tuple[str, ...]) -> Iterator[int]:
-    for word in sought:
-        for written in (word, word.upper(), word.capitalize()) if word in words else ():
-            yield from find_places(text, written)
+def _places(text: str, words: frozenset[str], word: str) -> Iterator[int]:
+    for written in (word, word.upper(), word.capitalize()) if word in words else ():
+        yield from find_places(text, written)
+
+
+def _find_in_passwords(text: str, at: int) -> Iterator[Candidate]:
+    found = _PASSWORDS.match(text, at)
+    for member in _MEMBER.finditer(text, *found.span("body")) if found else ():
+        if member["value"][0].islower() and is_word_secret(member["value"]):
+            yield Candidate(*member.span("value"), "password", "quotes")
+
+
+def _find_in_users(text: str, at: int) -> Iterator[Candidate]:
+    found = _USERS.match(text, at)
+    for member in _MEMBER.finditer(text, *found.span("body")) if found else ():
+        if member["value"][0] not in "#\\" and is_password(member["value"]):
+            yield Candidate(*member.span("value"), "password", "quotes")
 
 
 def _find_in_credentials(text: str, at: int) -> Iterator[Candidate]:

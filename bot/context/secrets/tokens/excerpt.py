@@ -23,6 +23,8 @@ _DRAWING = re.compile(rb"(?:[A-Za-z]?-?\.?\d++\.?)++[A-Za-z]?")
 _WORD = rb"(?:[A-Z]{2,10}|[a-z]{0,9}(?:[A-Z][a-z]{2,12}){0,6})"
 _WORDS = re.compile(rb"(?:" + _WORD + rb"[_./$+-]++)*+" + _WORD)
 """Most runs: words in camelCase, joined by signs. One look at the whole run judges them."""
+_AMAZON = re.compile(rb"A[KS]IA[A-Z0-9]{16}")
+"""An identifier of a key of Amazon's: capitals and few digits, which resemble a name."""
 _LONGEST_NAME = 200
 _SIDE = 600
 """Bytes of a line that are taken on each side of a run: a rule may want a name beside a token."""
@@ -51,6 +53,8 @@ class Excerpt:
 @lru_cache(maxsize=65_536)
 def _is_plain(run: bytes) -> bool:
     """Tell whether a run is a name, a path, an address, a drawing's path or a digest."""
+    if _AMAZON.fullmatch(run):
+        return False
     if _WORDS.fullmatch(run) or _DIGEST.fullmatch(run) or _DRAWING.fullmatch(run):
         return True
     if run.startswith(b"//") and b"hook" not in run:
