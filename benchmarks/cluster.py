@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import secrets
 import signal
-import socket
 import sqlite3
 import time
 import uuid
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +25,7 @@ from benchmarks.fork_server import ForkServer, start_fork_server
 from benchmarks.made_repository import commit
 from benchmarks.oracle import reply
 from benchmarks.tcp_proxy import Wire, wire
+from bot.commands.local.demo_stack import free_port
 from bot.errors import ForewarmError
 
 CHANNELS = ("C0PAY", "C0SHIP", "C0BILL", "C0TAX", "C0ORDER", "C0STOCK", "C0RISK", "C0LEDGER")
@@ -287,17 +286,3 @@ def _rows(path: Path, query: str) -> list[tuple[Any, ...]]:
         return []
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as file:
         return list(file.execute(query))
-
-
-def free_port() -> int:
-    """Return a port that nothing listens on, and that the system gives to no connection.
-
-    One that the system chooses is soon given to another program's connection: some twenty thousand
-    of them are made in a run of all tests.
-    """
-    while True:
-        # Not by a seed, which other tests may have set: workers would choose alike.
-        port = 20_000 + secrets.randbelow(12_000)
-        with socket.socket() as found, suppress(OSError):
-            found.bind(("127.0.0.1", port))
-            return port

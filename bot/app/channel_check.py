@@ -56,7 +56,7 @@ async def _problem(slack: AsyncWebClient, channel: str, context: str) -> str | N
 async def unusable_operators(slack: AsyncWebClient, named: Mapping[str, str]) -> list[str]:
     """Return a sentence for each operator who can neither be told nor change anything.
 
-    `named` is where each user id stands.
+    `named` gives the setting or key that names each user id.
     """
     return [
         problem

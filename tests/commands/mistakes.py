@@ -22,9 +22,9 @@ from forewarm_playground.claude.config import config_from
 from forewarm_playground.slack.config import ALL_SCOPES
 from forewarm_playground.slack.local import LocalSlack
 
-from benchmarks.cluster import free_port
 from benchmarks.fork_server import ForkServer
 from benchmarks.made_repository import commit
+from bot.commands.local.demo_stack import free_port
 from tests.slack.githost import certificate, serving_tls
 
 KEY = "sk-ant-local"

@@ -17,7 +17,7 @@ from typing import Any
 from forewarm_playground.claude import Config, Latency, LocalClaude
 from forewarm_playground.slack.local import LocalSlack
 
-from benchmarks.cluster import free_port
+from bot.commands.local.demo_stack import free_port
 from tests.running import is_whole
 
 GUIDE = Path(__file__).parents[2] / "docs" / "first-run.md"

@@ -20,10 +20,10 @@ from forewarm_playground.slack.local import LocalSlack
 from forewarm_playground.slack.models import Message
 from pydantic import SecretStr
 
-from benchmarks.cluster import free_port
 from benchmarks.made_repository import commit
 from bot.answer.feedback import Opinion
 from bot.app.bot import Bot
+from bot.commands.local.demo_stack import free_port
 from bot.settings import Settings
 from bot.slack.manifest import Features, manifest
 from tests.running import Running, local_settings

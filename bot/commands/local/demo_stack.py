@@ -98,7 +98,7 @@ async def running_demo(config: DemoConfig, tell: Tell = lambda words: None) -> A
     async with AsyncExitStack() as stack:
         config.home.mkdir(parents=True, exist_ok=True)
         contexts = _write_context(config)
-        token, bot_port = secrets.token_urlsafe(24), _free_port()
+        token, bot_port = secrets.token_urlsafe(24), free_port()
         bot_url = f"http://127.0.0.1:{bot_port}"
         slack = LocalSlack(_slack_config())
         introduction = Introduction(config.notice, config.questions, CHANNEL, config.prefill_speed)
@@ -254,12 +254,14 @@ def require_port(port: int) -> None:
             ) from error
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """Return a port that nothing listens on, and that the system gives to no connection.
 
-    The bot listens a second later. A port that the system chooses may be a connection's by then.
+    The bot listens a second later. A port that the system chooses may be a connection's by then:
+    some twenty thousand of them are made in a run of all tests.
     """
     while True:
+        # Not by a seed, which tests may have set: workers would choose alike.
         port = 20_000 + secrets.randbelow(12_000)
         with socket.socket() as found, suppress(OSError):
             found.bind(("127.0.0.1", port))

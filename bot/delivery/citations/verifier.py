@@ -174,7 +174,7 @@ class Verifier:
         return in_words(line, text, self._index, final=final)
 
     def open_words(self, line: str, text: str) -> int:
-        """Return where the last path of a text begins if more text may say its lines.
+        """Return the start of the last path of a text if more text may say its lines.
 
         It is the text's length if there is none.
         """

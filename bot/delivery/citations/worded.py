@@ -147,7 +147,7 @@ class _Form:
         return _Lines(ranges if after is not None else (), after or 0, grows)
 
     def _end_of(self, rest: str, end: int, ranges: Ranges, closing: str) -> int | None:
-        """Return where the form ends, None if something is missing."""
+        """Return the end of the form, None if something is missing."""
         if self._is_range and any(first >= last for first, last in ranges):
             return None
         if self._needs:

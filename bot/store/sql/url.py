@@ -110,7 +110,7 @@ def _dsn(url: str) -> str:
 
 
 def _check_ssl(parameters: Mapping[str, str]) -> None:
-    """Raise `BadDatabaseUrl` for what the driver would refuse without saying where it stands."""
+    """Raise `BadDatabaseUrl` for parameters that the driver would refuse without naming them."""
     mode = parameters.get("sslmode", "prefer")
     if mode not in _SSL_MODES:
         raise BadDatabaseUrl(f"has the sslmode {mode!r}, which is none of {', '.join(_SSL_MODES)}")

@@ -17,9 +17,9 @@ from forewarm_playground.slack.local import LocalSlack
 from pydantic import SecretStr
 from yarl import URL
 
-from benchmarks.cluster import free_port
 from benchmarks.made_repository import commit
 from bot.app.bot import Bot
+from bot.commands.local.demo_stack import free_port
 from bot.settings import Settings
 from bot.slack.manifest import Features, manifest
 from tests.app.conftest import QUICK
